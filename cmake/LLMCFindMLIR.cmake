@@ -1,0 +1,22 @@
+# LLVM, MLIR and lld 22 as Debian packages them, linked as shared libraries.
+# The imported target lldELF would pull in the static LLVM next to the shared one, so its archives are
+# linked by path; the llmc_mlir interface target carries everything a compiler library needs.
+include_guard()
+
+find_package(MLIR 22 REQUIRED CONFIG HINTS /usr/lib/llvm-22/lib/cmake/mlir)
+find_package(ZLIB REQUIRED)
+find_package(zstd REQUIRED)
+list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
+include(TableGen)
+include(AddLLVM)
+include(AddMLIR)
+separate_arguments(LLMC_LLVM_DEFINITIONS NATIVE_COMMAND ${LLVM_DEFINITIONS})
+
+add_library(llmc_mlir INTERFACE)
+target_include_directories(llmc_mlir SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+target_compile_definitions(llmc_mlir INTERFACE ${LLMC_LLVM_DEFINITIONS})
+target_link_libraries(llmc_mlir INTERFACE MLIR LLVM)
+
+add_library(llmc_lld INTERFACE)
+target_link_libraries(llmc_lld INTERFACE
+  ${LLVM_LIBRARY_DIR}/liblldELF.a ${LLVM_LIBRARY_DIR}/liblldCommon.a ZLIB::ZLIB zstd::libzstd_shared)

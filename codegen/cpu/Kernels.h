@@ -1,0 +1,88 @@
+//===- Kernels.h - the CPU kernel families ----------------------*- C++ -*-===//
+//
+// Each family is described by a plain spec and emitted as MLIR functions with the signature of llmc_kernel_fn
+// (module_abi.h): llvm pointers and i32 only. An emitter writes `<name>` (the run phase) and, where it has one,
+// `<name>.prepare` into the module, for one instruction set.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLMC_CODEGEN_CPU_KERNELS_H
+#define LLMC_CODEGEN_CPU_KERNELS_H
+
+#include "ir/quant/QuantScheme.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <string>
+
+namespace llmc::cpu {
+
+struct Isa; // isa/Isa.h
+
+enum class Activation { None, Relu, Relu2, GeluErf, GeluTanh, GeluQuick, Silu, Sigmoid, Tanh };
+enum class Norm { None, Rms, Layer };
+enum class ActivationType { F32, Int8 };
+
+/// y_i = epilogue(norm(x) * W_i^T + b_i) for one or more weights that share x.
+/// Arguments: x, [gain], [norm bias], W_0..W_n, [b_0..b_n], [residual], y_0..y_m, packed
+/// x [rows, k] and y_i [rows, n_i] are f32 buffers whose row stride is the width rounded up to 16 floats; columns
+/// beyond the width are written as zero or as whatever zero weights give. `packed` is an arena buffer of
+/// packedRowBytes() bytes a row.
+struct LinearSpec {
+  struct Weight {
+    const quant::QuantScheme *scheme;
+    int64_t n;
+  };
+  int64_t k = 0;
+  Norm norm = Norm::None;
+  double eps = 0;
+  bool normPlusOne = false; // the gain is 1 + g
+  bool normGain = false, normBias = false;
+  llvm::SmallVector<Weight> weights;
+  bool bias = false;                     // one for each weight
+  Activation act = Activation::None;     // of every output, or of the gate when glu is set
+  bool glu = false;                      // outputs y_i = act(W_2i x) * (W_2i+1 x)
+  bool residual = false;                 // single output: y = residual + act(...)
+  ActivationType activations = ActivationType::F32;
+
+  int64_t packedRowBytes() const;
+};
+
+/// rope + append + attention over the paged cache (see lm.cached_attention).
+/// Arguments: q, k, v, [rope frequencies f32[ropeDims/2]], immediates: cache number, byte offset of this layer's K in a
+/// page, of its V; then the output.
+struct AttentionSpec {
+  int64_t heads = 0, kvHeads = 0, dimK = 0, dimV = 0;
+  double scale = 1;
+  bool causal = true;
+  int64_t window = 0;  // 0: none; else keys j with i - window < j <= i
+  double softcap = 0;  // 0: none
+  int64_t ropeDims = 0; // 0: no rotation
+  bool ropeInterleaved = false;
+  double ropeFactor = 1; // multiplies cos and sin
+  int64_t pageTokens = 32;
+  bool cacheF16 = false;
+  int64_t dimVPadded() const { return (dimV + 15) / 16 * 16; }
+  /// Bytes of one layer's K and V in a page. K: [kvHeads][dimK][pageTokens], V: [kvHeads][pageTokens][dimVPadded].
+  int64_t pageBytesK() const { return kvHeads * dimK * pageTokens * (cacheF16 ? 2 : 4); }
+  int64_t pageBytesV() const { return kvHeads * pageTokens * dimVPadded() * (cacheF16 ? 2 : 4); }
+};
+
+/// Rows of an embedding table, times `scale`. Arguments: W, y.
+struct EmbedSpec {
+  const quant::QuantScheme *scheme;
+  int64_t vocab, width;
+  double scale = 1;
+};
+
+struct KernelResult {
+  bool hasPrepare = false;
+  uint32_t prepareMinRows = 0;
+  uint64_t scratchConstant = 0, scratchPerRow = 0;
+};
+
+mlir::FailureOr<KernelResult> emitLinear(mlir::ModuleOp, llvm::StringRef name, const LinearSpec &, const Isa &);
+mlir::FailureOr<KernelResult> emitAttention(mlir::ModuleOp, llvm::StringRef name, const AttentionSpec &, const Isa &);
+mlir::FailureOr<KernelResult> emitEmbed(mlir::ModuleOp, llvm::StringRef name, const EmbedSpec &, const Isa &);
+
+} // namespace llmc::cpu
+#endif
