@@ -8,7 +8,7 @@
 #include "frontend/formats/TokenizerBlob.h"
 
 #include "frontend/formats/PreTokenizers.h"
-#include "runtime/include/llmc/tokenizer_blob.h"
+#include "llmc/tokenizer_blob.h"
 
 #include <algorithm>
 #include <array>

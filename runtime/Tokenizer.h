@@ -1,0 +1,104 @@
+// Text to tokens and back, from a compiled tokenizer (llmc/tokenizer_blob.h).
+#pragma once
+
+#include "runtime/BpeMerger.h"
+#include "runtime/Busy.h"
+#include "runtime/TextSplitter.h"
+#include "runtime/TokenizerData.h"
+
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace llmc {
+
+/// Immutable after open; may be shared by threads. Functions that return a status set the thread's last
+/// error; they may throw std::bad_alloc, which the C API catches.
+class Tokenizer {
+public:
+  /// Part of a text with one origin. In text that a user typed, the spelling of a special token is plain
+  /// text.
+  struct Segment {
+    std::string_view text;
+    bool parseSpecial;
+  };
+
+  /// The block is checked completely; it must be aligned to 8 bytes and outlive the tokenizer.
+  llmc_status open(const void *blob, size_t n);
+
+  bool isNone() const { return data.attr.empty(); }
+  uint32_t size() const { return static_cast<uint32_t>(data.attr.size()); }
+  std::string_view preTokenizerName() const { return isNone() ? "" : data.string(data.header->pre_name); }
+
+  /// Appends the tokens of the segments, tokenized as one text: pieces may span segments, special tokens may
+  /// not. Bytes that are not UTF-8 are tokenized byte by byte. `addSpecial`: with BOS and EOS if the model
+  /// wants them.
+  llmc_status encode(std::span<const Segment>, bool addSpecial, std::vector<llmc_token> &out) const;
+
+  bool isToken(llmc_token id) const { return id >= 0 && static_cast<uint32_t>(id) < size(); }
+  /// The bytes that a token stands for, and its LLMC_TOK_... kind; `id` must be a token.
+  std::string_view tokenBytes(llmc_token id) const { return data.tokenText(static_cast<uint32_t>(id)); }
+  uint32_t tokenKind(llmc_token id) const { return data.attr[static_cast<size_t>(id)] & LLMC_TOK_KIND_MASK; }
+
+  /// Appends the bytes of tokens, which may end inside a character.
+  llmc_status decode(std::span<const llmc_token>, bool skipSpecial, std::string &out) const;
+
+  /// "bos", "eos", "eot", "eom", "unk", "pad", "sep", "cls", "mask", "fim_pre", ...; -1: none.
+  llmc_token special(std::string_view role) const;
+  /// The token whose bytes are `text`; a special one first. -1: none.
+  llmc_token find(std::string_view text) const;
+  std::span<const llmc_token> stopTokens() const { return data.stops; } // ascending
+  bool isStop(llmc_token id) const;
+
+  bool addsBos() const { return !isNone() && (data.header->flags & LLMC_TOK_ADD_BOS); }
+  bool addsEos() const { return !isNone() && (data.header->flags & LLMC_TOK_ADD_EOS); }
+
+  size_t templateCount() const { return data.templates.size(); }
+  std::string_view templateName(size_t i) const { return data.string(data.templates[i].name); }
+  /// The chat template of that name; the empty name is the default one. Empty if there is none.
+  std::string_view chatTemplate(std::string_view name = {}) const;
+
+private:
+  class Encoder;
+  TokenizerData data;
+  TextSplitter splitter;
+  std::array<uint8_t, 256>
+      startsSpecial{}; // bit 0: a control token starts with the byte, bit 1: a user-defined one
+  std::array<uint32_t, 257> firstSpecial{}; // index into specials by first byte
+
+  int32_t longestSpecial(std::string_view text, size_t parsable, size_t &length) const;
+};
+
+/// Tokens to text as they come: whole characters only. Bytes that can no longer become a character turn into
+/// U+FFFD, one for each maximal part, as Unicode recommends.
+class Detokenizer {
+public:
+  Detokenizer(const Tokenizer &tokenizer, bool skipSpecial)
+      : tokenizer(tokenizer), skipSpecial(skipSpecial) {}
+
+  /// The text that became complete; valid until the next call.
+  llmc_status push(llmc_token, std::string_view &out);
+  /// What is still held, as U+FFFD.
+  std::string_view flush();
+
+private:
+  const Tokenizer &tokenizer;
+  bool skipSpecial;
+  std::string pending, text;
+
+  void emitComplete(bool atEnd);
+};
+
+} // namespace llmc
+
+struct llmc_tokenizer {
+  llmc::Tokenizer impl;
+};
+
+struct llmc_detok {
+  llmc_detok(const llmc_tokenizer &tokenizer, bool skipSpecial) : impl(tokenizer.impl, skipSpecial) {}
+  llmc::Detokenizer impl;
+  llmc::BusyFlag busy;
+};
