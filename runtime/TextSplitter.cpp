@@ -9,8 +9,9 @@
 
 namespace llmc {
 
-// Enough for the patterns in use on any text; a damaged pattern runs into it instead of running forever.
-static constexpr size_t kJitStackStart = 32 << 10, kJitStackMax = 8 << 20;
+// Matching starts on 32 KiB of the machine stack. Enough for the patterns in use on any text; the few that
+// need more get this much, and a damaged pattern runs into it instead of running forever.
+static constexpr size_t kJitStackStart = 64 << 10, kJitStackMax = 8 << 20;
 
 TextSplitter::Scratch::Scratch()
     : match(pcre2_match_data_create(1, nullptr)), context(pcre2_match_context_create(nullptr)) {
@@ -19,9 +20,16 @@ TextSplitter::Scratch::Scratch()
     pcre2_match_context_free(context);
     throw std::bad_alloc();
   }
-  stack = pcre2_jit_stack_create(kJitStackStart, kJitStackMax, nullptr); // null without JIT
+}
+
+/// False if there is no more.
+bool TextSplitter::Scratch::growStack() {
+  if (stack)
+    return false;
+  stack = pcre2_jit_stack_create(kJitStackStart, kJitStackMax, nullptr);
   if (stack)
     pcre2_jit_stack_assign(context, nullptr, stack);
+  return stack != nullptr;
 }
 
 TextSplitter::Scratch::~Scratch() {
@@ -118,6 +126,8 @@ llmc_status TextSplitter::apply(size_t number, std::string_view text, Scratch &s
                                scratch.context);
     if (rc == PCRE2_ERROR_NOMATCH)
       break;
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT && scratch.growStack())
+      continue;
     const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(scratch.match);
     size_t begin = ends[0], end = ends[1];
     if (rc < 0 || begin < done || end < begin || end > text.size()) {

@@ -15,6 +15,8 @@ public:
   Scratch(const Scratch &) = delete;
   Scratch &operator=(const Scratch &) = delete;
 
+  bool growStack();
+
   pcre2_match_data *match = nullptr;
   pcre2_match_context *context = nullptr;
   pcre2_jit_stack *stack = nullptr;
