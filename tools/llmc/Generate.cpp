@@ -1,0 +1,125 @@
+//===- Generate.cpp - one answer, streamed --------------------------------===//
+#include "tools/llmc/Generate.h"
+
+#include <nlohmann/json.hpp>
+
+namespace llmc::cli {
+
+const char *Answer::stopName() const {
+  if (interrupted)
+    return "interrupted";
+  switch (stop) {
+  case LLMC_STOP_EOS:
+    return "eos";
+  case LLMC_STOP_STRING:
+    return "string";
+  case LLMC_STOP_LENGTH:
+    return "length";
+  case LLMC_STOP_CTX:
+    return "context";
+  default:
+    return "none";
+  }
+}
+
+SamplerPtr newSampler(llmc_model *model, const RunOptions &options) {
+  llmc_sampling_params params;
+  llmc_sampling_params_init(&params, sizeof params);
+  params.temperature = options.temperature.value_or(params.temperature);
+  params.top_p = options.topP.value_or(params.top_p);
+  params.top_k = options.topK.value_or(params.top_k);
+  params.seed = options.seed.value_or(params.seed);
+  llmc_sampler *sampler = nullptr;
+  check(llmc_sampler_new(model, &params, &sampler));
+  return SamplerPtr(sampler);
+}
+
+namespace {
+
+/// What the event callback writes to. No exception may pass through the C API: a failed write stops the generation.
+struct Sink {
+  Answer &answer;
+  bool stream;
+  std::exception_ptr failure = {};
+
+  bool operator()(const llmc_event &event) {
+    try {
+      if (event.token >= 0)
+        answer.tokens.push_back(event.token);
+      answer.text.append(event.text ? event.text : "", event.text ? event.text_len : 0);
+      if (stream && event.text_len) {
+        print({event.text, event.text_len});
+        flushOutput();
+      }
+      return true;
+    } catch (...) {
+      failure = std::current_exception();
+      return false;
+    }
+  }
+};
+
+} // namespace
+
+Answer generate(llmc_session *session, llmc_seq seq, llmc_sampler *sampler, const Tokens &prompt, size_t cached,
+                const RunOptions &options, bool stream) {
+  Answer answer;
+  answer.promptTokens = prompt.size();
+  InterruptScope scope(session);
+  Stopwatch watch;
+  llmc_status status = llmc_prefill(session, seq, prompt.data() + cached, prompt.size() - cached);
+  if (status == LLMC_ECANCELLED && !scope.interrupted()) { // a Ctrl-C that came when the last answer was just done
+    cached = size_t(llmc_seq_len(session, seq));
+    status = llmc_prefill(session, seq, prompt.data() + cached, prompt.size() - cached);
+  }
+  answer.prefillSeconds = watch.seconds();
+  if (status == LLMC_ECANCELLED && scope.interrupted()) {
+    answer.interrupted = true;
+    return answer;
+  }
+  check(status);
+
+  std::vector<const char *> stops;
+  for (const std::string &stop : options.stop)
+    stops.push_back(stop.c_str());
+  llmc_generate_params params;
+  llmc_generate_params_init(&params, sizeof params);
+  params.stop = stops.data();
+  params.n_stop = stops.size();
+  if (options.n)
+    params.max_tokens = options.n;
+  params.flags = options.ignoreEos ? LLMC_GENERATE_IGNORE_EOS : 0;
+  Sink sink{answer, stream};
+  auto onEvent = [](const llmc_event *event, void *data) { return (*static_cast<Sink *>(data))(*event); };
+  watch = Stopwatch();
+  status = llmc_generate(session, seq, sampler, &params, onEvent, &sink, &answer.stop);
+  answer.generateSeconds = watch.seconds();
+  if (sink.failure)
+    std::rethrow_exception(sink.failure);
+  answer.interrupted = scope.interrupted() && (status == LLMC_ECANCELLED || answer.stop == LLMC_STOP_CALLBACK);
+  if (!answer.interrupted)
+    check(status);
+  return answer;
+}
+
+std::string Conversation::json() const {
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto &[role, content] : messages)
+    list.push_back({{"role", role}, {"content", content}});
+  return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Tokens tokenizeChat(const llmc_tokenizer *tokenizer, const std::string &messages) {
+  Tokens tokens(messages.size() + 256);
+  for (;;) {
+    size_t needed = 0;
+    check(llmc_chat_tokenize(tokenizer, messages.data(), messages.size(), nullptr, /*add_generation_prompt=*/true,
+                             tokens.data(), tokens.size(), &needed));
+    bool fits = needed <= tokens.size();
+    tokens.resize(needed);
+    if (fits)
+      return tokens;
+  }
+}
+
+} // namespace llmc::cli

@@ -1,0 +1,169 @@
+//===- Inspect.cpp - llmc inspect -----------------------------------------===//
+//
+// Says what a model file is without executing anything in it: of a compiled model the footer, its hashes, the manifest
+// and the tokenizer's header; of a GGUF file the metadata and the tensors by type.
+//
+//===----------------------------------------------------------------------===//
+#include "frontend/formats/Gguf.h"
+#include "tools/llmc/Common.h"
+#include "tools/llmc/Files.h"
+
+#include "llmc/tokenizer_blob.h"
+
+#include <cstring>
+#include <fmt/format.h>
+#include <map>
+#include <nlohmann/json.hpp>
+
+namespace llmc::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t shownLength = 100; // of a value, for people
+
+std::string dump(const Json &json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+std::string bytesText(uint64_t bytes) {
+  if (bytes < 10'000)
+    return fmt::format("{} bytes", bytes);
+  return bytes < 10'000'000 ? fmt::format("{:.1f} kB", double(bytes) / 1e3) : fmt::format("{:.1f} MB", double(bytes) / 1e6);
+}
+
+/// Cut for display, on a character's border, in one line.
+std::string shorten(std::string text) {
+  for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2)
+    text.replace(at, 1, "\\n");
+  if (text.size() <= shownLength)
+    return text;
+  size_t end = shownLength;
+  while (end && (uint8_t(text[end]) & 0xC0) == 0x80)
+    --end;
+  return text.substr(0, end) + "…";
+}
+
+const char *tokenizerKind(uint32_t kind) {
+  constexpr const char *names[] = {"none", "byte-level bpe", "scored bpe", "unigram", "wordpiece"};
+  return kind < std::size(names) ? names[kind] : "unknown";
+}
+
+Json tokenizerJson(std::span<const uint8_t> block) {
+  if (block.size() < offsetof(llmc_tok_header, special))
+    return nullptr;
+  llmc_tok_header header = {};
+  std::memcpy(&header, block.data(), std::min(block.size(), sizeof header));
+  if (header.magic != LLMC_TOK_MAGIC)
+    return nullptr;
+  return {{"kind", tokenizerKind(header.kind)}, {"vocab", header.n_vocab}, {"version", header.version}};
+}
+
+Json moduleJson(const std::string &path, const ModuleContents &module) {
+  const llmc_footer &footer = module.footer;
+  auto part = [](uint64_t offset, uint64_t size) { return Json{{"offset", offset}, {"size", size}}; };
+  return {{"file", path},
+          {"kind", "module"},
+          {"abi", footer.abi},
+          {"file_size", footer.file_size},
+          {"parts",
+           {{"elf", part(0, footer.elf_size)},
+            {"manifest", part(footer.manifest_offset, footer.manifest_size)},
+            {"tokenizer", part(footer.tokenizer_offset, footer.tokenizer_size)},
+            {"weights", part(footer.weights_offset, footer.weights_size)}}},
+          {"head_hash", fmt::format("{:016x}", footer.head_hash)},
+          {"weights_hash", fmt::format("{:016x}", footer.weights_hash)},
+          {"tokenizer", tokenizerJson(module.tokenizer)},
+          {"manifest", Json::parse(module.manifest.begin(), module.manifest.end())}};
+}
+
+void printModule(const Json &json, const ModuleContents &module) {
+  const llmc_footer &footer = module.footer;
+  print(fmt::format("{}: compiled model, module ABI {}, {}\n", json["file"].get<std::string>(), footer.abi,
+                    bytesText(footer.file_size)));
+  print(fmt::format("  code       {}\n", bytesText(footer.elf_size)));
+  const Json &tokenizer = json["tokenizer"];
+  print(tokenizer.is_null() ? "  tokenizer  none\n"
+                            : fmt::format("  tokenizer  {}, {} tokens, {}\n", tokenizer["kind"].get<std::string>(),
+                                          tokenizer["vocab"].get<uint32_t>(), bytesText(footer.tokenizer_size)));
+  print(fmt::format("  weights    {}, xxh3 {}\n", bytesText(footer.weights_size),
+                    json["weights_hash"].get<std::string>()));
+  print("manifest\n");
+  for (const auto &[key, value] : module.meta)
+    print(fmt::format("  {}: {}\n", key, shorten(value)));
+}
+
+/// A value of GGUF metadata; arrays only by their size, they are tables of a tokenizer.
+Json metadataJson(const formats::GgufValue &value) {
+  return std::visit(
+      [](const auto &v) -> Json {
+        if constexpr (std::is_same_v<std::decay_t<decltype(v)>, formats::GgufArray>)
+          return {{"array_size", v.size()}};
+        else
+          return v;
+      },
+      value);
+}
+
+Json ggufJson(const std::string &path, const formats::GgufFile &file) {
+  Json metadata = Json::object(), types = Json::object();
+  for (const auto &[key, value] : file.metadata())
+    metadata[key] = metadataJson(value);
+  struct Count {
+    uint64_t tensors = 0, values = 0, bytes = 0;
+  };
+  std::map<std::string, Count> counts;
+  uint64_t parameters = 0;
+  for (const formats::GgufTensor &tensor : file.tensors()) {
+    const formats::GgmlTypeInfo *type = formats::ggmlTypeInfo(tensor.type);
+    Count &count = counts[type ? type->name : fmt::format("type {}", tensor.type)];
+    uint64_t values = 1;
+    for (uint64_t extent : tensor.shape)
+      values *= extent;
+    count.tensors += 1;
+    count.values += values;
+    count.bytes += tensor.data.size();
+    parameters += values;
+  }
+  for (const auto &[name, count] : counts)
+    types[name] = {{"tensors", count.tensors}, {"values", count.values}, {"bytes", count.bytes}};
+  return {{"file", path},           {"kind", "gguf"}, {"version", file.version()},
+          {"parameters", parameters}, {"types", types}, {"metadata", metadata}};
+}
+
+void printGguf(const Json &json) {
+  print(fmt::format("{}: GGUF version {}, {:.1f} M parameters\n", json["file"].get<std::string>(),
+                    json["version"].get<uint32_t>(), json["parameters"].get<double>() / 1e6));
+  for (const auto &[type, count] : json["types"].items())
+    print(fmt::format("  {:<10} {} tensors, {}\n", type, count["tensors"].get<uint64_t>(),
+                      bytesText(count["bytes"].get<uint64_t>())));
+  print("metadata\n");
+  for (const auto &[key, value] : json["metadata"].items())
+    print(value.is_object() ? fmt::format("  {}: {} values\n", key, value["array_size"].get<size_t>())
+                            : fmt::format("  {}: {}\n", key,
+                                          shorten(value.is_string() ? value.get<std::string>() : dump(value))));
+}
+
+} // namespace
+
+int inspect(const InspectOptions &options) {
+  FileKind kind = fileKind(options.model);
+  if (kind == FileKind::Gguf) {
+    std::string error;
+    auto file = formats::GgufFile::open(options.model, error);
+    if (!file)
+      throw Failure(error);
+    Json json = ggufJson(options.model, *file);
+    options.json ? print(dump(json) + "\n") : printGguf(json);
+  } else {
+    if (kind != FileKind::Module && kind != FileKind::Empty && kind != FileKind::Unknown)
+      throw Failure(fmt::format("{}: expected a compiled model or a GGUF file, found {}", options.model, describe(kind)));
+    MappedFile file;
+    ModuleContents contents;
+    openModule(options.model, file, contents);
+    Json json = moduleJson(options.model, contents);
+    options.json ? print(dump(json) + "\n") : printModule(json, contents);
+  }
+  flushOutput();
+  return 0;
+}
+
+} // namespace llmc::cli

@@ -1,0 +1,82 @@
+//===- Tokenize.cpp - llmc tokenize ---------------------------------------===//
+//
+// Only the tokenizer of the model is read: of a compiled model the file is not executed, of a GGUF file the same
+// binary block is built in memory that the compiler would put into model.so.
+//
+//===----------------------------------------------------------------------===//
+#include "frontend/formats/TokenizerBlob.h"
+#include "runtime/ModuleFile.h"
+#include "tools/llmc/Common.h"
+#include "tools/llmc/Files.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace llmc::cli {
+namespace {
+
+std::string readText(const std::string &path) {
+  std::unique_ptr<FILE, Deleter<std::fclose>> opened(path == "-" ? nullptr : std::fopen(path.c_str(), "rb"));
+  FILE *file = path == "-" ? stdin : opened.get();
+  if (!file)
+    throw Failure(fmt::format("{}: cannot open: {}", path, std::strerror(errno)));
+  std::string text;
+  char buffer[1 << 16];
+  while (size_t n = std::fread(buffer, 1, sizeof buffer, file))
+    text.append(buffer, n);
+  if (std::ferror(file))
+    throw Failure(fmt::format("{}: cannot read: {}", path, std::strerror(errno)));
+  return text;
+}
+
+/// A block, and whatever keeps it in memory.
+struct Block {
+  MappedFile file;
+  std::string built;
+  std::span<const uint8_t> bytes;
+};
+
+void openBlock(const std::string &path, Block &block) {
+  FileKind kind = fileKind(path);
+  if (kind == FileKind::Gguf) {
+    std::string error;
+    auto gguf = formats::GgufFile::open(path, error);
+    if (!gguf || !formats::buildTokenizerBlob(*gguf, block.built, error))
+      throw Failure(error);
+    block.bytes = {reinterpret_cast<const uint8_t *>(block.built.data()), block.built.size()};
+    return;
+  }
+  if (kind != FileKind::Module)
+    throw Failure(fmt::format("{}: expected a compiled model or a GGUF file, found {}", path, describe(kind)));
+  ModuleContents contents;
+  openModule(path, block.file, contents);
+  if (contents.tokenizer.empty())
+    throw Failure(fmt::format("{}: this model has no tokenizer", path));
+  block.bytes = contents.tokenizer;
+}
+
+} // namespace
+
+int tokenize(const TokenizeOptions &options) {
+  if (options.prompt.has_value() == options.file.has_value())
+    throw UsageError("give one text: -p TEXT or --file F (- is standard input)");
+  Block block;
+  openBlock(options.model, block);
+  llmc_tokenizer *opened = nullptr;
+  check(llmc_tokenizer_open(block.bytes.data(), block.bytes.size(), &opened));
+  TokenizerPtr tokenizer(opened);
+
+  std::string text = options.prompt ? *options.prompt : readText(*options.file);
+  uint32_t flags = (options.plain ? 0 : LLMC_TOKENIZE_PARSE_SPECIAL) |
+                   (options.addSpecial ? LLMC_TOKENIZE_ADD_SPECIAL : 0);
+  Tokens tokens = tokenizeText(tokenizer.get(), text, flags);
+  std::string list = fmt::format("{}", fmt::join(tokens, ","));
+  print(options.json ? "{\"tokens\":[" + list + "]}\n" : list + "\n");
+  flushOutput();
+  return 0;
+}
+
+} // namespace llmc::cli
