@@ -1,0 +1,224 @@
+// One step: check everything, take the pages, walk the dispatch table with all workers, then commit or undo.
+#include "runtime/Session.h"
+
+namespace llmc {
+
+/// The walk over the dispatch table. Every worker decides alike whether to go on: worker 0 names the meeting
+/// at which all stop before it arrives there, and nobody looks further ahead than the meeting just left.
+class StepRun {
+public:
+  StepRun(Session &session, const llmc_step &step) : session(session), step(step), model(*session.owner) {}
+
+  /// False: cancelled.
+  bool run() {
+    session.pool->run(
+        [](void *self, uint32_t worker, uint32_t n) { static_cast<StepRun *>(self)->work(worker, n); }, this);
+    return stopAt.load(std::memory_order_relaxed) == never;
+  }
+
+private:
+  static constexpr uint32_t never = UINT32_MAX;
+
+  bool meet(uint32_t worker, uint32_t &meetings) {
+    uint32_t here = meetings++;
+    if (worker == 0 && stopAt.load(std::memory_order_relaxed) == never && session.takeInterrupt())
+      stopAt.store(here, std::memory_order_relaxed);
+    session.pool->barrier();
+    return stopAt.load(std::memory_order_relaxed) > here;
+  }
+
+  void work(uint32_t worker, uint32_t nWorkers) {
+    const llmc_module &tables = model.tables();
+    uint32_t meetings = 0;
+    for (uint32_t i = 0; i < tables.n_dispatches; ++i) {
+      const llmc_dispatch &dispatch = tables.dispatches[i];
+      // Also before a row that is skipped: later rows may rely on its barrier.
+      if (dispatch.barrier && !meet(worker, meetings))
+        return;
+      uint64_t rows = step.rows[dispatch.rows];
+      if (rows == 0)
+        continue;
+      const llmc_kernel_entry &kernel = model.kernel(dispatch.kernel);
+      const void *const *args = session.args.data() + dispatch.first_arg;
+      if (kernel.prepare && rows >= tables.kernels[dispatch.kernel].prepare_min_rows) {
+        kernel.prepare(&step, args, worker, nWorkers);
+        if (!meet(worker, meetings))
+          return;
+      }
+      kernel.run(&step, args, worker, nWorkers);
+      if (session.observer) {
+        if (!meet(worker, meetings))
+          return;
+        if (worker == 0 && !observe(i))
+          stopAt.store(meetings, std::memory_order_relaxed);
+        if (!meet(worker, meetings))
+          return;
+      }
+    }
+  }
+
+  bool observe(uint32_t index) {
+    const llmc_module &tables = model.tables();
+    const llmc_dispatch &dispatch = tables.dispatches[index];
+    llmc_dispatch_info info = {};
+    info.struct_size = sizeof(info);
+    info.kernel = model.string(tables.kernels[dispatch.kernel].name);
+    info.location = model.string(dispatch.location);
+    info.dispatch = index;
+    info.layer = dispatch.layer;
+    int64_t shape[2] = {};
+    if (dispatch.output != LLMC_NONE) {
+      const llmc_buffer &buffer = tables.buffers[dispatch.output];
+      shape[0] = int64_t(step.rows[buffer.rows]);
+      shape[1] = int64_t(buffer.row_bytes / 4);
+      info.data = session.arena.data() + session.plan.bufferOffsets[dispatch.output];
+      info.shape = shape;
+      info.rank = 2;
+      info.dtype = LLMC_KV_F32;
+    }
+    return session.observer(&info, session.observerData);
+  }
+
+  Session &session;
+  const llmc_step &step;
+  const llmc_model &model;
+  std::atomic<uint32_t> stopAt{never};
+};
+
+llmc_status Session::checkTokens(std::span<const llmc_token> ids, const char *function) const {
+  for (size_t i = 0; i < ids.size(); ++i)
+    if (ids[i] < 0 || uint32_t(ids[i]) >= vocab())
+      return setError(LLMC_EARG, "%s: token %zu is %d, the vocabulary has ids 0 to %u", function, i, ids[i],
+                      vocab() - 1);
+  return LLMC_OK;
+}
+
+llmc_status Session::reserveScratch(const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t nKeys,
+                                    const char *function) {
+  stepScratch.reset();
+  uint64_t bytes = plan.scratchBytes, need, total;
+  if (!scratchNeeded(module(), rows, nKeys, true, need))
+    return setError(LLMC_ENOMEM, "%s: the scratch memory of this step does not fit in 64 bits", function);
+  uint8_t *start = scratch.data();
+  if (need > bytes) {
+    bytes = need;
+    if (!mulAdd(bytes, pool->size(), 0, total) || !stepScratch.allocate(total, Region::Commit::Accounted))
+      return setError(
+          LLMC_ENOMEM, "%s: no scratch memory for %llu tokens over %llu keys (%llu bytes a worker)", function,
+          (unsigned long long)rows[LLMC_ROWS_TOKENS], (unsigned long long)nKeys, (unsigned long long)bytes);
+    start = stepScratch.data();
+  }
+  for (size_t i = 0; i < scratchOf.size(); ++i)
+    scratchOf[i] = start + i * bytes;
+  return LLMC_OK;
+}
+
+/// Token rows with their positions, the asked list, and the keys if the module reads them.
+void Session::buildRows(const StepTokens &tokens) {
+  tokenRows.clear();
+  asked.clear();
+  std::vector<uint32_t> next(newTokens.size());
+  for (size_t i = 0; i < tokens.ids.size(); ++i) {
+    llmc_seq seq = tokens.seqs[i];
+    bool isAsked = tokens.outputs[i] != 0;
+    tokenRows.push_back({tokens.ids[i], seq, int32_t(cache.length(seq) + next[seq]++), isAsked});
+    if (isAsked)
+      asked.push_back(int32_t(i));
+  }
+  keys.clear();
+  for (size_t seq = 0; module().uses_keys && seq < newTokens.size(); ++seq)
+    for (uint32_t pos = 0; newTokens[seq] && pos < cache.length(llmc_seq(seq)) + newTokens[seq]; ++pos) {
+      keys.push_back(int32_t(seq));
+      keys.push_back(int32_t(pos));
+    }
+}
+
+llmc_status Session::eval(const StepTokens &tokens, const char *function) {
+  const size_t n = tokens.ids.size();
+  if (n == 0)
+    return setError(LLMC_EARG, "%s: no tokens to evaluate", function);
+  if (n > plan.nBatch)
+    return setError(LLMC_EARG, "%s: %zu tokens exceed n_batch = %u", function, n, plan.nBatch);
+  if (llmc_status status = checkTokens(tokens.ids, function))
+    return status;
+  std::fill(newTokens.begin(), newTokens.end(), 0);
+  for (size_t i = 0; i < n; ++i) {
+    if (llmc_status status = checkSequence(tokens.seqs[i], function))
+      return status;
+    ++newTokens[tokens.seqs[i]];
+    if ((tokens.outputs[i] & LLMC_OUT_HIDDEN) && module().hidden_buffer == LLMC_NONE)
+      return setError(LLMC_EUNSUPPORTED, "%s: this model keeps no hidden rows, only logits", function);
+  }
+  if (llmc_status status = cache.checkRoom(newTokens))
+    return status;
+  if (takeInterrupt())
+    return setError(LLMC_ECANCELLED, "%s: interrupted", function);
+
+  // Everything that can run out of memory comes before the first page is taken.
+  buildRows(tokens);
+  std::vector<OutputRow> rows;
+  for (int32_t index : asked)
+    rows.push_back({tokenRows[index].seq, tokenRows[index].pos});
+  uint64_t nKeys = 0;
+  for (size_t seq = 0; seq < newTokens.size(); ++seq)
+    if (newTokens[seq])
+      nKeys += cache.length(llmc_seq(seq)) + newTokens[seq];
+  llmc_step step = {};
+  step.rows[LLMC_ROWS_TOKENS] = n;
+  step.rows[LLMC_ROWS_ASKED] = asked.size();
+  step.rows[LLMC_ROWS_KEYS] = module().uses_keys ? nKeys : 0;
+  if (llmc_status status = reserveScratch(step.rows, nKeys, function))
+    return status;
+  step.tokens = tokenRows.data();
+  step.asked = asked.data();
+  step.keys = keys.data();
+  step.kv = cache.pools();
+  step.scratch = scratchOf.data();
+
+  for (size_t seq = 0; seq < newTokens.size(); ++seq)
+    if (newTokens[seq])
+      cache.extend(llmc_seq(seq), newTokens[seq]);
+  hasOutputs = false;
+  // An interrupt that came after the last meeting still belongs to this call.
+  bool isDone = StepRun(*this, step).run() && !takeInterrupt();
+  stepScratch.reset();
+  for (size_t seq = 0; seq < newTokens.size(); ++seq) {
+    if (!newTokens[seq])
+      continue;
+    if (isDone)
+      cache.commit(llmc_seq(seq), newTokens[seq]);
+    else
+      cache.truncate(llmc_seq(seq), cache.length(llmc_seq(seq)));
+  }
+  if (!isDone)
+    return setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);
+  outputRows = std::move(rows);
+  hasOutputs = true;
+  return LLMC_OK;
+}
+
+llmc_status Session::prefill(llmc_seq seq, std::span<const llmc_token> ids, const char *function) {
+  if (llmc_status status = checkSequence(seq, function))
+    return status;
+  if (ids.empty())
+    return setError(LLMC_EARG, "%s: no tokens to evaluate", function);
+  if (llmc_status status = checkTokens(ids, function))
+    return status;
+  std::fill(newTokens.begin(), newTokens.end(), 0);
+  newTokens[seq] = uint32_t(std::min<size_t>(ids.size(), UINT32_MAX));
+  if (llmc_status status = cache.checkRoom(newTokens))
+    return status;
+  std::vector<llmc_seq> seqs(std::min<size_t>(ids.size(), plan.nBatch), seq);
+  std::vector<uint8_t> outputs(seqs.size(), LLMC_OUT_NONE);
+  for (size_t done = 0; done < ids.size();) {
+    size_t n = std::min<size_t>(ids.size() - done, plan.nBatch);
+    if (done + n == ids.size())
+      outputs[n - 1] = LLMC_OUT_LAST;
+    if (llmc_status status = eval({ids.subspan(done, n), {seqs.data(), n}, {outputs.data(), n}}, function))
+      return status;
+    done += n;
+  }
+  return LLMC_OK;
+}
+
+} // namespace llmc

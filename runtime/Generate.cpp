@@ -1,0 +1,182 @@
+// The generation loop: sample, show, decode, until something says stop. Every token that an event has shown
+// is in the cache when the call ends, so that a second call continues where the first one ended.
+#include "runtime/Sampler.h"
+#include "runtime/Session.h"
+#include "runtime/SizedStruct.h"
+#include "runtime/StopMatcher.h"
+#include "runtime/Tokenizer.h"
+
+#include <algorithm>
+#include <optional>
+
+using namespace llmc;
+
+void llmc_generate_params_init(llmc_generate_params *params, size_t struct_size) {
+  initSized(params, struct_size, llmc_generate_params{});
+}
+
+namespace {
+
+class Generation {
+public:
+  Generation(llmc_session &session, llmc_seq seq, llmc_sampler &sampler, const llmc_generate_params &params,
+             std::vector<std::string> stops, llmc_event_fn callback, void *callbackData)
+      : session(session), seq(seq), sampler(sampler), params(params), matcher(std::move(stops)),
+        callback(callback), callbackData(callbackData) {}
+
+  llmc_status run(int32_t &stop);
+
+private:
+  llmc_status prepare();
+  std::string_view textOf(llmc_token token);
+  std::string rest();
+  bool isStopToken(llmc_token token) const;
+  bool send(llmc_token token, llmc_pos pos, float logprob, std::string_view text, int32_t stop);
+
+  llmc_session &session;
+  const llmc_seq seq;
+  llmc_sampler &sampler;
+  const llmc_generate_params &params;
+  StopMatcher matcher;
+  const llmc_event_fn callback;
+  void *const callbackData;
+  std::optional<Detokenizer> detok;
+  std::span<const llmc_token> stopTokens;
+};
+
+llmc_status Generation::prepare() {
+  const llmc_tokenizer *tokenizer = session.model().tokenizer;
+  if (!tokenizer) {
+    if (params.n_stop)
+      return setError(LLMC_EUNSUPPORTED,
+                      "llmc_generate: this model has no tokenizer, so stop strings cannot be "
+                      "found: use max_tokens or the callback");
+    return LLMC_OK;
+  }
+  detok.emplace(tokenizer->impl, /*skipSpecial=*/true);
+  stopTokens = tokenizer->impl.stopTokens();
+  return LLMC_OK;
+}
+
+std::string_view Generation::textOf(llmc_token token) {
+  std::string_view piece;
+  // Ids without a token, which a model's padded vocabulary may yield, are no text.
+  if (!detok || detok->push(token, piece) != LLMC_OK)
+    return {};
+  return matcher.push(piece);
+}
+
+/// The text that was held back: for the end of a character, or because it might have become a stop string.
+std::string Generation::rest() {
+  std::string text(detok ? matcher.push(detok->flush()) : std::string_view());
+  return text += matcher.flush();
+}
+
+bool Generation::isStopToken(llmc_token token) const {
+  return !(params.flags & LLMC_GENERATE_IGNORE_EOS) &&
+         std::find(stopTokens.begin(), stopTokens.end(), token) != stopTokens.end();
+}
+
+bool Generation::send(llmc_token token, llmc_pos pos, float logprob, std::string_view text, int32_t stop) {
+  if (!callback)
+    return true;
+  llmc_event event = {};
+  event.struct_size = sizeof(event);
+  event.text = text.data() ? text.data() : "";
+  event.text_len = text.size();
+  event.token = token;
+  event.pos = pos;
+  event.logprob = logprob;
+  event.stop = stop;
+  return callback(&event, callbackData);
+}
+
+llmc_status Generation::run(int32_t &stop) {
+  if (llmc_status status = prepare())
+    return status;
+  if (session.lastRow(seq) < 0)
+    return setError(LLMC_ESTATE,
+                    "llmc_generate: there are no logits for the end of sequence %d: prefill or decode "
+                    "its last token first",
+                    seq);
+  for (uint32_t made = 0;; ++made) {
+    const llmc_pos pos = llmc_pos(session.cache.length(seq));
+    if (!session.hasRoom(seq, 1)) {
+      send(-1, pos, 0, rest(), stop = LLMC_STOP_CTX);
+      return LLMC_OK;
+    }
+    const float *logits = nullptr;
+    if (llmc_status status = session.logits(session.lastRow(seq), "llmc_generate", logits))
+      return status;
+    llmc_token token;
+    float logprob;
+    if (llmc_status status = sampler.sample({logits, session.vocab()}, token, &logprob))
+      return status;
+    if (llmc_status status = sampler.accept(token))
+      return status;
+    if (isStopToken(token)) {
+      send(token, pos, logprob, rest(), stop = LLMC_STOP_EOS);
+      return LLMC_OK;
+    }
+    // Evaluated before it is shown: when a step fails or is cancelled, nothing was shown that the cache
+    // lacks.
+    const uint8_t output = LLMC_OUT_LAST;
+    if (llmc_status status = session.eval({{&token, 1}, {&seq, 1}, {&output, 1}}, "llmc_generate"))
+      return status;
+    std::string_view text = textOf(token);
+    int32_t reason = LLMC_STOP_NONE;
+    if (matcher.isStopped())
+      reason = LLMC_STOP_STRING;
+    else if (params.max_tokens && made + 1 == params.max_tokens)
+      reason = LLMC_STOP_LENGTH;
+    else if (!session.hasRoom(seq, 1))
+      reason = LLMC_STOP_CTX;
+    std::string last;
+    if (reason == LLMC_STOP_LENGTH || reason == LLMC_STOP_CTX) {
+      last = text;
+      last += rest();
+      text = last;
+    }
+    const bool goesOn = send(token, pos, logprob, text, reason);
+    if (reason == LLMC_STOP_NONE && goesOn)
+      continue;
+    stop = reason != LLMC_STOP_NONE ? reason : int32_t(LLMC_STOP_CALLBACK);
+    return LLMC_OK;
+  }
+}
+
+} // namespace
+
+llmc_status llmc_generate(llmc_session *session, llmc_seq seq, llmc_sampler *sampler,
+                          const llmc_generate_params *params, llmc_event_fn event, void *ud,
+                          int32_t *out_stop) {
+  LLMC_CHECK_ARG(session);
+  LLMC_CHECK_ARG(sampler);
+  llmc_generate_params resolved = {};
+  if (llmc_status status = readSized(__func__, params, resolved))
+    return status;
+  if (resolved.flags & ~uint32_t(LLMC_GENERATE_IGNORE_EOS))
+    return setError(LLMC_EARG, "llmc_generate: flags is 0x%x, which has unknown bits", resolved.flags);
+  if (resolved.n_stop)
+    LLMC_CHECK_ARG(resolved.stop);
+  LLMC_ENTER(session, session);
+  LLMC_ENTER(sampler, sampler);
+  if (llmc_status status = session->checkSequence(seq, __func__))
+    return status;
+  if (sampler->vocabulary() != session->vocab())
+    return setError(LLMC_EARG, "llmc_generate: the sampler is for %u tokens, the session's model has %u",
+                    sampler->vocabulary(), session->vocab());
+  return guarded([&]() -> llmc_status {
+    std::vector<std::string> stops;
+    for (size_t i = 0; i < resolved.n_stop; ++i) {
+      if (!resolved.stop[i] || !resolved.stop[i][0])
+        return setError(LLMC_EARG, "llmc_generate: stop[%zu] is empty", i);
+      stops.emplace_back(resolved.stop[i]);
+    }
+    int32_t stop = LLMC_STOP_NONE;
+    llmc_status status = Generation(*session, seq, *sampler, resolved, std::move(stops), event, ud).run(stop);
+    if (status == LLMC_OK && out_stop)
+      *out_stop = stop;
+    return status;
+  });
+}

@@ -1,0 +1,162 @@
+// Page accounting: reference counts, free lists and the page tables that kernels read.
+#include "runtime/KVCache.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace llmc {
+
+static uint64_t ceilDiv(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
+
+uint64_t cachePages(const CacheLimits &limits, uint32_t pageTokens) {
+  uint64_t full = uint64_t(limits.nSeqs) * ceilDiv(limits.nCtx, pageTokens);
+  uint64_t partial = std::min<uint64_t>(limits.nSeqs, limits.nTokens);
+  return std::min(full, (limits.nTokens - partial) / pageTokens + partial);
+}
+
+llmc_status KVCache::create(std::span<const llmc_kv_layout> layouts, const CacheLimits &limits,
+                            const llmc_allocator *allocator) {
+  bounds = limits;
+  sequences.resize(limits.nSeqs);
+  for (const llmc_kv_layout &layout : layouts) {
+    auto found = std::find_if(groups.begin(), groups.end(),
+                              [&](const Group &group) { return group.pageTokens == layout.page_tokens; });
+    if (found == groups.end()) {
+      Group group;
+      group.pageTokens = layout.page_tokens;
+      group.stride = ceilDiv(limits.nCtx, layout.page_tokens);
+      group.nPages = cachePages(limits, layout.page_tokens);
+      uint64_t tableSize;
+      if (group.nPages > INT32_MAX || !mulAdd(group.stride, limits.nSeqs, 0, tableSize))
+        return setError(LLMC_ENOMEM, "a cache of %llu tokens needs too many pages",
+                        (unsigned long long)limits.nTokens);
+      // Unused entries name page 0: an address that exists, should a kernel compute one it then masks.
+      group.table.resize(tableSize, 0);
+      group.references.resize(group.nPages, 0);
+      group.isDirty.resize(group.nPages, 0);
+      group.freePages.resize(group.nPages);
+      for (uint64_t i = 0; i < group.nPages; ++i) // page 0 is taken first
+        group.freePages[i] = int32_t(group.nPages - 1 - i);
+      groups.push_back(std::move(group));
+      found = groups.end() - 1;
+    }
+    uint64_t bytes;
+    Store store;
+    store.pageBytes = layout.page_bytes;
+    if (!mulAdd(found->nPages, layout.page_bytes, 0, bytes) ||
+        !store.pages.allocate(bytes, Region::Commit::Lazy, allocator))
+      return setError(LLMC_ENOMEM, "no memory for a cache of %llu tokens (%llu pages of %llu bytes)",
+                      (unsigned long long)limits.nTokens, (unsigned long long)found->nPages,
+                      (unsigned long long)layout.page_bytes);
+    if (!store.pages.isZeroed())
+      std::fill(found->isDirty.begin(), found->isDirty.end(), 1);
+    found->stores.push_back(uint32_t(stores.size()));
+    stores.push_back(std::move(store));
+  }
+  // Only now do the tables stay where they are.
+  views.resize(stores.size());
+  for (const Group &group : groups)
+    for (uint32_t index : group.stores)
+      views[index] = {stores[index].pages.data(), group.table.data(), stores[index].pageBytes, group.stride};
+  return LLMC_OK;
+}
+
+llmc_status KVCache::newSequence(llmc_seq &out) {
+  for (size_t i = 0; i < sequences.size(); ++i)
+    if (!sequences[i].isUsed) {
+      sequences[i] = {.isUsed = true};
+      out = llmc_seq(i);
+      return LLMC_OK;
+    }
+  return setError(LLMC_ENOSPC_KV, "all %zu sequences of the session are in use (n_seq_max)",
+                  sequences.size());
+}
+
+void KVCache::freeSequence(llmc_seq seq) {
+  truncate(seq, 0);
+  sequences[seq].isUsed = false;
+}
+
+llmc_status KVCache::checkRoom(std::span<const uint32_t> newTokens) const {
+  uint64_t total = tokensHeld;
+  for (size_t seq = 0; seq < newTokens.size(); ++seq) {
+    total += newTokens[seq];
+    if (uint64_t(sequences[seq].length) + newTokens[seq] > bounds.nCtx)
+      return setError(LLMC_ENOSPC_KV, "sequence %zu: %u tokens and %u new ones exceed n_ctx = %u", seq,
+                      sequences[seq].length, newTokens[seq], bounds.nCtx);
+  }
+  if (total > bounds.nTokens)
+    return setError(LLMC_ENOSPC_KV, "the cache holds %llu tokens, %llu new ones exceed n_kv_tokens = %llu",
+                    (unsigned long long)tokensHeld, (unsigned long long)(total - tokensHeld),
+                    (unsigned long long)bounds.nTokens);
+  for (const Group &group : groups) {
+    uint64_t pages = 0;
+    for (size_t seq = 0; seq < newTokens.size(); ++seq) {
+      uint64_t length = sequences[seq].length;
+      pages += ceilDiv(length + newTokens[seq], group.pageTokens) - ceilDiv(length, group.pageTokens);
+    }
+    if (pages > group.freePages.size())
+      return setError(LLMC_ENOSPC_KV, "%llu more pages are needed, %zu of %llu are free",
+                      (unsigned long long)pages, group.freePages.size(), (unsigned long long)group.nPages);
+  }
+  return LLMC_OK;
+}
+
+int32_t KVCache::takePage(Group &group) {
+  int32_t page = group.freePages.back();
+  group.freePages.pop_back();
+  group.references[page] = 1;
+  if (group.isDirty[page])
+    for (uint32_t index : group.stores)
+      memset(stores[index].pages.data() + page * stores[index].pageBytes, 0, stores[index].pageBytes);
+  group.isDirty[page] = 1;
+  return page;
+}
+
+void KVCache::extend(llmc_seq seq, uint32_t n) {
+  Sequence &sequence = sequences[seq];
+  uint32_t before = sequence.reserved;
+  sequence.reserved += n;
+  for (Group &group : groups) {
+    uint64_t last = ceilDiv(sequence.reserved, group.pageTokens);
+    for (uint64_t i = ceilDiv(before, group.pageTokens); i < last; ++i)
+      group.table[seq * group.stride + i] = takePage(group);
+  }
+}
+
+void KVCache::commit(llmc_seq seq, uint32_t n) {
+  sequences[seq].length += n;
+  tokensHeld += n;
+}
+
+void KVCache::truncate(llmc_seq seq, uint32_t length) {
+  Sequence &sequence = sequences[seq];
+  for (Group &group : groups) {
+    // Backwards, so that pages are taken again in the order of positions.
+    for (uint64_t i = ceilDiv(sequence.reserved, group.pageTokens); i > ceilDiv(length, group.pageTokens);
+         --i) {
+      int32_t &entry = group.table[seq * group.stride + i - 1];
+      if (--group.references[entry] == 0)
+        group.freePages.push_back(entry);
+      entry = 0;
+    }
+  }
+  tokensHeld -= sequence.length - length;
+  sequence.length = sequence.reserved = length;
+}
+
+void KVCache::stats(llmc_kv_stats &out) const {
+  for (const Group &group : groups) {
+    uint64_t used = group.nPages - group.freePages.size();
+    out.pages_total += group.nPages;
+    out.pages_used += used;
+    out.pages_shared += std::count_if(group.references.begin(), group.references.end(),
+                                      [](uint16_t references) { return references > 1; });
+    for (uint32_t index : group.stores) {
+      out.bytes_total += group.nPages * stores[index].pageBytes;
+      out.bytes_used += used * stores[index].pageBytes;
+    }
+  }
+}
+
+} // namespace llmc

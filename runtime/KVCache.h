@@ -1,0 +1,83 @@
+// Pages of cached keys and values, shared by all sequences of a session. Caches whose pages hold the same
+// number of tokens share one table; each cache has its own memory, committed as pages are first touched.
+#pragma once
+
+#include "runtime/Error.h"
+#include "runtime/Memory.h"
+
+#include "llmc/module_abi.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace llmc {
+
+struct CacheLimits {
+  uint32_t nSeqs;   ///< sequences at a time
+  uint32_t nCtx;    ///< tokens of one sequence
+  uint64_t nTokens; ///< tokens of all sequences
+};
+
+/// Pages that `limits.nTokens` tokens can need at worst, when every sequence ends in a page of its own.
+uint64_t cachePages(const CacheLimits &limits, uint32_t pageTokens);
+
+class KVCache {
+public:
+  llmc_status create(std::span<const llmc_kv_layout> layouts, const CacheLimits &limits,
+                     const llmc_allocator *allocator);
+
+  llmc_status newSequence(llmc_seq &out);
+  void freeSequence(llmc_seq seq);
+  bool isSequence(llmc_seq seq) const {
+    return seq >= 0 && uint64_t(seq) < sequences.size() && sequences[seq].isUsed;
+  }
+  uint32_t length(llmc_seq seq) const { return sequences[seq].length; }
+  const CacheLimits &limits() const { return bounds; }
+
+  /// Whether newTokens[s] more tokens fit for every sequence s; LLMC_ENOSPC_KV says which bound is in the
+  /// way.
+  llmc_status checkRoom(std::span<const uint32_t> newTokens) const;
+
+  /// Takes the pages for positions length..length + n - 1. Cannot fail after checkRoom. The length stays:
+  /// commit() or truncate(seq, length(seq)) ends the step.
+  void extend(llmc_seq seq, uint32_t n);
+  void commit(llmc_seq seq, uint32_t n);
+  /// Cuts the sequence to `length` tokens and returns the pages beyond.
+  void truncate(llmc_seq seq, uint32_t length);
+
+  /// One entry a cache, in the module's order, valid as long as the cache.
+  const llmc_kv_pool *pools() const { return views.data(); }
+  void stats(llmc_kv_stats &out) const;
+
+private:
+  struct Store { ///< the memory of one cache
+    Region pages;
+    uint64_t pageBytes;
+  };
+  struct Group { ///< caches with the same page_tokens: same table, same page numbers
+    uint32_t pageTokens;
+    uint64_t stride, nPages;
+    std::vector<int32_t> table;
+    std::vector<uint16_t> references;
+    std::vector<uint8_t> isDirty; ///< held something before, so it must be zeroed when taken again
+    std::vector<int32_t> freePages;
+    std::vector<uint32_t> stores;
+  };
+  struct Sequence {
+    bool isUsed = false;
+    uint32_t length = 0, reserved = 0; ///< tokens; `reserved` counts what the running step adds, too
+  };
+
+  int32_t takePage(Group &group);
+
+  CacheLimits bounds = {};
+  uint64_t tokensHeld = 0;
+  std::vector<Sequence> sequences;
+  std::vector<Store> stores;
+  std::vector<Group> groups;
+  std::vector<llmc_kv_pool> views;
+};
+
+} // namespace llmc

@@ -1,0 +1,47 @@
+// The library functions of the C API: versions, names, devices.
+#include "runtime/Error.h"
+
+#include <cstdlib>
+#include <cstring>
+
+using namespace llmc;
+
+uint32_t llmc_abi_version(void) { return LLMC_ABI_VERSION; }
+
+const char *llmc_version_string(void) { return LLMC_VERSION; }
+
+const char *llmc_status_name(llmc_status status) {
+  static const char *const names[] = {"LLMC_OK",        "LLMC_ECANCELLED",   "LLMC_ENOSPC_KV", "LLMC_EARG",
+                                      "LLMC_ENOTFOUND", "LLMC_EFORMAT",      "LLMC_EIO",       "LLMC_ENOMEM",
+                                      "LLMC_EABI",      "LLMC_EUNSUPPORTED", "LLMC_ESTATE",    "LLMC_EBUSY",
+                                      "LLMC_EINTERNAL"};
+  return status >= 0 && size_t(status) < std::size(names) ? names[status] : "LLMC_E?";
+}
+
+const char *llmc_last_error(void) { return lastError(); }
+
+void llmc_free(void *pointer) { free(pointer); }
+
+static const char *const deviceNames[] = {"cpu"};
+
+llmc_status llmc_device_count(size_t *out) {
+  LLMC_CHECK_ARG(out);
+  *out = std::size(deviceNames);
+  return LLMC_OK;
+}
+
+llmc_status llmc_device_name(size_t i, char *buf, size_t cap, size_t *n_needed) {
+  if (i >= std::size(deviceNames))
+    return setError(LLMC_ENOTFOUND, "llmc_device_name: there is no device %zu, only %zu", i,
+                    std::size(deviceNames));
+  size_t needed = strlen(deviceNames[i]) + 1;
+  if (n_needed)
+    *n_needed = needed;
+  if (!buf && cap == 0)
+    return LLMC_OK;
+  LLMC_CHECK_ARG(buf);
+  if (cap < needed)
+    return setError(LLMC_EARG, "llmc_device_name: 'cap' is %zu, %zu needed", cap, needed);
+  memcpy(buf, deviceNames[i], needed);
+  return LLMC_OK;
+}

@@ -1,0 +1,109 @@
+// Loading: check the bytes, load the code, check its tables, choose kernels, map the weights.
+#include "runtime/Module.h"
+
+#include "runtime/CpuFeatures.h"
+#include "runtime/Log.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <sys/mman.h>
+#include <system_error>
+
+namespace llmc {
+
+Module::~Module() {
+  llmc_tokenizer_free(tokenizer);
+  ownPool.reset();
+  if (library)
+    dlclose(library);
+}
+
+llmc_status Module::load(const char *path, const llmc_model_params &params) {
+  if (llmc_status status = file.open(path))
+    return status;
+  if (llmc_status status = readModule(file.bytes(), path, contents))
+    return status;
+  if (llmc_status status = loadCode(path, params))
+    return status;
+  if (llmc_status status = loadWeights(path, params))
+    return status;
+  if (!contents.tokenizer.empty())
+    if (llmc_status status =
+            llmc_tokenizer_open(contents.tokenizer.data(), contents.tokenizer.size(), &tokenizer))
+      return setError(status, "%s: tokenizer: %s", path, std::string(lastError()).c_str());
+  borrowedPool = params.pool;
+  nThreads = params.n_threads;
+  log(LogInfo, "%s: loaded, kernels for %s", path, variant->name);
+  return LLMC_OK;
+}
+
+llmc_status Module::loadCode(const char *path, const llmc_model_params &params) {
+  // An absolute path: dlopen searches library folders for names without a slash.
+  std::unique_ptr<char, decltype(&free)> absolute(realpath(path, nullptr), &free);
+  if (!absolute)
+    return setError(LLMC_EIO, "%s: cannot resolve the path: %s", path, strerror(errno));
+  library = dlopen(absolute.get(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) {
+    const char *reason = dlerror();
+    return setError(LLMC_EFORMAT, "%s: the system cannot load its code: %s", path, reason ? reason : "");
+  }
+  module = static_cast<const llmc_module *>(dlsym(library, LLMC_MODULE_SYMBOL));
+  if (!module)
+    return setError(LLMC_EFORMAT, "%s: the symbol " LLMC_MODULE_SYMBOL " is missing", path);
+  if (llmc_status status = checkModuleTables(*module, contents.weights.size(), path))
+    return status;
+  return chooseVariant(*module, params.cpu_variant, cpuFeatures(), path, variant);
+}
+
+llmc_status Module::loadWeights(const char *path, const llmc_model_params &params) {
+  weightsStart = contents.weights.data();
+  if (params.flags & LLMC_LOAD_VERIFY_WEIGHTS)
+    if (llmc_status status = verifyWeights(contents, path, params.progress, params.progress_ud))
+      return status;
+  size_t bytes = contents.weights.size();
+  if (bytes == 0)
+    return LLMC_OK;
+  if (params.flags & LLMC_LOAD_COPY_WEIGHTS) {
+    if (!weightsCopy.allocate(bytes, Region::Commit::Accounted, params.allocator))
+      return setError(LLMC_ENOMEM, "%s: no memory for a copy of the weights (%zu bytes)", path, bytes);
+    const size_t chunk = 16 << 20;
+    for (size_t done = 0; done < bytes;) {
+      size_t n = std::min(chunk, bytes - done);
+      memcpy(weightsCopy.data() + done, weightsStart + done, n);
+      done += n;
+      if (params.progress && !params.progress("weights", done, bytes, params.progress_ud))
+        return setError(LLMC_ECANCELLED, "%s: cancelled while the weights were copied", path);
+    }
+    weightsStart = weightsCopy.data();
+  } else {
+    // Read ahead in the background: the first step touches every byte.
+    madvise(const_cast<uint8_t *>(weightsStart), bytes, MADV_WILLNEED);
+  }
+  if ((params.flags & LLMC_LOAD_MLOCK) && mlock(weightsStart, bytes) != 0)
+    return setError(LLMC_ENOMEM, "%s: cannot lock %zu bytes of weights in memory: %s", path, bytes,
+                    strerror(errno));
+  if (params.progress && !params.progress("load", bytes, bytes, params.progress_ud))
+    return setError(LLMC_ECANCELLED, "%s: cancelled", path);
+  return LLMC_OK;
+}
+
+llmc_status Module::pool(ThreadPool *&out) {
+  if (borrowedPool) {
+    out = &borrowedPool->threads;
+    return LLMC_OK;
+  }
+  std::lock_guard lock(poolMutex);
+  if (!ownPool) {
+    try {
+      ownPool = std::make_unique<ThreadPool>(nThreads ? nThreads : availableCores(), nullptr, 0);
+    } catch (const std::system_error &error) {
+      return setError(LLMC_ENOMEM, "cannot start a worker thread: %s", error.what());
+    }
+  }
+  out = ownPool.get();
+  return LLMC_OK;
+}
+
+} // namespace llmc

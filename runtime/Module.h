@@ -1,0 +1,61 @@
+// A loaded model: the checked file, its code, the kernels chosen for this CPU, and the addresses of its
+// weights.
+#pragma once
+
+#include "runtime/Memory.h"
+#include "runtime/ModuleFile.h"
+#include "runtime/Threads.h"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace llmc {
+
+/// Checks every count, index and offset in the tables against the others. `weightsSize`: bytes in the file.
+llmc_status checkModuleTables(const llmc_module &module, uint64_t weightsSize, const char *name);
+
+/// The first variant whose features are all in `features`, or the one named `wanted` (may be null).
+llmc_status chooseVariant(const llmc_module &module, const char *wanted, uint64_t features, const char *name,
+                          const llmc_variant *&out);
+
+class Module {
+public:
+  ~Module();
+  llmc_status load(const char *path, const llmc_model_params &params);
+
+  const llmc_module &tables() const { return *module; }
+  const llmc_kernel_entry &kernel(uint32_t index) const { return variant->entries[index]; }
+  const char *string(uint32_t offset) const {
+    return offset == LLMC_NONE ? nullptr : module->strings + offset;
+  }
+  const uint8_t *weights() const { return weightsStart; }
+  const char *variantName() const { return variant->name; }
+
+  /// The pool of the load parameters, or the model's own, started when first asked for.
+  llmc_status pool(ThreadPool *&out);
+
+  MappedFile file;
+  ModuleContents contents;
+  std::atomic<uint32_t> references{1};
+  llmc_tokenizer *tokenizer = nullptr; ///< null: the file has none
+
+private:
+  llmc_status loadCode(const char *path, const llmc_model_params &params);
+  llmc_status loadWeights(const char *path, const llmc_model_params &params);
+
+  void *library = nullptr;
+  const llmc_module *module = nullptr;
+  const llmc_variant *variant = nullptr;
+  const uint8_t *weightsStart = nullptr;
+  Region weightsCopy;
+  uint32_t nThreads = 0;
+  std::mutex poolMutex;
+  llmc_pool *borrowedPool = nullptr;
+  std::unique_ptr<ThreadPool> ownPool;
+};
+
+} // namespace llmc
+
+struct llmc_model final : llmc::Module {};

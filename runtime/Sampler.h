@@ -1,0 +1,70 @@
+// Choosing a token from a row of logits: bias and penalties, the caller's stages, then temperature, top-k,
+// top-p, min-p and a seeded draw. The same seed and logits give the same tokens on every machine with the
+// same libm.
+#pragma once
+
+#include "runtime/Busy.h"
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <vector>
+
+namespace llmc {
+
+/// log(sum(exp(row))), and the logit of the same row minus it, is a log-probability. NaN counts as -infinity.
+double logSumExp(std::span<const float> row);
+
+/// The index of the largest number, the lowest on ties; -1 when there is none.
+int32_t argmax(std::span<const float> row);
+
+/// The k best ids with their log-probabilities, best first, lower ids first on ties.
+void topLogprobs(std::span<const float> row, size_t k, llmc_token *tokens, float *logprobs);
+
+class Sampler {
+public:
+  Sampler(const llmc_sampling_params &params, uint32_t vocab)
+      : params(params), vocab(vocab), state(params.seed) {}
+  Sampler(const Sampler &other);
+  ~Sampler();
+
+  /// `logprob` (may be null) is that of the row as the model gave it.
+  llmc_status sample(std::span<const float> row, llmc_token &token, float *logprob);
+  llmc_status accept(llmc_token token);
+  void addBias(llmc_token token, float bias) { biases.push_back({token, bias}); }
+  void addStage(const llmc_sampler_stage &stage) { stages.push_back(stage); }
+  bool hasStages() const { return !stages.empty(); }
+  uint32_t vocabulary() const { return vocab; }
+
+  BusyFlag busy;
+
+private:
+  struct Bias {
+    llmc_token token;
+    float value;
+  };
+  struct Candidate {
+    float logit;
+    llmc_token token;
+  };
+  bool hasPenalties() const;
+  void penalize(std::vector<float> &logits) const;
+  llmc_token draw(std::span<const float> logits);
+  double uniform();
+
+  llmc_sampling_params params;
+  uint32_t vocab;
+  uint64_t state;
+  std::vector<Bias> biases;
+  std::vector<llmc_sampler_stage> stages;
+  std::deque<llmc_token> history;
+  std::vector<float> changed;
+  std::vector<Candidate> candidates;
+  std::vector<double> weights;
+};
+
+} // namespace llmc
+
+struct llmc_sampler final : llmc::Sampler {
+  using llmc::Sampler::Sampler;
+};

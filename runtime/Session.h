@@ -1,0 +1,82 @@
+// A session: the KV cache, the arena of activations, and the steps that run over them. One thread at a time.
+#pragma once
+
+#include "runtime/Busy.h"
+#include "runtime/KVCache.h"
+#include "runtime/Workspace.h"
+
+#include <atomic>
+#include <span>
+
+namespace llmc {
+
+/// The tokens of one step: parallel arrays; outputs holds LLMC_OUT_* bits for each token, nonzero asks for
+/// its row.
+struct StepTokens {
+  std::span<const llmc_token> ids;
+  std::span<const llmc_seq> seqs;
+  std::span<const uint8_t> outputs;
+};
+
+class Session {
+public:
+  ~Session();
+  llmc_status create(llmc_model *model, const llmc_session_params *params);
+
+  /// All-or-nothing: on any failure the cache is as before. `function` stands before messages.
+  llmc_status eval(const StepTokens &tokens, const char *function);
+  /// One sequence, in chunks of n_batch, asking for the last token's row. Room and tokens are checked first.
+  llmc_status prefill(llmc_seq seq, std::span<const llmc_token> ids, const char *function);
+
+  llmc_status checkSequence(llmc_seq seq, const char *function) const;
+  /// Whether a sequence can grow by `n` tokens; sets no error.
+  bool hasRoom(llmc_seq seq, uint32_t n) const;
+  llmc_status logits(int32_t row, const char *function, const float *&out) const;
+  llmc_status hiddenRow(int32_t row, const char *function, const float *&out) const;
+  /// The row that holds the logits of the sequence's last token, or -1.
+  int32_t lastRow(llmc_seq seq) const;
+  /// Rows of positions that are gone no longer stand for their sequence.
+  void forgetRows(llmc_seq seq, uint32_t length);
+  bool takeInterrupt() { return interrupted.load(std::memory_order_relaxed) && interrupted.exchange(false); }
+
+  const llmc_model &model() const { return *owner; }
+  uint32_t vocab() const { return module().vocab; }
+  uint32_t batchTokens() const { return plan.nBatch; }
+
+  BusyFlag busy;
+  std::atomic<bool> interrupted{false};
+  static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may interrupt");
+  KVCache cache;
+  llmc_observer_fn observer = nullptr;
+  void *observerData = nullptr;
+
+private:
+  friend class StepRun;
+  struct OutputRow {
+    llmc_seq seq;
+    llmc_pos pos;
+  };
+  const llmc_module &module() const;
+  llmc_status checkTokens(std::span<const llmc_token> ids, const char *function) const;
+  llmc_status reserveScratch(const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t keys, const char *function);
+  llmc_status resolveRow(int32_t row, const char *function, size_t &out) const;
+  void buildRows(const StepTokens &tokens);
+
+  llmc_model *owner = nullptr;
+  ThreadPool *pool = nullptr;
+  WorkspacePlan plan = {};
+  Region arena, scratch, stepScratch;
+  std::vector<const void *> args;   ///< of all dispatches, resolved once
+  std::vector<uint8_t *> scratchOf; ///< of each worker
+
+  // The running step, kept to save allocations.
+  std::vector<uint32_t> newTokens; ///< of each sequence slot
+  std::vector<llmc_token_row> tokenRows;
+  std::vector<int32_t> asked, keys;
+  std::vector<OutputRow> outputRows; ///< of the last step; their logits are in the arena
+  bool hasOutputs = false;
+};
+
+} // namespace llmc
+
+struct llmc_session final : llmc::Session {};

@@ -1,0 +1,99 @@
+// Session sizes from the module's tables and the caller's limits.
+#include "runtime/Workspace.h"
+
+#include "runtime/SizedStruct.h"
+
+namespace llmc {
+
+bool scratchNeeded(const llmc_module &module, const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t keys,
+                   bool withRowKeys, uint64_t &out) {
+  out = 0;
+  for (uint32_t i = 0; i < module.n_dispatches; ++i) {
+    const llmc_dispatch &dispatch = module.dispatches[i];
+    const llmc_kernel &kernel = module.kernels[dispatch.kernel];
+    if (kernel.scratch_per_row_key && !withRowKeys)
+      continue;
+    uint64_t n = rows[dispatch.rows], rowKeys, bytes;
+    if (n == 0)
+      continue;
+    if (!mulAdd(n, keys, 0, rowKeys) || !mulAdd(kernel.scratch_per_row, n, kernel.scratch_constant, bytes) ||
+        !mulAdd(kernel.scratch_per_key, keys, bytes, bytes) ||
+        !mulAdd(kernel.scratch_per_row_key, rowKeys, bytes, bytes) || !alignUp(bytes, 64, bytes))
+      return false;
+    out = std::max(out, bytes);
+  }
+  return true;
+}
+
+static llmc_status checkStorage(const llmc_module &module, llmc_kv_type wanted, bool isKey,
+                                const char *function) {
+  static const char *const names[] = {"auto", "f32", "f16", "bf16", "q8", "q4"};
+  if (wanted < LLMC_KV_AUTO || wanted > LLMC_KV_Q4)
+    return setError(LLMC_EARG, "%s: type_%c is %d, which is no storage type", function, isKey ? 'k' : 'v',
+                    wanted);
+  for (uint32_t i = 0; wanted != LLMC_KV_AUTO && i < module.n_caches; ++i) {
+    uint32_t found = isKey ? module.caches[i].type_k : module.caches[i].type_v;
+    if (uint32_t(wanted) != found)
+      return setError(LLMC_EUNSUPPORTED, "%s: type_%c is %s, but the model was compiled with a cache in %s",
+                      function, isKey ? 'k' : 'v', names[wanted],
+                      found < std::size(names) ? names[found] : "another type");
+  }
+  return LLMC_OK;
+}
+
+llmc_status planWorkspace(const Module &loaded, const llmc_session_params *params, const char *function,
+                          WorkspacePlan &out, llmc_session_params &resolved) {
+  const llmc_module &module = loaded.tables();
+  llmc_session_params_init(&resolved, sizeof(resolved));
+  if (llmc_status status = readSized(function, params, resolved))
+    return status;
+  if (resolved.flags & ~uint32_t(LLMC_SESSION_PREFIX_REUSE | LLMC_SESSION_KV_CONVERT))
+    return setError(LLMC_EARG, "%s: flags is 0x%x, which has unknown bits", function, resolved.flags);
+  if (resolved.flags)
+    return setError(LLMC_EUNSUPPORTED,
+                    "%s: this build has neither prefix reuse nor cache conversion: set flags to 0", function);
+  if (llmc_status status = checkStorage(module, resolved.type_k, true, function))
+    return status;
+  if (llmc_status status = checkStorage(module, resolved.type_v, false, function))
+    return status;
+  if (resolved.allocator && (resolved.allocator->struct_size < sizeof(llmc_allocator) ||
+                             !resolved.allocator->alloc || !resolved.allocator->free))
+    return setError(LLMC_EARG, "%s: the allocator lacks struct_size, alloc or free", function);
+  if (resolved.n_ctx == 0)
+    resolved.n_ctx = std::min(module.context ? module.context : 4096u, 4096u);
+  if (resolved.n_seq_max == 0)
+    resolved.n_seq_max = 1;
+  if (resolved.n_batch == 0)
+    resolved.n_batch = 512;
+  const uint32_t maxCtx = 1u << 30, maxSeqs = 1u << 16, maxBatch = 1u << 20;
+  if (resolved.n_ctx > maxCtx || resolved.n_seq_max > maxSeqs || resolved.n_batch > maxBatch)
+    return setError(LLMC_EARG,
+                    "%s: n_ctx = %u, n_seq_max = %u, n_batch = %u: at most %u, %u, %u are possible", function,
+                    resolved.n_ctx, resolved.n_seq_max, resolved.n_batch, maxCtx, maxSeqs, maxBatch);
+  uint64_t everything = uint64_t(resolved.n_ctx) * resolved.n_seq_max;
+  out.cache = {resolved.n_seq_max, resolved.n_ctx,
+               resolved.n_kv_tokens ? std::min<uint64_t>(resolved.n_kv_tokens, everything) : everything};
+  out.nBatch = resolved.n_batch;
+
+  const uint64_t rowsMax[LLMC_ROW_SPACES] = {out.nBatch, out.nBatch,
+                                             module.uses_keys ? out.cache.nTokens : 0};
+  out.arenaBytes = 0;
+  out.bufferOffsets.resize(module.n_buffers);
+  bool fits = true;
+  for (uint32_t i = 0; fits && i < module.n_buffers; ++i) {
+    const llmc_buffer &buffer = module.buffers[i];
+    out.bufferOffsets[i] = out.arenaBytes;
+    fits = mulAdd(rowsMax[buffer.rows], buffer.row_bytes, out.arenaBytes, out.arenaBytes) &&
+           alignUp(out.arenaBytes, 64, out.arenaBytes);
+  }
+  fits = fits && scratchNeeded(module, rowsMax, out.cache.nTokens, false, out.scratchBytes);
+  out.cacheBytes = 0;
+  for (uint32_t i = 0; fits && i < module.n_caches; ++i)
+    fits = mulAdd(cachePages(out.cache, module.caches[i].page_tokens), module.caches[i].page_bytes,
+                  out.cacheBytes, out.cacheBytes);
+  if (!fits)
+    return setError(LLMC_ENOMEM, "%s: the sizes of this session do not fit in 64 bits", function);
+  return LLMC_OK;
+}
+
+} // namespace llmc

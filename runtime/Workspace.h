@@ -1,0 +1,27 @@
+// Sizes of a session, computed before anything is allocated, so that llmc_plan and llmc_session_new agree.
+#pragma once
+
+#include "runtime/KVCache.h"
+#include "runtime/Module.h"
+
+namespace llmc {
+
+struct WorkspacePlan {
+  CacheLimits cache;
+  uint32_t nBatch;
+  std::vector<uint64_t> bufferOffsets; ///< in the arena
+  uint64_t arenaBytes, scratchBytes;   ///< scratch of one worker
+  uint64_t cacheBytes;
+};
+
+/// Fills in defaults and checks the parameters; `function` stands before messages.
+llmc_status planWorkspace(const Module &module, const llmc_session_params *params, const char *function,
+                          WorkspacePlan &out, llmc_session_params &resolved);
+
+/// Scratch of one worker for this many rows and keys. Kernels whose scratch grows with rows * keys are
+/// counted only when `withRowKeys` is set: at most sizes they would need far more than any step does. False:
+/// beyond 64 bits.
+bool scratchNeeded(const llmc_module &module, const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t keys,
+                   bool withRowKeys, uint64_t &out);
+
+} // namespace llmc
