@@ -1,0 +1,43 @@
+#!/bin/bash
+# bad_input.sh LLMC FIXTURES WORKDIR: inputs that cannot be compiled. Each must end with exit code 1 and exactly one
+# sentence that names the file and what is wrong with it, and leave nothing behind.
+set -u
+llmc=$1 fixtures=$2 work=$3
+rm -rf "$work"
+mkdir -p "$work/in" "$work/out"
+failures=0 cases=0
+
+refused() { # FILE PATTERN OPTIONS...
+  local file=$1 pattern=$2 status message
+  shift 2
+  cases=$((cases + 1))
+  message=$("$llmc" compile "$file" -o "$work/out/model.so" "$@" 2>&1 >"$work/stdout")
+  status=$?
+  echo "$message"
+  [ $status -eq 1 ] || { echo "  exit code $status, expected 1"; failures=$((failures + 1)); }
+  [ "$(printf '%s\n' "$message" | wc -l)" -eq 1 ] && [ -n "$message" ] || { echo "  expected one sentence"; failures=$((failures + 1)); }
+  case $message in *"$(basename "$file")"*) ;; *) echo "  the file is not named"; failures=$((failures + 1)) ;; esac
+  printf '%s' "$message" | grep -Eqi -- "$pattern" || { echo "  expected: $pattern"; failures=$((failures + 1)); }
+  [ ! -s "$work/stdout" ] || { echo "  something on stdout"; failures=$((failures + 1)); }
+  [ -z "$(ls -A "$work/out")" ] || { echo "  left behind: $(ls -A "$work/out")"; rm -rf "$work/out"; mkdir "$work/out"; failures=$((failures + 1)); }
+}
+
+refused "$work/in/missing.gguf" 'no such file|not found|cannot'
+refused "$fixtures/bad/unknown-arch.gguf" 'mamb9'
+refused "$fixtures/bad/unknown-type.gguf" 'type.*(77|blk\.1\.ffn_up)'
+refused "$fixtures/bad/missing-tensor.gguf" 'blk\.1\.ffn_norm'
+refused "$fixtures/bad/wrong-shape.gguf" 'blk\.0\.attn_k'
+refused "$fixtures/bad/no-heads.gguf" 'llama\.attention\.head_count'
+printf 'not a model' >"$work/in/text.gguf"
+refused "$work/in/text.gguf" 'GGUF'
+: >"$work/in/empty.gguf"
+refused "$work/in/empty.gguf" '.'
+# Cut in the header, in the metadata, in the tensor table, in the data, and by one byte.
+size=$(stat -c %s "$fixtures/deep-2.gguf")
+for n in 3 20 300 1500 8000 $((size - 1)); do
+  head -c "$n" "$fixtures/deep-2.gguf" >"$work/in/cut-$n.gguf"
+  refused "$work/in/cut-$n.gguf" '.'
+done
+
+echo "$cases inputs, $failures failures"
+[ $cases -eq 14 ] && [ $failures -eq 0 ]
