@@ -1,6 +1,10 @@
+//===- Reference.h - what the end-to-end programs share ---------*- C++ -*-===//
+//
 // What the end-to-end programs share: handles of llmc.h that free themselves, a reader for the reference
 // files of tests/fixtures (layouts in README.md beside this file), and the comparisons, in which NaN never
 // passes.
+//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "llmc/llmc.h"

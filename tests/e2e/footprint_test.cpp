@@ -1,7 +1,10 @@
+//===- footprint_test.cpp - load time and memory of a compiled model ------===//
+//
 // What a loaded model costs: the time of a warm load, and the resident memory after 32 tokens.
 //
 //   footprint_test MODEL.so [--load-ms MS] [--extra-mb MB]      memory: at most the file's size + MB
-
+//
+//===----------------------------------------------------------------------===//
 #include "Reference.h"
 
 #include <algorithm>

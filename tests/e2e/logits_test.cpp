@@ -1,9 +1,12 @@
+//===- logits_test.cpp - a compiled model against reference logits and itself ===//
+//
 // Holds a compiled model against reference logits, and against itself: however its tokens arrive (whole, one
 // by one, in chunks, beside another sequence, after a rewind) and however many threads run, one ISA variant
 // must give the very same bits.
 //
 //   logits_test MODEL.so REFERENCE.logits [--tolerance STD] [--variants avx2,avx512] [--threads 1,2,3]
-
+//
+//===----------------------------------------------------------------------===//
 #include "Reference.h"
 
 #include <algorithm>

@@ -1,8 +1,11 @@
+//===- smollm2_test.cpp - the demo model against its float32 reference ----===//
+//
 // Holds the compiled demo model against the float32 reference of its own weights (smollm2.ref): logits of ten
 // prompts, 48 greedy tokens each, tokens and text, and the perplexity of a thousand-token text.
 //
 //   smollm2_test MODEL.so REFERENCE.ref --activations f32|int8 [--threads N]
-
+//
+//===----------------------------------------------------------------------===//
 #include "Reference.h"
 
 #include <algorithm>

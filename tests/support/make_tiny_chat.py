@@ -7,6 +7,7 @@ script is how it came to be.
 
     make_tiny_chat.py OUT.gguf [minutes]
 """
+import json
 import random
 import sys
 import time
@@ -132,7 +133,7 @@ def train(tokenizer, minutes):
 
 def write(path, model, tokenizer):
     vocab = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
-    merges = __import__("json").loads(tokenizer.to_str())["model"]["merges"]
+    merges = json.loads(tokenizer.to_str())["model"]["merges"]
     w = gguf.GGUFWriter(path, "llama")
     w.add_name("tiny-chat")
     w.add_description("a tiny model that knows a few sentences about llmc; Apache-2.0 with LLVM exception, as llmc")
