@@ -3,10 +3,14 @@
 # linked by path; the llmc_mlir interface target carries everything a compiler library needs.
 include_guard()
 
-find_package(MLIR 22 REQUIRED CONFIG HINTS /usr/lib/llvm-22/lib/cmake/mlir)
+# LLVM's version files accept only an exact major.minor, so the major version is checked here.
+find_package(MLIR REQUIRED CONFIG HINTS /usr/lib/llvm-22/lib/cmake/mlir)
+if(NOT LLVM_VERSION_MAJOR EQUAL 22)
+  message(FATAL_ERROR "llmc needs LLVM and MLIR 22 but found ${LLVM_PACKAGE_VERSION} in ${MLIR_DIR}")
+endif()
+list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
 find_package(ZLIB REQUIRED)
 find_package(zstd REQUIRED)
-list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
 include(TableGen)
 include(AddLLVM)
 include(AddMLIR)
@@ -20,3 +24,8 @@ target_link_libraries(llmc_mlir INTERFACE MLIR LLVM)
 add_library(llmc_lld INTERFACE)
 target_link_libraries(llmc_lld INTERFACE
   ${LLVM_LIBRARY_DIR}/liblldELF.a ${LLVM_LIBRARY_DIR}/liblldCommon.a ZLIB::ZLIB zstd::libzstd_shared)
+
+# mlir_tablegen with the include paths of this tree and of MLIR.
+macro(llmc_tablegen)
+  mlir_tablegen(${ARGN} EXTRA_INCLUDES ${PROJECT_SOURCE_DIR} ${MLIR_INCLUDE_DIRS})
+endmacro()

@@ -1,0 +1,402 @@
+//===- LMOps.cpp - verifiers and names of the lm dialect ------------------===//
+//
+// In the order of LMOps.td; the numbers of the rules are those of the descriptions.
+//
+//===----------------------------------------------------------------------===//
+#include "ir/LMOps.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace llmc::lm;
+
+//===----------------------------------------------------------------------===//
+// Declarations
+//===----------------------------------------------------------------------===//
+
+LogicalResult CacheOp::verify() {
+  // cache_c1
+  for (auto [name, value] : {std::pair<StringRef, int64_t>{"heads", getHeads()}, {"dim_k", getDimK()}, {"dim_v", getDimV()}})
+    if (value < 1 || value > 1024)
+      return emitOpError() << "expected '" << name << "' between 1 and 1024 but got " << value;
+  // cache_c2
+  if (getPageTokens() && (*getPageTokens() < 16 || *getPageTokens() > 4096 || *getPageTokens() % 16))
+    return emitOpError() << "expected 'page_tokens' to be a multiple of 16 up to 4096 but got " << *getPageTokens();
+  return success();
+}
+
+LogicalResult ForwardOp::verifyRegions() {
+  // forward_c1
+  if (getBody().getNumArguments() != 1 || !isa<TokensType>(getBody().getArgument(0).getType()))
+    return emitOpError("expected one argument of type '!lm.tokens'");
+  return success();
+}
+
+void LayersOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {
+  for (BlockArgument arg : region.getArguments())
+    setName(arg, "h");
+}
+
+LogicalResult LayersOp::verify() {
+  // layers_c1
+  if (getCount() < 1 || getCount() > 1024)
+    return emitOpError() << "expected 'count' between 1 and 1024 but got " << getCount();
+  // layers_c2
+  if (!getKinds()) {
+    if (getBodies().size() != 1)
+      return emitOpError() << "has " << getBodies().size() << " regions and needs 'kinds' to say which layer is which";
+    return success();
+  }
+  ArrayRef<int64_t> kinds = *getKinds();
+  if (kinds.size() != getCount())
+    return emitOpError() << "expected 'kinds' to have " << getCount() << " entries but got " << kinds.size();
+  for (auto [layer, kind] : llvm::enumerate(kinds))
+    if (kind < 0 || kind >= static_cast<int64_t>(getBodies().size()))
+      return emitOpError() << "expected the kind of layer " << layer << " to be below " << getBodies().size()
+                           << ", the number of regions, but got " << kind;
+  return success();
+}
+
+LogicalResult LayersOp::verifyRegions() {
+  // layers_c3
+  for (auto [number, body] : llvm::enumerate(getBodies())) {
+    auto yield = dyn_cast<YieldOp>(body.front().getTerminator());
+    if (!yield)
+      return emitOpError() << "expected region " << number << " to end in 'lm.yield'";
+    if (TypeRange(body.getArgumentTypes()) != getInits().getTypes() || TypeRange(yield.getValues()) != getInits().getTypes()) {
+      InFlightDiagnostic error = emitOpError()
+                                 << "expected region " << number << " to take and yield the types of the iterated values";
+      error.attachNote(yield.getLoc()) << "yielded here";
+      return error;
+    }
+  }
+  return success();
+}
+
+ForwardOp ModelOp::forward() { return *getBody().getOps<ForwardOp>().begin(); }
+
+LayersOp ModelOp::layers() {
+  auto stacks = forward().getBody().getOps<LayersOp>();
+  return stacks.empty() ? LayersOp() : *stacks.begin();
+}
+
+LogicalResult ModelOp::verifyRegions() {
+  // model_c1
+  constexpr int64_t limit = int64_t(1) << 24;
+  for (auto [name, value] : {std::pair<StringRef, int64_t>{"vocab", getVocab()}, {"context", getContext()}})
+    if (value < 1 || value > limit)
+      return emitOpError() << "expected '" << name << "' between 1 and 2^24 but got " << value;
+  // model_c2
+  if (auto forwards = getBody().getOps<ForwardOp>(); llvm::range_size(forwards) != 1)
+    return emitOpError() << "expected exactly one 'lm.forward' but got " << llvm::range_size(forwards);
+  int64_t asked = 0, stacks = 0;
+  WalkResult walk = forward().walk([&](Operation *op) {
+    stacks += isa<LayersOp>(op);
+    if (isa<LayersOp>(op) && stacks > 1) {
+      op->emitOpError("is the second stack of the model; only one is supported");
+      return WalkResult::interrupt();
+    }
+    // asked_rows_c1
+    if (isa<AskedRowsOp>(op) && (++asked > 1 || op->getParentOfType<LayersOp>())) {
+      op->emitOpError("expected to be used once, outside the stack");
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  if (walk.wasInterrupted())
+    return failure();
+  // table_c1
+  if (LayersOp stack = layers())
+    for (TableOp table : getBody().getOps<TableOp>())
+      if (table.getValues().size() != stack.getCount())
+        return table.emitOpError() << "expected " << stack.getCount() << " numbers, one a layer, but got "
+                                   << table.getValues().size();
+  return success();
+}
+
+LogicalResult ReturnOp::verify() {
+  // return_c1
+  auto model = (*this)->getParentOfType<ModelOp>();
+  if (model && widthOf(getLogits()) != static_cast<int64_t>(model.getVocab())) {
+    InFlightDiagnostic error = emitOpError() << "expected logits as wide as the model's vocab " << model.getVocab()
+                                             << " but got " << widthOf(getLogits());
+    error.attachNote(model.getLoc()) << "model declared here";
+    return error;
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Weight expressions
+//===----------------------------------------------------------------------===//
+
+/// The pattern's last telling word: "blk.{i}.attn_q.weight" gives %attn_q.
+void WeightRefOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  SmallVector<StringRef> parts;
+  getTensor().split(parts, '.');
+  if (parts.size() > 1 && parts.back() == "weight")
+    parts.pop_back();
+  std::string name = parts.back().str();
+  if (name == "bias" && parts.size() > 1)
+    name = (parts[parts.size() - 2] + "_bias").str();
+  bool isIdentifier = !name.empty() && !llvm::isDigit(name[0]) &&
+                      llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
+  if (isIdentifier)
+    setName(getW(), name);
+}
+
+LogicalResult WConcatOp::verify() {
+  // w_concat_c1
+  if (getParts().empty())
+    return emitOpError("expected at least one part");
+  auto result = cast<WeightType>(getW().getType());
+  int64_t rows = 0;
+  for (Type type : getParts().getTypes()) {
+    auto part = cast<WeightType>(type);
+    if (part.getShape().drop_front() != result.getShape().drop_front())
+      return emitOpError() << "expected all parts to have the result's columns but got " << part << " for " << result;
+    rows += part.dim(0);
+  }
+  if (rows != result.dim(0))
+    return emitOpError() << "expected the parts' rows to add up to " << result.dim(0) << " but got " << rows;
+  return success();
+}
+
+LogicalResult WMulOp::verify() {
+  // w_mul_c1
+  auto a = cast<WeightType>(getA().getType()), b = cast<WeightType>(getB().getType()),
+       w = cast<WeightType>(getW().getType());
+  if (a.dim(1) != b.dim(0) || w.dim(0) != a.dim(0) || w.dim(1) != b.dim(1))
+    return emitOpError() << "expected " << a << " times " << b << " to be <" << a.dim(0) << "x" << b.dim(1) << "> but got " << w;
+  return success();
+}
+
+LogicalResult WPermuteOp::verify() {
+  // w_permute_c1
+  int64_t rows = cast<WeightType>(getA().getType()).dim(0), product = 1;
+  for (int64_t dim : getShape()) {
+    if (dim < 1 || dim > rows)
+      return emitOpError() << "expected axes of 'shape' between 1 and " << rows << " but got " << dim;
+    product *= dim;
+    if (product > rows)
+      break;
+  }
+  if (product != rows)
+    return emitOpError() << "expected the product of 'shape' to be the " << rows << " rows but got " << product;
+  // w_permute_c2
+  SmallVector<bool> seen(getShape().size(), false);
+  bool isPermutation = getOrder().size() == getShape().size();
+  for (int64_t axis : getOrder()) {
+    bool isAxis = axis >= 0 && axis < static_cast<int64_t>(seen.size());
+    isPermutation = isPermutation && isAxis && !seen[axis];
+    if (isAxis)
+      seen[axis] = true;
+  }
+  if (!isPermutation)
+    return emitOpError() << "expected 'order' to be a permutation of the " << getShape().size() << " axes of 'shape'";
+  return success();
+}
+
+LogicalResult WRowsOp::verify() {
+  // w_rows_c1
+  auto a = cast<WeightType>(getA().getType()), w = cast<WeightType>(getW().getType());
+  int64_t from = getFrom(), to = getTo();
+  if (from < 0 || to <= from || to > a.dim(0))
+    return emitOpError() << "expected rows inside [0:" << a.dim(0) << "] but got [" << from << ":" << to << "]";
+  if (w.dim(0) != to - from || w.getShape().drop_front() != a.getShape().drop_front())
+    return emitOpError() << "expected " << to - from << " rows of " << a << " but got " << w;
+  return success();
+}
+
+LogicalResult WTransposeOp::verify() {
+  // w_transpose_c1
+  auto a = cast<WeightType>(getA().getType()), w = cast<WeightType>(getW().getType());
+  if (a.dim(0) != w.dim(1) || a.dim(1) != w.dim(0))
+    return emitOpError() << "expected the transpose of " << a << " but got " << w;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Norms
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyNorm(Operation *op, Value x, Value gain, Value bias, double eps, std::optional<int64_t> group) {
+  int64_t width = widthOf(x);
+  // norm_c1
+  if (!(eps >= 0))
+    return op->emitOpError() << "expected 'eps' not to be negative but got " << eps;
+  // norm_c2
+  if (group && (*group < 1 || width % *group))
+    return op->emitOpError() << "expected 'group' " << *group << " to divide the width " << width;
+  // norm_c3
+  for (auto [name, value] : {std::pair<StringRef, Value>{"gain", gain}, {"bias", bias}}) {
+    if (!value)
+      continue;
+    int64_t length = cast<WeightType>(value.getType()).dim(0);
+    if (length != width && length != group.value_or(width))
+      return op->emitOpError() << "expected the " << name << " to have " << group.value_or(width) << " entries but got "
+                               << length;
+  }
+  return success();
+}
+
+LogicalResult LayerNormOp::verify() {
+  return verifyNorm(*this, getX(), getGain(), getBias(), getEps().convertToDouble(), getGroup());
+}
+
+LogicalResult RMSNormOp::verify() {
+  return verifyNorm(*this, getX(), getGain(), {}, getEps().convertToDouble(), getGroup());
+}
+
+//===----------------------------------------------------------------------===//
+// Positions, cache and attention
+//===----------------------------------------------------------------------===//
+
+LogicalResult AttentionOp::verify() {
+  int64_t heads = getHeads(), kvHeads = getKvHeads();
+  // attention_c1
+  if (heads < 1 || kvHeads < 1 || heads % kvHeads)
+    return emitOpError() << "expected 'kv_heads' " << kvHeads << " to divide 'heads' " << heads;
+  // attention_c2
+  if (widthOf(getK()) % kvHeads || widthOf(getQ()) != widthOf(getK()) / kvHeads * heads)
+    return emitOpError() << "expected q to be " << heads << " heads and k " << kvHeads
+                         << " heads of one dimension but they are " << widthOf(getQ()) << " and " << widthOf(getK()) << " wide";
+  // attention_c3
+  if (widthOf(getV()) % kvHeads || widthOf(getY()) != widthOf(getV()) / kvHeads * heads)
+    return emitOpError() << "expected v to be " << kvHeads << " heads and the result " << heads
+                         << " heads of one dimension but they are " << widthOf(getV()) << " and " << widthOf(getY()) << " wide";
+  // attention_c4
+  if (!(getScale().convertToDouble() > 0))
+    return emitOpError() << "expected 'scale' above 0 but got " << getScale().convertToDouble();
+  if (getSoftcap() && !(getSoftcap()->convertToDouble() > 0))
+    return emitOpError() << "expected 'softcap' above 0 but got " << getSoftcap()->convertToDouble();
+  if (auto window = dyn_cast_or_null<IntegerAttr>(getWindowAttr()); window && window.getInt() < 1)
+    return emitOpError() << "expected 'window' above 0 but got " << window.getInt();
+  return success();
+}
+
+static FailureOr<CacheOp> lookupCache(Operation *op, FlatSymbolRefAttr name, SymbolTableCollection &tables) {
+  auto cache = tables.lookupNearestSymbolFrom<CacheOp>(op, name);
+  if (!cache)
+    return op->emitOpError() << "names the cache " << name << ", which is not declared";
+  return cache;
+}
+
+/// kv_c1, for one append or view.
+static LogicalResult verifyCacheWidths(Operation *op, FlatSymbolRefAttr name, Value k, Value v, SymbolTableCollection &tables) {
+  FailureOr<CacheOp> cache = lookupCache(op, name, tables);
+  if (failed(cache))
+    return failure();
+  for (auto [what, value, dim] : {std::tuple<StringRef, Value, int64_t>{"k", k, cache->getDimK()}, {"v", v, cache->getDimV()}}) {
+    int64_t expected = static_cast<int64_t>(cache->getHeads()) * dim;
+    if (widthOf(value) == expected)
+      continue;
+    InFlightDiagnostic error = op->emitOpError() << "expected " << what << " to be " << cache->getHeads() << " heads of "
+                                                 << dim << " wide but got " << widthOf(value);
+    error.attachNote(cache->getLoc()) << "cache declared here";
+    return error;
+  }
+  return success();
+}
+
+LogicalResult KVAppendOp::verifySymbolUses(SymbolTableCollection &tables) {
+  return verifyCacheWidths(*this, getCacheAttr(), getK(), getV(), tables);
+}
+
+LogicalResult KVViewOp::verifySymbolUses(SymbolTableCollection &tables) {
+  if (failed(verifyCacheWidths(*this, getCacheAttr(), getK(), getV(), tables)))
+    return failure();
+  // kv_c2: within the block; a view does not leave the layer it was taken in.
+  bool appended = false;
+  for (Operation *next = (*this)->getNextNode(); next; next = next->getNextNode()) {
+    if (appended && llvm::any_of(next->getOperands(), [&](Value v) { return v.getDefiningOp() == getOperation(); })) {
+      InFlightDiagnostic error = next->emitOpError("uses a view of the cache after a later append to it");
+      error.attachNote(getLoc()) << "view taken here";
+      return error;
+    }
+    if (auto append = dyn_cast<KVAppendOp>(next))
+      appended |= append.getCache() == getCache();
+  }
+  return success();
+}
+
+LogicalResult RopeOp::verify() {
+  int64_t headDim = getHeadDim(), dims = getDims().value_or(headDim);
+  // rope_c1
+  if (headDim < 1 || widthOf(getX()) % headDim)
+    return emitOpError() << "expected 'head_dim' " << headDim << " to divide the width " << widthOf(getX());
+  // rope_c2
+  if (dims < 2 || dims % 2 || dims > headDim)
+    return emitOpError() << "expected 'dims' to be even and between 2 and 'head_dim' " << headDim << " but got " << dims;
+  // rope_c3
+  if (getFreqs() && static_cast<int64_t>(getFreqs()->size()) != dims / 2)
+    return emitOpError() << "expected " << dims / 2 << " 'freqs' but got " << getFreqs()->size();
+  if (auto base = dyn_cast<FloatAttr>(getBase()); base && !(base.getValueAsDouble() > 0))
+    return emitOpError() << "expected 'base' above 0 but got " << base.getValueAsDouble();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Columns
+//===----------------------------------------------------------------------===//
+
+LogicalResult ConcatOp::verify() {
+  // concat_c1
+  int64_t width = 0;
+  for (Value part : getParts())
+    width += widthOf(part);
+  if (width != widthOf(getY()))
+    return emitOpError() << "expected the parts' widths to add up to " << widthOf(getY()) << " but got " << width;
+  return success();
+}
+
+LogicalResult SliceOp::verify() {
+  // slice_c1
+  int64_t from = getFrom(), to = getTo(), width = widthOf(getX());
+  if (from < 0 || to <= from || to > width)
+    return emitOpError() << "expected columns inside [0:" << width << "] but got [" << from << ":" << to << "]";
+  if (widthOf(getY()) != to - from)
+    return emitOpError() << "expected a result " << to - from << " wide but got " << widthOf(getY());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Made by passes
+//===----------------------------------------------------------------------===//
+
+LogicalResult CachedAttentionOp::verifySymbolUses(SymbolTableCollection &tables) {
+  return verifyCacheWidths(*this, getCacheAttr(), getK(), getV(), tables);
+}
+
+LogicalResult FusedLinearOp::verify() {
+  size_t weights = getWeights().size();
+  if (weights == 0)
+    return emitOpError("expected at least one weight");
+  // fused_linear_c1
+  for (Type type : getWeights().getTypes())
+    if (cast<WeightType>(type).dim(1) != widthOf(getX()))
+      return emitOpError() << "expected weights of " << widthOf(getX()) << " columns, the width of x, but got " << type;
+  // fused_linear_c2
+  if ((getGlu() && weights % 2) || getResults().size() != (getGlu() ? weights / 2 : weights))
+    return emitOpError() << "expected one result " << (getGlu() ? "for two weights" : "a weight") << " but got "
+                         << getResults().size() << " for " << weights;
+  for (auto [i, result] : llvm::enumerate(getResults())) {
+    size_t first = getGlu() ? 2 * i : i, last = getGlu() ? 2 * i + 1 : i;
+    for (size_t w = first; w <= last; ++w)
+      if (cast<WeightType>(getWeights()[w].getType()).dim(0) != widthOf(result))
+        return emitOpError() << "expected result " << i << " as wide as the rows of its weight "
+                             << getWeights()[w].getType() << " but got " << widthOf(result);
+  }
+  // fused_linear_c3
+  if (!getBiases().empty() && getBiases().size() != weights)
+    return emitOpError() << "expected no biases or " << weights << " but got " << getBiases().size();
+  for (auto [bias, weight] : llvm::zip(getBiases(), getWeights()))
+    if (bias.getType() != vectorOf(weight.getType(), 0))
+      return emitOpError() << "expected a bias as long as its weight's rows but got " << bias.getType() << " for " << weight.getType();
+  // fused_linear_c4
+  if (getResidual() && (getResults().size() != 1 || getResidual().getType() != getResults()[0].getType()))
+    return emitOpError("expected a residual only with a single result of its type");
+  if (getNorm() != "none" && !getEps())
+    return emitOpError("expected 'eps' beside 'norm'");
+  return success();
+}
