@@ -1,7 +1,8 @@
 //===- Kernels.h - the CPU kernel families ----------------------*- C++ -*-===//
 //
 // Each family is described by a plain spec and emitted as MLIR functions with the signature of llmc_kernel_fn
-// (module_abi.h): llvm pointers and i32 only. An emitter writes `<name>` (the run phase) and, where it has one,
+// (module_abi.h): llvm pointers and i32 only. An emitter writes `<name>` (the run phase) and, where it has
+// one,
 // `<name>.prepare` into the module, for one instruction set.
 //
 //===----------------------------------------------------------------------===//
@@ -11,6 +12,7 @@
 #include "ir/quant/QuantScheme.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
 
 #include <string>
 
@@ -24,9 +26,10 @@ enum class ActivationType { F32, Int8 };
 
 /// y_i = epilogue(norm(x) * W_i^T + b_i) for one or more weights that share x.
 /// Arguments: x, [gain], [norm bias], W_0..W_n, [b_0..b_n], [residual], y_0..y_m, packed
-/// x [rows, k] and y_i [rows, n_i] are f32 buffers whose row stride is the width rounded up to 16 floats; columns
-/// beyond the width are written as zero or as whatever zero weights give. `packed` is an arena buffer of
-/// packedRowBytes() bytes a row.
+/// x [rows, k] and y_i [rows, n_i] are f32 buffers whose row stride is the width rounded up to 16 floats;
+/// columns beyond the width are written as zero or as whatever zero weights give. Gain and biases are f32,
+/// padded with zeros to a multiple of 16. `packed` is an arena buffer of packedRowBytes() bytes a row; it is
+/// not used if that is 0.
 struct LinearSpec {
   struct Weight {
     const quant::QuantScheme *scheme;
@@ -38,31 +41,35 @@ struct LinearSpec {
   bool normPlusOne = false; // the gain is 1 + g
   bool normGain = false, normBias = false;
   llvm::SmallVector<Weight> weights;
-  bool bias = false;                     // one for each weight
-  Activation act = Activation::None;     // of every output, or of the gate when glu is set
-  bool glu = false;                      // outputs y_i = act(W_2i x) * (W_2i+1 x)
-  bool residual = false;                 // single output: y = residual + act(...)
+  bool bias = false;                 // one for each weight
+  Activation act = Activation::None; // of every output, or of the gate when glu is set
+  bool glu = false;                  // outputs y_i = act(W_2i x) * (W_2i+1 x)
+  bool residual = false;             // single output: y = residual + act(...)
   ActivationType activations = ActivationType::F32;
+  uint32_t rowSpace = 0;   // LLMC_ROWS_*: what the rows of x are
+  bool countLoads = false; // report every read of weights through llmc_step.count_load
 
   int64_t packedRowBytes() const;
 };
 
 /// rope + append + attention over the paged cache (see lm.cached_attention).
-/// Arguments: q, k, v, [rope frequencies f32[ropeDims/2]], immediates: cache number, byte offset of this layer's K in a
-/// page, of its V; then the output.
+/// Arguments: q, k, v, [rope frequencies f32[ropeDims/2]], immediates: cache number, byte offset of this
+/// layer's K in a page, of its V; then the output.
 struct AttentionSpec {
   int64_t heads = 0, kvHeads = 0, dimK = 0, dimV = 0;
   double scale = 1;
   bool causal = true;
-  int64_t window = 0;  // 0: none; else keys j with i - window < j <= i
-  double softcap = 0;  // 0: none
+  int64_t window = 0;   // 0: none; else keys j with i - window < j <= i
+  double softcap = 0;   // 0: none
   int64_t ropeDims = 0; // 0: no rotation
   bool ropeInterleaved = false;
   double ropeFactor = 1; // multiplies cos and sin
   int64_t pageTokens = 32;
   bool cacheF16 = false;
+  bool countLoads = false; // report every read of the cache through llmc_step.count_load
   int64_t dimVPadded() const { return (dimV + 15) / 16 * 16; }
-  /// Bytes of one layer's K and V in a page. K: [kvHeads][dimK][pageTokens], V: [kvHeads][pageTokens][dimVPadded].
+  /// Bytes of one layer's K and V in a page. K: [kvHeads][dimK][pageTokens], V:
+  /// [kvHeads][pageTokens][dimVPadded].
   int64_t pageBytesK() const { return kvHeads * dimK * pageTokens * (cacheF16 ? 2 : 4); }
   int64_t pageBytesV() const { return kvHeads * pageTokens * dimVPadded() * (cacheF16 ? 2 : 4); }
 };
@@ -72,17 +79,28 @@ struct EmbedSpec {
   const quant::QuantScheme *scheme;
   int64_t vocab, width;
   double scale = 1;
+  uint32_t rowSpace = 0; // LLMC_ROWS_TOKENS or LLMC_ROWS_ASKED
 };
 
+/// What the tables of module_abi.h must know of a kernel. A spec that cannot be emitted is reported at the
+/// module's location.
 struct KernelResult {
   bool hasPrepare = false;
   uint32_t prepareMinRows = 0;
   uint64_t scratchConstant = 0, scratchPerRow = 0;
 };
 
-mlir::FailureOr<KernelResult> emitLinear(mlir::ModuleOp, llvm::StringRef name, const LinearSpec &, const Isa &);
-mlir::FailureOr<KernelResult> emitAttention(mlir::ModuleOp, llvm::StringRef name, const AttentionSpec &, const Isa &);
+mlir::FailureOr<KernelResult> emitLinear(mlir::ModuleOp, llvm::StringRef name, const LinearSpec &,
+                                         const Isa &);
+mlir::FailureOr<KernelResult> emitAttention(mlir::ModuleOp, llvm::StringRef name, const AttentionSpec &,
+                                            const Isa &);
 mlir::FailureOr<KernelResult> emitEmbed(mlir::ModuleOp, llvm::StringRef name, const EmbedSpec &, const Isa &);
+
+/// Kernels (scf, arith, vector, llvm; also func, cf, ub) => the LLVM dialect. Fails if anything else is left.
+/// Run on a module.
+void buildKernelLoweringPipeline(mlir::OpPassManager &);
+/// The dialects that emitted kernels use.
+void registerKernelDialects(mlir::DialectRegistry &);
 
 } // namespace llmc::cpu
 #endif

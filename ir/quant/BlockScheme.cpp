@@ -1,7 +1,7 @@
 //===- BlockScheme.cpp - blocks of 32 with a scale: q8_0, q4_0, q4_1 ------===//
 //
-// A file block is: f16 scale, f16 minimum if the scheme has one, quants. Four-bit quants keep value i in the low and
-// value i + 16 in the high half of byte i. Packing moves bits and never rounds.
+// A file block is: f16 scale, f16 minimum if the scheme has one, quants. Four-bit quants keep value i in the
+// low and value i + 16 in the high half of byte i. Packing moves bits and never rounds.
 //
 //===----------------------------------------------------------------------===//
 #include "ir/quant/Schemes.h"
@@ -29,7 +29,8 @@ void blockQuants(const QuantScheme &scheme, const uint8_t *block, uint8_t *quant
 
 } // namespace
 
-void packBlockPanel(const QuantScheme &scheme, std::span<const uint8_t *const> rows, int64_t k, uint8_t *out) {
+void packBlockPanel(const QuantScheme &scheme, std::span<const uint8_t *const> rows, int64_t k,
+                    uint8_t *out) {
   const bool nibbles = scheme.storage == Storage::Int4;
   const int64_t groups = scheme.recordValues / groupValues;
   const int64_t quantBytes = panelRows * groupValues / (nibbles ? 2 : 1);

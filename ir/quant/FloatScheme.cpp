@@ -10,7 +10,8 @@
 
 namespace llmc::quant {
 
-void packFloatPanel(const QuantScheme &scheme, std::span<const uint8_t *const> rows, int64_t k, uint8_t *out) {
+void packFloatPanel(const QuantScheme &scheme, std::span<const uint8_t *const> rows, int64_t k,
+                    uint8_t *out) {
   const int64_t size = scheme.blockBytes;
   // In blocks of k, so that both the 16 source rows and the destination stay in the first-level cache.
   constexpr int64_t step = 64;

@@ -10,14 +10,16 @@
 namespace llmc::quant {
 namespace {
 
-// Bytes of a packed record: `groups` groups of 32 values for 16 rows, an f16 scale (and minimum) per row and group.
+// Bytes of a packed record: `groups` groups of 32 values for 16 rows, an f16 scale (and minimum) per row and
+// group.
 constexpr int64_t blockRecord(int64_t groups, int64_t bits, bool hasMin) {
   return groups * panelRows * (32 * bits / 8 + (hasMin ? 4 : 2));
 }
 
 // Records are whole cache lines: one group of q4_1 fills five, the others need two groups.
 constexpr QuantScheme schemes[] = {
-    // name, ggml type, storage, block values and bytes, group, min, zero, record values and bytes, int8 budget
+    // name, ggml type, storage, block values and bytes, group, min, zero, record values and bytes, int8
+    // budget
     {"f32", 0, Storage::Float32, 1, 4, 1, false, 0, 1, 64, 0},
     {"f16", 1, Storage::Float16, 1, 2, 1, false, 0, 1, 32, 0},
     {"bf16", 30, Storage::BFloat16, 1, 2, 1, false, 0, 1, 32, 0},

@@ -16,7 +16,9 @@ namespace {
 
 constexpr int64_t groupValues = 32;
 
-int64_t groupBytes(const QuantScheme &s) { return panelRows * groupValues / (s.storage == Storage::Int4 ? 2 : 1); }
+int64_t groupBytes(const QuantScheme &s) {
+  return panelRows * groupValues / (s.storage == Storage::Int4 ? 2 : 1);
+}
 int64_t scalesOffset(const QuantScheme &s) { return s.recordValues / groupValues * groupBytes(s); }
 int64_t minimumsOffset(const QuantScheme &s) {
   return scalesOffset(s) + s.recordValues / groupValues * panelRows * 2;
@@ -24,7 +26,8 @@ int64_t minimumsOffset(const QuantScheme &s) {
 
 Value constant(ImplicitLocOpBuilder &b, Type type, int64_t value) {
   if (auto vector = dyn_cast<VectorType>(type))
-    return arith::ConstantOp::create(b, DenseElementsAttr::get(vector, b.getIntegerAttr(vector.getElementType(), value)));
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(vector, b.getIntegerAttr(vector.getElementType(), value)));
   return arith::ConstantOp::create(b, b.getIntegerAttr(type, value));
 }
 
@@ -41,7 +44,9 @@ Value vectorFma(ImplicitLocOpBuilder &b, Value x, Value y, Value z) {
 /// bf16 bits (an integer or a vector of them) as f32: the upper half of a float.
 Value widenBFloat16(ImplicitLocOpBuilder &b, Value bits) {
   auto shaped = dyn_cast<VectorType>(bits.getType());
-  auto like = [&](Type element) -> Type { return shaped ? VectorType::get(shaped.getShape(), element) : element; };
+  auto like = [&](Type element) -> Type {
+    return shaped ? VectorType::get(shaped.getShape(), element) : element;
+  };
   Value wide = arith::ExtUIOp::create(b, like(b.getI32Type()), bits);
   wide = arith::ShLIOp::create(b, wide, constant(b, wide.getType(), 16));
   return arith::BitcastOp::create(b, like(b.getF32Type()), wide);
@@ -73,7 +78,8 @@ Value loadElement(ImplicitLocOpBuilder &b, const QuantScheme &s, Value panelBase
   }
 
   Value record = mul(div(k, s.recordValues), s.recordBytes);
-  Value inRecord = rem(k, s.recordValues), group = div(inRecord, groupValues), inGroup = rem(inRecord, groupValues);
+  Value inRecord = rem(k, s.recordValues), group = div(inRecord, groupValues),
+        inGroup = rem(inRecord, groupValues);
   Value lines = add(record, mul(group, groupBytes(s)));
   Value q;
   if (s.storage == Storage::Int4) {
@@ -130,7 +136,8 @@ Value RecordReader::quad(int64_t q) {
   if (q % 2) {
     // Shifted as 16-bit lanes, which every vector unit has; the mask drops what crosses the bytes.
     auto words = VectorType::get({32}, b.getI16Type());
-    Value shifted = arith::ShRUIOp::create(b, vector::BitCastOp::create(b, words, packed), constant(b, words, 4));
+    Value shifted =
+        arith::ShRUIOp::create(b, vector::BitCastOp::create(b, words, packed), constant(b, words, 4));
     packed = vector::BitCastOp::create(b, cast<VectorType>(packed.getType()), shifted);
   }
   return arith::AndIOp::create(b, packed, constant(b, packed.getType(), 15));
@@ -148,26 +155,31 @@ Value RecordReader::column(int64_t k) {
   default:
     break;
   }
+  const int64_t group = k / groupValues, columns = columnsPerLine(scheme);
+  return unpackColumn(b, scheme, line(k / columns), k % columns, scales(group),
+                      scheme.hasMin ? minimums(group) : Value());
+}
+
+Value RecordReader::unpackColumn(ImplicitLocOpBuilder &b, const QuantScheme &scheme, Value line, int64_t c,
+                                 Value scales, Value minimums) {
   auto words = VectorType::get({16}, b.getI32Type());
-  const int64_t group = k / groupValues, inGroup = k % groupValues, byte = k % 4;
-  Value q;
+  Value q = vector::BitCastOp::create(b, words, line);
   if (scheme.storage == Storage::Int4) {
-    Value packed = vector::BitCastOp::create(b, words, line(group * 4 + inGroup / 8));
-    const int64_t shift = 8 * byte + (inGroup % 8 >= 4 ? 4 : 0);
+    const int64_t shift = 8 * (c % 4) + (c >= 4 ? 4 : 0);
     if (shift)
-      packed = arith::ShRUIOp::create(b, packed, constant(b, words, shift));
-    q = shift == 28 ? packed : arith::AndIOp::create(b, packed, constant(b, words, 15)).getResult();
+      q = arith::ShRUIOp::create(b, q, constant(b, words, shift));
+    if (shift != 28)
+      q = arith::AndIOp::create(b, q, constant(b, words, 15));
     if (scheme.zeroPoint)
       q = arith::SubIOp::create(b, q, constant(b, words, scheme.zeroPoint));
   } else {
-    Value packed = vector::BitCastOp::create(b, words, line(group * 8 + inGroup / 4));
-    if (byte != 3)
-      packed = arith::ShLIOp::create(b, packed, constant(b, words, 24 - 8 * byte));
-    q = arith::ShRSIOp::create(b, packed, constant(b, words, 24));
+    if (c != 3)
+      q = arith::ShLIOp::create(b, q, constant(b, words, 24 - 8 * c));
+    q = arith::ShRSIOp::create(b, q, constant(b, words, 24));
   }
-  Value value = arith::SIToFPOp::create(b, floats, q);
-  return scheme.hasMin ? vectorFma(b, scales(group), value, minimums(group))
-                       : arith::MulFOp::create(b, scales(group), value).getResult();
+  Value value = arith::SIToFPOp::create(b, VectorType::get({16}, b.getF32Type()), q);
+  return scheme.hasMin ? vectorFma(b, scales, value, minimums)
+                       : arith::MulFOp::create(b, scales, value).getResult();
 }
 
 } // namespace llmc::quant

@@ -1,8 +1,8 @@
 //===- SchemeIR.h - unpacking weights inside kernels ------------*- C++ -*-===//
 //
-// The half of a scheme that builds IR: how a kernel reads the packed bytes of QuantScheme.h. Addresses are llvm
-// pointers, indices i64. Everything is fixed size, free of control flow and exact: the values are those of
-// QuantScheme::unpackRow.
+// The half of a scheme that builds IR: how a kernel reads the packed bytes of QuantScheme.h. Addresses are
+// llvm pointers, indices i64. Everything is fixed size, free of control flow and exact: the values are those
+// of QuantScheme::unpackRow.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_IR_QUANT_SCHEMEIR_H
@@ -14,12 +14,17 @@
 
 namespace llmc::quant {
 
+// Geometry of a record of an integer scheme.
+constexpr int64_t lineBytes = 64;
+inline int64_t columnsPerLine(const QuantScheme &s) { return s.storage == Storage::Int4 ? 8 : 4; }
+inline int64_t linesPerGroup(const QuantScheme &s) { return s.group / columnsPerLine(s); }
+
 /// One element as f32: row `row` (0..15) of the panel at `panelBase`, column `k` (both i64).
 mlir::Value loadElement(mlir::ImplicitLocOpBuilder &b, const QuantScheme &scheme, mlir::Value panelBase,
                         mlir::Value row, mlir::Value k);
 
-/// Reads of one record of a panel, 16 rows at once; loads are emitted once each, where first asked for, so all uses
-/// must stand in one block.
+/// Reads of one record of a panel, 16 rows at once; loads are emitted once each, where first asked for, so
+/// all uses must stand in one block.
 class RecordReader {
 public:
   RecordReader(mlir::ImplicitLocOpBuilder &b, const QuantScheme &scheme, mlir::Value recordBase)
@@ -35,6 +40,10 @@ public:
   /// vector<16xf32>: the scales or minimums of group g of the record.
   mlir::Value scales(int64_t g);
   mlir::Value minimums(int64_t g);
+  /// vector<16xf32>: column c (0 <= c < columnsPerLine) of one 64-byte line, with the line's scales and
+  /// minimums.
+  static mlir::Value unpackColumn(mlir::ImplicitLocOpBuilder &b, const QuantScheme &scheme, mlir::Value line,
+                                  int64_t c, mlir::Value scales, mlir::Value minimums);
 
 private:
   mlir::Value load(mlir::Type type, int64_t offset, unsigned alignment);

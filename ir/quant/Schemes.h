@@ -1,6 +1,7 @@
 //===- Schemes.h - the scheme families, inside ir/quant ---------*- C++ -*-===//
 //
-// A family is one packer and one unpacker that serve several parameter sets (rows of the table in QuantScheme.cpp).
+// A family is one packer and one unpacker that serve several parameter sets (rows of the table in
+// QuantScheme.cpp).
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_IR_QUANT_SCHEMES_H

@@ -1,0 +1,197 @@
+//===- Emitter.cpp - short words for building kernels ---------------------===//
+#include "codegen/cpu/Emitter.h"
+
+#include "runtime/include/llmc/module_abi.h"
+
+#include <cstddef>
+
+using namespace mlir;
+
+namespace llmc::cpu {
+
+Value Emitter::splat(Type type, int64_t value) {
+  if (auto vector = dyn_cast<VectorType>(type)) {
+    Type element = vector.getElementType();
+    APInt bits(element.getIntOrFloatBitWidth(), uint64_t(value), /*isSigned=*/true, /*implicitTrunc=*/true);
+    return arith::ConstantOp::create(*this, DenseElementsAttr::get(vector, bits));
+  }
+  return arith::ConstantOp::create(*this, getIntegerAttr(type, value));
+}
+
+Value Emitter::real(Type type, double value) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    return arith::ConstantOp::create(*this, DenseElementsAttr::get(vector, APFloat(float(value))));
+  return arith::ConstantOp::create(*this, getF32FloatAttr(float(value)));
+}
+
+Value Emitter::iota() {
+  SmallVector<int32_t> values;
+  for (int32_t i = 0; i < lanes; ++i)
+    values.push_back(i);
+  return arith::ConstantOp::create(*this,
+                                   DenseElementsAttr::get(vec(lanes, i32()), ArrayRef<int32_t>(values)));
+}
+
+Value Emitter::fma(Value a, Value b, Value c) {
+  if (isa<VectorType>(a.getType()))
+    return vector::FMAOp::create(*this, a, b, c);
+  return LLVM::FMAOp::create(*this, a.getType(), a, b, c);
+}
+
+Value Emitter::maxf(Value a, Value b) { return select(less(arith::CmpFPredicate::OGT, a, b), a, b); }
+
+Value Emitter::slice(Value v, int64_t first, int64_t n) {
+  SmallVector<int64_t> indices;
+  for (int64_t i = 0; i < n; ++i)
+    indices.push_back(first + i);
+  return vector::ShuffleOp::create(*this, v, v, indices);
+}
+
+Value Emitter::concat(Value a, Value b) {
+  SmallVector<int64_t> indices;
+  for (int64_t i = 0, n = 2 * cast<VectorType>(a.getType()).getNumElements(); i < n; ++i)
+    indices.push_back(i);
+  return vector::ShuffleOp::create(*this, a, b, indices);
+}
+
+Value Emitter::foldLanes(Value v, llvm::function_ref<Value(Value, Value)> combine) {
+  for (int64_t half = cast<VectorType>(v.getType()).getNumElements() / 2; half; half /= 2)
+    v = combine(slice(v, 0, half), slice(v, half, half));
+  return element(v, 0);
+}
+
+Value Emitter::at(Value pointer, Value bytes) {
+  return LLVM::GEPOp::create(*this, ptr(), i8(), pointer, ArrayRef<LLVM::GEPArg>{bytes},
+                             LLVM::GEPNoWrapFlags::inbounds);
+}
+
+Value Emitter::at(Value pointer, int64_t bytes) {
+  if (!bytes)
+    return pointer;
+  if (bytes > INT32_MAX || bytes < INT32_MIN)
+    return at(pointer, c(bytes));
+  return LLVM::GEPOp::create(*this, ptr(), i8(), pointer, ArrayRef<LLVM::GEPArg>{int32_t(bytes)},
+                             LLVM::GEPNoWrapFlags::inbounds);
+}
+
+// Without an alignment: that of one element, which every buffer has.
+static unsigned elementAlignment(Type type, unsigned alignment) {
+  if (alignment)
+    return alignment;
+  Type element = getElementTypeOrSelf(type);
+  return isa<LLVM::LLVMPointerType>(element) ? 8 : std::max(1u, element.getIntOrFloatBitWidth() / 8);
+}
+
+Value Emitter::load(Type type, Value pointer, int64_t offset, unsigned alignment) {
+  return LLVM::LoadOp::create(*this, type, at(pointer, offset), elementAlignment(type, alignment));
+}
+
+void Emitter::store(Value v, Value pointer, int64_t offset, unsigned alignment) {
+  LLVM::StoreOp::create(*this, v, at(pointer, offset), elementAlignment(v.getType(), alignment));
+}
+
+Value Emitter::loadFloats(Value pointer, int64_t offset, bool halves) {
+  if (!halves)
+    return load(floats(), pointer, offset);
+  return arith::ExtFOp::create(*this, floats(), load(vec(lanes, f16()), pointer, offset));
+}
+
+Value Emitter::scratch(int64_t bytes) { return LLVM::AllocaOp::create(*this, ptr(), i8(), c(bytes), 64); }
+
+Values Emitter::loop(Value lower, Value upper, Value step, ValueRange carried, Body body) {
+  auto loop =
+      scf::ForOp::create(*this, lower, upper, step, carried, [](OpBuilder &, Location, Value, ValueRange) {});
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(loop.getBody());
+  Values results = body(loop.getInductionVar(), loop.getRegionIterArgs());
+  Block *end = loop.getBody();
+  if (end->empty() || !end->back().hasTrait<OpTrait::IsTerminator>())
+    scf::YieldOp::create(*this, results);
+  return Values(loop.getResults());
+}
+
+void Emitter::loop(Value lower, Value upper, int64_t step, llvm::function_ref<void(Value)> body) {
+  loop(lower, upper, step, ValueRange{}, [&](Value i, ValueRange) -> Values {
+    body(i);
+    return {};
+  });
+}
+
+void Emitter::when(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise) {
+  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/bool(otherwise));
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(branch.thenBlock());
+  then();
+  if (otherwise) {
+    setInsertionPointToStart(branch.elseBlock());
+    otherwise();
+  }
+}
+
+Value Emitter::intrinsic(StringRef name, Type result, ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(*this, result, getStringAttr(name), operands).getResult(0);
+}
+
+LLVM::LLVMFuncOp Emitter::function(ModuleOp module, StringRef name, const Isa &isa, ArrayRef<Type> arguments,
+                                   bool isPrivate, llvm::function_ref<void(ValueRange)> body) {
+  if (auto present = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
+    return present;
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToEnd(module.getBody());
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()), arguments);
+  auto function = LLVM::LLVMFuncOp::create(*this, name, type,
+                                           isPrivate ? LLVM::Linkage::Internal : LLVM::Linkage::External);
+  auto pair = [&](StringRef key, StringRef value) -> Attribute {
+    return getArrayAttr({getStringAttr(key), getStringAttr(value)});
+  };
+  // "no-builtins" keeps loops from becoming calls of memset or memcpy, which nothing would resolve.
+  SmallVector<Attribute> attributes = {pair("target-cpu", isa.targetCpu), pair("prefer-vector-width", "512"),
+                                       getStringAttr("no-builtins"), getStringAttr("nounwind")};
+  if (!isa.targetFeatures.empty())
+    attributes.push_back(pair("target-features", isa.targetFeatures));
+  if (isPrivate)
+    attributes.push_back(getStringAttr("noinline"));
+  function.setPassthroughAttr(getArrayAttr(attributes));
+  setInsertionPointToStart(function.addEntryBlock(*this));
+  body(function.getArguments());
+  LLVM::ReturnOp::create(*this, ValueRange{});
+  return function;
+}
+
+void Emitter::call(LLVM::LLVMFuncOp callee, ValueRange operands) {
+  LLVM::CallOp::create(*this, callee, operands);
+}
+
+KernelArguments::KernelArguments(Emitter &e, ValueRange arguments)
+    : step(arguments[0]), args(arguments[1]), worker(e.widen(arguments[2])), workers(e.widen(arguments[3])) {}
+
+Value KernelArguments::pointer(Emitter &e, int64_t index) const { return e.load(e.ptr(), args, 8 * index); }
+Value KernelArguments::immediate(Emitter &e, int64_t index) const { return e.load(e.i64(), args, 8 * index); }
+
+Value KernelArguments::rows(Emitter &e, uint32_t space) const {
+  return e.load(e.i64(), step, offsetof(llmc_step, rows) + 8 * space);
+}
+
+Value KernelArguments::scratch(Emitter &e) const {
+  Value table = e.load(e.ptr(), step, offsetof(llmc_step, scratch));
+  return e.load(e.ptr(), e.at(table, e.mul(worker, 8)));
+}
+
+std::pair<Value, Value> KernelArguments::share(Emitter &e, Value count) const {
+  return {e.div(e.mul(count, worker), workers), e.div(e.mul(count, e.add(worker, 1)), workers)};
+}
+
+void emitCountLoad(Emitter &e, Value step, Value address, Value bytes) {
+  Value callee = e.load(e.ptr(), step, offsetof(llmc_step, count_load));
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(e.getContext()), {e.ptr(), e.ptr(), e.i64()});
+  LLVM::CallOp::create(e, type, ValueRange{callee, step, address, bytes});
+}
+
+LLVM::LLVMFuncOp emitEntry(Emitter &e, ModuleOp module, StringRef name, const Isa &isa,
+                           llvm::function_ref<void(const KernelArguments &)> body) {
+  return e.function(module, name, isa, {e.ptr(), e.ptr(), e.i32(), e.i32()}, /*isPrivate=*/false,
+                    [&](ValueRange arguments) { body(KernelArguments(e, arguments)); });
+}
+
+} // namespace llmc::cpu

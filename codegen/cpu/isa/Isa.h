@@ -1,0 +1,48 @@
+//===- Isa.h - the instruction-set variants of CPU kernels ------*- C++ -*-===//
+//
+// A variant is one value: what the backend may use, how a CPU is recognized, the dot unit of int8 products,
+// and tile sizes as data. Tile sizes change speed only; every variant has one arithmetic for all of them.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLMC_CODEGEN_CPU_ISA_ISA_H
+#define LLMC_CODEGEN_CPU_ISA_ISA_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <cstdint>
+
+namespace llmc::cpu {
+
+/// How 16 rows x 4 columns of int8 weights meet 4 int8 activations. Both are exact for every input.
+enum class DotUnit {
+  MaddUbs, // 16-bit pairs (vpmaddubsw, with the signs moved to the activation where weights are signed),
+           // widened to 32
+  Vnni     // vpdpbusd; signed weights are biased by 128
+};
+
+/// Sizes of the tiles, for one instruction set. A panel is 16 output rows.
+struct Tuning {
+  llvm::ArrayRef<int> decodePanels;  // panels at once for a single row, largest first, ending in 1
+  llvm::ArrayRef<int> int8TileRows;  // rows at once for several rows, largest first, ending in 1
+  int int8TilePanels;                // panels at once for several rows
+  llvm::ArrayRef<int> floatTileRows; // the same with f32 activations
+  int floatTilePanels;
+  int prefetchBytes;         // ahead of the weights being read; 0: none
+  int64_t activationBytes;   // packed activations that should stay in the second-level cache
+  int attentionAccumulators; // vectors of 16 that a loop may keep in registers
+};
+
+struct Isa {
+  llvm::StringRef name, targetCpu, targetFeatures;
+  uint64_t features; // LLMC_CPU_* of module_abi.h
+  DotUnit dot;
+  Tuning tuning;
+};
+
+/// Best first.
+llvm::ArrayRef<Isa> allIsas();
+const Isa *isaByName(llvm::StringRef name);
+
+} // namespace llmc::cpu
+#endif

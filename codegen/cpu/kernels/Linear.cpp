@@ -1,0 +1,273 @@
+//===- Linear.cpp - norm + quantize + matmuls that share an input ---------===//
+//
+// 1. prepare: the workers share the rows of x and write them packed, once.
+//    With few rows `run` does this instead, each worker for itself in its scratch.
+// 2. run: the panels of all outputs, one after another, are shared by the workers in contiguous ranges. A
+// single row
+//    streams the weights through a few panels at once; several rows go in blocks whose packed form stays in
+//    cache, and in each block panel by panel, so that weights come from memory once a block.
+//
+//===----------------------------------------------------------------------===//
+#include "codegen/cpu/kernels/Linear.h"
+
+#include <algorithm>
+
+using namespace mlir;
+
+namespace llmc::cpu {
+
+using quant::QuantScheme;
+
+int64_t paddedColumns(const LinearSpec &spec) {
+  int64_t columns = spec.k;
+  for (const LinearSpec::Weight &weight : spec.weights)
+    columns = std::max(columns, weight.scheme->records(spec.k) * weight.scheme->recordValues);
+  return columns;
+}
+
+int64_t LinearSpec::packedRowBytes() const {
+  const int64_t columns = paddedColumns(*this);
+  if (activations == ActivationType::Int8)
+    return columns / int8group::values * int8group::bytes;
+  return norm != Norm::None || columns != k ? rowStride(columns) : 0;
+}
+
+int64_t activationStride(const LinearSpec &spec) {
+  const int64_t packed = spec.packedRowBytes();
+  return packed ? packed : rowStride(spec.k);
+}
+
+namespace {
+
+constexpr uint32_t minRowsToShare =
+    4; // fewer rows are packed by every worker, which is cheaper than a barrier
+
+/// Where each argument of the kernel stands.
+struct ArgumentOrder {
+  int64_t x = 0, gain = -1, normBias = -1, weights, biases = -1, residual = -1, outputs, packed;
+  explicit ArgumentOrder(const LinearSpec &spec) {
+    int64_t next = 1;
+    if (spec.normGain)
+      gain = next++;
+    if (spec.normBias)
+      normBias = next++;
+    weights = next;
+    next += spec.weights.size();
+    if (spec.bias) {
+      biases = next;
+      next += spec.weights.size();
+    }
+    if (spec.residual)
+      residual = next++;
+    outputs = next;
+    packed = next + int64_t(spec.weights.size()) / (spec.glu ? 2 : 1);
+  }
+};
+
+struct LinearEmitter {
+  Emitter &e;
+  ModuleOp module;
+  std::string name;
+  const LinearSpec &spec;
+  const Isa &isa;
+  ArgumentOrder order{spec};
+  int64_t packedBytes = spec.packedRowBytes(), stride = activationStride(spec);
+
+  bool isInt8() const { return spec.activations == ActivationType::Int8; }
+  ArrayRef<int> tileRows() const { return isInt8() ? isa.tuning.int8TileRows : isa.tuning.floatTileRows; }
+  int tilePanels() const { return isInt8() ? isa.tuning.int8TilePanels : isa.tuning.floatTilePanels; }
+
+  Value argument(const KernelArguments &k, int64_t index) {
+    return index < 0 ? LLVM::ZeroOp::create(e, e.ptr()).getResult() : k.pointer(e, index);
+  }
+  Value panelsAt(Value base, Value panel, int64_t bytes) { return e.at(base, e.mul(panel, bytes)); }
+
+  void packRows(const KernelArguments &k, Value first, Value last, Value packed) {
+    auto pack = emitPackRow(e, module, name + ".pack", spec, isa);
+    Value x = k.pointer(e, order.x), gain = argument(k, order.gain), bias = argument(k, order.normBias);
+    e.loop(first, last, 1, [&](Value row) {
+      e.call(pack,
+             {e.at(x, e.mul(row, rowStride(spec.k))), gain, bias, e.at(packed, e.mul(row, packedBytes))});
+    });
+  }
+
+  void emitPrepare() {
+    emitEntry(e, module, name + ".prepare", isa, [&](const KernelArguments &k) {
+      auto [first, last] = k.share(e, k.rows(e, spec.rowSpace));
+      packRows(k, first, last, k.pointer(e, order.packed));
+    });
+  }
+
+  void emitRun() {
+    emitEntry(e, module, name, isa, [&](const KernelArguments &k) {
+      Value rows = k.rows(e, spec.rowSpace), activations = k.pointer(e, order.x);
+      if (packedBytes) {
+        Value few = e.less(rows, e.c(minRowsToShare));
+        activations = e.select(few, k.scratch(e), k.pointer(e, order.packed));
+        e.when(few, [&] { packRows(k, e.c(0), rows, activations); });
+      }
+      const int64_t step = spec.glu ? 2 : 1;
+      int64_t panels = 0;
+      for (size_t i = 0; i < spec.weights.size(); i += step)
+        panels += spec.weights[i].scheme->panels(spec.weights[i].n);
+      auto [first, last] = k.share(e, e.c(panels));
+      int64_t base = 0;
+      for (size_t i = 0; i < spec.weights.size(); i += step) {
+        const int64_t count = spec.weights[i].scheme->panels(spec.weights[i].n);
+        Value from = e.sub(e.max(first, e.c(base)), base), to = e.sub(e.min(last, e.c(base + count)), base);
+        auto segment = emitSegment(spec.weights[i], spec.weights[i + step - 1]);
+        e.when(e.less(from, to), [&] {
+          e.call(segment,
+                 {k.step, k.pointer(e, order.weights + i), k.pointer(e, order.weights + i + step - 1),
+                  activations, argument(k, spec.bias ? order.biases + int64_t(i) : -1),
+                  argument(k, spec.bias ? order.biases + int64_t(i + step - 1) : -1),
+                  argument(k, order.residual), k.pointer(e, order.outputs + i / step),
+                  e.c(rowStride(spec.weights[i].n)), from, to, rows});
+        });
+        base += count;
+      }
+    });
+  }
+
+  /// Sums of one tile into `sums`, for the gate (or only) and the up weight, then the epilogue into y.
+  struct Segment {
+    Value step, weights[2], x, bias[2], residual, y, yStride, first, last, rows, sums[2];
+    LLVM::LLVMFuncOp epilogue;
+  };
+
+  void tile(const Segment &s, ArrayRef<const QuantScheme *> schemes, int tileRows, int tilePanels,
+            bool stream, Value row, Value panel, Value valid) {
+    const int64_t sumsStride = tilePanels * 64;
+    Value x = e.at(s.x, e.mul(row, stride));
+    for (auto [i, scheme] : llvm::enumerate(schemes)) {
+      auto products = emitProducts(e, module, *scheme, spec.activations, isa, tileRows, tilePanels, stream);
+      // A last, incomplete group of panels reads its first panel again; those sums are dropped.
+      Value panelStride = e.c(scheme->panelBytes(spec.k));
+      if (valid && tilePanels > 1)
+        panelStride = e.select(e.equal(valid, e.c(tilePanels)), panelStride, e.c(0));
+      e.call(products, {panelsAt(s.weights[i], panel, scheme->panelBytes(spec.k)), panelStride, x,
+                        e.c(stride), e.c(scheme->records(spec.k)), s.sums[i], e.c(sumsStride)});
+    }
+    Value offset = e.add(e.mul(row, s.yStride), e.mul(panel, 64));
+    auto column = [&](Value base) { return e.at(base, e.mul(panel, 64)); };
+    Value zero = s.bias[0];
+    e.call(s.epilogue,
+           {s.sums[0], s.sums[1], e.c(sumsStride), spec.bias ? column(s.bias[0]) : zero,
+            spec.bias ? column(s.bias[1]) : zero, spec.residual ? e.at(s.residual, offset) : s.residual,
+            e.at(s.y, offset), s.yStride, e.c(tileRows), valid ? valid : e.c(tilePanels)});
+  }
+
+  void countLoads(const Segment &s, ArrayRef<const QuantScheme *> schemes, Value panel, Value count) {
+    if (!spec.countLoads)
+      return;
+    for (auto [i, scheme] : llvm::enumerate(schemes)) {
+      const int64_t bytes = scheme->panelBytes(spec.k);
+      emitCountLoad(e, s.step, panelsAt(s.weights[i], panel, bytes), e.mul(count, bytes));
+    }
+  }
+
+  void oneRow(const Segment &s, ArrayRef<const QuantScheme *> schemes) {
+    countLoads(s, schemes, s.first, e.sub(s.last, s.first));
+    Value from = s.first;
+    for (int panels : isa.tuning.decodePanels) {
+      Value to = e.add(from, e.mul(e.div(e.sub(s.last, from), panels), panels));
+      e.loop(from, to, panels,
+             [&](Value panel) { tile(s, schemes, 1, panels, true, e.c(0), panel, Value()); });
+      from = to;
+    }
+  }
+
+  void manyRows(const Segment &s, ArrayRef<const QuantScheme *> schemes) {
+    const int64_t block =
+        std::max<int64_t>(roundUp(isa.tuning.activationBytes / stride, tileRows()[0]), tileRows()[0]);
+    e.loop(e.c(0), s.rows, block, [&](Value blockFirst) {
+      Value blockLast = e.min(e.add(blockFirst, block), s.rows);
+      e.loop(s.first, s.last, tilePanels(), [&](Value panel) {
+        Value valid = e.min(e.sub(s.last, panel), e.c(tilePanels()));
+        countLoads(s, schemes, panel, valid);
+        Value from = blockFirst;
+        for (int count : tileRows()) {
+          Value to = e.add(from, e.mul(e.div(e.sub(blockLast, from), count), count));
+          e.loop(from, to, count,
+                 [&](Value row) { tile(s, schemes, count, tilePanels(), false, row, panel, valid); });
+          from = to;
+        }
+      });
+    });
+  }
+
+  /// The panels [first, last) of one output. Outputs of the same schemes share the function.
+  LLVM::LLVMFuncOp emitSegment(const LinearSpec::Weight &gate, const LinearSpec::Weight &up) {
+    SmallVector<const QuantScheme *> schemes = {gate.scheme};
+    if (spec.glu)
+      schemes.push_back(up.scheme);
+    std::string segmentName = name + ".panels";
+    for (const QuantScheme *scheme : schemes)
+      segmentName += "." + std::string(scheme->name);
+    Type p = e.ptr(), i = e.i64();
+    return e.function(
+        module, segmentName, isa, {p, p, p, p, p, p, p, p, i, i, i, i}, true, [&](ValueRange a) {
+          const int64_t bytes = 64 * std::max(isa.tuning.decodePanels[0], tileRows()[0] * tilePanels());
+          Value sums = e.scratch(2 * bytes);
+          Segment s{a[0],
+                    {a[1], a[2]},
+                    a[3],
+                    {a[4], a[5]},
+                    a[6],
+                    a[7],
+                    a[8],
+                    a[9],
+                    a[10],
+                    a[11],
+                    {sums, e.at(sums, bytes)},
+                    emitEpilogue(e, module, spec, isa)};
+          e.when(e.equal(s.rows, e.c(1)), [&] { oneRow(s, schemes); }, [&] { manyRows(s, schemes); });
+        });
+  }
+};
+
+LogicalResult check(ModuleOp module, StringRef name, const LinearSpec &spec) {
+  auto fail = [&](const Twine &what) {
+    return module.emitError() << "linear kernel '" << name << "': " << what;
+  };
+  if (spec.k <= 0 || spec.weights.empty())
+    return fail("expected columns and at least one weight");
+  if (spec.glu && spec.weights.size() % 2)
+    return fail("expected gate and up weights in pairs, but got " + Twine(spec.weights.size()) + " weights");
+  if (spec.residual && spec.weights.size() != (spec.glu ? 2u : 1u))
+    return fail("expected a single output with a residual");
+  for (auto [i, weight] : llvm::enumerate(spec.weights)) {
+    if (!weight.scheme || weight.n <= 0)
+      return fail("expected a scheme and rows for weight " + Twine(i));
+    if (spec.k % weight.scheme->blockValues)
+      return fail("expected columns in multiples of " + Twine(weight.scheme->blockValues) + " for scheme '" +
+                  llvm::StringRef(weight.scheme->name) + "', but got " + Twine(spec.k));
+    if (spec.activations == ActivationType::Int8 && !weight.scheme->isInteger())
+      return fail("int8 activations need an integer scheme, but got '" +
+                  llvm::StringRef(weight.scheme->name) + "'");
+    if (spec.glu && i % 2 && weight.n != spec.weights[i - 1].n)
+      return fail("expected as many up rows as gate rows");
+  }
+  return success();
+}
+
+} // namespace
+
+FailureOr<KernelResult> emitLinear(ModuleOp module, StringRef name, const LinearSpec &spec, const Isa &isa) {
+  if (failed(check(module, name, spec)))
+    return failure();
+  Emitter e(module.getLoc(), module.getContext());
+  e.setInsertionPointToEnd(module.getBody());
+  LinearEmitter emitter{e, module, name.str(), spec, isa};
+  KernelResult result;
+  if (emitter.packedBytes) {
+    emitter.emitPrepare();
+    result.hasPrepare = true;
+    result.prepareMinRows = minRowsToShare;
+    result.scratchConstant = uint64_t(minRowsToShare - 1) * emitter.packedBytes;
+  }
+  emitter.emitRun();
+  return result;
+}
+
+} // namespace llmc::cpu

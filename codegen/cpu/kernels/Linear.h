@@ -1,0 +1,44 @@
+//===- Linear.h - the parts of the linear kernels ---------------*- C++ -*-===//
+//
+// A linear kernel is three kinds of functions: packing of an activation row (PackRows.cpp), products of a
+// tile of rows and panels (Products.cpp), and what happens to finished sums (Epilogue.cpp); Linear.cpp walks
+// the tiles.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLMC_CODEGEN_CPU_KERNELS_LINEAR_H
+#define LLMC_CODEGEN_CPU_KERNELS_LINEAR_H
+
+#include "codegen/cpu/Emitter.h"
+#include "codegen/cpu/Kernels.h"
+
+namespace llmc::cpu {
+
+/// A packed int8 row: for each group of 32 columns, ascending.
+namespace int8group {
+constexpr int64_t values = 32;
+constexpr int64_t scale = 32;    // f32: largest magnitude / 127
+constexpr int64_t sum = 36;      // f32: scale * sum of the int8
+constexpr int64_t minus8 = 40;   // i32: -8 * sum of the int8
+constexpr int64_t minus128 = 44; // i32: -128 * sum of the int8
+constexpr int64_t bytes = 48;
+} // namespace int8group
+
+/// Columns of a packed row: k, padded to whole records of every weight.
+int64_t paddedColumns(const LinearSpec &);
+/// Bytes from row to row of what the products read: packed rows, or x itself.
+int64_t activationStride(const LinearSpec &);
+
+/// pack(x row, gain, norm bias, packed row).
+mlir::LLVM::LLVMFuncOp emitPackRow(Emitter &, mlir::ModuleOp, llvm::StringRef name, const LinearSpec &,
+                                   const Isa &);
+
+/// products(weights, panel stride, x, x stride, records, out, out stride): sums of `rows` rows with `panels`
+/// panels; out row i holds 16 * panels floats. Shared by all kernels of a module.
+mlir::LLVM::LLVMFuncOp emitProducts(Emitter &, mlir::ModuleOp, const quant::QuantScheme &, ActivationType,
+                                    const Isa &, int rows, int panels, bool prefetch);
+
+/// epilogue(sums, up sums, sums stride, bias, up bias, residual, y, y stride, rows, panels). Shared as well.
+mlir::LLVM::LLVMFuncOp emitEpilogue(Emitter &, mlir::ModuleOp, const LinearSpec &, const Isa &);
+
+} // namespace llmc::cpu
+#endif

@@ -1,0 +1,148 @@
+//===- PackRows.cpp - norm and quantize an activation row -----------------===//
+//
+// A row of x becomes what the products read: normed floats padded with zeros, or groups of int8 with their
+// scale and sums (int8group). Sums over the row add 16 lanes (or 4 x 16) in ascending order, then fold them
+// in halves.
+//
+//===----------------------------------------------------------------------===//
+#include "codegen/cpu/kernels/Linear.h"
+
+using namespace mlir;
+
+namespace llmc::cpu {
+namespace {
+
+struct RowPacker {
+  Emitter &e;
+  const LinearSpec &spec;
+  Value x, gain, normBias, out;
+  Value mean, inverse; // of the norm, broadcast; mean is null for an RMS norm
+
+  /// Vector number v of x; the buffer's padding beyond the row's end reads as zero.
+  Value raw(Value v, bool isTail) {
+    Value value = e.loadFloats(e.at(x, e.mul(v, 64)));
+    if (!isTail)
+      return value;
+    Value inside =
+        e.compare(arith::CmpIPredicate::slt, e.iota(), e.splat(e.vec(lanes, e.i32()), spec.k % lanes));
+    return e.select(inside, value, e.zeros());
+  }
+
+  /// sum over the row of f(vector).
+  Value reduce(llvm::function_ref<Value(Value sum, Value v, bool isTail)> add) {
+    const int64_t whole = spec.k / lanes, ways = whole % 4 == 0 ? 4 : 1;
+    Values sums =
+        e.loop(e.c(0), e.c(whole), e.c(ways), Values(ways, e.zeros()), [&](Value v, ValueRange carried) {
+          Values sums;
+          for (int64_t i = 0; i < ways; ++i)
+            sums.push_back(add(carried[i], e.add(v, i), false));
+          return sums;
+        });
+    Value sum = ways == 4 ? e.addf(e.addf(sums[0], sums[1]), e.addf(sums[2], sums[3])) : sums[0];
+    if (spec.k % lanes)
+      sum = add(sum, e.c(whole), true);
+    return e.sumLanes(sum);
+  }
+
+  void statistics() {
+    if (spec.norm == Norm::None)
+      return;
+    const double count = double(spec.k);
+    if (spec.norm == Norm::Layer) {
+      Value sum = reduce([&](Value sum, Value v, bool isTail) { return e.addf(sum, raw(v, isTail)); });
+      mean = e.broadcast(e.divf(sum, e.real(e.f32(), count)));
+    }
+    Value squares = reduce([&](Value sum, Value v, bool isTail) {
+      Value value = centered(v, isTail);
+      return e.fma(value, value, sum);
+    });
+    Value variance = e.divf(squares, e.real(e.f32(), count));
+    Value root = e.sqrt(e.addf(variance, e.real(e.f32(), spec.eps)));
+    inverse = e.broadcast(e.divf(e.real(e.f32(), 1), root));
+  }
+
+  Value centered(Value v, bool isTail) {
+    Value value = raw(v, isTail);
+    if (!mean)
+      return value;
+    value = e.subf(value, mean);
+    if (!isTail)
+      return value;
+    Value inside =
+        e.compare(arith::CmpIPredicate::slt, e.iota(), e.splat(e.vec(lanes, e.i32()), spec.k % lanes));
+    return e.select(inside, value, e.zeros());
+  }
+
+  /// The normed vector number v. Gain and bias are padded with zeros, so the padding stays zero.
+  Value normed(Value v, bool isTail) {
+    Value value = centered(v, isTail);
+    if (spec.norm == Norm::None)
+      return value;
+    value = e.mulf(value, inverse);
+    if (spec.normGain) {
+      Value g = e.loadFloats(e.at(gain, e.mul(v, 64)));
+      value = e.mulf(value, spec.normPlusOne ? e.addf(g, 1.0) : g);
+    }
+    if (spec.normBias)
+      value = e.addf(value, e.loadFloats(e.at(normBias, e.mul(v, 64))));
+    return value;
+  }
+
+  void packFloats() {
+    const int64_t whole = spec.k / lanes, all = roundUp(paddedColumns(spec), lanes) / lanes;
+    e.loop(e.c(0), e.c(whole), 1, [&](Value v) { e.store(normed(v, false), e.at(out, e.mul(v, 64))); });
+    int64_t done = whole;
+    if (spec.k % lanes)
+      e.store(normed(e.c(whole), true), out, 64 * done++);
+    for (; done < all; ++done)
+      e.store(e.zeros(), out, 64 * done);
+  }
+
+  void packInt8() {
+    const int64_t groups = spec.k / int8group::values, all = paddedColumns(spec) / int8group::values;
+    auto words = e.vec(lanes, e.i32());
+    e.loop(e.c(0), e.c(groups), 1, [&](Value g) {
+      Value first = e.mul(g, 2), target = e.at(out, e.mul(g, int8group::bytes));
+      Value values[2] = {normed(first, false), normed(e.add(first, 1), false)};
+      Value largest = e.maxLanes(e.maxf(e.abs(values[0]), e.abs(values[1])));
+      Value scale = e.divf(largest, e.real(e.f32(), 127));
+      // A group of zeros divides by one instead: all its int8 are zero.
+      Value isZero = e.less(arith::CmpFPredicate::OEQ, scale, e.real(e.f32(), 0));
+      Value divisor = e.broadcast(e.select(isZero, e.real(e.f32(), 1), scale)), sum;
+      for (int h = 0; h < 2; ++h) {
+        // To nearest, ties to even: adding 1.5 * 2^23 leaves the integer in the low bits. The limits only
+        // matter where a subnormal scale is imprecise.
+        Value scaled = e.divf(values[h], divisor);
+        Value shifted = e.addf(scaled, 12582912.0);
+        Value integer = e.sub(arith::BitcastOp::create(e, words, shifted), 0x4b400000);
+        integer = e.min(e.max(integer, e.splat(words, -127)), e.splat(words, 127));
+        e.store(arith::TruncIOp::create(e, e.vec(lanes, e.i8()), integer), target, lanes * h);
+        sum = sum ? e.add(sum, integer) : integer;
+      }
+      sum = e.sumLanes(sum);
+      e.store(scale, target, int8group::scale);
+      e.store(e.mulf(scale, arith::SIToFPOp::create(e, e.f32(), sum)), target, int8group::sum);
+      e.store(e.mul(sum, -8), target, int8group::minus8);
+      e.store(e.mul(sum, -128), target, int8group::minus128);
+    });
+    for (int64_t g = groups; g < all; ++g)
+      for (int64_t offset = 0; offset < int8group::bytes; offset += 8)
+        e.store(e.c(0), out, g * int8group::bytes + offset);
+  }
+};
+
+} // namespace
+
+LLVM::LLVMFuncOp emitPackRow(Emitter &e, ModuleOp module, StringRef name, const LinearSpec &spec,
+                             const Isa &isa) {
+  return e.function(module, name, isa, {e.ptr(), e.ptr(), e.ptr(), e.ptr()}, true, [&](ValueRange a) {
+    RowPacker packer{e, spec, a[0], a[1], a[2], a[3], {}, {}};
+    packer.statistics();
+    if (spec.activations == ActivationType::Int8)
+      packer.packInt8();
+    else
+      packer.packFloats();
+  });
+}
+
+} // namespace llmc::cpu
