@@ -1,0 +1,330 @@
+//===- WeightSource.cpp - weight expressions on the model's files ---------===//
+#include "codegen/WeightSource.h"
+
+#include "mlir/IR/Diagnostics.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <cstring>
+
+using namespace mlir;
+
+namespace llmc::codegen {
+
+namespace {
+
+const quant::QuantScheme *float32() { return quant::schemeByName("f32"); }
+
+std::string shapeText(ArrayRef<int64_t> shape) {
+  return "<" + llvm::join(llvm::map_range(shape, [](int64_t d) { return std::to_string(d); }), "x") + ">";
+}
+
+std::string tensorOfLayer(StringRef pattern, int64_t layer) {
+  std::string name = pattern.str();
+  for (size_t at; (at = name.find("{i}")) != std::string::npos;)
+    name.replace(at, 3, std::to_string(layer));
+  return name;
+}
+
+} // namespace
+
+/// One walk over an expression, with data or for the scheme alone.
+class WeightEvaluator {
+public:
+  WeightEvaluator(const WeightSource &source, std::optional<int64_t> layer, bool withData)
+      : source(source), layer(layer), withData(withData) {}
+
+  FailureOr<WeightRows> evaluate(Value weight) {
+    Operation *op = weight.getDefiningOp();
+    if (!op)
+      return emitError(weight.getLoc(), "expected a weight expression but got a block argument"), failure();
+    return llvm::TypeSwitch<Operation *, FailureOr<WeightRows>>(op)
+        .Case([&](lm::WeightRefOp ref) { return tensor(ref); })
+        .Case([&](lm::WRowsOp rows) { return someRows(rows); })
+        .Case([&](lm::WPermuteOp permute) { return permuted(permute); })
+        .Case([&](lm::WConcatOp concat) { return joined(concat); })
+        .Case([&](lm::WTransposeOp transpose) { return transposed(transpose); })
+        .Case([&](lm::WScaleOp scale) {
+          float factor = static_cast<float>(scale.getFactor().convertToDouble());
+          return arithmetic(scale, [=](ArrayRef<float> in, float *out) {
+            for (float x : in)
+              *out++ = x * factor;
+          });
+        })
+        .Case([&](lm::WAddOp add) { return sum(add); })
+        .Case([&](lm::WMulOp mul) { return product(mul); })
+        .Default([](Operation *other) -> FailureOr<WeightRows> {
+          return other->emitOpError("is not a weight expression");
+        });
+  }
+
+private:
+  static ArrayRef<int64_t> shapeOf(Value weight) { return cast<lm::WeightType>(weight.getType()).getShape(); }
+  static int64_t columnsOf(ArrayRef<int64_t> shape) {
+    int64_t n = 1;
+    for (int64_t d : shape.drop_front())
+      n *= d;
+    return n;
+  }
+
+  FailureOr<WeightRows> tensor(lm::WeightRefOp op) {
+    std::string name = op.getTensor().str();
+    if (name.find("{i}") != std::string::npos) {
+      if (!layer)
+        return op.emitOpError() << "names '" << name << "' outside the stack of layers", failure();
+      name = tensorOfLayer(name, *layer);
+    }
+    std::string error;
+    std::optional<WeightSource::Tensor> found = source.lookup(name, error);
+    if (!found)
+      return emitError(op.getLoc(), error), failure();
+    ArrayRef<int64_t> shape = shapeOf(op.getW());
+    SmallVector<int64_t> stored(found->stored->shape.begin(), found->stored->shape.end());
+    if (shape != ArrayRef<int64_t>(stored))
+      return emitError(op.getLoc()) << *found->file << ": tensor '" << name << "' is " << shapeText(stored)
+                                    << ", expected " << shapeText(shape),
+             failure();
+    WeightRows result;
+    result.kind = found->scheme;
+    result.width = columnsOf(shape);
+    // A vector in blocks has no rows of one value.
+    bool isBlocks = found->scheme->blockValues > 1;
+    if (isBlocks && result.width % found->scheme->blockValues != 0)
+      return emitError(op.getLoc()) << *found->file << ": tensor '" << name << "' has rows of " << result.width
+                                    << " values, expected a multiple of " << found->scheme->blockValues << " for "
+                                    << found->scheme->name,
+             failure();
+    if (!withData)
+      return result;
+    int64_t rowBytes = found->scheme->rowBytes(result.width);
+    result.pointers.reserve(shape[0]);
+    for (int64_t r = 0; r < shape[0]; ++r)
+      result.pointers.push_back(found->stored->data.data() + r * rowBytes);
+    return result;
+  }
+
+  FailureOr<WeightRows> someRows(lm::WRowsOp op) {
+    FailureOr<WeightRows> a = evaluate(op.getA());
+    if (failed(a) || !withData)
+      return a;
+    a->pointers.erase(a->pointers.begin() + op.getTo(), a->pointers.end());
+    a->pointers.erase(a->pointers.begin(), a->pointers.begin() + op.getFrom());
+    return a;
+  }
+
+  /// Row r of the result, seen as an index of the transposed shape, is the row of the operand at the same index.
+  FailureOr<WeightRows> permuted(lm::WPermuteOp op) {
+    FailureOr<WeightRows> a = evaluate(op.getA());
+    if (failed(a) || !withData)
+      return a;
+    ArrayRef<int64_t> shape = op.getShape(), order = op.getOrder();
+    SmallVector<int64_t> stride(shape.size(), 1);
+    for (size_t i = shape.size(); i-- > 1;)
+      stride[i - 1] = stride[i] * shape[i];
+    std::vector<const uint8_t *> moved(a->pointers.size());
+    SmallVector<int64_t> index(shape.size(), 0); // by axis of the result
+    for (const uint8_t *&row : moved) {
+      int64_t from = 0;
+      for (size_t i = 0; i < order.size(); ++i)
+        from += index[i] * stride[order[i]];
+      row = a->pointers[from];
+      for (size_t i = order.size(); i-- > 0;) {
+        if (++index[i] < shape[order[i]])
+          break;
+        index[i] = 0;
+      }
+    }
+    a->pointers = std::move(moved);
+    return a;
+  }
+
+  FailureOr<WeightRows> joined(lm::WConcatOp op) {
+    std::vector<WeightRows> parts;
+    bool isUniform = true;
+    for (Value part : op.getParts()) {
+      FailureOr<WeightRows> rows = evaluate(part);
+      if (failed(rows))
+        return failure();
+      isUniform &= parts.empty() || rows->kind == parts.front().kind;
+      parts.push_back(std::move(*rows));
+    }
+    if (!isUniform)
+      widened(op, "parts have different storage types");
+    WeightRows result;
+    result.width = parts.front().width;
+    result.kind = isUniform ? parts.front().kind : float32();
+    for (WeightRows &part : parts) {
+      if (!isUniform && withData)
+        part = toFloat(part);
+      result.pointers.insert(result.pointers.end(), part.pointers.begin(), part.pointers.end());
+      result.owned.insert(result.owned.end(), part.owned.begin(), part.owned.end());
+    }
+    return result;
+  }
+
+  FailureOr<WeightRows> transposed(lm::WTransposeOp op) {
+    FailureOr<WeightRows> a = evaluate(op.getA());
+    if (failed(a))
+      return failure();
+    ArrayRef<int64_t> shape = shapeOf(op.getW());
+    if (a->kind->blockValues > 1)
+      widened(op, "transposing breaks up blocks");
+    const quant::QuantScheme *kind = a->kind->blockValues > 1 ? float32() : a->kind;
+    if (!withData)
+      return empty(kind, shape[1]);
+    WeightRows from = a->kind == kind ? std::move(*a) : toFloat(*a);
+    size_t bytes = kind->blockBytes;
+    auto buffer = std::make_shared<std::vector<float>>((shape[0] * shape[1] * bytes + 3) / 4);
+    auto *out = reinterpret_cast<uint8_t *>(buffer->data());
+    for (int64_t c = 0; c < shape[1]; ++c)
+      for (int64_t r = 0; r < shape[0]; ++r)
+        std::memcpy(out + (r * shape[1] + c) * bytes, from.pointers[c] + r * bytes, bytes);
+    return owning(kind, shape[0], shape[1], std::move(buffer));
+  }
+
+  /// f32 rows made one by one from the operand's.
+  template <typename Op, typename Function> FailureOr<WeightRows> arithmetic(Op op, Function function) {
+    FailureOr<WeightRows> a = evaluate(op.getA());
+    if (failed(a))
+      return failure();
+    if (a->kind != float32())
+      widened(op, "arithmetic needs floats");
+    if (!withData)
+      return empty(float32(), a->width);
+    auto buffer = std::make_shared<std::vector<float>>(a->rows() * a->width);
+    std::vector<float> in(a->width);
+    for (int64_t r = 0; r < a->rows(); ++r) {
+      a->floats(r, in.data());
+      function(ArrayRef<float>(in), buffer->data() + r * a->width);
+    }
+    return owning(float32(), a->rows(), a->width, std::move(buffer));
+  }
+
+  FailureOr<WeightRows> sum(lm::WAddOp op) {
+    FailureOr<WeightRows> b = evaluate(op.getB());
+    if (failed(b))
+      return failure();
+    int64_t row = 0;
+    std::vector<float> second(b->width);
+    return arithmetic(op, [&](ArrayRef<float> in, float *out) {
+      b->floats(row++, second.data());
+      for (size_t i = 0; i < in.size(); ++i)
+        out[i] = in[i] + second[i];
+    });
+  }
+
+  FailureOr<WeightRows> product(lm::WMulOp op) {
+    FailureOr<WeightRows> b = evaluate(op.getB());
+    if (failed(b))
+      return failure();
+    int64_t columns = b->width;
+    std::vector<float> right;
+    if (withData) {
+      right.resize(b->rows() * columns);
+      for (int64_t r = 0; r < b->rows(); ++r)
+        b->floats(r, right.data() + r * columns);
+    }
+    FailureOr<WeightRows> a = evaluate(op.getA());
+    if (failed(a))
+      return failure();
+    if (a->kind != float32() || b->kind != float32())
+      widened(op, "arithmetic needs floats");
+    if (!withData)
+      return empty(float32(), columns);
+    auto buffer = std::make_shared<std::vector<float>>(a->rows() * columns);
+    std::vector<float> left(a->width);
+    std::vector<double> sums(columns);
+    for (int64_t r = 0; r < a->rows(); ++r) {
+      a->floats(r, left.data());
+      std::fill(sums.begin(), sums.end(), 0.0);
+      for (int64_t k = 0; k < a->width; ++k)
+        for (int64_t c = 0; c < columns; ++c)
+          sums[c] += static_cast<double>(left[k]) * right[k * columns + c];
+      std::copy(sums.begin(), sums.end(), buffer->begin() + r * columns);
+    }
+    return owning(float32(), a->rows(), columns, std::move(buffer));
+  }
+
+  static WeightRows empty(const quant::QuantScheme *kind, int64_t width) {
+    WeightRows rows;
+    rows.kind = kind;
+    rows.width = width;
+    return rows;
+  }
+
+  static WeightRows owning(const quant::QuantScheme *kind, int64_t rows, int64_t width,
+                           std::shared_ptr<std::vector<float>> buffer) {
+    WeightRows result = empty(kind, width);
+    const auto *bytes = reinterpret_cast<const uint8_t *>(buffer->data());
+    for (int64_t r = 0; r < rows; ++r)
+      result.pointers.push_back(bytes + r * kind->rowBytes(width));
+    result.owned.push_back(std::move(buffer));
+    return result;
+  }
+
+  static WeightRows toFloat(const WeightRows &in) {
+    if (in.kind == float32())
+      return in;
+    auto buffer = std::make_shared<std::vector<float>>(in.rows() * in.width);
+    for (int64_t r = 0; r < in.rows(); ++r)
+      in.floats(r, buffer->data() + r * in.width);
+    return owning(float32(), in.rows(), in.width, std::move(buffer));
+  }
+
+  void widened(Operation *op, const char *why) {
+    if (withData)
+      emitRemark(op->getLoc()) << "'" << op->getName() << "' is stored as f32: " << why;
+  }
+
+  const WeightSource &source;
+  std::optional<int64_t> layer;
+  bool withData;
+};
+
+std::unique_ptr<WeightSource> WeightSource::open(ArrayRef<std::string> paths, std::string &error) {
+  auto source = std::make_unique<WeightSource>();
+  for (const std::string &path : paths) {
+    auto file = formats::GgufFile::open(path, error);
+    if (!file)
+      return nullptr;
+    source->files.push_back(std::move(file));
+  }
+  return source;
+}
+
+std::optional<WeightSource::Tensor> WeightSource::lookup(StringRef name, std::string &error) const {
+  for (const auto &file : files) {
+    const formats::GgufTensor *stored = file->tensor(std::string_view(name.data(), name.size()));
+    if (!stored)
+      continue;
+    if (const quant::QuantScheme *scheme = quant::schemeForGgmlType(stored->type))
+      return Tensor{scheme, stored, &file->path()};
+    const formats::GgmlTypeInfo *info = formats::ggmlTypeInfo(stored->type);
+    std::string known =
+        llvm::join(llvm::map_range(quant::allSchemes(), [](auto &s) { return std::string(s.name); }), ", ");
+    error = file->path() + ": tensor '" + name.str() + "' has type " +
+            (info ? info->name : "number " + std::to_string(stored->type)) + ", expected one of: " + known;
+    return std::nullopt;
+  }
+  std::string searched = llvm::join(llvm::map_range(files, [](auto &file) { return file->path(); }), ", ");
+  error = searched.empty() ? "the model names no file of weights, but reads tensor '" + name.str() + "'"
+                           : searched + ": there is no tensor '" + name.str() + "'";
+  return std::nullopt;
+}
+
+FailureOr<const quant::QuantScheme *> WeightSource::schemeOf(Value weight, std::optional<int64_t> layer) const {
+  FailureOr<WeightRows> rows = WeightEvaluator(*this, layer, /*withData=*/false).evaluate(weight);
+  if (failed(rows))
+    return failure();
+  return &rows->scheme();
+}
+
+FailureOr<std::unique_ptr<WeightRows>> WeightSource::evaluate(Value weight, std::optional<int64_t> layer) const {
+  FailureOr<WeightRows> rows = WeightEvaluator(*this, layer, /*withData=*/true).evaluate(weight);
+  if (failed(rows))
+    return failure();
+  return std::make_unique<WeightRows>(std::move(*rows));
+}
+
+} // namespace llmc::codegen

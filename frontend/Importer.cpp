@@ -1,0 +1,239 @@
+//===- Importer.cpp - model files to the lm dialect -----------------------===//
+#include "frontend/Importer.h"
+
+#include "frontend/Architecture.h"
+#include "frontend/GgufConfig.h"
+#include "frontend/ModelBuilder.h"
+#include "frontend/TensorCheck.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+
+namespace fs = std::filesystem;
+using namespace mlir;
+
+namespace llmc::frontend {
+namespace {
+
+const char *const supported = "lm text (.mlir) and GGUF files are supported";
+
+enum class Kind { Text, Gguf };
+
+/// Looks at the first bytes.
+std::optional<Kind> kindOf(const std::string &path, std::string &error) {
+  std::error_code code;
+  fs::file_status status = fs::status(path, code);
+  if (!fs::exists(status)) {
+    error = fmt::format("{}: {}", path, code ? code.message() : std::string("no such file"));
+    return std::nullopt;
+  }
+  if (fs::is_directory(status)) {
+    error = fmt::format("{}: is a directory, {}", path, supported);
+    return std::nullopt;
+  }
+  std::ifstream in(path, std::ios::binary);
+  if (!in) {
+    error = fmt::format("{}: {}", path, std::strerror(errno));
+    return std::nullopt;
+  }
+  char head[4096];
+  in.read(head, sizeof head);
+  StringRef bytes(head, in.gcount());
+  if (bytes.starts_with("GGUF"))
+    return Kind::Gguf;
+  if (!bytes.empty() && !bytes.contains('\0') && !bytes.starts_with("ML\xefR"))
+    return Kind::Text;
+  error = fmt::format("{}: {}, {}", path, bytes.empty() ? "is empty" : "is of an unknown format", supported);
+  return std::nullopt;
+}
+
+/// Makes one sentence of what MLIR reports: the first error and its notes, each with its place.
+class FirstError {
+public:
+  explicit FirstError(MLIRContext &context) : handler(&context, [this](Diagnostic &d) { return take(d); }) {}
+  const std::string &text() const { return sentence; }
+
+private:
+  static std::string placed(Location loc, const std::string &message) {
+    std::string text;
+    if (auto file = loc->findInstanceOf<FileLineColLoc>())
+      text = fmt::format("{}:{}:{}: ", file.getFilename().str(), file.getLine(), file.getColumn());
+    text += message;
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+  }
+  LogicalResult take(Diagnostic &d) {
+    if (d.getSeverity() != DiagnosticSeverity::Error)
+      return failure(); // the next handler's
+    if (!sentence.empty())
+      return success();
+    sentence = placed(d.getLocation(), d.str());
+    for (Diagnostic &note : d.getNotes())
+      sentence += fmt::format(" ({})", placed(note.getLocation(), note.str()));
+    return success();
+  }
+  std::string sentence;
+  ScopedDiagnosticHandler handler;
+};
+
+/// How a file is spelled in a model that is read from `folder`.
+std::string spelledFrom(const std::string &folder, const std::string &file) {
+  std::error_code code;
+  fs::path relative = fs::proximate(file, folder.empty() ? fs::path(".") : fs::path(folder), code);
+  return code ? file : relative.string();
+}
+
+std::string inFolder(const std::string &folder, const std::string &path) {
+  return fs::path(path).is_absolute() ? path : (fs::path(folder) / path).string();
+}
+
+std::string symbolName(StringRef text) {
+  std::string name;
+  for (char c : text.take_front(64))
+    name += llvm::isAlnum(c) ? llvm::toLower(c) : '_';
+  return name.empty() || llvm::isDigit(name[0]) ? "model_" + name : name;
+}
+
+const Architecture *architectureOf(const formats::GgufFile &file, std::string &error) {
+  auto name = file.string("general.architecture", error);
+  if (!error.empty())
+    return nullptr;
+  std::string known;
+  for (const Architecture *architecture : architectures()) {
+    if (name && *name == architecture->ggufName)
+      return architecture;
+    known += (known.empty() ? "" : ", ") + std::string(architecture->ggufName);
+  }
+  error = fmt::format("{}: key 'general.architecture' is {}, expected one of: {}", file.path(),
+                      name ? quotedText(*name) : "missing", known);
+  return nullptr;
+}
+
+bool readGguf(const formats::GgufFile &file, ModelSpec &spec, std::string &error) {
+  const Architecture *architecture = architectureOf(file, error);
+  if (!architecture)
+    return false;
+  GgufConfig split(file, "split");
+  if (int64_t parts = split.optionalInteger("count", 0, 1 << 16).value_or(1); parts > 1)
+    split.refuse("count", std::to_string(parts), "1: files in several parts are not supported");
+  GgufConfig general(file, "general");
+  std::string name = general.optionalString("basename").value_or("");
+  if (name.empty())
+    name = general.optionalString("name").value_or("");
+  if (!split.ok() || !general.ok()) {
+    error = split.ok() ? general.firstError() : split.firstError();
+    return false;
+  }
+  spec.file = file.path();
+  spec.name = symbolName(name.empty() ? fs::path(file.path()).stem().string() : name);
+  spec.family = architecture->ggufName;
+  if (!architecture->readGguf(file, spec, error) || !spec.check(error))
+    return false;
+  if (const formats::GgufArray *tokens = file.array("tokenizer.ggml.tokens", error);
+      tokens && tokens->size() > static_cast<uint64_t>(spec.vocab))
+    error = fmt::format("{}: key 'tokenizer.ggml.tokens' has {} entries, expected at most {}, the rows of the embedding",
+                        file.path(), tokens->size(), spec.vocab);
+  return error.empty();
+}
+
+OwningOpRef<ModuleOp> importGguf(MLIRContext &context, const std::string &path, const std::string &folder,
+                                 std::string &error) {
+  auto file = formats::GgufFile::open(path, error);
+  ModelSpec spec;
+  if (!file || !readGguf(*file, spec, error))
+    return nullptr;
+  OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
+  OpBuilder builder(&context);
+  builder.setInsertionPointToEnd(module->getBody());
+  std::string spelled = spelledFrom(folder, path);
+  lm::ModelOp model = buildModel(builder, spec, {{spelled}, spelled});
+  FirstError reported(context);
+  if (failed(verify(*module))) {
+    error = fmt::format("{}: {}", path, reported.text());
+    return nullptr;
+  }
+  if (!checkTensors(model, *file, error))
+    return nullptr;
+  return module;
+}
+
+OwningOpRef<ModuleOp> importText(MLIRContext &context, const std::string &path, const std::string &folder,
+                                 std::string &error) {
+  FirstError reported(context);
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(path, ParserConfig(&context));
+  if (!module) {
+    error = reported.text().empty() ? path + ": does not parse" : reported.text();
+    return nullptr;
+  }
+  auto models = llvm::to_vector(module->getOps<lm::ModelOp>());
+  if (models.size() != 1) {
+    error = fmt::format("{}: holds {} 'lm.model' ops, expected one", path, models.size());
+    return nullptr;
+  }
+  std::string here = folderOf(path);
+  auto moved = [&](StringRef spelled) {
+    return fs::path(spelled.str()).is_absolute() ? spelled.str() : spelledFrom(folder, inFolder(here, spelled.str()));
+  };
+  if (folder != here) {
+    for (lm::WeightsOp weights : models[0].getOps<lm::WeightsOp>())
+      weights.setPath(moved(weights.getPath()));
+    if (auto tokenizer = models[0].getTokenizer())
+      models[0].setTokenizer(moved(*tokenizer));
+  }
+  return module;
+}
+
+} // namespace
+
+std::string folderOf(const std::string &path) {
+  fs::path folder = fs::path(path).parent_path();
+  return folder.empty() ? "." : folder.string();
+}
+
+lm::ModelOp modelOf(ModuleOp module) { return *module.getOps<lm::ModelOp>().begin(); }
+
+ModelFiles findModelFiles(lm::ModelOp model, const std::string &folder) {
+  ModelFiles files;
+  for (lm::WeightsOp weights : model.getOps<lm::WeightsOp>())
+    files.weights.push_back(inFolder(folder, weights.getPath().str()));
+  if (auto tokenizer = model.getTokenizer())
+    files.tokenizer = inFolder(folder, tokenizer->str());
+  return files;
+}
+
+OwningOpRef<ModuleOp> importModel(MLIRContext &context, const std::string &path, const ImportOptions &options,
+                                  std::string &error) {
+  error.clear();
+  context.loadDialect<lm::LMDialect>();
+  std::optional<Kind> kind = kindOf(path, error);
+  if (!kind)
+    return nullptr;
+  std::string folder = options.relativeTo.empty() ? folderOf(path) : options.relativeTo;
+  return *kind == Kind::Gguf ? importGguf(context, path, folder, error) : importText(context, path, folder, error);
+}
+
+void printModel(lm::ModelOp model, llvm::raw_ostream &out) {
+  // Builders put the name of a result inside the location of its place; printing takes names from locations.
+  OwningOpRef<Operation *> copy(model->clone());
+  copy->walk([](Operation *op) {
+    if (auto place = dyn_cast<NameLoc>(op->getLoc()))
+      op->setLoc(isa<NameLoc>(place.getChildLoc()) ? place.getChildLoc() : UnknownLoc::get(op->getContext()));
+    for (Region &region : op->getRegions())
+      for (BlockArgument argument : region.getArguments())
+        if (auto place = dyn_cast<NameLoc>(argument.getLoc()))
+          argument.setLoc(place.getChildLoc());
+  });
+  copy->print(out, OpPrintingFlags().printNameLocAsPrefix().useLocalScope());
+  out << "\n";
+}
+
+} // namespace llmc::frontend

@@ -1,0 +1,20 @@
+//===- TensorCheck.h - a model against the tensors of a file ----*- C++ -*-===//
+#ifndef LLMC_FRONTEND_TENSORCHECK_H
+#define LLMC_FRONTEND_TENSORCHECK_H
+
+#include "frontend/formats/Gguf.h"
+#include "ir/LMOps.h"
+
+#include <string>
+
+namespace llmc::frontend {
+
+/// Whether the file has every tensor that the model names, for every layer, with the model's shape and of a type that
+/// has a scheme, and holds none that the model leaves out (it would then compute something else than the file means).
+bool checkTensors(lm::ModelOp model, const formats::GgufFile &file, std::string &error);
+
+/// `name` with `{i}` replaced by the layer.
+std::string tensorOfLayer(llvm::StringRef pattern, int64_t layer);
+
+} // namespace llmc::frontend
+#endif
