@@ -170,7 +170,7 @@ Text percentFormat(Context &c, const Text &format, const Value &arguments) {
   }
   if (!named && isTuple && used < available)
     c.fail("not all arguments were converted by the format string");
-  if (!named && !isTuple && !arguments.is(Kind::Dict) && used < available)
+  if (!named && !isTuple && !arguments.is(Kind::Dict) && !arguments.is(Kind::List) && used < available)
     c.fail("not all arguments were converted by the format string");
   return out;
 }

@@ -306,7 +306,7 @@ Value slice(Context &c, const Value &object, const Value *start, const Value *st
   };
   const bool sliceable = object.isString() || (object.is(Kind::List) && object.list().kind != ListKind::Generator);
   if (!sliceable)
-    return Value::undefined(objectName(object) + " cannot be sliced");
+    c.fail(std::string("'") + typeName(object) + "' object cannot be sliced");
   bool hasStart, hasStop, hasStep;
   Int from = bound(start, hasStart), to = bound(stop, hasStop), by = bound(step, hasStep);
   if (!hasStep)

@@ -232,6 +232,8 @@ std::string takeName(Context &c, Args &args, const char *filter) {
 
 Value map(Context &c, const Value &v, Args &args) {
   std::vector<Value> out;
+  if (!truth(v)) // none and the like map to nothing
+    return generator(c, {});
   if (args.positional.empty()) {
     Bound b(c, "map", args, {"attribute", "default"});
     b.required(0);
@@ -271,6 +273,8 @@ Value choose(Context &c, const Value &v, Args &args, const char *filter, bool by
       c.fail("no test named '" + name + "'");
   }
   std::vector<Value> out;
+  if (!truth(v))
+    return generator(c, {});
   for (Value &item : iterate(c, v)) {
     c.step();
     const Value subject = byAttribute ? attributePath(c, item, attribute) : item;

@@ -10,10 +10,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const std::string_view all(reinterpret_cast<const char *>(data), size);
   const size_t cut = all.find('\0');
   const std::string_view source = all.substr(0, cut);
-  const std::string messages = cut == std::string_view::npos
-                                   ? R"([{"role":"system","content":"be brief"},{"role":"user","content":"h\u00e9llo"},)"
-                                     R"({"role":"assistant","content":[{"type":"text","text":"x"}],"n":1.5}])"
-                                   : std::string(all.substr(cut + 1));
+  const std::string messages =
+      cut == std::string_view::npos
+          ? R"([{"role":"system","content":"be brief"},{"role":"user","content":"h\u00e9llo"},)"
+            R"({"role":"assistant","content":[{"type":"text","text":"x"}],"n":1.5}])"
+          : std::string(all.substr(cut + 1));
   llmc::jinja::Limits limits;
   limits.maxSteps = 50'000;
   limits.maxOutputBytes = 1 << 18;
@@ -26,8 +27,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   }
   std::vector<llmc::ChatSegment> out;
-  const bool ok = chat->render(messages.data(), messages.size(), R"({"tools":[{"name":"f","parameters":{}}]})", true,
-                               "<s>", "</s>", out, error);
+  const bool ok =
+      chat->render(messages.data(), messages.size(), R"({"tools":[{"name":"f","parameters":{}}]})", true,
+                   "<s>", "</s>", out, error);
   if (ok == !error.empty())
     abort();
   size_t total = 0;

@@ -7,6 +7,7 @@ set(llmc_jinja_sources
   ${llmc_jinja_root}/runtime/ChatTemplate.cpp
   ${llmc_jinja_root}/runtime/jinja/Builtins.cpp
   ${llmc_jinja_root}/runtime/jinja/Evaluator.cpp
+  ${llmc_jinja_root}/runtime/jinja/ExpressionParser.cpp
   ${llmc_jinja_root}/runtime/jinja/Format.cpp
   ${llmc_jinja_root}/runtime/jinja/Json.cpp
   ${llmc_jinja_root}/runtime/jinja/Lexer.cpp
