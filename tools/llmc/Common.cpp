@@ -83,15 +83,9 @@ const llmc_tokenizer *tokenizerOf(llmc_model *model, const std::string &path) {
 }
 
 Tokens tokenizeText(const llmc_tokenizer *tokenizer, std::string_view text, uint32_t flags) {
-  Tokens tokens(text.size() + 16);
-  size_t needed = 0;
-  check(llmc_tokenize(tokenizer, text.data(), text.size(), flags, tokens.data(), tokens.size(), &needed));
-  if (needed > tokens.size()) {
-    tokens.resize(needed);
-    check(llmc_tokenize(tokenizer, text.data(), text.size(), flags, tokens.data(), tokens.size(), &needed));
-  }
-  tokens.resize(needed);
-  return tokens;
+  return collectTokens(text.size() + 16, [&](llmc_token *buffer, size_t capacity, size_t *needed) {
+    return llmc_tokenize(tokenizer, text.data(), text.size(), flags, buffer, capacity, needed);
+  });
 }
 
 // What the signal handler touches: lock-free atomics only.

@@ -60,6 +60,19 @@ SessionPtr newSession(llmc_model *, const ModelOptions &, size_t fixedTokens);
 /// The tokenizer inside `model`; a Failure that names `path` if it has none.
 const llmc_tokenizer *tokenizerOf(llmc_model *, const std::string &path);
 
+/// Calls `call(buffer, capacity, &needed)` with room for `guess` tokens, and again if that was not enough.
+template <typename Call> Tokens collectTokens(size_t guess, Call call) {
+  Tokens tokens(guess);
+  size_t needed = 0;
+  llmc_status status = call(tokens.data(), tokens.size(), &needed);
+  if (status != LLMC_OK && needed > tokens.size()) {
+    tokens.resize(needed);
+    status = call(tokens.data(), tokens.size(), &needed);
+  }
+  check(status);
+  tokens.resize(needed);
+  return tokens;
+}
 Tokens tokenizeText(const llmc_tokenizer *, std::string_view text, uint32_t flags);
 
 /// `path` itself if it is a compiled model; otherwise compiles it into the cache and returns the place there.

@@ -110,16 +110,10 @@ std::string Conversation::json() const {
 }
 
 Tokens tokenizeChat(const llmc_tokenizer *tokenizer, const std::string &messages) {
-  Tokens tokens(messages.size() + 256);
-  for (;;) {
-    size_t needed = 0;
-    check(llmc_chat_tokenize(tokenizer, messages.data(), messages.size(), nullptr, /*add_generation_prompt=*/true,
-                             tokens.data(), tokens.size(), &needed));
-    bool fits = needed <= tokens.size();
-    tokens.resize(needed);
-    if (fits)
-      return tokens;
-  }
+  return collectTokens(messages.size() + 256, [&](llmc_token *buffer, size_t capacity, size_t *needed) {
+    return llmc_chat_tokenize(tokenizer, messages.data(), messages.size(), nullptr, /*add_generation_prompt=*/true,
+                              buffer, capacity, needed);
+  });
 }
 
 } // namespace llmc::cli

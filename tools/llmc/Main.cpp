@@ -19,11 +19,25 @@ void say(std::string_view sentence) {
   std::fprintf(stderr, "llmc: error: %.*s\n", int(sentence.size()), sentence.data());
 }
 
+/// CLI11's own validators answer with the whole range of a double.
+const CLI::Validator atLeastOne(
+    [](std::string &text) {
+      bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+      return digits && text.find_first_not_of('0') != std::string::npos ? ""
+                                                                        : "expected 1 or more, found '" + text + "'";
+    },
+    ">=1");
+const CLI::Validator notNegative(
+    [](std::string &text) {
+      return !text.empty() && text[0] == '-' ? "expected 0 or more, found '" + text + "'" : std::string();
+    },
+    ">=0");
+
 void addModelOptions(CLI::App *command, ModelOptions &options) {
   command->add_option("MODEL", options.model, "model.so; a .gguf or .mlir is compiled into the cache first")->required();
-  command->add_option("--threads", options.threads, "worker threads (default: one a core)")->check(CLI::PositiveNumber);
-  command->add_option("--ctx", options.ctx, "longest sequence in tokens")->check(CLI::PositiveNumber);
-  command->add_option("--batch", options.batch, "most tokens in one step (default: 512)")->check(CLI::PositiveNumber);
+  command->add_option("--threads", options.threads, "worker threads (default: one a core)")->check(atLeastOne);
+  command->add_option("--ctx", options.ctx, "longest sequence in tokens")->check(atLeastOne);
+  command->add_option("--batch", options.batch, "most tokens in one step (default: 512)")->check(atLeastOne);
   command->add_option("--kv", options.kv, "storage of the KV cache: auto, f32, f16, bf16, q8, q4")
       ->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "q8", "q4"}));
   command->add_option("--device", options.device, "auto, cpu, cuda or simt");
@@ -38,11 +52,11 @@ void addRun(CLI::App &app, RunOptions &options) {
                     "use the model's chat format: a conversation on the terminal, or with -p one answer");
   command->add_option("--tokens", options.tokens, "token ids to continue: 1,2,3");
   command->add_option("-n,--n", options.n, "most tokens to generate (default: until the model ends or the context is full)")
-      ->check(CLI::PositiveNumber);
+      ->check(atLeastOne);
   command->add_option("--temp", options.temperature, "temperature; 0 takes the likeliest token")
-      ->check(CLI::NonNegativeNumber);
+      ->check(notNegative);
   command->add_option("--top-k", options.topK, "sample among the k likeliest tokens; 0: all")
-      ->check(CLI::NonNegativeNumber);
+      ->check(notNegative);
   command->add_option("--top-p", options.topP, "sample among the likeliest tokens of this total probability")
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--seed", options.seed, "the same seed gives the same text");
@@ -136,10 +150,9 @@ int main(int argc, char **argv) {
   } catch (const Exit &exit) {
     return exit.code;
   } catch (const UsageError &error) {
-    say(error.what());
     std::string_view command = argc > 1 ? argv[1] : "";
     bool known = command == "run" || command == "logits" || command == "tokenize" || command == "inspect";
-    std::fprintf(stderr, "llmc: see llmc %s--help\n", known ? (std::string(command) + " ").c_str() : "");
+    say(std::string(error.what()) + " (see llmc " + (known ? std::string(command) + " " : "") + "--help)");
     return 2;
   } catch (const Failure &failure) {
     say(failure.what());
