@@ -1,0 +1,288 @@
+//===- attention_test.cpp - paged attention against double precision ------===//
+//
+// Ragged prefills and decode steps of two sequences over shuffled pages; the same tokens in other batches and
+// with other worker counts must give the same bits.
+//
+//===----------------------------------------------------------------------===//
+#include "KernelJit.h"
+#include "TestData.h"
+
+#include <cmath>
+#include <gtest/gtest.h>
+#include <map>
+
+using namespace llmc;
+using namespace llmc::test;
+using cpu::AttentionSpec;
+
+namespace {
+
+constexpr int64_t sequences = 2, maxPosition = 80;
+
+struct Attention {
+  AttentionSpec spec;
+  const cpu::Isa &isa;
+  KernelJit jit;
+  cpu::KernelResult kernel;
+  std::vector<float> frequencies;
+  // Inputs by sequence and position, so that every batch sees the same values.
+  std::vector<float> q, k, v;
+
+  int64_t widthQ() const { return spec.heads * spec.dimK; }
+  int64_t widthK() const { return spec.kvHeads * spec.dimK; }
+  int64_t widthV() const { return spec.kvHeads * spec.dimV; }
+  int64_t widthOut() const { return spec.heads * spec.dimV; }
+
+  Attention(const AttentionSpec &spec, const cpu::Isa &isa, Random &random)
+      : spec(spec), isa(isa), frequencies((spec.ropeDims / 2 + 15) / 16 * 16) {
+    for (int64_t i = 0; i < spec.ropeDims / 2; ++i)
+      frequencies[i] = float(std::pow(10000.0, -2.0 * i / spec.ropeDims));
+    auto fill = [&](std::vector<float> &values, int64_t width) {
+      for (int64_t i = 0; i < sequences * maxPosition * width; ++i)
+        values.push_back(uniform(random, -1.5, 1.5));
+    };
+    fill(q, widthQ());
+    fill(k, widthK());
+    fill(v, widthV());
+  }
+
+  bool compile() {
+    auto result = cpu::emitAttention(jit.module(), "attention", spec, isa);
+    if (mlir::failed(result) || !jit.compile())
+      return false;
+    kernel = *result;
+    return true;
+  }
+
+  /// Cached tokens of both sequences; a page of the pool also holds something else before and after the
+  /// layer.
+  struct Cache {
+    static constexpr int64_t gap = 128;
+    std::vector<uint8_t> storage;
+    std::vector<int32_t> table;
+    llmc_kv_pool pool;
+    uint64_t offsetK, offsetV;
+    uint64_t counted = 0;
+
+    explicit Cache(const AttentionSpec &spec) {
+      const int64_t pages = (maxPosition + spec.pageTokens - 1) / spec.pageTokens;
+      offsetK = gap, offsetV = offsetK + spec.pageBytesK() + gap;
+      pool.page_bytes = offsetV + spec.pageBytesV() + gap;
+      storage.assign(sequences * pages * pool.page_bytes + 64, 0);
+      // What an earlier owner left behind must not matter, even if it is NaN.
+      for (uint8_t &byte : storage)
+        byte = 0xff;
+      pool.pages = storage.data() + (64 - reinterpret_cast<uintptr_t>(storage.data()) % 64);
+      for (int64_t i = 0; i < sequences * pages; ++i)
+        table.push_back(int32_t((i * 7 + 2) % (sequences * pages)));
+      pool.table = table.data();
+      pool.table_stride = pages;
+    }
+  };
+
+  using Token = std::pair<int32_t, int32_t>; // sequence, position
+  using Outputs = std::map<Token, std::vector<float>>;
+
+  void step(Cache &cache, const std::vector<Token> &batch, uint32_t workers, Outputs &outputs) {
+    const int64_t rows = batch.size();
+    Matrix mq(rows, widthQ()), mk(rows, widthK()), mv(rows, widthV()), y(rows, widthOut());
+    std::vector<llmc_token_row> tokens;
+    for (int64_t r = 0; r < rows; ++r) {
+      auto [sequence, position] = batch[r];
+      tokens.push_back({0, sequence, position, 1});
+      const int64_t at = sequence * maxPosition + position;
+      std::copy_n(&q[at * widthQ()], widthQ(), &mq.at(r, 0));
+      std::copy_n(&k[at * widthK()], widthK(), &mk.at(r, 0));
+      std::copy_n(&v[at * widthV()], widthV(), &mv.at(r, 0));
+    }
+    std::vector<const void *> args = {mq.data, mk.data, mv.data};
+    if (spec.ropeDims)
+      args.push_back(frequencies.data());
+    args.push_back(reinterpret_cast<const void *>(uintptr_t(1))); // cache 1 of 2
+    args.push_back(reinterpret_cast<const void *>(uintptr_t(cache.offsetK)));
+    args.push_back(reinterpret_cast<const void *>(uintptr_t(cache.offsetV)));
+    args.push_back(y.data);
+    const llmc_kv_pool pools[2] = {{}, cache.pool};
+    StepRunner runner;
+    runner.step.rows[LLMC_ROWS_TOKENS] = rows;
+    runner.step.tokens = tokens.data();
+    runner.step.kv = pools;
+    runner.step.count_load = [](const llmc_step *step, const void *, uint64_t bytes) {
+      *static_cast<uint64_t *>(step->count_load_data) += bytes;
+    };
+    runner.step.count_load_data = &cache.counted;
+    runner.run(jit, "attention", kernel, rows, args, workers);
+    for (int64_t r = 0; r < rows; ++r) {
+      outputs[batch[r]] = std::vector<float>(&y.at(r, 0), &y.at(r, 0) + widthOut());
+      for (int64_t c = widthOut(); c < y.stride; ++c)
+        ASSERT_EQ(y.at(r, c), 0);
+    }
+  }
+
+  std::vector<double> rotated(const float *x, int64_t position) {
+    std::vector<double> y(x, x + spec.dimK);
+    const int64_t pairs = spec.ropeDims / 2;
+    for (int64_t i = 0; i < pairs; ++i) {
+      const float angle = float(position) * frequencies[i];
+      const double cosine = std::cos(double(angle)) * spec.ropeFactor,
+                   sine = std::sin(double(angle)) * spec.ropeFactor;
+      const int64_t a = spec.ropeInterleaved ? 2 * i : i, b = spec.ropeInterleaved ? 2 * i + 1 : i + pairs;
+      y[a] = x[a] * cosine - x[b] * sine;
+      y[b] = x[b] * cosine + x[a] * sine;
+    }
+    return y;
+  }
+
+  std::vector<double> reference(int64_t sequence, int64_t position) {
+    const int64_t base = sequence * maxPosition, group = spec.heads / spec.kvHeads;
+    std::vector<double> out(widthOut());
+    for (int64_t head = 0; head < spec.heads; ++head) {
+      auto query = rotated(&q[(base + position) * widthQ() + head * spec.dimK], position);
+      std::vector<double> scores;
+      const int64_t first = spec.window ? std::max<int64_t>(0, position - spec.window + 1) : 0;
+      double largest = -INFINITY, sum = 0;
+      for (int64_t j = first; j <= position; ++j) {
+        auto key = rotated(&k[(base + j) * widthK() + head / group * spec.dimK], j);
+        double score = 0;
+        for (int64_t d = 0; d < spec.dimK; ++d)
+          score += query[d] * key[d];
+        score *= spec.scale;
+        if (spec.softcap)
+          score = spec.softcap * std::tanh(score / spec.softcap);
+        scores.push_back(score);
+        largest = std::max(largest, score);
+      }
+      for (double &score : scores)
+        sum += score = std::exp(score - largest);
+      for (int64_t j = first; j <= position; ++j)
+        for (int64_t d = 0; d < spec.dimV; ++d)
+          out[head * spec.dimV + d] +=
+              scores[j - first] / sum * v[(base + j) * widthV() + head / group * spec.dimV + d];
+    }
+    return out;
+  }
+};
+
+void check(Attention &attention, double tolerance) {
+  using Token = Attention::Token;
+  ASSERT_TRUE(attention.compile());
+  // Prefills of 7 and 5 in one step, decode steps of both, a long prefill across two page borders, decode
+  // again.
+  std::vector<std::vector<Token>> mixed;
+  std::vector<Token> batch;
+  for (int32_t i = 0; i < 7; ++i)
+    batch.push_back({0, i});
+  for (int32_t i = 0; i < 5; ++i)
+    batch.push_back({1, i});
+  mixed.push_back(batch);
+  for (int32_t i = 0; i < 3; ++i)
+    mixed.push_back({{1, 5 + i}, {0, 7 + i}});
+  batch.clear();
+  for (int32_t i = 10; i < 75; ++i)
+    batch.push_back({0, i});
+  batch.push_back({1, 8});
+  mixed.push_back(batch);
+  for (int32_t i = 75; i < 78; ++i)
+    mixed.push_back({{0, i}});
+
+  Attention::Outputs first;
+  Attention::Cache cache(attention.spec);
+  for (auto &step : mixed)
+    attention.step(cache, step, 1, first);
+  double worst = 0;
+  for (auto &[token, values] : first) {
+    auto expected = attention.reference(token.first, token.second);
+    for (size_t i = 0; i < values.size(); ++i) {
+      ASSERT_FALSE(std::isnan(values[i])) << "sequence " << token.first << ", position " << token.second;
+      worst = std::max(worst, std::abs(values[i] - expected[i]));
+    }
+  }
+  EXPECT_LE(worst, tolerance);
+
+  for (uint32_t workers : {2, 3}) {
+    Attention::Outputs again;
+    Attention::Cache fresh(attention.spec);
+    for (auto &step : mixed)
+      attention.step(fresh, step, workers, again);
+    EXPECT_TRUE(first == again) << workers << " workers";
+  }
+  Attention::Outputs single;
+  Attention::Cache fresh(attention.spec);
+  for (int32_t i = 0; i < 78; ++i) {
+    attention.step(fresh, {{0, i}}, 2, single);
+    if (i < 9)
+      attention.step(fresh, {{1, i}}, 1, single);
+  }
+  EXPECT_TRUE(first == single) << "token by token";
+}
+
+AttentionSpec makeSpec(int64_t heads, int64_t kvHeads, int64_t dim) {
+  AttentionSpec spec;
+  spec.heads = heads;
+  spec.kvHeads = kvHeads;
+  spec.dimK = spec.dimV = spec.ropeDims = dim;
+  spec.scale = 1 / std::sqrt(double(dim));
+  return spec;
+}
+
+TEST(Attention, MatchesDouble) {
+  Random random(6);
+  std::vector<std::pair<std::string, AttentionSpec>> specs;
+  auto add = [&](const char *name, AttentionSpec spec, auto edit) {
+    edit(spec);
+    specs.emplace_back(name, spec);
+  };
+  add("mha 18", makeSpec(4, 4, 18), [](AttentionSpec &) {});
+  add("gqa 18", makeSpec(6, 2, 18), [](AttentionSpec &) {});
+  add("gqa 64", makeSpec(9, 3, 64), [](AttentionSpec &) {});
+  add("mqa 64", makeSpec(4, 1, 64), [](AttentionSpec &s) { s.ropeInterleaved = true; });
+  add("mqa 18 interleaved", makeSpec(4, 1, 18), [](AttentionSpec &s) { s.ropeInterleaved = true; });
+  add("window", makeSpec(6, 2, 64), [](AttentionSpec &s) { s.window = 9; });
+  add("window, softcap", makeSpec(6, 2, 18), [](AttentionSpec &s) { s.window = 40, s.softcap = 2; });
+  add("partial rope", makeSpec(2, 2, 64), [](AttentionSpec &s) { s.ropeDims = 32, s.ropeFactor = 1.25; });
+  add("no rope, dims differ", makeSpec(2, 1, 64), [](AttentionSpec &s) { s.ropeDims = 0, s.dimV = 40; });
+  add("pages of 16", makeSpec(2, 1, 128), [](AttentionSpec &s) { s.pageTokens = 16; });
+  for (const cpu::Isa *isa : runnableIsas())
+    for (auto &[name, spec] : specs)
+      for (bool half : {false, true}) {
+        SCOPED_TRACE(name + (half ? " f16 " : " f32 ") + isa->name.str());
+        spec.cacheF16 = half;
+        Attention attention(spec, *isa, random);
+        // A half has 11 bits: 1.5 * 2^-11 for each value, less after averaging.
+        check(attention, half ? 1.5e-3 : 3e-6);
+      }
+}
+
+TEST(Attention, CountsVisibleKeys) {
+  Random random(7);
+  AttentionSpec spec = makeSpec(6, 2, 64);
+  spec.countLoads = true;
+  Attention attention(spec, *runnableIsas().at(0), random);
+  ASSERT_TRUE(attention.compile());
+  Attention::Cache cache(spec);
+  Attention::Outputs outputs;
+  for (int32_t i = 0; i < 40; ++i) {
+    cache.counted = 0;
+    attention.step(cache, {{0, i}}, 2, outputs);
+    EXPECT_EQ(cache.counted, uint64_t((i + 1) * 2 * (64 + 64) * 4));
+  }
+}
+
+TEST(Attention, RefusesWhatItCannotDo) {
+  KernelJit jit;
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(jit.module().getContext(),
+                                        [&](mlir::Diagnostic &d) { message = d.str(); });
+  auto refused = [&](auto edit, const char *why) {
+    AttentionSpec spec = makeSpec(6, 2, 64);
+    edit(spec);
+    EXPECT_TRUE(mlir::failed(cpu::emitAttention(jit.module(), "a", spec, cpu::allIsas()[0])));
+    EXPECT_NE(message.find(why), std::string::npos) << message;
+  };
+  refused([](AttentionSpec &s) { s.kvHeads = 4; }, "heads in multiples of kv heads");
+  refused([](AttentionSpec &s) { s.pageTokens = 24; }, "pages of a multiple of 16 tokens, but got 24");
+  refused([](AttentionSpec &s) { s.ropeDims = 65; }, "rotated dimensions");
+  refused([](AttentionSpec &s) { s.causal = false; }, "only causal attention");
+}
+
+} // namespace

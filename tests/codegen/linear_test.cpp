@@ -1,0 +1,418 @@
+//===- linear_test.cpp - linear kernels against double precision ----------===//
+//
+// Every scheme, activation type and instruction set over odd shapes, row counts and worker counts. Integer
+// products are compared bit by bit with an emulation of their contract, everything else with double
+// precision.
+//
+//===----------------------------------------------------------------------===//
+#include "KernelJit.h"
+#include "TestData.h"
+
+#include <functional>
+#include <gtest/gtest.h>
+
+using namespace llmc;
+using namespace llmc::test;
+using cpu::Activation;
+using cpu::ActivationType;
+using cpu::LinearSpec;
+using cpu::Norm;
+
+namespace {
+
+constexpr int64_t rowCounts[] = {1, 2, 3, 5, 8, 33};
+constexpr int64_t maxRows = 33;
+
+/// A kernel with its data; outputs are compared as a whole.
+struct Linear {
+  LinearSpec spec;
+  std::vector<std::unique_ptr<Weights>> weights;
+  std::vector<std::vector<float>> biases;
+  std::vector<float> gain, normBias;
+  Matrix x, residual;
+  cpu::KernelResult kernel;
+
+  Linear(LinearSpec spec, Random &random)
+      : spec(spec), x(maxRows, spec.k), residual(maxRows, spec.weights[0].n) {
+    for (const auto &weight : spec.weights) {
+      weights.push_back(std::make_unique<Weights>(*weight.scheme, weight.n, spec.k, random));
+      biases.push_back(paddedVector(weight.n, random, -1, 1));
+    }
+    gain = paddedVector(spec.k, random, 0.5, 1.5);
+    normBias = paddedVector(spec.k, random, -0.5, 0.5);
+    x.fill(random, -2, 2);
+    for (int64_t c = 0; c < std::min<int64_t>(spec.k, 32); ++c) // a group of zeros
+      x.at(2, c) = 0;
+    residual.fill(random, -1, 1);
+  }
+
+  int64_t outputs() const { return spec.weights.size() / (spec.glu ? 2 : 1); }
+  int64_t width(int64_t output) const { return spec.weights[output * (spec.glu ? 2 : 1)].n; }
+
+  void emit(KernelJit &jit, const std::string &name, const cpu::Isa &isa) {
+    auto result = cpu::emitLinear(jit.module(), name, spec, isa);
+    ASSERT_TRUE(mlir::succeeded(result));
+    kernel = *result;
+  }
+
+  std::vector<std::unique_ptr<Matrix>> run(KernelJit &jit, const std::string &name, int64_t rows,
+                                           uint32_t workers) {
+    std::vector<std::unique_ptr<Matrix>> y;
+    std::vector<const void *> args = {x.data};
+    if (spec.normGain)
+      args.push_back(gain.data());
+    if (spec.normBias)
+      args.push_back(normBias.data());
+    for (auto &weight : weights)
+      args.push_back(weight->packed);
+    if (spec.bias)
+      for (auto &bias : biases)
+        args.push_back(bias.data());
+    if (spec.residual)
+      args.push_back(residual.data);
+    for (int64_t i = 0; i < outputs(); ++i) {
+      y.push_back(std::make_unique<Matrix>(rows, width(i)));
+      args.push_back(y.back()->data);
+    }
+    std::vector<uint8_t> packed(rows * spec.packedRowBytes() + 1, 0xff);
+    args.push_back(packed.data());
+    StepRunner runner;
+    runner.step.rows[LLMC_ROWS_TOKENS] = rows;
+    runner.run(jit, name, kernel, rows, args, workers);
+    return y;
+  }
+
+  std::vector<double> normed(int64_t row) {
+    const int64_t k = spec.k;
+    std::vector<double> v(k);
+    double mean = 0, square = 0;
+    for (int64_t i = 0; i < k; ++i)
+      mean += x.at(row, i) / double(k);
+    if (spec.norm != Norm::Layer)
+      mean = 0;
+    for (int64_t i = 0; i < k; ++i)
+      square += (x.at(row, i) - mean) * (x.at(row, i) - mean) / double(k);
+    for (int64_t i = 0; i < k; ++i) {
+      v[i] = x.at(row, i);
+      if (spec.norm == Norm::None)
+        continue;
+      v[i] = (v[i] - mean) / std::sqrt(square + spec.eps);
+      if (spec.normGain)
+        v[i] *= spec.normPlusOne ? 1.0 + gain[i] : double(gain[i]);
+      if (spec.normBias)
+        v[i] += normBias[i];
+    }
+    return v;
+  }
+
+  static double activate(Activation act, double v) {
+    switch (act) {
+    case Activation::None:
+      return v;
+    case Activation::Relu:
+      return std::max(v, 0.0);
+    case Activation::Relu2:
+      return std::max(v, 0.0) * std::max(v, 0.0);
+    case Activation::GeluErf:
+      return v / 2 * (1 + std::erf(v / std::sqrt(2.0)));
+    case Activation::GeluTanh:
+      return v / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
+    case Activation::GeluQuick:
+      return v / (1 + std::exp(-1.702 * v));
+    case Activation::Silu:
+      return v / (1 + std::exp(-v));
+    case Activation::Sigmoid:
+      return 1 / (1 + std::exp(-v));
+    case Activation::Tanh:
+      return std::tanh(v);
+    }
+    return v;
+  }
+
+  /// The expected value and the size of the sum's terms, to which the error is relative.
+  std::pair<double, double> expected(const std::vector<double> &v, int64_t row, int64_t output,
+                                     int64_t column) {
+    auto sum = [&](int64_t weight) {
+      double total = 0, magnitude = 0;
+      for (int64_t i = 0; i < spec.k; ++i) {
+        const double term = v[i] * weights[weight]->values[column * spec.k + i];
+        total += term, magnitude += std::abs(term);
+      }
+      return std::make_pair(total + (spec.bias ? biases[weight][column] : 0), magnitude);
+    };
+    auto [value, size] = sum(spec.glu ? 2 * output : output);
+    value = activate(spec.act, value);
+    if (spec.glu) {
+      auto [up, upSize] = sum(2 * output + 1);
+      size = size * std::abs(up) + upSize * std::abs(value);
+      value *= up;
+    }
+    if (spec.act == Activation::Relu2)
+      size *= 2 * std::sqrt(std::abs(value));
+    if (spec.residual)
+      value += residual.at(row, column);
+    return {value, size + 1};
+  }
+
+  void checkAgainstDouble(KernelJit &jit, const std::string &name, double tolerance) {
+    auto y = run(jit, name, maxRows, 1);
+    for (int64_t row : {0, 1, 2, 17, 32}) {
+      auto v = normed(row);
+      for (int64_t output = 0; output < outputs(); ++output)
+        for (int64_t column = 0; column < width(output); ++column) {
+          auto [value, size] = expected(v, row, output, column);
+          ASSERT_NEAR(y[output]->at(row, column), value, tolerance * size)
+              << name << " row " << row << ", output " << output << ", column " << column;
+        }
+    }
+  }
+
+  void checkSameBits(KernelJit &jit, const std::string &name) {
+    auto all = run(jit, name, maxRows, 1);
+    for (int64_t rows : rowCounts)
+      for (uint32_t workers : {1, 2, 3}) {
+        auto part = run(jit, name, rows, workers);
+        for (int64_t output = 0; output < outputs(); ++output)
+          for (int64_t row = 0; row < rows; ++row)
+            ASSERT_TRUE(sameBits(&part[output]->at(row, 0), &all[output]->at(row, 0), width(output)))
+                << name << ": row " << row << " of " << rows << " with " << workers << " workers";
+      }
+  }
+
+  /// The integer contract, step by step, for plain products.
+  float emulated(int64_t row, int64_t column) {
+    const Weights &w = *weights[0];
+    float acc = 0;
+    for (int64_t g = 0; g < spec.k / 32; ++g) {
+      const uint8_t *block = w.rows[column].data() + g * w.scheme.blockBytes;
+      float largest = 0, scale, minimum = 0;
+      for (int64_t i = 0; i < 32; ++i)
+        largest = std::max(largest, std::abs(x.at(row, 32 * g + i)));
+      const float xs = largest / 127;
+      uint8_t header[20] = {}, one[34] = {};
+      std::memcpy(header, block, 2);
+      std::memcpy(one, block, 2);
+      int32_t dot = 0, sum = 0;
+      for (int64_t i = 0; i < 32; ++i) {
+        const int32_t x8 = xs == 0 ? 0 : int32_t(std::nearbyint(x.at(row, 32 * g + i) / xs));
+        const uint8_t *quants = block + (w.scheme.hasMin ? 4 : 2);
+        int32_t q = w.scheme.storage == quant::Storage::Int8
+                        ? int8_t(quants[i])
+                        : (i < 16 ? quants[i] & 15 : quants[i - 16] >> 4) - w.scheme.zeroPoint;
+        dot += q * x8;
+        sum += x8;
+      }
+      float values[32];
+      one[2] = 1; // the first quant of q8_0: the value is the scale
+      quant::schemeByName("q8_0")->unpackRow(one, 32, values);
+      scale = values[0];
+      if (w.scheme.hasMin) {
+        std::memcpy(one, block + 2, 2);
+        quant::schemeByName("q8_0")->unpackRow(one, 32, values);
+        minimum = values[0];
+      }
+      acc = std::fma(float(dot), scale * xs, acc);
+      if (w.scheme.hasMin)
+        acc = std::fma(minimum, xs * float(sum), acc);
+    }
+    return acc;
+  }
+};
+
+LinearSpec plain(const quant::QuantScheme &scheme, int64_t n, int64_t k, ActivationType type) {
+  LinearSpec spec;
+  spec.k = k;
+  spec.weights = {{&scheme, n}};
+  spec.activations = type;
+  return spec;
+}
+
+TEST(Linear, PlainProducts) {
+  Random random(2);
+  for (const cpu::Isa *isa : runnableIsas())
+    for (const auto &scheme : quant::allSchemes())
+      for (ActivationType type : {ActivationType::F32, ActivationType::Int8}) {
+        const bool isInt8 = type == ActivationType::Int8;
+        if (isInt8 && !scheme.isInteger())
+          continue;
+        SCOPED_TRACE(std::string(scheme.name) + (isInt8 ? " int8 " : " f32 ") + isa->name.str());
+        KernelJit jit;
+        std::vector<std::unique_ptr<Linear>> kernels;
+        for (int64_t k :
+             scheme.isInteger() ? std::vector<int64_t>{96, 160, 576} : std::vector<int64_t>{72, 100}) {
+          kernels.push_back(std::make_unique<Linear>(plain(scheme, 301, k, type), random));
+          kernels.back()->emit(jit, "linear" + std::to_string(k), *isa);
+        }
+        ASSERT_TRUE(jit.compile());
+        for (auto &kernel : kernels) {
+          const std::string name = "linear" + std::to_string(kernel->spec.k);
+          kernel->checkSameBits(jit, name);
+          if (!isInt8) {
+            kernel->checkAgainstDouble(jit, name, 2e-6);
+            continue;
+          }
+          auto y = kernel->run(jit, name, maxRows, 1);
+          for (int64_t row : {0, 2, 32})
+            for (int64_t column = 0; column < 301; ++column)
+              ASSERT_EQ(y[0]->at(row, column), kernel->emulated(row, column))
+                  << name << " " << row << ", " << column;
+          kernel->checkAgainstDouble(jit, name, 6e-3); // 1 / (2 * 127) at most for each term
+        }
+      }
+}
+
+TEST(Linear, FusedForms) {
+  Random random(3);
+  const auto *q4 = quant::schemeByName("q4_1"), *q40 = quant::schemeByName("q4_0"),
+             *q8 = quant::schemeByName("q8_0");
+  const auto *f32 = quant::schemeByName("f32"), *f16 = quant::schemeByName("f16");
+  std::vector<std::pair<std::string, LinearSpec>> specs;
+  auto add = [&](const char *name, int64_t k, std::initializer_list<LinearSpec::Weight> weights,
+                 ActivationType type, std::function<void(LinearSpec &)> edit) {
+    LinearSpec spec;
+    spec.k = k;
+    spec.weights = weights;
+    spec.activations = type;
+    edit(spec);
+    specs.emplace_back(name, spec);
+  };
+  const auto F32 = ActivationType::F32, Int8 = ActivationType::Int8;
+  auto rms = [](LinearSpec &s) { s.norm = Norm::Rms, s.eps = 1e-5, s.normGain = true; };
+  add("qkv", 160, {{q4, 96}, {q4, 33}, {q8, 17}}, Int8, rms);
+  add("qkv_f32", 160, {{q4, 96}, {q40, 33}, {f16, 17}}, F32, rms);
+  add("qkv_bias", 72, {{f32, 72}, {f32, 18}, {f16, 18}}, F32,
+      [&](LinearSpec &s) { s.norm = Norm::Layer, s.eps = 1e-5, s.normGain = s.normBias = s.bias = true; });
+  add("plus_one", 100, {{f32, 40}}, F32, [&](LinearSpec &s) { rms(s), s.normPlusOne = true; });
+  add("no_gain", 96, {{q40, 40}}, Int8, [&](LinearSpec &s) { s.norm = Norm::Layer, s.eps = 1e-6; });
+  add("swiglu", 576, {{q4, 75}, {q40, 75}}, Int8,
+      [&](LinearSpec &s) { rms(s), s.glu = true, s.act = Activation::Silu; });
+  add("geglu", 72, {{f32, 100}, {f32, 100}}, F32,
+      [&](LinearSpec &s) { rms(s), s.glu = s.bias = true, s.act = Activation::GeluTanh; });
+  add("down", 100, {{f16, 72}}, F32, [&](LinearSpec &s) { s.residual = true; });
+  add("down_int8", 160, {{q4, 96}}, Int8, [&](LinearSpec &s) { s.residual = s.bias = true; });
+  for (Activation act : {Activation::Relu, Activation::Relu2, Activation::GeluErf, Activation::GeluQuick,
+                         Activation::Sigmoid, Activation::Tanh})
+    add(("act" + std::to_string(int(act))).c_str(), 40, {{f32, 33}}, F32,
+        [&](LinearSpec &s) { s.act = act, s.bias = true; });
+
+  for (const cpu::Isa *isa : runnableIsas()) {
+    KernelJit jit;
+    std::vector<std::unique_ptr<Linear>> kernels;
+    for (auto &[name, spec] : specs) {
+      kernels.push_back(std::make_unique<Linear>(spec, random));
+      kernels.back()->emit(jit, name, *isa);
+    }
+    ASSERT_TRUE(jit.compile());
+    for (auto [kernel, named] : llvm::zip(kernels, specs)) {
+      SCOPED_TRACE(named.first + " on " + isa->name.str());
+      kernel->checkSameBits(jit, named.first);
+      kernel->checkAgainstDouble(jit, named.first, named.second.activations == Int8 ? 1e-2 : 3e-6);
+    }
+  }
+}
+
+// The identity shows the norm itself.
+TEST(Linear, NormsOfOneToFive) {
+  const double rms[] = {0.3015, 0.6030, 0.9045, 1.2060, 1.5076},
+               layer[] = {-1.4142, -0.7071, 0, 0.7071, 1.4142};
+  const auto *f32 = quant::schemeByName("f32");
+  for (const cpu::Isa *isa : runnableIsas())
+    for (Norm norm : {Norm::Rms, Norm::Layer}) {
+      float identity[5][5] = {};
+      const uint8_t *rows[5];
+      for (int i = 0; i < 5; ++i)
+        identity[i][i] = 1, rows[i] = reinterpret_cast<const uint8_t *>(identity[i]);
+      alignas(64) uint8_t packed[5 * 64];
+      f32->packPanel(rows, 5, packed);
+      LinearSpec spec = plain(*f32, 5, 5, ActivationType::F32);
+      spec.norm = norm;
+      KernelJit jit;
+      auto kernel = cpu::emitLinear(jit.module(), "norm", spec, *isa);
+      ASSERT_TRUE(mlir::succeeded(kernel) && jit.compile());
+      Matrix x(1, 5), y(1, 5);
+      for (int i = 0; i < 5; ++i)
+        x.at(0, i) = i + 1;
+      StepRunner runner;
+      runner.step.rows[LLMC_ROWS_TOKENS] = 1;
+      runner.run(jit, "norm", *kernel, 1, {x.data, packed, y.data, nullptr}, 2);
+      for (int i = 0; i < 5; ++i)
+        EXPECT_NEAR(y.at(0, i), norm == Norm::Rms ? rms[i] : layer[i], 6e-5);
+    }
+}
+
+struct Counter {
+  uint64_t bytes = 0;
+};
+void count(const llmc_step *step, const void *, uint64_t bytes) {
+  static_cast<Counter *>(step->count_load_data)->bytes += bytes;
+}
+
+TEST(Linear, CountsEveryWeightOnce) {
+  Random random(4);
+  LinearSpec spec = plain(*quant::schemeByName("q4_1"), 301, 160, ActivationType::Int8);
+  spec.countLoads = true;
+  Linear linear(spec, random);
+  KernelJit jit;
+  linear.emit(jit, "counted", *runnableIsas().at(0));
+  ASSERT_TRUE(jit.compile());
+  for (int64_t rows : {1, 5})
+    for (uint32_t workers : {1, 3}) {
+      Counter counter;
+      Matrix y(rows, 301);
+      std::vector<uint8_t> packed(rows * spec.packedRowBytes());
+      StepRunner runner;
+      runner.step.rows[LLMC_ROWS_TOKENS] = rows;
+      runner.step.count_load = count;
+      runner.step.count_load_data = &counter;
+      runner.run(jit, "counted", linear.kernel, rows,
+                 {linear.x.data, linear.weights[0]->packed, y.data, packed.data()}, workers);
+      EXPECT_EQ(counter.bytes, uint64_t(linear.weights[0]->scheme.packedBytes(301, 160)));
+    }
+}
+
+TEST(Linear, RefusesWhatItCannotDo) {
+  KernelJit jit;
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(jit.module().getContext(),
+                                        [&](mlir::Diagnostic &d) { message = d.str(); });
+  const cpu::Isa &isa = cpu::allIsas()[0];
+  LinearSpec spec = plain(*quant::schemeByName("f16"), 8, 64, ActivationType::Int8);
+  EXPECT_TRUE(mlir::failed(cpu::emitLinear(jit.module(), "a", spec, isa)));
+  EXPECT_NE(message.find("int8 activations need an integer scheme, but got 'f16'"), std::string::npos);
+  spec = plain(*quant::schemeByName("q4_0"), 8, 72, ActivationType::F32);
+  EXPECT_TRUE(mlir::failed(cpu::emitLinear(jit.module(), "b", spec, isa)));
+  EXPECT_NE(message.find("multiples of 32"), std::string::npos);
+}
+
+TEST(Embed, RowsAreExact) {
+  Random random(5);
+  for (const cpu::Isa *isa : runnableIsas())
+    for (const auto &scheme : quant::allSchemes()) {
+      const int64_t width = scheme.isInteger() ? 96 : 72;
+      Weights table(scheme, 37, width, random);
+      KernelJit jit;
+      cpu::EmbedSpec spec{&scheme, 37, width, 1, LLMC_ROWS_TOKENS},
+          scaled{&scheme, 37, width, 3.5, LLMC_ROWS_ASKED};
+      auto kernel = cpu::emitEmbed(jit.module(), "embed", spec, *isa);
+      ASSERT_TRUE(mlir::succeeded(kernel));
+      ASSERT_TRUE(mlir::succeeded(cpu::emitEmbed(jit.module(), "scaled", scaled, *isa)) && jit.compile());
+      const llmc_token_row tokens[] = {{0, 0, 0, 0}, {36, 0, 1, 1}, {17, 0, 2, 1}};
+      const int32_t asked[] = {1, 2};
+      StepRunner runner;
+      runner.step.rows[LLMC_ROWS_TOKENS] = 3;
+      runner.step.rows[LLMC_ROWS_ASKED] = 2;
+      runner.step.tokens = tokens;
+      runner.step.asked = asked;
+      Matrix y(3, width), z(2, width);
+      runner.run(jit, "embed", *kernel, 3, {table.packed, y.data}, 2);
+      runner.run(jit, "scaled", *kernel, 2, {table.packed, z.data}, 2);
+      for (int64_t c = 0; c < width; ++c) {
+        for (int64_t r = 0; r < 3; ++r)
+          ASSERT_EQ(y.at(r, c), table.values[tokens[r].id * width + c]);
+        for (int64_t r = 0; r < 2; ++r)
+          ASSERT_EQ(z.at(r, c), table.values[tokens[asked[r]].id * width + c] * 3.5f);
+      }
+    }
+}
+
+} // namespace
