@@ -120,7 +120,7 @@ def LM_ReturnOp : LM_Op<"return", [Terminator, HasParent<"ForwardOp">]> {
     - return_c1: the logits are as wide as the model's vocab.
   }];
   let arguments = (ins LM_Rows:$logits, Optional<LM_Rows>:$hidden);
-  let builders = [OpBuilder<(ins), "">];
+  let builders = [OpBuilder<(ins), [{ (void)$_state; }]>];
   let assemblyFormat = "$logits (`,` `hidden` `=` $hidden^)? custom<Params>(prop-dict, attr-dict) `:` type($logits) (`,` type($hidden)^)?";
   let hasVerifier = 1;
 }
@@ -265,7 +265,7 @@ def LM_WTransposeOp : LM_WeightOp<"w.transpose"> {
 // Tokens and rows
 //===----------------------------------------------------------------------===//
 
-def LM_AskedRowsOp : LM_Op<"asked_rows", [Pure, SameOperandsAndResultType]> {
+def LM_AskedRowsOp : LM_Op<"asked_rows", [Pure, SameOperandsAndResultTypeOfX]> {
   let summary = "keeps the rows whose outputs are asked for";
   let description = [{
     Stands before the output matmul, so that it runs only for rows somebody reads. The result has one row for each
