@@ -1,0 +1,41 @@
+//===- CompileKernels.h - step kernels => machine code ----------*- C++ -*-===//
+#ifndef LLMC_CODEGEN_COMPILEKERNELS_H
+#define LLMC_CODEGEN_COMPILEKERNELS_H
+
+#include "codegen/cpu/isa/Isa.h"
+#include "ir/StepOps.h"
+
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SmallString.h"
+
+#include <string>
+#include <vector>
+
+namespace llmc::codegen {
+
+struct CompileKernelsOptions {
+  std::vector<const cpu::Isa *> variants; // best first
+  bool defaultKernels = false;            // use no emitter, only decompositions: slow, the oracle
+  bool countLoads = false;                // kernels report what they read (see llmc_step.count_load)
+  std::string dumpDir;                    // kernels/<variant>.mlir, .ll and .s go there; empty: nowhere
+};
+
+/// What the tables must know of one kernel; the same for every variant.
+struct KernelFacts {
+  bool hasPrepare = false, usesKeys = false;
+  uint32_t prepareMinRows = 0;
+  uint64_t scratchConstant = 0, scratchPerRow = 0, scratchPerKey = 0, scratchPerRowKey = 0;
+};
+
+struct CompiledKernels {
+  llvm::MapVector<mlir::StringAttr, KernelFacts> facts; // in the program's order
+  std::vector<llvm::SmallString<0>> objects;            // relocatable ELF, one a variant
+};
+
+/// The function of a kernel in a variant; its prepare phase has ".prepare" behind it.
+std::string kernelSymbol(llvm::StringRef kernel, const cpu::Isa &isa);
+
+mlir::FailureOr<CompiledKernels> compileKernels(step::ProgramOp program, const CompileKernelsOptions &options);
+
+} // namespace llmc::codegen
+#endif

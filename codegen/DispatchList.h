@@ -1,0 +1,73 @@
+//===- DispatchList.h - the dispatches of a step before buffers -*- C++ -*-===//
+//
+// The lowering first lists kernel calls over values, layers unrolled; here values become arena buffers and the calls
+// get their barriers:
+//   1. a value lives from the call that writes it to the last call that reads it;
+//   2. in order of the calls, a value takes a free buffer of its shape, or a new one;
+//   3. a call needs a barrier if it touches what an earlier call since the last barrier wrote, or writes what one read.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLMC_CODEGEN_DISPATCHLIST_H
+#define LLMC_CODEGEN_DISPATCHLIST_H
+
+#include "ir/StepOps.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace llmc::codegen {
+
+enum class Access { Read, Write, ReadWrite };
+
+class DispatchList {
+public:
+  /// Number of a value. `pinned` ones (the outputs of a step) keep their buffer to the end.
+  using ValueId = unsigned;
+  ValueId addValue(llvm::StringRef space, int64_t rowBytes);
+  void pin(ValueId value) { values[value].isPinned = true; }
+  llvm::StringRef spaceOf(ValueId value) const { return values[value].space; }
+
+  struct Arg {
+    mlir::Attribute constant;     // a name or an integer, if not a value
+    ValueId value = 0;
+    Access access = Access::Read;
+    static Arg of(mlir::Attribute constant) { return {constant, 0, Access::Read}; }
+    static Arg of(ValueId value, Access access) { return {{}, value, access}; }
+  };
+  struct Call {
+    mlir::StringAttr kernel;
+    llvm::SmallVector<Arg> args;
+    std::optional<int64_t> layer;
+    std::string space;
+    mlir::Location loc;
+    std::string readsCache, writesCache; // name and layer, or empty
+  };
+  void add(Call call) { calls.push_back(std::move(call)); }
+
+  /// Builds step.buffer and step.dispatch ops at the builder's place; returns the buffer name of each pinned value.
+  llvm::DenseMap<ValueId, mlir::FlatSymbolRefAttr> build(mlir::OpBuilder &builder);
+
+private:
+  struct Value {
+    std::string space;
+    int64_t rowBytes;
+    bool isPinned = false;
+    unsigned lastCall = 0;
+    unsigned buffer = 0;
+  };
+  struct Buffer {
+    std::string space;
+    int64_t rowBytes;
+    mlir::FlatSymbolRefAttr name;
+  };
+  void findLifetimes();
+  unsigned takeBuffer(const Value &value, std::vector<bool> &isFree);
+
+  std::vector<Value> values;
+  std::vector<Call> calls;
+  std::vector<Buffer> buffers;
+};
+
+} // namespace llmc::codegen
+#endif

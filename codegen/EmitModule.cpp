@@ -1,0 +1,108 @@
+//===- EmitModule.cpp - step.program => model.so --------------------------===//
+#include "codegen/EmitModule.h"
+
+#include "codegen/Backend.h"
+#include "codegen/ModuleTables.h"
+#include "codegen/PackWeights.h"
+#include "runtime/include/llmc/module_abi.h"
+
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#define XXH_INLINE_ALL
+#include <cstddef>
+#include <cstring>
+#include <xxhash.h>
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::codegen;
+
+/// Kernels and tables as one shared object at `path`.
+static LogicalResult linkKernels(step::ProgramOp program, const CompileKernelsOptions &options, const std::string &path) {
+  FailureOr<CompiledKernels> kernels = compileKernels(program, options);
+  if (failed(kernels))
+    return failure();
+  llvm::LLVMContext context;
+  llvm::Module tables("tables", context);
+  addModuleTables(tables, program, *kernels, options.variants);
+  llvm::SmallString<0> tablesObject;
+  std::string error = compileModule(tables, "", tablesObject);
+  if (error.empty()) {
+    SmallVector<StringRef> objects = {tablesObject};
+    objects.append(kernels->objects.begin(), kernels->objects.end());
+    error = linkSharedObject(objects, path);
+  }
+  return error.empty() ? success() : LogicalResult(program.emitError() << error);
+}
+
+/// Everything before the weights, and where its parts are.
+static std::string makeHead(StringRef elf, const std::string &manifest, const std::string &tokenizer, llmc_footer &footer) {
+  std::string head = elf.str();
+  footer.elf_size = head.size();
+  auto append = [&](const std::string &part, uint64_t &offset, uint64_t &size) {
+    head.resize(llvm::alignTo(head.size(), 64));
+    offset = head.size();
+    size = part.size();
+    head += part;
+  };
+  append(manifest, footer.manifest_offset, footer.manifest_size);
+  append(tokenizer, footer.tokenizer_offset, footer.tokenizer_size);
+  head.resize(llvm::alignTo(head.size(), LLMC_MODULE_ALIGN));
+  footer.weights_offset = head.size();
+  footer.head_hash = XXH3_64bits(head.data(), head.size());
+  return head;
+}
+
+LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &weights, const std::string &manifest,
+                                  const std::string &tokenizer, const CompileKernelsOptions &options,
+                                  const std::string &path, const ProgressFn &progress) {
+  // Both files lie beside the result, so that the last step is a rename, and go away if anything fails.
+  SmallString<128> elfPath, outPath;
+  int fd = -1;
+  if (std::error_code code = llvm::sys::fs::createUniqueFile(path + ".%%%%%%.tmp", fd, outPath))
+    return program.emitError() << path << ": cannot write: " << code.message();
+  llvm::raw_fd_ostream out(fd, /*shouldClose=*/true);
+  auto removeFiles = llvm::make_scope_exit([&] {
+    llvm::sys::fs::remove(outPath);
+    if (!elfPath.empty())
+      llvm::sys::fs::remove(elfPath);
+  });
+  if (std::error_code code = llvm::sys::fs::createUniqueFile(path + ".%%%%%%.elf", elfPath))
+    return program.emitError() << path << ": cannot write: " << code.message();
+
+  progress("compile kernels", 0, 1);
+  if (failed(linkKernels(program, options, elfPath.str().str())))
+    return failure();
+  progress("compile kernels", 1, 1);
+  auto elf = llvm::MemoryBuffer::getFile(elfPath, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!elf)
+    return program.emitError() << path << ": cannot read back the linked kernels: " << elf.getError().message();
+
+  llmc_footer footer = {};
+  std::memcpy(footer.magic, LLMC_FOOTER_MAGIC, sizeof(LLMC_FOOTER_MAGIC));
+  footer.abi = LLMC_MODULE_ABI;
+  footer.footer_size = sizeof(llmc_footer);
+  out << makeHead((*elf)->getBuffer(), manifest, tokenizer, footer);
+  FailureOr<PackedWeights> packed = packWeights(
+      program, weights, out, [&](uint64_t done, uint64_t total) { progress("pack weights", done, total); });
+  if (failed(packed))
+    return failure();
+  footer.weights_size = packed->bytes;
+  footer.weights_hash = packed->hash;
+  footer.file_size = footer.weights_offset + footer.weights_size + sizeof(llmc_footer);
+  footer.footer_hash = XXH3_64bits(&footer, offsetof(llmc_footer, footer_hash));
+  out.write(reinterpret_cast<const char *>(&footer), sizeof(footer));
+  out.close();
+  if (out.has_error()) {
+    std::string reason = out.error().message();
+    out.clear_error();
+    return program.emitError() << path << ": cannot write: " << reason;
+  }
+  // mkstemp made it private; a model is as readable as any other file the user makes.
+  llvm::sys::fs::setPermissions(outPath, static_cast<llvm::sys::fs::perms>(0666 & ~llvm::sys::fs::getUmask()));
+  if (std::error_code code = llvm::sys::fs::rename(outPath, path))
+    return program.emitError() << path << ": cannot write: " << code.message();
+  return success();
+}

@@ -1,0 +1,196 @@
+//===- KernelSpecs.cpp - step.kernel => the emitters' specs ---------------===//
+#include "codegen/KernelSpecs.h"
+
+#include "runtime/include/llmc/module_abi.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::codegen;
+
+bool codegen::hasKernel(Operation *op) {
+  if (auto attention = dyn_cast<lm::CachedAttentionOp>(op))
+    return !attention.getSinks();
+  return true;
+}
+
+std::string codegen::kernelName(Operation *op, ArrayRef<StringRef> schemes, StringRef space, StringRef activations) {
+  std::string name = op->getName().stripDialect().str();
+  llvm::raw_string_ostream os(name);
+  if (auto fused = dyn_cast<lm::FusedLinearOp>(op)) {
+    if (fused.getNorm() != "none")
+      os << "_" << fused.getNorm();
+    if (fused.getAct() != "none")
+      os << "_" << fused.getAct();
+  }
+  bool hasWeight = false;
+  for (Type type : op->getOperandTypes())
+    if (auto weight = dyn_cast<lm::WeightType>(type); weight && weight.rank() == 2) {
+      os << "_" << weight.dim(0) << "x" << weight.dim(1);
+      hasWeight = true;
+    }
+  if (auto heads = op->getAttrOfType<IntegerAttr>("heads"))
+    os << "_" << heads.getInt() << "h" << op->getAttrOfType<IntegerAttr>("kv_heads").getInt();
+  if (!hasWeight)
+    for (Type type : llvm::concat<const Type>(SmallVector<Type>(op->getOperandTypes()), SmallVector<Type>(op->getResultTypes())))
+      if (auto rows = dyn_cast<RankedTensorType>(type)) {
+        os << "_" << rows.getDimSize(1);
+        break;
+      }
+  SmallVector<StringRef> distinct;
+  for (StringRef scheme : schemes)
+    if (scheme != "vector" && !llvm::is_contained(distinct, scheme))
+      distinct.push_back(scheme);
+  for (StringRef scheme : distinct)
+    os << "_" << scheme;
+  if (activations == "int8")
+    os << "_a8";
+  if (space != "tokens")
+    os << "_" << space;
+  return name;
+}
+
+/// inv_freq as the reference implementations have it: worked out in double, rounded once.
+static SmallVector<float> frequencies(int64_t dims, double base, std::optional<ArrayRef<double>> given) {
+  SmallVector<float> freqs;
+  for (int64_t j = 0; j < dims / 2; ++j)
+    freqs.push_back(static_cast<float>(given ? (*given)[j] : std::pow(base, -2.0 * static_cast<double>(j) / static_cast<double>(dims))));
+  return freqs;
+}
+
+static int64_t headDim(lm::CachedAttentionOp op) { return lm::widthOf(op.getK()) / static_cast<int64_t>(op.getKvHeads()); }
+
+std::optional<SmallVector<float>> codegen::rotaryFrequencies(Operation *op) {
+  auto attention = dyn_cast<lm::CachedAttentionOp>(op);
+  if (!attention || !attention.getRopeBase())
+    return std::nullopt;
+  double base = cast<FloatAttr>(*attention.getRopeBase()).getValueAsDouble();
+  return frequencies(attention.getRopeDims().value_or(headDim(attention)), base, attention.getRopeFreqs());
+}
+
+static cpu::Activation activation(StringRef word) {
+  return llvm::StringSwitch<cpu::Activation>(word)
+      .Case("relu", cpu::Activation::Relu)
+      .Case("relu2", cpu::Activation::Relu2)
+      .Case("gelu", cpu::Activation::GeluErf)
+      .Case("gelu_tanh", cpu::Activation::GeluTanh)
+      .Case("gelu_quick", cpu::Activation::GeluQuick)
+      .Case("silu", cpu::Activation::Silu)
+      .Case("sigmoid", cpu::Activation::Sigmoid)
+      .Case("tanh", cpu::Activation::Tanh)
+      .Default(cpu::Activation::None);
+}
+
+static uint32_t rowSpaceNumber(StringRef space) {
+  return space == "tokens" ? LLMC_ROWS_TOKENS : space == "asked" ? LLMC_ROWS_ASKED : LLMC_ROWS_KEYS;
+}
+
+/// Schemes of the matrix weights, in order.
+static FailureOr<SmallVector<const quant::QuantScheme *>> matrixSchemes(step::KernelOp kernel) {
+  SmallVector<const quant::QuantScheme *> schemes;
+  for (StringRef name : kernel.getSchemes().getAsValueRange<StringAttr>()) {
+    if (name == "vector")
+      continue;
+    const quant::QuantScheme *scheme = quant::schemeByName(name);
+    if (!scheme)
+      return kernel.emitOpError() << "names the scheme '" << name << "', which is not known";
+    schemes.push_back(scheme);
+  }
+  return schemes;
+}
+
+static FailureOr<KernelSpec> linearSpec(step::KernelOp kernel) {
+  FailureOr<SmallVector<const quant::QuantScheme *>> schemes = matrixSchemes(kernel);
+  if (failed(schemes))
+    return failure();
+  cpu::LinearSpec spec;
+  spec.rowSpace = rowSpaceNumber(kernel.getRows());
+  spec.activations = kernel.getActivations() == "int8" ? cpu::ActivationType::Int8 : cpu::ActivationType::F32;
+  if (auto linear = dyn_cast<lm::LinearOp>(kernel.computed())) {
+    spec.k = lm::widthOf(linear.getX());
+    spec.weights.push_back({schemes->front(), lm::widthOf(linear.getY())});
+    spec.bias = static_cast<bool>(linear.getB());
+    return KernelSpec(spec);
+  }
+  auto fused = cast<lm::FusedLinearOp>(kernel.computed());
+  spec.k = lm::widthOf(fused.getX());
+  spec.norm = fused.getNorm() == "rms" ? cpu::Norm::Rms : fused.getNorm() == "layer" ? cpu::Norm::Layer : cpu::Norm::None;
+  spec.eps = fused.getEps() ? fused.getEps()->convertToDouble() : 0;
+  spec.normPlusOne = fused.getPlusOne();
+  spec.normGain = static_cast<bool>(fused.getGain());
+  spec.normBias = static_cast<bool>(fused.getNormBias());
+  for (auto [weight, scheme] : llvm::zip(fused.getWeights(), *schemes))
+    spec.weights.push_back({scheme, cast<lm::WeightType>(weight.getType()).dim(0)});
+  spec.bias = !fused.getBiases().empty();
+  spec.act = activation(fused.getAct());
+  spec.glu = fused.getGlu();
+  spec.residual = static_cast<bool>(fused.getResidual());
+  return KernelSpec(spec);
+}
+
+static KernelSpec attentionSpec(step::KernelOp kernel, lm::CachedAttentionOp op) {
+  DictionaryAttr cache = *kernel.getCache();
+  cpu::AttentionSpec spec;
+  spec.heads = op.getHeads();
+  spec.kvHeads = op.getKvHeads();
+  spec.dimK = cache.getAs<IntegerAttr>("dim_k").getInt();
+  spec.dimV = cache.getAs<IntegerAttr>("dim_v").getInt();
+  spec.scale = op.getScale().convertToDouble();
+  spec.causal = op.getMask() == "causal";
+  if (auto window = dyn_cast_or_null<IntegerAttr>(op.getWindowAttr()))
+    spec.window = window.getInt();
+  if (op.getSoftcap())
+    spec.softcap = op.getSoftcap()->convertToDouble();
+  if (op.getRopeBase()) {
+    spec.ropeDims = op.getRopeDims().value_or(headDim(op));
+    spec.ropeInterleaved = op.getRopeStyle().value_or("half") == "interleaved";
+    spec.ropeFactor = op.getRopeFactor() ? op.getRopeFactor()->convertToDouble() : 1;
+  }
+  spec.pageTokens = cache.getAs<IntegerAttr>("page_tokens").getInt();
+  spec.cacheF16 = cache.getAs<StringAttr>("type").getValue() == "f16";
+  return spec;
+}
+
+FailureOr<KernelSpec> codegen::kernelSpec(step::KernelOp kernel) {
+  Operation *op = kernel.computed();
+  if (isa<lm::LinearOp, lm::FusedLinearOp>(op))
+    return linearSpec(kernel);
+  if (auto attention = dyn_cast<lm::CachedAttentionOp>(op))
+    return attentionSpec(kernel, attention);
+  if (auto embed = dyn_cast<lm::EmbedOp>(op)) {
+    FailureOr<SmallVector<const quant::QuantScheme *>> schemes = matrixSchemes(kernel);
+    if (failed(schemes))
+      return failure();
+    auto table = cast<lm::WeightType>(embed.getW().getType());
+    return KernelSpec(cpu::EmbedSpec{schemes->front(), table.dim(0), table.dim(1), embed.getScale().convertToDouble(),
+                                     rowSpaceNumber(kernel.getRows())});
+  }
+  return KernelSpec();
+}
+
+FailureOr<int64_t> codegen::packedRowBytes(step::KernelOp kernel) {
+  FailureOr<KernelSpec> spec = kernelSpec(kernel);
+  if (failed(spec))
+    return failure();
+  auto *linear = std::get_if<cpu::LinearSpec>(&*spec);
+  return linear ? linear->packedRowBytes() : 0;
+}
+
+KernelWork codegen::kernelWork(step::KernelOp kernel) {
+  KernelWork work;
+  Operation *op = kernel.computed();
+  for (Type type : op->getOperandTypes())
+    if (auto weight = dyn_cast<lm::WeightType>(type); weight && weight.rank() == 2 && !isa<lm::EmbedOp>(op))
+      work.flopsPerRow += 2 * weight.dim(0) * weight.dim(1);
+  if (auto heads = op->getAttrOfType<IntegerAttr>("heads"); heads && kernel.getCache()) {
+    int64_t dims = kernel.getCache()->getAs<IntegerAttr>("dim_k").getInt() + kernel.getCache()->getAs<IntegerAttr>("dim_v").getInt();
+    int64_t bytes = kernel.getCache()->getAs<StringAttr>("type").getValue() == "f16" ? 2 : 4;
+    work.flopsPerKey = 2 * heads.getInt() * dims;
+    work.keyBytes = kernel.getCache()->getAs<IntegerAttr>("heads").getInt() * dims * bytes;
+  }
+  return work;
+}

@@ -1,0 +1,26 @@
+//===- Manifest.h - what a model.so says of itself --------------*- C++ -*-===//
+#ifndef LLMC_CODEGEN_MANIFEST_H
+#define LLMC_CODEGEN_MANIFEST_H
+
+#include "codegen/cpu/isa/Isa.h"
+#include "ir/StepOps.h"
+
+#include <string>
+#include <vector>
+
+namespace llmc::codegen {
+
+/// How the model was made.
+struct ManifestFacts {
+  std::string activations, cacheType;
+  std::vector<std::string> passes;
+  std::vector<const cpu::Isa *> variants;
+  std::vector<std::string> files; // hashed, never named by path
+};
+
+/// JSON: the model's facts, options, pass list, source hashes, kernels and dispatches. The same input and options give
+/// the same text.
+mlir::FailureOr<std::string> makeManifest(step::ProgramOp program, const ManifestFacts &facts);
+
+} // namespace llmc::codegen
+#endif

@@ -1,0 +1,264 @@
+//===- ModuleTables.cpp - step.program => the tables of module_abi.h ------===//
+//
+// The structs are filled as the runtime will read them and become constant bytes; only what holds addresses (the
+// entries of kernels, the variants, the module itself) is built from LLVM constants, so that the linker relocates it.
+//
+//===----------------------------------------------------------------------===//
+#include "codegen/ModuleTables.h"
+
+#include "codegen/KernelSpecs.h"
+#include "runtime/include/llmc/module_abi.h"
+
+#include "llvm/IR/Constants.h"
+
+#include <cstddef>
+#include <cstring>
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::codegen;
+
+std::string codegen::describeLocation(Location loc) {
+  if (auto line = dyn_cast<FileLineColLoc>(loc))
+    return (llvm::StringRef(line.getFilename()).rsplit('/').second.empty() ? line.getFilename().getValue()
+                                                                          : line.getFilename().getValue().rsplit('/').second)
+               .str() + ":" + std::to_string(line.getLine());
+  if (auto name = dyn_cast<NameLoc>(loc))
+    return name.getName().str();
+  std::string text;
+  if (auto fused = dyn_cast<FusedLoc>(loc))
+    for (Location part : fused.getLocations()) {
+      std::string words = describeLocation(part);
+      if (!words.empty() && text.find(words) == std::string::npos)
+        text += (text.empty() ? "" : " + ") + words;
+    }
+  return text;
+}
+
+namespace {
+
+uint32_t rowSpaceNumber(StringRef space) {
+  return space == "tokens" ? LLMC_ROWS_TOKENS : space == "asked" ? LLMC_ROWS_ASKED : LLMC_ROWS_KEYS;
+}
+
+class Strings {
+public:
+  uint32_t offsetOf(StringRef text) {
+    if (text.empty())
+      return LLMC_NONE;
+    auto [known, isNew] = offsets.try_emplace(text, bytes.size());
+    if (isNew) {
+      bytes += text;
+      bytes += '\0';
+    }
+    return known->second;
+  }
+  std::string bytes = std::string(1, '\0');
+
+private:
+  llvm::StringMap<uint32_t> offsets;
+};
+
+class TableBuilder {
+public:
+  TableBuilder(llvm::Module &module, step::ProgramOp program, const CompiledKernels &kernels)
+      : module(module), program(program), kernels(kernels) {}
+
+  void build(ArrayRef<const cpu::Isa *> variants) {
+    number();
+    fillKernels();
+    fillDispatches();
+    emit(variants);
+  }
+
+private:
+  void number();
+  void fillKernels();
+  void fillDispatches();
+  llmc_arg argument(Attribute attr, uint64_t &weightBytes);
+  void emit(ArrayRef<const cpu::Isa *> variants);
+  llvm::Constant *entriesOf(const cpu::Isa &isa);
+  llvm::Function *declareKernel(const std::string &name);
+
+  llvm::GlobalVariable *constant(llvm::Constant *value, const char *name) {
+    auto *global = new llvm::GlobalVariable(module, value->getType(), true, llvm::GlobalValue::PrivateLinkage, value, name);
+    global->setAlignment(llvm::Align(8));
+    return global;
+  }
+  template <typename T> llvm::GlobalVariable *bytes(const std::vector<T> &table, const char *name) {
+    StringRef raw(reinterpret_cast<const char *>(table.data()), table.size() * sizeof(T));
+    return constant(llvm::ConstantDataArray::getString(module.getContext(), raw, /*AddNull=*/false), name);
+  }
+
+  llvm::Module &module;
+  step::ProgramOp program;
+  const CompiledKernels &kernels;
+  Strings strings;
+  llvm::StringMap<uint32_t> kernelNumbers, bufferNumbers;
+  llvm::StringMap<std::pair<uint64_t, uint64_t>> weightPlaces; // offset, bytes
+  std::vector<llmc_kernel> kernelTable;
+  std::vector<llmc_buffer> bufferTable;
+  std::vector<llmc_dispatch> dispatchTable;
+  std::vector<llmc_arg> argTable;
+  std::vector<llmc_kv_layout> cacheTable;
+};
+
+void TableBuilder::number() {
+  Block &body = program.getBody().front();
+  for (auto buffer : body.getOps<step::BufferOp>()) {
+    bufferNumbers[buffer.getSymName()] = bufferTable.size();
+    bufferTable.push_back({rowSpaceNumber(buffer.getRows()), strings.offsetOf(buffer.getSymName()),
+                           static_cast<uint64_t>(buffer.getRowBytes())});
+  }
+  for (auto weight : body.getOps<step::WeightOp>())
+    weightPlaces[weight.getSymName()] = {weight.getOffset(), weight.getBytes()};
+  for (auto values : body.getOps<step::ConstantOp>())
+    weightPlaces[values.getSymName()] = {values.getOffset(), values.getValues().size() * sizeof(float)};
+  for (auto cache : body.getOps<step::CacheOp>()) {
+    uint32_t type = cache.getType() == "f16" ? LLMC_STORE_F16 : LLMC_STORE_F32;
+    cacheTable.push_back({strings.offsetOf(cache.getSymName()), static_cast<uint32_t>(cache.getLayers()),
+                          static_cast<uint32_t>(cache.getHeads()), static_cast<uint32_t>(cache.getDimK()),
+                          static_cast<uint32_t>(cache.getDimV()), static_cast<uint32_t>(cache.getPageTokens()), type, type,
+                          static_cast<uint64_t>(cache.getPageBytes())});
+  }
+}
+
+void TableBuilder::fillKernels() {
+  for (const auto &[name, facts] : kernels.facts) {
+    kernelNumbers[name.getValue()] = kernelTable.size();
+    kernelTable.push_back({strings.offsetOf(name), facts.prepareMinRows, facts.scratchConstant, facts.scratchPerRow,
+                           facts.scratchPerKey, facts.scratchPerRowKey});
+  }
+}
+
+llmc_arg TableBuilder::argument(Attribute attr, uint64_t &weightBytes) {
+  if (auto integer = dyn_cast<IntegerAttr>(attr))
+    return {LLMC_ARG_IMMEDIATE, static_cast<uint64_t>(integer.getInt())};
+  StringRef name = cast<FlatSymbolRefAttr>(attr).getValue();
+  if (auto buffer = bufferNumbers.find(name); buffer != bufferNumbers.end())
+    return {LLMC_ARG_BUFFER, buffer->second};
+  auto [offset, bytes] = weightPlaces.lookup(name);
+  weightBytes += bytes;
+  return {LLMC_ARG_WEIGHT, offset};
+}
+
+void TableBuilder::fillDispatches() {
+  llvm::StringMap<KernelWork> works;
+  llvm::StringMap<bool> isLookup; // reads some rows of its table only
+  for (auto kernel : program.getBody().getOps<step::KernelOp>()) {
+    works[kernel.getSymName()] = kernelWork(kernel);
+    isLookup[kernel.getSymName()] = isa<lm::EmbedOp, lm::PositionEmbedOp>(kernel.computed());
+  }
+  for (auto dispatch : program.getBody().getOps<step::DispatchOp>()) {
+    llmc_dispatch row = {};
+    row.kernel = kernelNumbers.lookup(dispatch.getKernel());
+    row.layer = dispatch.getLayer() ? static_cast<uint32_t>(*dispatch.getLayer()) : LLMC_NONE;
+    row.rows = rowSpaceNumber(dispatch.getRows());
+    row.barrier = dispatch.getBarrier();
+    row.first_arg = argTable.size();
+    row.location = strings.offsetOf(describeLocation(dispatch.getLoc()));
+    row.output = dispatch.getOutput() ? bufferNumbers.lookup(*dispatch.getOutput()) : LLMC_NONE;
+    for (Attribute arg : dispatch.getArgs()) {
+      argTable.push_back(argument(arg, row.weight_bytes));
+      if (argTable.back().kind == LLMC_ARG_BUFFER)
+        row.row_bytes += bufferTable[argTable.back().value].row_bytes;
+    }
+    row.n_args = argTable.size() - row.first_arg;
+    if (isLookup.lookup(dispatch.getKernel()))
+      row.weight_bytes = 0;
+    KernelWork work = works.lookup(dispatch.getKernel());
+    row.flops_per_row = work.flopsPerRow;
+    row.flops_per_key = work.flopsPerKey;
+    row.key_bytes = work.keyBytes;
+    dispatchTable.push_back(row);
+  }
+}
+
+llvm::Function *TableBuilder::declareKernel(const std::string &name) {
+  llvm::LLVMContext &context = module.getContext();
+  llvm::Type *ptr = llvm::PointerType::getUnqual(context), *i32 = llvm::Type::getInt32Ty(context);
+  auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {ptr, ptr, i32, i32}, false);
+  auto *function = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, name, module);
+  function->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  return function;
+}
+
+llvm::Constant *TableBuilder::entriesOf(const cpu::Isa &isa) {
+  auto *ptr = llvm::PointerType::getUnqual(module.getContext());
+  auto *entryType = llvm::StructType::get(module.getContext(), {ptr, ptr});
+  SmallVector<llvm::Constant *> entries;
+  for (const auto &[name, facts] : kernels.facts) {
+    std::string symbol = kernelSymbol(name, isa);
+    llvm::Constant *prepare = facts.hasPrepare ? static_cast<llvm::Constant *>(declareKernel(symbol + ".prepare"))
+                                               : llvm::ConstantPointerNull::get(ptr);
+    entries.push_back(llvm::ConstantStruct::get(entryType, {prepare, declareKernel(symbol)}));
+  }
+  return llvm::ConstantArray::get(llvm::ArrayType::get(entryType, entries.size()), entries);
+}
+
+void TableBuilder::emit(ArrayRef<const cpu::Isa *> isas) {
+  llvm::LLVMContext &context = module.getContext();
+  auto *ptr = llvm::PointerType::getUnqual(context);
+  auto *i64 = llvm::Type::getInt64Ty(context);
+
+  auto *variantType = llvm::StructType::get(context, {ptr, i64, ptr});
+  static_assert(sizeof(llmc_variant) == 24 && sizeof(llmc_kernel_entry) == 16);
+  SmallVector<llvm::Constant *> variants;
+  for (const cpu::Isa *isa : isas) {
+    llvm::Constant *name = constant(llvm::ConstantDataArray::getString(context, isa->name), "variant_name");
+    llvm::Constant *features = llvm::ConstantInt::get(i64, isa->features);
+    variants.push_back(llvm::ConstantStruct::get(variantType, {name, features, constant(entriesOf(*isa), "entries")}));
+  }
+  auto *variantArray = llvm::ConstantArray::get(llvm::ArrayType::get(variantType, variants.size()), variants);
+
+  bool usesKeys = llvm::any_of(kernels.facts, [](auto &entry) { return entry.second.usesKeys; }) ||
+                  llvm::any_of(bufferTable, [](const llmc_buffer &buffer) { return buffer.rows == LLMC_ROWS_KEYS; });
+  llmc_module head = {};
+  std::memcpy(head.magic, LLMC_MODULE_MAGIC, sizeof(LLMC_MODULE_MAGIC));
+  head.abi = LLMC_MODULE_ABI;
+  head.struct_size = sizeof(llmc_module);
+  head.n_variants = variants.size();
+  head.n_kernels = kernelTable.size();
+  head.n_buffers = bufferTable.size();
+  head.n_dispatches = dispatchTable.size();
+  head.n_args = argTable.size();
+  head.n_caches = cacheTable.size();
+  head.vocab = program.getVocab();
+  head.context = program.getContext();
+  head.layers = program.getLayers();
+  head.hidden = program.getHidden();
+  head.heads = program.getHeads();
+  head.kv_heads = program.getKvHeads();
+  head.logits_buffer = bufferNumbers.lookup(program.getLogits());
+  head.hidden_buffer = program.getHiddenRows() ? bufferNumbers.lookup(*program.getHiddenRows()) : LLMC_NONE;
+  head.uses_keys = usesKeys;
+  head.n_strings = strings.bytes.size();
+  head.parameters = program.getParameters();
+  head.weight_bytes = program.getWeightBytes();
+
+  // The part without addresses as bytes, then the pointers in the struct's order.
+  constexpr size_t prefix = offsetof(llmc_module, variants);
+  static_assert(sizeof(llmc_module) == prefix + 7 * sizeof(void *) && prefix % sizeof(void *) == 0);
+  StringRef headBytes(reinterpret_cast<const char *>(&head), prefix);
+  std::vector<char> text(strings.bytes.begin(), strings.bytes.end());
+  SmallVector<llvm::Constant *> fields = {
+      llvm::ConstantDataArray::getString(context, headBytes, /*AddNull=*/false),
+      constant(variantArray, "variants"),
+      bytes(kernelTable, "kernels"),
+      bytes(bufferTable, "buffers"),
+      bytes(dispatchTable, "dispatches"),
+      bytes(argTable, "args"),
+      bytes(cacheTable, "caches"),
+      bytes(text, "strings")};
+  llvm::Constant *table = llvm::ConstantStruct::getAnon(context, fields);
+  auto *global = new llvm::GlobalVariable(module, table->getType(), true, llvm::GlobalValue::ExternalLinkage, table,
+                                          LLMC_MODULE_SYMBOL);
+  global->setAlignment(llvm::Align(16));
+}
+
+} // namespace
+
+void codegen::addModuleTables(llvm::Module &module, step::ProgramOp program, const CompiledKernels &kernels,
+                              ArrayRef<const cpu::Isa *> variants) {
+  TableBuilder(module, program, kernels).build(variants);
+}

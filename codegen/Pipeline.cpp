@@ -1,0 +1,268 @@
+//===- Pipeline.cpp - from a model file to model.so, phase by phase -------===//
+//
+// The order of everything is here. A pass stands in one line of `lmPasses`, with the phase it belongs to.
+//
+//===----------------------------------------------------------------------===//
+#include "codegen/Pipeline.h"
+
+#include "codegen/DefaultKernels.h"
+#include "codegen/LowerToStep.h"
+#include "codegen/Manifest.h"
+#include "codegen/cpu/Kernels.h"
+#include "frontend/Importer.h"
+#include "frontend/formats/TokenizerBlob.h"
+#include "passes/Passes.h"
+
+#include "mlir/IR/Verifier.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+
+#include <chrono>
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::codegen;
+
+ArrayRef<StringRef> codegen::phaseNames() {
+  static const StringRef names[] = {"import", "fuse", "quantize", "plan", "step", "llvm", "link"};
+  return names;
+}
+
+std::optional<Phase> codegen::phaseByName(StringRef name) {
+  const auto *found = llvm::find(phaseNames(), name);
+  if (found == phaseNames().end())
+    return std::nullopt;
+  return static_cast<Phase>(found - phaseNames().begin());
+}
+
+namespace {
+struct LMPass {
+  const char *name; // the td flag without "lm-"
+  Phase phase;
+  bool isOptional;
+  std::function<std::unique_ptr<Pass>(const PipelineOptions &, StringRef cacheType)> create;
+};
+} // namespace
+
+/// The passes over the lm dialect in their order. A norm goes into its matmuls first, so that matmuls with the same
+/// norm still share an input; the gated pair is claimed before fuse-qkv would take it for any two matmuls.
+static const std::vector<LMPass> &lmPasses() {
+  static const std::vector<LMPass> passes = {
+      {"fuse-rmsnorm-matmul", Phase::Fuse, true, [](auto &, auto) { return createFuseRMSNormMatmulPass(); }},
+      {"fuse-swiglu", Phase::Fuse, true, [](auto &, auto) { return createFuseSwigluPass(); }},
+      {"fuse-qkv", Phase::Fuse, true, [](auto &, auto) { return createFuseQKVPass(); }},
+      {"fuse-epilogue", Phase::Fuse, true, [](auto &, auto) { return createFuseEpiloguePass(); }},
+      {"fuse-rope-attention", Phase::Fuse, true, [](auto &, auto) { return createFuseRopeAttentionPass(); }},
+      {"plan-kv-cache", Phase::Plan, false,
+       [](auto &, StringRef cacheType) {
+         PlanKVCachePassOptions options;
+         options.type = cacheType.str();
+         return createPlanKVCachePass(options);
+       }},
+  };
+  return passes;
+}
+
+std::vector<std::string> codegen::optionalPasses() {
+  std::vector<std::string> names;
+  for (const LMPass &pass : lmPasses())
+    if (pass.isOptional)
+      names.push_back(pass.name);
+  return names;
+}
+
+void codegen::registerPipelineDialects(DialectRegistry &registry) {
+  registry.insert<lm::LMDialect, step::StepDialect>();
+  cpu::registerKernelDialects(registry);
+  registerDefaultKernelDialects(registry);
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+}
+
+namespace {
+
+/// One run of the pipeline: numbers the dumps and times the phases.
+class PipelineRun {
+public:
+  PipelineRun(ModuleOp module, const PipelineOptions &options) : module(module), options(options) {}
+  LogicalResult run();
+
+private:
+  LogicalResult openWeights();
+  LogicalResult runPasses(Phase phase);
+  LogicalResult runPass(std::unique_ptr<Pass> pass, StringRef name);
+  LogicalResult lower();
+  LogicalResult emit();
+  FailureOr<std::string> makeTokenizer();
+  LogicalResult dump(StringRef name);
+  bool usesInt8();
+  bool isDone(Phase phase) const { return options.stopAfter <= phase; }
+  void time(const std::string &what);
+
+  ModuleOp module;
+  const PipelineOptions &options;
+  std::unique_ptr<WeightSource> weights;
+  frontend::ModelFiles files;
+  std::vector<std::string> passesRun;
+  bool int8 = false;
+  std::string cacheType;
+  unsigned numDumps = 0;
+  std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
+};
+
+LogicalResult PipelineRun::dump(StringRef name) {
+  if (options.dumpDir.empty())
+    return success();
+  std::string path = llvm::formatv("{0}/{1,0+2}-{2}.mlir", options.dumpDir, numDumps++, name);
+  std::error_code code;
+  llvm::raw_fd_ostream out(path, code);
+  if (code)
+    return module.emitError() << path << ": cannot write: " << code.message();
+  module.print(out);
+  out << "\n";
+  return success();
+}
+
+void PipelineRun::time(const std::string &what) {
+  auto now = std::chrono::steady_clock::now();
+  options.timing(llvm::formatv("{0,-24} {1,8:F1} ms", what, std::chrono::duration<double, std::milli>(now - last).count()));
+  last = now;
+}
+
+LogicalResult PipelineRun::openWeights() {
+  lm::ModelOp model = frontend::modelOf(module);
+  files = frontend::findModelFiles(model, frontend::folderOf(options.source));
+  std::string error;
+  weights = WeightSource::open(files.weights, error);
+  if (!weights)
+    return emitError(UnknownLoc::get(module.getContext())) << error;
+  return success();
+}
+
+/// Auto is int8 as soon as one matrix has an integer scheme.
+bool PipelineRun::usesInt8() {
+  if (options.activations != "auto")
+    return options.activations == "int8";
+  bool found = false;
+  lm::ModelOp model = frontend::modelOf(module);
+  lm::LayersOp layers = model.layers();
+  model.walk([&](lm::WeightRefOp weight) {
+    bool isInLayer = weight->getParentOfType<lm::LayersOp>() != nullptr;
+    if (found || cast<lm::WeightType>(weight.getW().getType()).rank() != 2)
+      return;
+    // The kind's first layer stands for the others: only the default of the cache type hangs on it.
+    std::optional<int64_t> layer;
+    if (isInLayer)
+      for (int64_t i = 0; i < static_cast<int64_t>(layers.getCount()) && !layer; ++i)
+        if (layers.getBodies()[layers.kindOf(i)].isAncestor(weight->getParentRegion()))
+          layer = i;
+    ScopedDiagnosticHandler quiet(module.getContext(), [](Diagnostic &) { return success(); });
+    FailureOr<const quant::QuantScheme *> scheme = weights->schemeOf(weight.getW(), layer);
+    found = succeeded(scheme) && (*scheme)->isInteger();
+  });
+  return found;
+}
+
+LogicalResult PipelineRun::runPass(std::unique_ptr<Pass> pass, StringRef name) {
+  PassManager manager(module.getContext());
+  manager.addNestedPass<lm::ModelOp>(std::move(pass));
+  if (failed(manager.run(module)))
+    return failure();
+  passesRun.push_back(name.str());
+  return dump(name);
+}
+
+LogicalResult PipelineRun::runPasses(Phase phase) {
+  for (const LMPass &pass : lmPasses())
+    if (pass.phase == phase && !llvm::is_contained(options.disabledPasses, pass.name))
+      if (failed(runPass(pass.create(options, cacheType), pass.name)))
+        return failure();
+  return success();
+}
+
+LogicalResult PipelineRun::lower() {
+  // Decompositions run op by op: what passes have fused comes apart again first.
+  if (options.defaultKernels) {
+    DecomposePassOptions onlyFused;
+    onlyFused.onlyFused = true;
+    if (failed(runPass(createDecomposePass(onlyFused), "decompose-fused")))
+      return failure();
+  }
+  LowerToStepOptions lowering;
+  lowering.int8Activations = int8 && !options.defaultKernels;
+  lowering.scheme = [&](Value expression, std::optional<int64_t> layer) { return weights->schemeOf(expression, layer); };
+  if (failed(lowerToStep(frontend::modelOf(module), lowering)) || failed(verify(module)))
+    return failure();
+  return dump("lower-to-step");
+}
+
+FailureOr<std::string> PipelineRun::makeTokenizer() {
+  std::string blob, error;
+  if (files.tokenizer.empty())
+    return blob;
+  std::unique_ptr<formats::GgufFile> file = formats::GgufFile::open(files.tokenizer, error);
+  if (!file || !formats::buildTokenizerBlob(*file, blob, error))
+    return emitError(UnknownLoc::get(module.getContext())) << error;
+  return blob;
+}
+
+LogicalResult PipelineRun::emit() {
+  auto program = *module.getOps<step::ProgramOp>().begin();
+  FailureOr<std::string> tokenizer = makeTokenizer();
+  if (failed(tokenizer))
+    return failure();
+  time("tokenizer");
+  CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads, options.dumpDir};
+  ManifestFacts facts{int8 ? "int8" : "f32", cacheType, passesRun, options.variants, files.weights};
+  FailureOr<std::string> manifest = makeManifest(program, facts);
+  if (failed(manifest))
+    return failure();
+  if (options.stopAfter == Phase::LLVM) {
+    LogicalResult compiled = compileKernels(program, kernels);
+    time("llvm");
+    return compiled;
+  }
+  auto progress = [&](const char *stage, uint64_t done, uint64_t total) {
+    if (done == total)
+      time(stage);
+    options.progress(stage, done, total);
+  };
+  return emitModule(program, *weights, *manifest, *tokenizer, kernels, options.output, progress);
+}
+
+LogicalResult PipelineRun::run() {
+  if (!options.dumpDir.empty())
+    if (std::error_code code = llvm::sys::fs::create_directories(options.dumpDir + "/kernels"))
+      return emitError(UnknownLoc::get(module.getContext())) << options.dumpDir << ": cannot make the folder: " << code.message();
+  if (failed(dump("import")) || isDone(Phase::Import))
+    return failure(options.stopAfter != Phase::Import);
+  if (failed(openWeights()))
+    return failure();
+  int8 = usesInt8();
+  cacheType = options.cacheType != "auto" ? options.cacheType : int8 && !options.defaultKernels ? "f16" : "f32";
+  if (failed(runPasses(Phase::Fuse)))
+    return failure();
+  time("fuse");
+  if (isDone(Phase::Quantize))
+    return success();
+  if (failed(runPasses(Phase::Plan)))
+    return failure();
+  time("plan");
+  if (isDone(Phase::Plan))
+    return success();
+  if (failed(lower()))
+    return failure();
+  time("step");
+  if (isDone(Phase::Step))
+    return success();
+  return emit();
+}
+
+} // namespace
+
+LogicalResult codegen::runPipeline(ModuleOp module, const PipelineOptions &options) {
+  return PipelineRun(module, options).run();
+}

@@ -1,0 +1,99 @@
+//===- WeightTable.cpp - packed weights of a program, each once -----------===//
+#include "codegen/WeightTable.h"
+
+#include "mlir/IR/IRMapping.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::codegen;
+
+constexpr int64_t weightAlignment = 64; // a cache line, and the widest vector
+
+/// "blk.{i}.attn_q.weight" in layer 3 => "blk.3.attn_q.weight".
+static std::string nameInLayer(StringRef pattern, std::optional<int64_t> layer) {
+  std::string name = pattern.str();
+  if (layer)
+    for (size_t at; (at = name.find("{i}")) != std::string::npos;)
+      name.replace(at, 3, std::to_string(*layer));
+  return name;
+}
+
+/// Copies the ops that make `value` to the builder's place, the layer filled in.
+static Value cloneExpression(OpBuilder &builder, Value value, std::optional<int64_t> layer, IRMapping &mapping) {
+  if (Value known = mapping.lookupOrNull(value))
+    return known;
+  Operation *op = value.getDefiningOp();
+  for (Value operand : op->getOperands())
+    cloneExpression(builder, operand, layer, mapping);
+  Operation *copy = builder.clone(*op, mapping);
+  if (auto reference = dyn_cast<lm::WeightRefOp>(copy))
+    reference.setTensor(nameInLayer(reference.getTensor(), layer));
+  mapping.map(value, copy->getResult(0));
+  return copy->getResult(0);
+}
+
+/// A text that is the same for the same expression in the same layer.
+static void describe(Value value, std::optional<int64_t> layer, llvm::raw_ostream &os) {
+  Operation *op = value.getDefiningOp();
+  os << op->getName() << "(";
+  for (Value operand : op->getOperands()) {
+    describe(operand, layer, os);
+    os << ",";
+  }
+  if (auto reference = dyn_cast<lm::WeightRefOp>(op))
+    os << '"' << nameInLayer(reference.getTensor(), layer) << '"';
+  else
+    os << op->getAttrDictionary();
+  os << ":" << value.getType() << ")";
+}
+
+int64_t WeightTable::place(int64_t bytes) {
+  int64_t offset = nextOffset;
+  nextOffset = llvm::alignTo(nextOffset + bytes, weightAlignment);
+  return offset;
+}
+
+FailureOr<WeightTable::Entry> WeightTable::weight(Value expression, std::optional<int64_t> layer) {
+  auto type = cast<lm::WeightType>(expression.getType());
+  std::string key;
+  llvm::raw_string_ostream(key) << [&] {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    describe(expression, layer, os);
+    return text;
+  }();
+  if (auto known = entries.find(key); known != entries.end())
+    return known->second;
+
+  FailureOr<const quant::QuantScheme *> scheme = options.scheme(expression, layer);
+  if (failed(scheme))
+    return failure();
+  bool isVector = type.rank() == 1;
+  int64_t rows = type.dim(0), columns = isVector ? 1 : type.dim(1);
+  int64_t bytes = isVector ? static_cast<int64_t>(llvm::alignTo(rows, quant::panelRows)) * 4 : (*scheme)->packedBytes(rows, columns);
+  StringRef schemeName = isVector ? StringRef("vector") : StringRef((*scheme)->name.data(), (*scheme)->name.size());
+
+  std::string name = "w" + std::to_string(entries.size());
+  auto op = step::WeightOp::create(builder, expression.getLoc(), name, schemeName, place(bytes), bytes);
+  Block &body = op.getBody().emplaceBlock();
+  OpBuilder inner = OpBuilder::atBlockEnd(&body);
+  IRMapping mapping;
+  Value copy = cloneExpression(inner, expression, layer, mapping);
+  step::ReturnOp::create(inner, expression.getLoc(), copy);
+
+  numParameters += rows * columns;
+  Entry entry = {FlatSymbolRefAttr::get(builder.getContext(), name), op.getScheme(), !isVector && (*scheme)->isInteger()};
+  entries[key] = entry;
+  return entry;
+}
+
+FlatSymbolRefAttr WeightTable::constant(ArrayRef<float> values) {
+  StringRef key(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(float));
+  if (auto known = constants.find(key); known != constants.end())
+    return known->second;
+  std::string name = "c" + std::to_string(constants.size());
+  step::ConstantOp::create(builder, builder.getUnknownLoc(), name, builder.getDenseF32ArrayAttr(values),
+                           builder.getI64IntegerAttr(place(values.size() * sizeof(float))));
+  return constants[key] = FlatSymbolRefAttr::get(builder.getContext(), name);
+}

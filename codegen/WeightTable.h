@@ -1,0 +1,39 @@
+//===- WeightTable.h - packed weights of a program, each once ---*- C++ -*-===//
+#ifndef LLMC_CODEGEN_WEIGHTTABLE_H
+#define LLMC_CODEGEN_WEIGHTTABLE_H
+
+#include "codegen/LowerToStep.h"
+
+#include "llvm/ADT/StringMap.h"
+
+namespace llmc::codegen {
+
+/// Declares step.weight and step.constant ops, one for each distinct content, and gives them their places.
+class WeightTable {
+public:
+  WeightTable(mlir::OpBuilder builder, const LowerToStepOptions &options) : builder(builder), options(options) {}
+
+  struct Entry {
+    mlir::FlatSymbolRefAttr name;
+    llvm::StringRef scheme; // a scheme's name, or "vector"
+    bool isInteger;
+  };
+  /// The weight that `expression` makes in `layer`; packs it if it is new.
+  mlir::FailureOr<Entry> weight(mlir::Value expression, std::optional<int64_t> layer);
+  mlir::FlatSymbolRefAttr constant(llvm::ArrayRef<float> values);
+
+  int64_t bytes() const { return nextOffset; }
+  int64_t parameters() const { return numParameters; }
+
+private:
+  int64_t place(int64_t bytes);
+
+  mlir::OpBuilder builder;
+  const LowerToStepOptions &options;
+  llvm::StringMap<Entry> entries;
+  llvm::StringMap<mlir::FlatSymbolRefAttr> constants;
+  int64_t nextOffset = 0, numParameters = 0;
+};
+
+} // namespace llmc::codegen
+#endif

@@ -1,0 +1,82 @@
+//===- FuseEpilogue.cpp - activation and residual into their matmul -------===//
+#include "passes/Matchers.h"
+#include "passes/Passes.h"
+
+
+namespace llmc {
+#define GEN_PASS_DEF_FUSEEPILOGUEPASS
+#include "passes/Passes.h.inc"
+} // namespace llmc
+
+using namespace mlir;
+using namespace llmc;
+
+namespace {
+
+/// The matmul that makes `value` for this one reader only, if it has a single result.
+std::optional<MatmulParts> onlyReaderOfMatmul(Value value) {
+  std::optional<MatmulParts> matmul = MatmulParts::of(value.getDefiningOp());
+  if (!matmul || matmul->results.size() != 1 || !value.hasOneUse())
+    return std::nullopt;
+  return matmul;
+}
+
+/// act(fused_linear(x, W)) => fused_linear(x, W) {act}, if the matmul has no epilogue yet and no other reader.
+struct FoldActivation : RewritePattern {
+  FoldActivation(MLIRContext *context, Pass::Statistic &numActivations)
+      : RewritePattern(MatchAnyOpTypeTag(), 1, context), numActivations(numActivations) {}
+
+  LogicalResult matchAndRewrite(Operation *act, PatternRewriter &rewriter) const override {
+    std::optional<StringRef> word = activationWord(act);
+    if (!word)
+      return failure();
+    std::optional<MatmulParts> matmul = onlyReaderOfMatmul(act->getOperand(0));
+    if (!matmul || !matmul->isPlain())
+      return rewriter.notifyMatchFailure(act, "does not follow a plain matmul of its own");
+    Operation *source = act->getOperand(0).getDefiningOp();
+    matmul->act = rewriter.getStringAttr(*word);
+    rewriter.replaceOp(act, matmul->build(rewriter, rewriter.getFusedLoc({source->getLoc(), act->getLoc()})));
+    rewriter.eraseOp(source);
+    ++numActivations;
+    return success();
+  }
+
+  Pass::Statistic &numActivations;
+};
+
+/// add(fused_linear(x, W), r) => fused_linear(x, W) residual(r), operands of the add in either order,
+/// if the matmul has no residual yet and no other reader.
+struct FoldResidual : OpRewritePattern<lm::AddOp> {
+  FoldResidual(MLIRContext *context, Pass::Statistic &numResiduals)
+      : OpRewritePattern(context), numResiduals(numResiduals) {}
+
+  LogicalResult matchAndRewrite(lm::AddOp add, PatternRewriter &rewriter) const override {
+    // The later matmul takes the sum: it stands below everything the sum needs.
+    for (auto [sum, other] : {std::pair<Value, Value>{add.getB(), add.getA()}, {add.getA(), add.getB()}}) {
+      std::optional<MatmulParts> matmul = onlyReaderOfMatmul(sum);
+      if (!matmul || matmul->residual || sum == other)
+        continue;
+      Operation *source = sum.getDefiningOp();
+      matmul->residual = other;
+      rewriter.replaceOp(add, matmul->build(rewriter, rewriter.getFusedLoc({source->getLoc(), add.getLoc()})));
+      rewriter.eraseOp(source);
+      ++numResiduals;
+      return success();
+    }
+    return rewriter.notifyMatchFailure(add, "neither operand is a matmul of its own");
+  }
+
+  Pass::Statistic &numResiduals;
+};
+
+struct FuseEpiloguePass : llmc::impl::FuseEpiloguePassBase<FuseEpiloguePass> {
+  using Base::Base;
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<FoldActivation>(&getContext(), numActivations);
+    patterns.add<FoldResidual>(&getContext(), numResiduals);
+    applyFusions(getOperation(), std::move(patterns));
+  }
+};
+
+} // namespace

@@ -1,0 +1,70 @@
+//===- FuseRMSNormMatmul.cpp - a norm as the prologue of its matmuls ------===//
+#include "passes/Matchers.h"
+#include "passes/Passes.h"
+
+#include "mlir/IR/Remarks.h"
+
+namespace llmc {
+#define GEN_PASS_DEF_FUSERMSNORMMATMULPASS
+#include "passes/Passes.h.inc"
+} // namespace llmc
+
+using namespace mlir;
+using namespace llmc;
+
+namespace {
+
+/// fused_linear(norm(x, g), W…) => fused_linear(x norm(g), W…) for every reader of the norm,
+/// if all of them are matmuls without a prologue of their own that read the norm as their input.
+template <typename NormOp>
+struct FoldNormIntoReaders : OpRewritePattern<NormOp> {
+  FoldNormIntoReaders(MLIRContext *context, Pass::Statistic &numFused)
+      : OpRewritePattern<NormOp>(context), numFused(numFused) {}
+
+  LogicalResult matchAndRewrite(NormOp norm, PatternRewriter &rewriter) const override {
+    if (norm.getGroup() && static_cast<int64_t>(*norm.getGroup()) != lm::widthOf(norm.getX()))
+      return rewriter.notifyMatchFailure(norm, "normalizes groups, not rows");
+    SmallVector<Operation *> readers(norm->getUsers());
+    if (readers.empty())
+      return rewriter.notifyMatchFailure(norm, "has no reader");
+    for (Operation *reader : readers) {
+      std::optional<MatmulParts> matmul = MatmulParts::of(reader);
+      if (!matmul || matmul->x != norm.getY() || matmul->residual == norm.getY() || matmul->norm.getValue() != "none") {
+        remark::missed(norm.getLoc(), remark::RemarkOpts::name("NormHasOtherReader").category("fuse-rmsnorm-matmul"))
+            << "the norm is also read by '" << reader->getName().getStringRef() << "' and stays a dispatch of its own";
+        return rewriter.notifyMatchFailure(norm, "has a reader that is no matmul");
+      }
+    }
+    for (Operation *reader : readers) {
+      MatmulParts matmul = *MatmulParts::of(reader);
+      matmul.x = norm.getX();
+      matmul.gain = norm.getGain();
+      matmul.eps = norm.getEpsAttr();
+      if constexpr (std::is_same_v<NormOp, lm::RMSNormOp>) {
+        matmul.norm = rewriter.getStringAttr("rms");
+        matmul.plusOne = norm.getPlusOne();
+      } else {
+        matmul.norm = rewriter.getStringAttr("layer");
+        matmul.normBias = norm.getBias();
+      }
+      rewriter.setInsertionPoint(reader);
+      rewriter.replaceOp(reader, matmul.build(rewriter, rewriter.getFusedLoc({norm.getLoc(), reader->getLoc()})));
+      ++numFused;
+    }
+    rewriter.eraseOp(norm);
+    return success();
+  }
+
+  Pass::Statistic &numFused;
+};
+
+struct FuseRMSNormMatmulPass : llmc::impl::FuseRMSNormMatmulPassBase<FuseRMSNormMatmulPass> {
+  using Base::Base;
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<FoldNormIntoReaders<lm::RMSNormOp>, FoldNormIntoReaders<lm::LayerNormOp>>(&getContext(), numFused);
+    applyFusions(getOperation(), std::move(patterns));
+  }
+};
+
+} // namespace

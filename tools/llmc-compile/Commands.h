@@ -1,0 +1,39 @@
+//===- Commands.h - the commands of llmc-compile ----------------*- C++ -*-===//
+#ifndef LLMC_TOOLS_LLMC_COMPILE_COMMANDS_H
+#define LLMC_TOOLS_LLMC_COMPILE_COMMANDS_H
+
+#include "mlir/IR/MLIRContext.h"
+
+#include <functional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace llmc::tools {
+
+/// Each adds a subcommand that leaves the exit status in `status`.
+void addImportCommand(CLI::App &app, int &status);
+void addCompileCommand(CLI::App &app, int &status);
+
+/// A context with all dialects of the pipeline. Errors are kept, not printed.
+class Session {
+public:
+  explicit Session(bool isVerbose);
+  mlir::MLIRContext context;
+
+  /// Prints the one sentence of a failure (`words`, else the first diagnostic) and yields exit status 1.
+  int fail(const std::string &words = "");
+
+private:
+  bool isVerbose;
+  std::string firstError;
+  unsigned numRemarks = 0;
+
+public:
+  ~Session();
+};
+
+} // namespace llmc::tools
+#endif

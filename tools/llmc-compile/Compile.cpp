@@ -1,0 +1,143 @@
+//===- Compile.cpp - llmc compile: a model file to model.so ---------------===//
+#include "Commands.h"
+
+#include "codegen/Pipeline.h"
+#include "frontend/Importer.h"
+#include "tools/support/Progress.h"
+
+#include <CLI/CLI.hpp>
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/TargetParser/Host.h"
+
+#include <chrono>
+
+using namespace llmc;
+using namespace llmc::codegen;
+using namespace llmc::tools;
+
+namespace {
+struct CompileArguments {
+  PipelineOptions pipeline;
+  std::string stopAfter = "link";
+  std::vector<std::string> variants;
+  bool isVerbose = false, showTimes = false;
+};
+} // namespace
+
+/// The variants of `--cpu`: names, or `native` for those this machine can run.
+static std::string chooseVariants(const std::vector<std::string> &names, std::vector<const cpu::Isa *> &variants) {
+  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
+  for (const cpu::Isa &isa : cpu::allIsas()) {
+    bool isNamed = names.empty();
+    for (const std::string &name : names)
+      isNamed |= name == isa.name || (name == "native" && (isa.name == "avx2" ? host.lookup("avx2") : host.lookup("avx512vnni")));
+    if (isNamed)
+      variants.push_back(&isa);
+  }
+  for (const std::string &name : names)
+    if (name != "native" && !cpu::isaByName(name)) {
+      std::vector<std::string> known;
+      for (const cpu::Isa &isa : cpu::allIsas())
+        known.push_back(isa.name.str());
+      return "--cpu: expected native or some of " + llvm::join(known, ", ") + " but got '" + name + "'";
+    }
+  return variants.empty() ? "--cpu: this machine's CPU runs none of the variants" : "";
+}
+
+/// Options whose value is one of a list that only the pipeline knows.
+static std::string checkArguments(CompileArguments &arguments) {
+  std::optional<Phase> phase = phaseByName(arguments.stopAfter);
+  if (!phase)
+    return "--stop-after: expected one of " + llvm::join(phaseNames(), ", ") + " but got '" + arguments.stopAfter + "'";
+  arguments.pipeline.stopAfter = *phase;
+  for (const std::string &name : arguments.pipeline.disabledPasses)
+    if (!llvm::is_contained(optionalPasses(), name))
+      return "--disable-pass: expected one of " + llvm::join(optionalPasses(), ", ") + " but got '" + name + "'";
+  if (arguments.pipeline.output.empty()) {
+    if (*phase == Phase::Link)
+      return "-o is required";
+    arguments.pipeline.output = "-";
+  }
+  return chooseVariants(arguments.variants, arguments.pipeline.variants);
+}
+
+/// What `--stop-after` leaves, as text.
+static int writeModule(Session &session, mlir::ModuleOp module, const std::string &path) {
+  std::error_code code;
+  llvm::raw_fd_ostream out(path, code, llvm::sys::fs::OF_Text);
+  if (code)
+    return session.fail(path + ": cannot write: " + code.message());
+  module.print(out);
+  out << "\n";
+  return 0;
+}
+
+static int runCompile(CompileArguments &arguments) {
+  PipelineOptions &options = arguments.pipeline;
+  if (std::string usage = checkArguments(arguments); !usage.empty()) {
+    std::fprintf(stderr, "llmc: error: %s\n", usage.c_str());
+    return 2;
+  }
+  auto start = std::chrono::steady_clock::now();
+  auto milliseconds = [&] { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count(); };
+  Session session(arguments.isVerbose);
+  std::string error;
+  mlir::OwningOpRef<mlir::ModuleOp> module = frontend::importModel(session.context, options.source, {}, error);
+  if (!module)
+    return session.fail(error);
+  if (arguments.showTimes) {
+    std::fprintf(stderr, "%-24s %8.1f ms\n", "import", milliseconds());
+    options.timing = [](const std::string &line) { std::fprintf(stderr, "%s\n", line.c_str()); };
+  }
+  std::unique_ptr<Progress> bar;
+  std::string stageOfBar;
+  options.progress = [&](const char *stage, uint64_t done, uint64_t total) {
+    if (stageOfBar != stage) {
+      bar = std::make_unique<Progress>(stage, total);
+      stageOfBar = stage;
+    }
+    bar->update(done);
+    if (done == total)
+      bar->finish();
+  };
+  if (failed(runPipeline(*module, options)))
+    return session.fail();
+  if (arguments.showTimes)
+    std::fprintf(stderr, "%-24s %8.1f ms\n", "total", milliseconds());
+  if (options.stopAfter != Phase::Link && options.stopAfter != Phase::LLVM)
+    return writeModule(session, *module, options.output);
+  return 0;
+}
+
+void tools::addCompileCommand(CLI::App &app, int &status) {
+  auto arguments = std::make_shared<CompileArguments>();
+  PipelineOptions &options = arguments->pipeline;
+  CLI::App *command = app.add_subcommand("compile", "Compile a model file into one model.so.");
+  command->add_option("SRC", options.source, "model.mlir or model.gguf")->required();
+  command->add_option("-o,--output", options.output, "file to write (with --stop-after: the text; - is the terminal)");
+  command->add_option("--activations", options.activations,
+                      "type that matmuls multiply in; auto is int8 for integer weights, else f32")
+      ->check(CLI::IsMember({"auto", "f32", "int8"}))
+      ->capture_default_str();
+  command->add_option("--kv", options.cacheType, "type of the KV cache; auto is f32 with f32 activations, else f16")
+      ->check(CLI::IsMember({"auto", "f32", "f16"}))
+      ->capture_default_str();
+  command->add_option("--cpu", arguments->variants, "variants to compile: native, or some of avx2,avx512 (default: all)")
+      ->delimiter(',');
+  command->add_option("--disable-pass", options.disabledPasses, "an optimization to leave out; may be repeated")
+      ->allow_extra_args(false);
+  command->add_option("--dump-ir", options.dumpDir, "folder for the IR after each pass, and each kernel's LLVM IR and assembly");
+  command->add_option("--stop-after", arguments->stopAfter, "phase to stop after: import, fuse, quantize, plan, step, llvm, link")
+      ->capture_default_str();
+  command->add_flag("--times", arguments->showTimes, "print how long each phase took");
+  command->add_flag("-v,--verbose", arguments->isVerbose, "show remarks");
+  command->add_flag("--default-kernels", options.defaultKernels, "compile every op from its decomposition (slow; for checks)");
+  command->add_flag("--count-loads", options.countLoads, "kernels report what they read (for tests)")->group("");
+  command->footer("Examples:\n"
+                  "  llmc compile smollm2.gguf -o smollm2.so\n"
+                  "  llmc compile model.mlir -o model.so --activations f32 --dump-ir dumps\n"
+                  "  llmc compile model.mlir --stop-after fuse");
+  command->callback([arguments, &status] { status = runCompile(*arguments); });
+}

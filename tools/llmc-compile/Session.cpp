@@ -1,0 +1,55 @@
+//===- Session.cpp - diagnostics as one sentence --------------------------===//
+#include "Commands.h"
+
+#include "codegen/ModuleTables.h"
+#include "codegen/Pipeline.h"
+
+#include "mlir/IR/Diagnostics.h"
+
+#include <cstdio>
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::tools;
+
+static DialectRegistry allDialects() {
+  DialectRegistry registry;
+  codegen::registerPipelineDialects(registry);
+  return registry;
+}
+
+static std::string describe(Diagnostic &diagnostic) {
+  std::string words = diagnostic.str(), place;
+  if (auto line = dyn_cast<FileLineColLoc>(diagnostic.getLocation()))
+    place = line.getFilename().str() + ":" + std::to_string(line.getLine()) + ":" + std::to_string(line.getColumn());
+  else
+    place = codegen::describeLocation(diagnostic.getLocation());
+  return place.empty() ? words : place + ": " + words;
+}
+
+Session::Session(bool isVerbose) : context(allDialects(), MLIRContext::Threading::DISABLED), isVerbose(isVerbose) {
+  context.loadAllAvailableDialects();
+  context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error) {
+      if (firstError.empty())
+        firstError = describe(diagnostic);
+    } else {
+      ++numRemarks;
+      if (this->isVerbose)
+        std::fprintf(stderr, "llmc: %s\n", describe(diagnostic).c_str());
+    }
+    return success();
+  });
+}
+
+Session::~Session() {
+  if (numRemarks && !isVerbose && firstError.empty())
+    std::fprintf(stderr, "llmc: %u remark%s (-v shows them)\n", numRemarks, numRemarks == 1 ? "" : "s");
+}
+
+int Session::fail(const std::string &words) {
+  if (firstError.empty())
+    firstError = words.empty() ? "the compiler failed without saying why" : words;
+  std::fprintf(stderr, "llmc: error: %s\n", (words.empty() ? firstError : words).c_str());
+  return 1;
+}
