@@ -29,7 +29,8 @@ std::unique_ptr<ChatTemplate> ChatTemplate::parse(std::string_view source, std::
   return parse(source, Limits(), error);
 }
 
-std::unique_ptr<ChatTemplate> ChatTemplate::parse(std::string_view source, const Limits &limits, std::string &error) {
+std::unique_ptr<ChatTemplate> ChatTemplate::parse(std::string_view source, const Limits &limits,
+                                                  std::string &error) {
   if (source.size() > limits.maxTemplateBytes) {
     error = "chat template: " + std::to_string(source.size()) + " bytes are more than the limit of " +
             std::to_string(limits.maxTemplateBytes);

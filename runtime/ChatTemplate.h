@@ -1,5 +1,6 @@
 // Chat templates: a model's Jinja2 text turned into the prompt for a conversation.
-// The result says of each stretch of text whether a user could have typed it; special tokens are parsed in the rest only.
+// The result says of each stretch of text whether a user could have typed it; special tokens are parsed in
+// the rest only.
 #pragma once
 
 #include <ctime>
@@ -24,11 +25,12 @@ class ChatTemplate {
 public:
   /// Null and an error with the template's line on failure.
   static std::unique_ptr<ChatTemplate> parse(std::string_view source, std::string &error);
-  static std::unique_ptr<ChatTemplate> parse(std::string_view source, const jinja::Limits &limits, std::string &error);
+  static std::unique_ptr<ChatTemplate> parse(std::string_view source, const jinja::Limits &limits,
+                                             std::string &error);
   ~ChatTemplate();
 
-  /// `messagesJson`: array of objects with a string "role". `extraJson` (may be null, ends with NUL): object of
-  /// further variables (tools, documents, enable_thinking, …). Neighbouring segments differ in fromUser.
+  /// `messagesJson`: array of objects with a string "role". `extraJson` (may be null, ends with NUL): object
+  /// of further variables (tools, documents, enable_thinking, …). Neighbouring segments differ in fromUser.
   bool render(const char *messagesJson, size_t n, const char *extraJson, bool addGenerationPrompt,
               std::string_view bosToken, std::string_view eosToken, std::vector<ChatSegment> &out,
               std::string &error) const;

@@ -83,7 +83,9 @@ bool hasCase(Context &c, const Value &v, bool upper) {
   return cased;
 }
 
-template <Op op> bool comparison(Context &c, const Value &v, Args &a) { return compare(c, op, v, only(c, a)); }
+template <Op op> bool comparison(Context &c, const Value &v, Args &a) {
+  return compare(c, op, v, only(c, a));
+}
 
 bool isRepeatable(const Value &v) {
   return v.isUndefined() || v.isString() || v.is(Kind::Dict) ||
@@ -91,8 +93,13 @@ bool isRepeatable(const Value &v) {
 }
 
 using T = std::pair<std::string_view, TestFunction>;
-#define TEST(name, expression) T{name, [](Context & c, const Value &v, Args &a) -> bool { \
-    (void)c, (void)v, (void)a; return expression; }}
+#define TEST(name, expression)                                                                               \
+  T {                                                                                                        \
+    name, [](Context &c, const Value &v, Args &a) -> bool {                                                  \
+      (void)c, (void)v, (void)a;                                                                             \
+      return expression;                                                                                     \
+    }                                                                                                        \
+  }
 const T tests[] = {
     TEST("defined", !v.isUndefined()),
     TEST("undefined", v.isUndefined()),
@@ -117,17 +124,28 @@ const T tests[] = {
     TEST("lower", hasCase(c, v, false)),
     TEST("upper", hasCase(c, v, true)),
     TEST("in", contains(c, only(c, a), v)),
-    {"divisibleby", [](Context &c, const Value &v, Args &a) {
+    {"divisibleby",
+     [](Context &c, const Value &v, Args &a) {
        const Int divisor = integerOf(c, only(c, a));
        if (divisor == 0)
          c.fail("division by zero");
        return divisor == -1 || integerOf(c, v) % divisor == 0;
      }},
-    {"eq", comparison<Op::Eq>},     {"equalto", comparison<Op::Eq>},     {"==", comparison<Op::Eq>},
-    {"ne", comparison<Op::Ne>},     {"!=", comparison<Op::Ne>},          {"lt", comparison<Op::Lt>},
-    {"lessthan", comparison<Op::Lt>}, {"<", comparison<Op::Lt>},         {"le", comparison<Op::Le>},
-    {"<=", comparison<Op::Le>},     {"gt", comparison<Op::Gt>},          {"greaterthan", comparison<Op::Gt>},
-    {">", comparison<Op::Gt>},      {"ge", comparison<Op::Ge>},          {">=", comparison<Op::Ge>},
+    {"eq", comparison<Op::Eq>},
+    {"equalto", comparison<Op::Eq>},
+    {"==", comparison<Op::Eq>},
+    {"ne", comparison<Op::Ne>},
+    {"!=", comparison<Op::Ne>},
+    {"lt", comparison<Op::Lt>},
+    {"lessthan", comparison<Op::Lt>},
+    {"<", comparison<Op::Lt>},
+    {"le", comparison<Op::Le>},
+    {"<=", comparison<Op::Le>},
+    {"gt", comparison<Op::Gt>},
+    {"greaterthan", comparison<Op::Gt>},
+    {">", comparison<Op::Gt>},
+    {"ge", comparison<Op::Ge>},
+    {">=", comparison<Op::Ge>},
 };
 #undef TEST
 
@@ -226,7 +244,9 @@ Value formatTime(Context &c, Args &args, std::time_t now) {
 } // namespace
 
 void addGlobals(Context &c, Variables &variables, std::time_t now) {
-  auto add = [&](const char *name, Function f) { variables.emplace_back(name, c.function(name, std::move(f))); };
+  auto add = [&](const char *name, Function f) {
+    variables.emplace_back(name, c.function(name, std::move(f)));
+  };
   add("range", makeRange);
   add("dict", makeDict);
   add("namespace", makeNamespace);
@@ -234,7 +254,8 @@ void addGlobals(Context &c, Variables &variables, std::time_t now) {
     Bound bound(c, "raise_exception", args, {"message"});
     c.fail("the template refuses this input: " + toText(c, bound.required(0)).str());
   });
-  add("strftime_now", [now](Context &c, Args &args) { return formatTime(c, args, now ? now : std::time(nullptr)); });
+  add("strftime_now",
+      [now](Context &c, Args &args) { return formatTime(c, args, now ? now : std::time(nullptr)); });
 }
 
 } // namespace llmc::jinja

@@ -1,4 +1,5 @@
-// The tree walker. Scopes follow Jinja: loops and macros open one, "if" does not; macros see where they were defined.
+// The tree walker. Scopes follow Jinja: loops and macros open one, "if" does not; macros see where they were
+// defined.
 #include "Evaluator.h"
 
 #include "Builtins.h"
@@ -46,7 +47,8 @@ ScopePtr childOf(ScopePtr parent) {
 
 } // namespace
 
-Evaluator::Evaluator(const Limits &limits, std::time_t now) : Context(limits), globals(std::make_shared<Scope>()) {
+Evaluator::Evaluator(const Limits &limits, std::time_t now)
+    : Context(limits), globals(std::make_shared<Scope>()) {
   addGlobals(*this, globals->variables, now);
   scope = childOf(globals);
 }
@@ -129,8 +131,7 @@ Value Evaluator::evaluate(const Expr &e) {
   case ExprKind::Condition:
     if (truth(evaluate(*e.args[1])))
       return evaluate(*e.args[0]);
-    return e.args[2] ? evaluate(*e.args[2])
-                     : Value::undefined("the inline 'if' was false and has no 'else'");
+    return e.args[2] ? evaluate(*e.args[2]) : Value::undefined("the inline 'if' was false and has no 'else'");
   case ExprKind::Attribute: {
     const Value object = evaluate(*e.args[0]);
     line = e.line;
@@ -333,7 +334,8 @@ Evaluator::Flow Evaluator::executeFor(const Stmt &stmt) {
   return runLoop(stmt, iterable, scope, 0);
 }
 
-Evaluator::Flow Evaluator::runLoop(const Stmt &stmt, const Value &iterable, const ScopePtr &outer, int depth0) {
+Evaluator::Flow Evaluator::runLoop(const Stmt &stmt, const Value &iterable, const ScopePtr &outer,
+                                   int depth0) {
   line = stmt.line;
   std::vector<Value> items = iterate(*this, iterable);
   if (stmt.condition) {
@@ -415,8 +417,8 @@ void Evaluator::assign(const Expr &target, const Value &value) {
   }
   const std::vector<Value> items = iterate(*this, value);
   if (items.size() != target.args.size())
-    fail("cannot unpack " + std::to_string(items.size()) + " values into " + std::to_string(target.args.size()) +
-         " names");
+    fail("cannot unpack " + std::to_string(items.size()) + " values into " +
+         std::to_string(target.args.size()) + " names");
   for (size_t i = 0; i < items.size(); ++i)
     assign(*target.args[i], items[i]);
 }
@@ -454,7 +456,8 @@ Value Evaluator::callMacro(const Stmt &stmt, const std::string &name, const Scop
         given = taken[i] = true;
       }
     if (!given)
-      value = fallback ? evaluate(*fallback) : Value::undefined("parameter '" + parameter + "' was not provided");
+      value =
+          fallback ? evaluate(*fallback) : Value::undefined("parameter '" + parameter + "' was not provided");
     inner->set(parameter, std::move(value));
   }
   line = callLine;
@@ -466,8 +469,8 @@ Value Evaluator::callMacro(const Stmt &stmt, const std::string &name, const Scop
     if (!taken[i])
       set(extraKeywords.dict(), string(args.keywords[i].first), args.keywords[i].second);
   if (!extra.empty() && !stmt.usesVarargs)
-    fail("macro '" + name + "' takes at most " + std::to_string(stmt.parameters.size()) + " arguments, found " +
-         std::to_string(args.positional.size()));
+    fail("macro '" + name + "' takes at most " + std::to_string(stmt.parameters.size()) +
+         " arguments, found " + std::to_string(args.positional.size()));
   if (!extraKeywords.dict().entries.empty() && !stmt.usesKwargs)
     fail("macro '" + name + "' has no parameter '" + extraKeywords.dict().entries[0].first.str() + "'");
   if (stmt.usesVarargs)

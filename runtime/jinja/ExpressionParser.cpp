@@ -1,5 +1,5 @@
-// Expressions, precedence as in Jinja2: if-else, or, and, not, comparison, + -, ~, * / // %, **, unary, then postfix
-// ( . [] () ), filters and tests.
+// Expressions, precedence as in Jinja2: if-else, or, and, not, comparison, + -, ~, * / // %, **, unary, then
+// postfix ( . [] () ), filters and tests.
 #include "ExpressionParser.h"
 
 #include "Builtins.h"
@@ -133,7 +133,10 @@ ExprPtr ExpressionParser::product() {
   ExprPtr left = power();
   while (isOp("*") || isOp("/") || isOp("//") || isOp("%")) {
     const Token op = take();
-    const Op kind = op.text == "*" ? Op::Mul : op.text == "/" ? Op::Div : op.text == "//" ? Op::FloorDiv : Op::Mod;
+    const Op kind = op.text == "*"    ? Op::Mul
+                    : op.text == "/"  ? Op::Div
+                    : op.text == "//" ? Op::FloorDiv
+                                      : Op::Mod;
     left = binary(std::move(left), kind, op.line, power());
   }
   return left;
@@ -297,7 +300,8 @@ void ExpressionParser::arguments(Expr &call) {
       once(call.starArgs);
     } else if (skipOp("**")) {
       once(call.starKeywords);
-    } else if (current().kind == TokenKind::Name && peek().kind == TokenKind::Operator && peek().text == "=") {
+    } else if (current().kind == TokenKind::Name && peek().kind == TokenKind::Operator &&
+               peek().text == "=") {
       std::string name = take().text;
       ++next;
       ExprPtr value = expression();

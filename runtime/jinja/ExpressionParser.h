@@ -41,8 +41,12 @@ protected:
   [[noreturn]] void fail(const std::string &message, int line = 0) const {
     throw TemplateError(message, line ? line : current().line);
   }
-  bool isName(std::string_view name) const { return current().kind == TokenKind::Name && current().text == name; }
-  bool isOp(std::string_view op) const { return current().kind == TokenKind::Operator && current().text == op; }
+  bool isName(std::string_view name) const {
+    return current().kind == TokenKind::Name && current().text == name;
+  }
+  bool isOp(std::string_view op) const {
+    return current().kind == TokenKind::Operator && current().text == op;
+  }
   bool skipName(std::string_view name) { return isName(name) && (++next, true); }
   bool skipOp(std::string_view op) { return isOp(op) && (++next, true); }
 
@@ -80,7 +84,8 @@ protected:
     if (child) {
       parent.depth = std::max(parent.depth, child->depth + 1);
       if (parent.depth > maxTreeDepth)
-        fail("expression is too long: more than " + std::to_string(maxTreeDepth) + " chained operations", parent.line);
+        fail("expression is too long: more than " + std::to_string(maxTreeDepth) + " chained operations",
+             parent.line);
     }
     parent.args.push_back(std::move(child));
   }

@@ -27,7 +27,8 @@ std::string inBase(Int value, unsigned base, bool upper) {
   unsigned __int128 rest = value < 0 ? -static_cast<unsigned __int128>(value) : value;
   std::string digits;
   do {
-    digits.insert(digits.begin(), (upper ? "0123456789ABCDEF" : "0123456789abcdef")[static_cast<size_t>(rest % base)]);
+    digits.insert(digits.begin(),
+                  (upper ? "0123456789ABCDEF" : "0123456789abcdef")[static_cast<size_t>(rest % base)]);
     rest /= base;
   } while (rest);
   return digits;
@@ -144,7 +145,11 @@ Text percentFormat(Context &c, const Text &format, const Value &arguments) {
     }
     Field f;
     for (; pos < s.size() && std::string_view("-+ 0#").find(s[pos]) != std::string_view::npos; ++pos)
-      (s[pos] == '-' ? f.left : s[pos] == '+' ? f.plus : s[pos] == ' ' ? f.space : s[pos] == '0' ? f.zero : f.alternate) = true;
+      (s[pos] == '-'   ? f.left
+       : s[pos] == '+' ? f.plus
+       : s[pos] == ' ' ? f.space
+       : s[pos] == '0' ? f.zero
+                       : f.alternate) = true;
     f.width = parseDigits(c, s, pos);
     if (pos < s.size() && s[pos] == '.')
       f.precision = parseDigits(c, s, ++pos);
@@ -159,7 +164,8 @@ Text percentFormat(Context &c, const Text &format, const Value &arguments) {
       value = nextArgument();
     const char align = f.left ? '<' : '>';
     if (type == 's' || type == 'r' || type == 'a')
-      appendPadded(c, out, truncated(type == 's' ? toText(c, value) : repr(c, value), f.precision), f.width, align, " ");
+      appendPadded(c, out, truncated(type == 's' ? toText(c, value) : repr(c, value), f.precision), f.width,
+                   align, " ");
     else if (type == 'c' && value.isString() && countCodePoints(value.str()) == 1)
       appendPadded(c, out, value.text(), f.width, align, " ");
     else if (std::string_view("diuxXoeEfFgG").find(type) != std::string_view::npos)
@@ -213,8 +219,10 @@ void appendBraceField(Context &c, Text &out, const std::string &field, Args &arg
     if (end == std::string::npos)
       c.fail("format field is not closed with ']'");
     const std::string part = name.substr(pos + 1, end - pos - 1);
-    const bool digits = item && !part.empty() && part.size() < 18 && part.find_first_not_of("0123456789") == std::string::npos;
-    value = item ? getItem(c, value, digits ? Value::integer(std::stoll(part)) : Value::constant(Text(part, false)))
+    const bool digits = item && !part.empty() && part.size() < 18 &&
+                        part.find_first_not_of("0123456789") == std::string::npos;
+    value = item ? getItem(c, value,
+                           digits ? Value::integer(std::stoll(part)) : Value::constant(Text(part, false)))
                  : getAttribute(c, value, part);
     pos = end + item;
   }
@@ -225,7 +233,9 @@ void appendBraceField(Context &c, Text &out, const std::string &field, Args &arg
   std::string fill = " ";
   char align = 0;
   const size_t first = spec.empty() ? 0 : decodeUtf8(spec, 0).length;
-  auto isAlign = [&](size_t i) { return i < spec.size() && std::string_view("<>^").find(spec[i]) != std::string_view::npos; };
+  auto isAlign = [&](size_t i) {
+    return i < spec.size() && std::string_view("<>^").find(spec[i]) != std::string_view::npos;
+  };
   if (isAlign(first)) {
     fill = spec.substr(0, first);
     align = spec[first];
@@ -235,7 +245,11 @@ void appendBraceField(Context &c, Text &out, const std::string &field, Args &arg
   }
   Field f;
   for (; pos < spec.size() && std::string_view("+- #0").find(spec[pos]) != std::string_view::npos; ++pos)
-    (spec[pos] == '+' ? f.plus : spec[pos] == ' ' ? f.space : spec[pos] == '#' ? f.alternate : spec[pos] == '0' ? f.zero : f.left) = true;
+    (spec[pos] == '+'   ? f.plus
+     : spec[pos] == ' ' ? f.space
+     : spec[pos] == '#' ? f.alternate
+     : spec[pos] == '0' ? f.zero
+                        : f.left) = true;
   f.left = false;
   f.width = parseDigits(c, spec, pos);
   const bool comma = pos < spec.size() && spec[pos] == ',';
@@ -250,7 +264,11 @@ void appendBraceField(Context &c, Text &out, const std::string &field, Args &arg
   if (numeric && (type || f.plus || f.space || f.zero || comma || f.precision >= 0)) {
     Field plain = f;
     plain.width = f.zero && !align ? f.width : 0;
-    appendNumber(c, body, value, type ? (type == 'F' ? 'f' : type) : value.is(Kind::Float) ? 'g' : 'd', plain);
+    appendNumber(c, body, value,
+                 type                    ? (type == 'F' ? 'f' : type)
+                 : value.is(Kind::Float) ? 'g'
+                                         : 'd',
+                 plain);
     if (comma) {
       std::string digits = body.str();
       size_t end = std::min(digits.find_first_of(".e"), digits.size());

@@ -1,4 +1,5 @@
-// JSON in and out. Reading goes through a SAX handler, so that depth is bounded before anything recurses over it.
+// JSON in and out. Reading goes through a SAX handler, so that depth is bounded before anything recurses over
+// it.
 #include "Json.h"
 
 #include "Builtins.h"
@@ -114,7 +115,8 @@ void appendJsonString(Context &c, const Text &text, bool ensureAscii, Text &out)
       if (known != std::string_view::npos) {
         piece += '\\';
         piece += to[known];
-      } else if (cp.value < 0x20 || (ensureAscii && (cp.value == 0x7F ? false : cp.value > 0x7E) && cp.value < 0x10000)) {
+      } else if (cp.value < 0x20 ||
+                 (ensureAscii && (cp.value == 0x7F ? false : cp.value > 0x7E) && cp.value < 0x10000)) {
         escape16(cp.value);
       } else if (ensureAscii && cp.value >= 0x10000) {
         escape16(0xD800 + ((cp.value - 0x10000) >> 10));
@@ -208,7 +210,8 @@ struct Writer {
         if (!entry->first.isString())
           c.fail("'tojson' can sort only string keys");
       c.step(entries.size());
-      std::sort(entries.begin(), entries.end(), [](auto *a, auto *b) { return a->first.str() < b->first.str(); });
+      std::sort(entries.begin(), entries.end(),
+                [](auto *a, auto *b) { return a->first.str() < b->first.str(); });
     }
     out.append("{", false);
     bool first = true;

@@ -165,7 +165,8 @@ private:
     while (true) {
       advance(skipSpaceFrom(pos) - pos);
       if (pos >= src.size())
-        fail(isBlock ? "unexpected end of template, expected '%}'" : "unexpected end of template, expected '}}'");
+        fail(isBlock ? "unexpected end of template, expected '%}'"
+                     : "unexpected end of template, expected '}}'");
       if (open.empty()) {
         const bool hasSign = src[pos] == '-' || (isBlock && src[pos] == '+');
         if (at(close, hasSign)) {
@@ -180,7 +181,8 @@ private:
   }
 
   static bool isNameByte(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || (c & 0x80);
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           (c & 0x80);
   }
   static bool isDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -197,9 +199,9 @@ private:
     }
     if (c == '\'' || c == '"')
       return lexString(c);
-    static constexpr std::string_view operators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~",
-                                                     "[",  "]",  "(",  ")",  "{",  "}",  ">", "<", "=", ".", ":", "|",
-                                                     ",",  ";"};
+    static constexpr std::string_view operators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/",
+                                                     "*",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",
+                                                     ">",  "<",  "=",  ".",  ":",  "|",  ",", ";"};
     for (std::string_view op : operators) {
       if (!at(op))
         continue;
@@ -219,7 +221,8 @@ private:
   }
 
   size_t digitsEnd(size_t p) const {
-    while (p < src.size() && (isDigit(src[p]) || (src[p] == '_' && p + 1 < src.size() && isDigit(src[p + 1]))))
+    while (p < src.size() &&
+           (isDigit(src[p]) || (src[p] == '_' && p + 1 < src.size() && isDigit(src[p + 1]))))
       ++p;
     return p;
   }

@@ -1,5 +1,5 @@
-// Methods of str, list and dict. list.append and its kin work on lists the template made or was given; the reference
-// sandbox forbids them, but templates written for other engines use them.
+// Methods of str, list and dict. list.append and its kin work on lists the template made or was given; the
+// reference sandbox forbids them, but templates written for other engines use them.
 #include "Builtins.h"
 
 #include <algorithm>
@@ -64,12 +64,14 @@ std::vector<Value> splitSpace(Context &c, const Text &text, int64_t limit, bool 
   return parts;
 }
 
-std::vector<Value> splitAt(Context &c, const Text &text, const std::string &separator, int64_t limit, bool fromRight) {
+std::vector<Value> splitAt(Context &c, const Text &text, const std::string &separator, int64_t limit,
+                           bool fromRight) {
   const std::string &s = text.str();
   std::vector<std::pair<size_t, size_t>> ranges;
   if (!fromRight) {
     size_t begin = 0;
-    for (size_t hit; limit-- != 0 && (hit = s.find(separator, begin)) != std::string::npos; begin = hit + separator.size())
+    for (size_t hit; limit-- != 0 && (hit = s.find(separator, begin)) != std::string::npos;
+         begin = hit + separator.size())
       ranges.emplace_back(begin, hit);
     ranges.emplace_back(begin, s.size());
   } else {
@@ -150,7 +152,8 @@ Value count(Context &c, const Value &self, Args &args) {
   if (needle->empty())
     return Value::integer(Int(countCodePoints(self.str()) + 1));
   Int hits = 0;
-  for (size_t pos = 0; (pos = self.str().find(needle->str(), pos)) != std::string::npos; pos += needle->size())
+  for (size_t pos = 0; (pos = self.str().find(needle->str(), pos)) != std::string::npos;
+       pos += needle->size())
     ++hits;
   return Value::integer(hits);
 }
@@ -162,7 +165,8 @@ template <bool atStart> Value removeAffix(Context &c, const Value &self, Args &a
   const std::string &s = self.str();
   if (!affix || affix->empty() || !(atStart ? s.starts_with(affix->str()) : s.ends_with(affix->str())))
     return self;
-  return c.string(atStart ? self.text().slice(affix->size(), s.size()) : self.text().slice(0, s.size() - affix->size()));
+  return c.string(atStart ? self.text().slice(affix->size(), s.size())
+                          : self.text().slice(0, s.size() - affix->size()));
 }
 
 template <bool fromRight> Value partition(Context &c, const Value &self, Args &args) {
@@ -211,14 +215,20 @@ Value pad(Context &c, const Value &self, Args &args, bool left) {
   return c.string(std::move(out));
 }
 
-template <Text (*function)(Context &, const Text &)> Value textual(Context &c, const Value &self, Args &args) {
+template <Text (*function)(Context &, const Text &)>
+Value textual(Context &c, const Value &self, Args &args) {
   Bound b(c, "the method", args, {});
   return c.string(function(c, self.text()));
 }
 
 using M = std::pair<std::string_view, Method>;
-#define METHOD(name, expression) M{name, [](Context & c, const Value &self, Args &args) -> Value { \
-    (void)c, (void)self, (void)args; return expression; }}
+#define METHOD(name, expression)                                                                             \
+  M {                                                                                                        \
+    name, [](Context &c, const Value &self, Args &args) -> Value {                                           \
+      (void)c, (void)self, (void)args;                                                                       \
+      return expression;                                                                                     \
+    }                                                                                                        \
+  }
 const M textMethods[] = {
     METHOD("split", split(c, self, args, false)),
     METHOD("rsplit", split(c, self, args, true)),
@@ -380,7 +390,8 @@ const M dictMethods[] = {
        Value v = *slot;
        auto &entries = self.dict().entries;
        c.step(entries.size());
-       const auto it = std::find_if(entries.begin(), entries.end(), [&](auto &e) { return &e.second == slot; });
+       const auto it =
+           std::find_if(entries.begin(), entries.end(), [&](auto &e) { return &e.second == slot; });
        self.dict().erase(it - entries.begin());
        return v;
      }},
@@ -413,7 +424,8 @@ template <size_t n>
 bool bind(Context &c, const M (&table)[n], const Value &self, std::string_view name, Value &out) {
   for (const auto &[key, method] : table)
     if (key == name) {
-      out = c.function(std::string(name), [self, method](Context &c, Args &args) { return method(c, self, args); });
+      out = c.function(std::string(name),
+                       [self, method](Context &c, Args &args) { return method(c, self, args); });
       return true;
     }
   return false;

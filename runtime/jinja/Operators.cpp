@@ -10,7 +10,8 @@ namespace llmc::jinja {
 namespace {
 
 const char *spelling(Op op) {
-  static const char *const names[] = {"+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=", "in", "not in"};
+  static const char *const names[] = {
+      "+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=", "in", "not in"};
   return names[static_cast<int>(op)];
 }
 
@@ -243,7 +244,8 @@ Value arithmetic(Context &c, Op op, const Value &a, const Value &b) {
     return repeat(c, b, a.asInt());
   if (op == Op::Mod && a.isString())
     return c.string(percentFormat(c, a.text(), b));
-  c.fail(std::string("unsupported operands for '") + spelling(op) + "': '" + typeName(a) + "' and '" + typeName(b) + "'");
+  c.fail(std::string("unsupported operands for '") + spelling(op) + "': '" + typeName(a) + "' and '" +
+         typeName(b) + "'");
 }
 
 Value negate(Context &c, const Value &v) {
@@ -304,7 +306,8 @@ Value slice(Context &c, const Value &object, const Value *start, const Value *st
       c.fail(std::string("slice indices must be integers or None, not '") + typeName(*v) + "'");
     return given ? v->asInt() : 0;
   };
-  const bool sliceable = object.isString() || (object.is(Kind::List) && object.list().kind != ListKind::Generator);
+  const bool sliceable =
+      object.isString() || (object.is(Kind::List) && object.list().kind != ListKind::Generator);
   if (!sliceable)
     c.fail(std::string("'") + typeName(object) + "' object cannot be sliced");
   bool hasStart, hasStop, hasStep;
@@ -326,10 +329,14 @@ Value slice(Context &c, const Value &object, const Value *start, const Value *st
   }
   const Int size = !s ? object.list().items.size() : offsets.empty() ? s->size() : offsets.size() - 1;
   const Int low = by > 0 ? 0 : -1, high = by > 0 ? size : size - 1;
-  auto clamp = [&](Int i) { return std::clamp<Int>(i < 0 && i >= -size ? i + size : i, low, std::max(low, high)); };
+  auto clamp = [&](Int i) {
+    return std::clamp<Int>(i < 0 && i >= -size ? i + size : i, low, std::max(low, high));
+  };
   from = hasStart ? clamp(from) : (by > 0 ? 0 : size - 1);
   to = hasStop ? clamp(to) : (by > 0 ? size : -1);
-  auto offset = [&](Int i) { return offsets.empty() ? static_cast<size_t>(i) : offsets[static_cast<size_t>(i)]; };
+  auto offset = [&](Int i) {
+    return offsets.empty() ? static_cast<size_t>(i) : offsets[static_cast<size_t>(i)];
+  };
   if (s && by == 1)
     return c.string(from < to ? object.text().slice(offset(from), offset(to)) : Text());
   Text text;
@@ -375,7 +382,8 @@ Value getItem(Context &c, const Value &object, const Value &key) {
   } else if (key.isIntegral() && object.isString()) {
     const Int i = key.asInt();
     const Value start = Value::integer(i), stop = Value::integer(i + 1);
-    const Value found = i == -1 ? slice(c, object, &start, nullptr, nullptr) : slice(c, object, &start, &stop, nullptr);
+    const Value found =
+        i == -1 ? slice(c, object, &start, nullptr, nullptr) : slice(c, object, &start, &stop, nullptr);
     if (!found.text().empty() && (i >= 0 || -i <= Int(length(c, object))))
       return found;
   }

@@ -3,8 +3,8 @@
 
 #include "Value.h"
 
-#include <memory>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,14 +60,14 @@ struct Expr {
 };
 
 enum class StmtKind {
-  Data,   // value
-  Output, // expr
-  If,     // conditions[i] -> bodies[i]; one more body is the else
-  For,    // target, expr (iterable), condition or null, bodies: loop, else; recursive
-  Set,    // target, expr
-  SetBlock, // target, expr: filter chain over Captured; bodies[0]
-  Macro,    // name, parameters, bodies[0]
-  CallBlock, // expr: the call; parameters, bodies[0]
+  Data,        // value
+  Output,      // expr
+  If,          // conditions[i] -> bodies[i]; one more body is the else
+  For,         // target, expr (iterable), condition or null, bodies: loop, else; recursive
+  Set,         // target, expr
+  SetBlock,    // target, expr: filter chain over Captured; bodies[0]
+  Macro,       // name, parameters, bodies[0]
+  CallBlock,   // expr: the call; parameters, bodies[0]
   FilterBlock, // expr: filter chain over Captured; bodies[0]
   Scope,       // bodies[0]; "generation" blocks
   With,        // targets, conditions as values, bodies[0]

@@ -164,7 +164,8 @@ Text repr(Context &c, const Value &v) {
   case Kind::Callable:
     return Text("<function " + v.callable().name + ">", false);
   case Kind::Loop:
-    return Text("<LoopContext " + std::to_string(v.loop().index + 1) + "/" + std::to_string(v.loop().items.size()) + ">",
+    return Text("<LoopContext " + std::to_string(v.loop().index + 1) + "/" +
+                    std::to_string(v.loop().items.size()) + ">",
                 false);
   }
   return {};

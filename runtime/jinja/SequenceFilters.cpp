@@ -16,7 +16,9 @@ std::vector<Value> dictItems(Context &c, Dict &dict) {
 
 namespace {
 
-Value generator(Context &c, std::vector<Value> items) { return c.list(std::move(items), ListKind::Generator); }
+Value generator(Context &c, std::vector<Value> items) {
+  return c.list(std::move(items), ListKind::Generator);
+}
 
 /// "a.b.0" step by step; integers index.
 Value attributePath(Context &c, Value v, const Value &path) {
@@ -26,7 +28,8 @@ Value attributePath(Context &c, Value v, const Value &path) {
   for (size_t pos = 0; pos <= s.size();) {
     const size_t dot = std::min(s.find('.', pos), s.size());
     const std::string part = s.substr(pos, dot - pos);
-    const bool digits = !part.empty() && part.size() < 18 && part.find_first_not_of("0123456789") == std::string::npos;
+    const bool digits =
+        !part.empty() && part.size() < 18 && part.find_first_not_of("0123456789") == std::string::npos;
     v = getItem(c, v, digits ? Value::integer(std::stoll(part)) : Value::constant(Text(part, false)));
     pos = dot + 1;
   }
@@ -44,7 +47,8 @@ void stableSort(Context &c, std::vector<std::pair<Value, Value>> &keyed, bool re
   std::vector<std::pair<Value, Value>> other(keyed.size());
   for (size_t width = 1; width < keyed.size(); width *= 2) {
     for (size_t begin = 0; begin < keyed.size(); begin += 2 * width) {
-      const size_t middle = std::min(begin + width, keyed.size()), end = std::min(begin + 2 * width, keyed.size());
+      const size_t middle = std::min(begin + width, keyed.size()),
+                   end = std::min(begin + 2 * width, keyed.size());
       for (size_t i = begin, j = middle, k = begin; k < end; ++k) {
         const bool takeRight =
             i >= middle || (j < end && (reverse ? lessThan(c, keyed[i].first, keyed[j].first)
@@ -76,7 +80,8 @@ Value dictsort(Context &c, const Value &v, Args &args) {
   if (by != "key" && by != "value")
     c.fail("'dictsort' can sort by key or value");
   if (!v.is(Kind::Dict))
-    c.fail(v.isUndefined() ? v.undefinedMessage() : std::string("'dictsort' expects a mapping, found ") + typeName(v));
+    c.fail(v.isUndefined() ? v.undefinedMessage()
+                           : std::string("'dictsort' expects a mapping, found ") + typeName(v));
   std::vector<std::pair<Value, Value>> keyed;
   for (Value &item : dictItems(c, v.dict())) {
     Value key = sortKey(c, item.list().items[by == "key" ? 0 : 1], nullptr, b.flag(0, false));
@@ -215,7 +220,8 @@ Value attr(Context &c, const Value &v, Args &args) {
   Value out;
   const std::string name = toText(c, b.required(0)).str();
   if (v.is(Kind::Dict))
-    return findMethod(c, v, name, out) ? out : Value::undefined("'dict object' has no attribute '" + name + "'");
+    return findMethod(c, v, name, out) ? out
+                                       : Value::undefined("'dict object' has no attribute '" + name + "'");
   return getAttribute(c, v, name);
 }
 
@@ -321,10 +327,12 @@ const F filters[] = {
     {"max", [](Context &c, const Value &v, Args &a) { return extreme(c, v, a, true); }},
     {"min", [](Context &c, const Value &v, Args &a) { return extreme(c, v, a, false); }},
     {"reject", [](Context &c, const Value &v, Args &a) { return choose(c, v, a, "reject", false, false); }},
-    {"rejectattr", [](Context &c, const Value &v, Args &a) { return choose(c, v, a, "rejectattr", true, false); }},
+    {"rejectattr",
+     [](Context &c, const Value &v, Args &a) { return choose(c, v, a, "rejectattr", true, false); }},
     {"reverse", reverse},
     {"select", [](Context &c, const Value &v, Args &a) { return choose(c, v, a, "select", false, true); }},
-    {"selectattr", [](Context &c, const Value &v, Args &a) { return choose(c, v, a, "selectattr", true, true); }},
+    {"selectattr",
+     [](Context &c, const Value &v, Args &a) { return choose(c, v, a, "selectattr", true, true); }},
     {"sort", sortFilter},
     {"sum", sum},
     {"unique", unique},

@@ -122,8 +122,11 @@ bool parseInt(std::string_view s, int base, Int &out) {
       digitBefore = false;
       continue;
     }
-    const int digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'z' ? (c | 32) - 'a' + 10 : 99;
-    if (digit >= base || __builtin_mul_overflow(value, base, &value) || __builtin_add_overflow(value, digit, &value))
+    const int digit = c >= '0' && c <= '9'                 ? c - '0'
+                      : (c | 32) >= 'a' && (c | 32) <= 'z' ? (c | 32) - 'a' + 10
+                                                           : 99;
+    if (digit >= base || __builtin_mul_overflow(value, base, &value) ||
+        __builtin_add_overflow(value, digit, &value))
       return false;
     digitBefore = true;
   }
@@ -189,21 +192,25 @@ Value toFloat(Context &c, const Value &v, Args &args) {
 Value roundFilter(Context &c, const Value &v, Args &args) {
   Bound b(c, "round", args, {"precision", "method"});
   if (!v.isNumber())
-    c.fail(v.isUndefined() ? v.undefinedMessage() : std::string("'round' expects a number, found ") + typeName(v));
+    c.fail(v.isUndefined() ? v.undefinedMessage()
+                           : std::string("'round' expects a number, found ") + typeName(v));
   const int64_t precision = std::clamp<int64_t>(b.integer(0, 0), -300, 300);
   const std::string method = b.text(1) ? b.text(1)->str() : "common";
   if (method != "common" && method != "ceil" && method != "floor")
     c.fail("'round' method must be common, ceil or floor");
   if (method == "common") {
     if (v.isIntegral())
-      return precision >= 0 ? Value::integer(v.asInt())
-                            : Value::integer(static_cast<Int>(
-                                  std::nearbyint(v.asDouble() / std::pow(10, -precision)) * std::pow(10, -precision)));
+      return precision >= 0
+                 ? Value::integer(v.asInt())
+                 : Value::integer(static_cast<Int>(std::nearbyint(v.asDouble() / std::pow(10, -precision)) *
+                                                   std::pow(10, -precision)));
     if (precision >= 0) // correct decimal rounding, as the decimal text rounds
       return Value::number(std::strtod(fmt::format("{:.{}f}", v.asDouble(), precision).c_str(), nullptr));
   }
   const double scale = std::pow(10, static_cast<double>(precision)), scaled = v.asDouble() * scale;
-  const double rounded = method == "ceil" ? std::ceil(scaled) : method == "floor" ? std::floor(scaled) : std::nearbyint(scaled);
+  const double rounded = method == "ceil"    ? std::ceil(scaled)
+                         : method == "floor" ? std::floor(scaled)
+                                             : std::nearbyint(scaled);
   return Value::number(rounded / scale);
 }
 
@@ -212,7 +219,8 @@ Value absolute(Context &c, const Value &v, Args &args) {
   if (v.is(Kind::Float))
     return Value::number(std::fabs(v.asDouble()));
   if (!v.isIntegral())
-    c.fail(v.isUndefined() ? v.undefinedMessage() : std::string("'abs' expects a number, found ") + typeName(v));
+    c.fail(v.isUndefined() ? v.undefinedMessage()
+                           : std::string("'abs' expects a number, found ") + typeName(v));
   return Value::integer(v.asInt() < 0 ? -v.asInt() : v.asInt());
 }
 
@@ -253,7 +261,12 @@ Value escapeHtml(Context &c, const Value &v, Args &) {
   toText(c, v).forEachRun([&](std::string_view run, bool input) {
     for (char ch : run) {
       const std::string_view one(&ch, 1);
-      out.append(ch == '&' ? "&amp;" : ch == '<' ? "&lt;" : ch == '>' ? "&gt;" : ch == '"' ? "&#34;" : ch == '\'' ? "&#39;" : one,
+      out.append(ch == '&'    ? "&amp;"
+                 : ch == '<'  ? "&lt;"
+                 : ch == '>'  ? "&gt;"
+                 : ch == '"'  ? "&#34;"
+                 : ch == '\'' ? "&#39;"
+                              : one,
                  input);
     }
     c.checkSize(out.size());
@@ -272,7 +285,8 @@ Value tojson(Context &c, const Value &v, Args &args) {
     if (b[1]->isString())
       style.indent = b[1]->text();
     else
-      style.indent.append(std::string(static_cast<size_t>(std::clamp<int64_t>(b.integer(1, 0), 0, 100)), ' '), false);
+      style.indent.append(std::string(static_cast<size_t>(std::clamp<int64_t>(b.integer(1, 0), 0, 100)), ' '),
+                          false);
   }
   if (b[2] && !b[2]->is(Kind::None)) {
     const std::vector<Value> separators = iterate(c, *b[2]);
@@ -367,17 +381,28 @@ Value stringify(Context &c, const Value &v, Args &args) {
   return v.isString() ? v : c.string(toText(c, v));
 }
 const F filters[] = {
-    {"abs", absolute},      {"capitalize", textual<capitalized>},
-    {"center", center},     {"d", fallback},
-    {"default", fallback},  {"e", escapeHtml},
-    {"escape", escapeHtml}, {"float", toFloat},
-    {"forceescape", escapeHtml}, {"format", percent},
-    {"indent", indent},     {"int", toInt},
-    {"lower", textual<lowerCase>}, {"replace", replace},
-    {"round", roundFilter}, {"safe", stringify},
-    {"string", stringify},  {"title", title},
-    {"tojson", tojson},     {"trim", trim},
-    {"upper", textual<upperCase>}, {"wordcount", wordCount},
+    {"abs", absolute},
+    {"capitalize", textual<capitalized>},
+    {"center", center},
+    {"d", fallback},
+    {"default", fallback},
+    {"e", escapeHtml},
+    {"escape", escapeHtml},
+    {"float", toFloat},
+    {"forceescape", escapeHtml},
+    {"format", percent},
+    {"indent", indent},
+    {"int", toInt},
+    {"lower", textual<lowerCase>},
+    {"replace", replace},
+    {"round", roundFilter},
+    {"safe", stringify},
+    {"string", stringify},
+    {"title", title},
+    {"tojson", tojson},
+    {"trim", trim},
+    {"upper", textual<upperCase>},
+    {"wordcount", wordCount},
 };
 
 } // namespace

@@ -120,7 +120,8 @@ Value *Namespace::find(std::string_view name) {
 
 void Context::Depth::overflow() {
   --context.depth; // the destructor of a throwing constructor does not run
-  context.fail("the template nests too deeply: more than " + std::to_string(context.limits.maxDepth) + " levels");
+  context.fail("the template nests too deeply: more than " + std::to_string(context.limits.maxDepth) +
+               " levels");
 }
 
 void Context::charge(size_t bytes) {
@@ -353,7 +354,8 @@ bool lessThan(Context &c, const Value &a, const Value &b, const char *op) {
   }
   if (a.isString() && b.isString())
     return a.str() < b.str(); // UTF-8 bytes sort like code points
-  if (a.is(Kind::List) && b.is(Kind::List) && a.list().kind == b.list().kind && a.list().kind <= ListKind::Tuple) {
+  if (a.is(Kind::List) && b.is(Kind::List) && a.list().kind == b.list().kind &&
+      a.list().kind <= ListKind::Tuple) {
     const auto &x = a.list().items, &y = b.list().items;
     for (size_t i = 0; i < x.size() && i < y.size(); ++i)
       if (!equal(c, x[i], y[i]))

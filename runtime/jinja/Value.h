@@ -1,5 +1,6 @@
-// The value model of the template interpreter: Python's None, bool, int, float, str, list, tuple, dict, and the
-// few objects a template can hold (namespace, loop, callables). Nothing else is reachable from a template.
+// The value model of the template interpreter: Python's None, bool, int, float, str, list, tuple, dict, and
+// the few objects a template can hold (namespace, loop, callables). Nothing else is reachable from a
+// template.
 #pragma once
 
 #include "Text.h"
@@ -30,7 +31,19 @@ struct Limits {
   int maxDepth = 500;                        // nested evaluations, macro calls included
 };
 
-enum class Kind : uint8_t { Undefined, None, Bool, Int, Float, String, List, Dict, Namespace, Callable, Loop };
+enum class Kind : uint8_t {
+  Undefined,
+  None,
+  Bool,
+  Int,
+  Float,
+  String,
+  List,
+  Dict,
+  Namespace,
+  Callable,
+  Loop
+};
 
 using Int = __int128; // JSON numbers up to uint64 stay exact
 struct List;
@@ -93,13 +106,15 @@ struct Args {
 };
 using Function = std::function<Value(Context &, Args &)>;
 
-/// What dying containers held; destroyed in a loop, not by recursion, so that deep nests cannot exhaust the stack.
+/// What dying containers held; destroyed in a loop, not by recursion, so that deep nests cannot exhaust the
+/// stack.
 struct Garbage {
   std::vector<std::vector<Value>> values;
   std::vector<Function> functions;
 };
 
-/// Base of what can take part in a reference cycle. The context links all of them and empties them at the end.
+/// Base of what can take part in a reference cycle. The context links all of them and empties them at the
+/// end.
 struct Object {
   Object() = default;
   Object(const Object &) = delete;

@@ -1,5 +1,5 @@
-// Chat templates of the kinds models ship, against what Jinja2 made of them (tests/support/make_chat_goldens.py),
-// and the template of a real model file when LLMC_DEMO_MODEL names one.
+// Chat templates of the kinds models ship, against what Jinja2 made of them
+// (tests/support/make_chat_goldens.py), and the template of a real model file when LLMC_DEMO_MODEL names one.
 #include "ChatTemplate.h"
 
 #include <cstdlib>
@@ -20,7 +20,9 @@ std::string readFile(const std::string &path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-std::string fixture(const std::string &name) { return readFile(std::string(LLMC_CHAT_FIXTURES) + "/" + name); }
+std::string fixture(const std::string &name) {
+  return readFile(std::string(LLMC_CHAT_FIXTURES) + "/" + name);
+}
 
 struct Result {
   bool ok;
@@ -84,9 +86,10 @@ TEST(ChatTemplateGolden, TemplateOfTheDemoModel) {
       R"({"role":"user","content":"Bye"}],"extra":{},"add_generation_prompt":true})");
   const Result result = render(source, testCase);
   ASSERT_TRUE(result.ok) << result.error;
-  EXPECT_EQ(result.text, "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"
-                         "<|im_end|>\n<|im_start|>user\nHi <|im_end|><|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n"
-                         "<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(result.text,
+            "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"
+            "<|im_end|>\n<|im_start|>user\nHi <|im_end|><|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n"
+            "<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\n");
 }
 
 } // namespace

@@ -10,7 +10,8 @@ using llmc::ChatSegment;
 using llmc::ChatTemplate;
 using llmc::jinja::Limits;
 
-const char *const defaultMessages = R"([{"role":"user","content":"Hi <|end|>"},{"role":"assistant","content":"Yo"}])";
+const char *const defaultMessages =
+    R"([{"role":"user","content":"Hi <|end|>"},{"role":"assistant","content":"Yo"}])";
 const char *const extraVariables =
     R"({"s":"Hello","l":[1,2,3],"u":"äÖ🙂","d":{"a":1,"b":"two"},"big":18446744073709551615})";
 
@@ -25,8 +26,8 @@ struct Result {
   }
 };
 
-Result run(const std::string &source, const std::string &messages = defaultMessages, const Limits &limits = {},
-           const char *extra = extraVariables) {
+Result run(const std::string &source, const std::string &messages = defaultMessages,
+           const Limits &limits = {}, const char *extra = extraVariables) {
   Result result;
   const auto chat = ChatTemplate::parse(source, limits, result.error);
   if (chat)
@@ -56,7 +57,8 @@ TEST(Jinja, Arithmetic) {
   EXPECT_EQ(value("1e16, 1e-5, 0.1 + 0.2, 100.0"), "(1e+16, 1e-05, 0.30000000000000004, 100.0)");
   EXPECT_EQ(value("'a' * 3 ~ 1 ~ none ~ true"), "aaa1NoneTrue");
   EXPECT_EQ(value("big"), "18446744073709551615");
-  EXPECT_EQ(value("1 < 2 < 3, 1 < 3 < 2, 1 == 1.0, 'a' in 'abc', 4 not in l"), "(True, False, True, True, True)");
+  EXPECT_EQ(value("1 < 2 < 3, 1 < 3 < 2, 1 == 1.0, 'a' in 'abc', 4 not in l"),
+            "(True, False, True, True, True)");
 }
 
 TEST(Jinja, Conditions) {
@@ -73,23 +75,29 @@ TEST(Jinja, SlicesAndItems) {
 }
 
 TEST(Jinja, Loops) {
-  EXPECT_EQ(render("{% for i in l if i > 1 %}{{ loop.index }}/{{ loop.length }}:{{ i }} {% endfor %}"), "1/2:2 2/2:3 ");
+  EXPECT_EQ(render("{% for i in l if i > 1 %}{{ loop.index }}/{{ loop.length }}:{{ i }} {% endfor %}"),
+            "1/2:2 2/2:3 ");
   EXPECT_EQ(render("{% for i in [] %}a{% else %}none{% endfor %}"), "none");
-  EXPECT_EQ(render("{% for k, v in d.items() %}{{ k }}={{ v }}{{ ',' if not loop.last }}{% endfor %}"), "a=1,b=two");
+  EXPECT_EQ(render("{% for k, v in d.items() %}{{ k }}={{ v }}{{ ',' if not loop.last }}{% endfor %}"),
+            "a=1,b=two");
   EXPECT_EQ(render("{% for i in l %}{% if i == 2 %}{% continue %}{% endif %}{{ i }}{% endfor %}"), "13");
   EXPECT_EQ(render("{% for i in l %}{% if i == 2 %}{% break %}{% endif %}{{ i }}{% endfor %}"), "1");
-  EXPECT_EQ(render("{% for t in [[1,[[2,[]]]]] recursive %}{{ t[0] }}({{ loop(t[1]) }}){% endfor %}"), "1(2())");
+  EXPECT_EQ(render("{% for t in [[1,[[2,[]]]]] recursive %}{{ t[0] }}({{ loop(t[1]) }}){% endfor %}"),
+            "1(2())");
 }
 
 TEST(Jinja, Scopes) {
   EXPECT_EQ(render("{% set a = 1 %}{% for i in l %}{% set a = a + i %}{{ a }}{% endfor %}{{ a }}"), "2341");
-  EXPECT_EQ(render("{% set n = namespace(c=0) %}{% for i in l %}{% set n.c = n.c + i %}{% endfor %}{{ n.c }}"), "6");
+  EXPECT_EQ(
+      render("{% set n = namespace(c=0) %}{% for i in l %}{% set n.c = n.c + i %}{% endfor %}{{ n.c }}"),
+      "6");
   EXPECT_EQ(render("{% set x | upper %}a{{ 1 }}{% endset %}{{ x }}"), "A1");
   EXPECT_EQ(render("{% set a, b = 1, 2 %}{{ a ~ b }}"), "12");
 }
 
 TEST(Jinja, Macros) {
-  EXPECT_EQ(render("{% macro f(a, b=2) %}{{ a }}-{{ b }}{% endmacro %}{{ f(1) }} {{ f(b=3, a=0) }}"), "1-2 0-3");
+  EXPECT_EQ(render("{% macro f(a, b=2) %}{{ a }}-{{ b }}{% endmacro %}{{ f(1) }} {{ f(b=3, a=0) }}"),
+            "1-2 0-3");
   EXPECT_EQ(render("{% macro f(n) %}{{ n }}{{ f(n - 1) if n }}{% endmacro %}{{ f(3) }}"), "3210");
   EXPECT_EQ(render("{% macro f() %}<{{ caller() }}>{% endmacro %}{% call f() %}in{% endcall %}"), "<in>");
   EXPECT_NE(render("{% macro f(a) %}{% endmacro %}{{ f(1, 2) }}").find("at most 1"), std::string::npos);
@@ -109,14 +117,16 @@ TEST(Jinja, FiltersAndTests) {
   EXPECT_EQ(value("messages | map(attribute='role') | join(',')"), "user,assistant");
   EXPECT_EQ(value("messages | selectattr('role', 'equalto', 'user') | list | length"), "1");
   EXPECT_EQ(value("['b', 'A', 'b'] | unique | list, [3, 1, 2] | sort | last"), "(['b', 'A'], 3)");
-  EXPECT_EQ(value("'a\\nb' | indent(2), ' x ' | trim, u | upper, '3.7' | int"), "('a\\n  b', 'x', 'ÄÖ🙂', 3)");
+  EXPECT_EQ(value("'a\\nb' | indent(2), ' x ' | trim, u | upper, '3.7' | int"),
+            "('a\\n  b', 'x', 'ÄÖ🙂', 3)");
   EXPECT_EQ(value("l is sequence, d is mapping, none is none, 'x' is string, missing is defined"),
             "(True, True, True, True, False)");
   EXPECT_EQ(value("'%05.1f|%-4s|%d' % (2.25, 'x', 7), '{}-{a}'.format(1, a=2)"), "('002.2|x   |7', '1-2')");
 }
 
 TEST(Jinja, StringMethods) {
-  EXPECT_EQ(value("'a,b,c'.split(',', 1), ' x  y '.split(), 'xxa'.lstrip('x')"), "(['a', 'b,c'], ['x', 'y'], 'a')");
+  EXPECT_EQ(value("'a,b,c'.split(',', 1), ' x  y '.split(), 'xxa'.lstrip('x')"),
+            "(['a', 'b,c'], ['x', 'y'], 'a')");
   EXPECT_EQ(value("s.startswith(('x', 'He')), s.replace('l', '')"), "(True, 'Heo')");
   EXPECT_EQ(render("{% set x = [1] %}{% set _ = x.append(2) %}{{ x }}{{ x.pop() }}"), "[1, 2]2");
 }
@@ -173,15 +183,21 @@ TEST(JinjaErrors, Limits) {
   limits.maxOutputBytes = 10'000;
   limits.maxMemoryBytes = 1 << 20;
   auto error = [&](const std::string &source) { return run(source, defaultMessages, limits).error; };
-  EXPECT_NE(error("{% for i in range(900) %}{% for j in range(900) %}{% endfor %}{% endfor %}").find("runs too long"),
+  EXPECT_NE(error("{% for i in range(900) %}{% for j in range(900) %}{% endfor %}{% endfor %}")
+                .find("runs too long"),
             std::string::npos);
-  EXPECT_NE(error("{% for i in range(9999) %}xxxxxxxx{% endfor %}").find("output grows beyond 10000"), std::string::npos);
+  EXPECT_NE(error("{% for i in range(9999) %}xxxxxxxx{% endfor %}").find("output grows beyond 10000"),
+            std::string::npos);
   EXPECT_NE(error("{{ 'x' * 10 ** 12 }}").find("grows beyond"), std::string::npos);
-  EXPECT_NE(error("{% set n = namespace(s='xxxxxxxx') %}{% for i in range(50) %}{% set n.s = n.s ~ n.s %}{% endfor %}")
+  EXPECT_NE(error("{% set n = namespace(s='xxxxxxxx') %}{% for i in range(50) %}{% set n.s = n.s ~ n.s %}{% "
+                  "endfor %}")
                 .find("bytes"),
             std::string::npos);
-  EXPECT_NE(error("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}").find("nests too deeply"), std::string::npos);
-  EXPECT_NE(error("{{ " + std::string(5000, '(') + "1" + std::string(5000, ')') + " }}").find("nested too deeply"), std::string::npos);
+  EXPECT_NE(error("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}").find("nests too deeply"),
+            std::string::npos);
+  EXPECT_NE(
+      error("{{ " + std::string(5000, '(') + "1" + std::string(5000, ')') + " }}").find("nested too deeply"),
+      std::string::npos);
   std::string chain = "{{ 1";
   for (int i = 0; i < 50'000; ++i)
     chain += "+1";
@@ -191,9 +207,14 @@ TEST(JinjaErrors, Limits) {
 }
 
 TEST(JinjaErrors, CyclesAndDeepNestsAreFreed) {
-  EXPECT_EQ(run("{% set n = namespace() %}{% set n.n = n %}{% set x = [] %}{% set _ = x.append(x) %}ok").text(), "ok");
-  EXPECT_NE(run("{% set x = [] %}{% set _ = x.append(x) %}{{ x }}").error.find("nests too deeply"), std::string::npos);
-  EXPECT_EQ(run("{% set n = namespace(x=[]) %}{% for a in range(90000) %}{% set n.x = [n.x] %}{% endfor %}ok").text(), "ok");
+  EXPECT_EQ(
+      run("{% set n = namespace() %}{% set n.n = n %}{% set x = [] %}{% set _ = x.append(x) %}ok").text(),
+      "ok");
+  EXPECT_NE(run("{% set x = [] %}{% set _ = x.append(x) %}{{ x }}").error.find("nests too deeply"),
+            std::string::npos);
+  EXPECT_EQ(run("{% set n = namespace(x=[]) %}{% for a in range(90000) %}{% set n.x = [n.x] %}{% endfor %}ok")
+                .text(),
+            "ok");
 }
 
 TEST(JinjaErrors, UntrustedMessages) {
