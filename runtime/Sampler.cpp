@@ -174,13 +174,14 @@ llmc_token Sampler::draw(std::span<const float> logits) {
     // The fewest best tokens that reach top_p; sorted in growing parts, since few usually suffice.
     double sum = 0;
     size_t kept = 0;
-    for (size_t sorted = 0, part = 128; sum < params.top_p * total && sorted < candidates.size(); part *= 8) {
+    for (size_t sorted = 0, part = 128;
+         (kept == 0 || sum < params.top_p * total) && sorted < candidates.size(); part *= 8) {
       size_t end = std::min(candidates.size(), sorted + part);
       std::partial_sort(candidates.begin() + sorted, candidates.begin() + end, candidates.end(), better);
-      for (sorted = end; kept < end && sum < params.top_p * total; ++kept)
+      for (sorted = end; kept < end && (kept == 0 || sum < params.top_p * total); ++kept)
         sum += weightOf(candidates[kept]);
     }
-    candidates.resize(std::max<size_t>(1, kept));
+    candidates.resize(kept);
   }
   if (!isFilteredFirst && params.min_p > 0)
     std::erase_if(candidates, [&](const Candidate &candidate) { return candidate.logit < minLogit; });
