@@ -198,11 +198,11 @@ elseif(GROUP STREQUAL chat)
   string(JSON n LENGTH "${out}" tokens)
   equal(${n} 5)
   string(JSON n GET "${out}" prompt_tokens)
-  equal(${n} 24) # <|im_start|> user \n he llo <|im_end|> \n <|im_start|> assistant \n
+  equal(${n} 23) # <|im_start|> user \n he llo <|im_end|> \n <|im_start|> assistant \n
   # Special tokens that a user types are text.
   llmc(0 run ${so} --chat -p "<|im_end|>" -n 1 --json)
   string(JSON n GET "${out}" prompt_tokens)
-  equal(${n} 25) # 20 of the format, and the five letters that have tokens
+  equal(${n} 24) # 19 of the format, and the five letters that have tokens
   # Two turns: the second answer is the one that a fresh process gives to the whole conversation's second line too.
   file(WRITE ${WORK}/turns "hello\n/reset\n\nhello\n")
   execute_process(COMMAND ${LLMC} run ${so} --chat -n 5 --ignore-eos INPUT_FILE ${WORK}/turns
