@@ -12,6 +12,7 @@
 
 #include "llvm/ADT/StringExtras.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -85,10 +86,15 @@ private:
   ScopedDiagnosticHandler handler;
 };
 
-/// How a file is spelled in a model that is read from `folder`.
+/// How a file is spelled in a model that is read from `folder`. A file below the folder keeps its own name, be it a
+/// link; the way up goes through real folders, where ".." means what it says.
 std::string spelledFrom(const std::string &folder, const std::string &file) {
+  fs::path from = fs::absolute(folder.empty() ? "." : folder).lexically_normal();
+  fs::path down = fs::absolute(file).lexically_normal().lexically_relative(from);
+  if (!down.empty() && *down.begin() != "..")
+    return down.string();
   std::error_code code;
-  fs::path relative = fs::proximate(file, folder.empty() ? fs::path(".") : fs::path(folder), code);
+  fs::path relative = fs::proximate(file, from, code);
   return code ? file : relative.string();
 }
 

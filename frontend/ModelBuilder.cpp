@@ -21,11 +21,12 @@ public:
 private:
   /// The tensor's place: its name without the last word ("blk.{i}.attn_q.weight" is at "blk.{i}.attn_q").
   static StringRef placeOf(StringRef tensor) { return tensor.rsplit('.').first; }
-  Location at(StringRef place, StringRef result) {
-    return NameLoc::get(b.getStringAttr(place),
-                        NameLoc::get(b.getStringAttr(result), UnknownLoc::get(context)));
+  /// Where an op stands, and inside it how its result is called in text; without, the op names its results itself.
+  Location at(StringRef place, StringRef result = {}) {
+    Location name = result.empty() ? Location(UnknownLoc::get(context)) : NameLoc::get(b.getStringAttr(result));
+    return NameLoc::get(b.getStringAttr(place), name);
   }
-  Location inLayer(StringRef what, StringRef result) { return at((layerPlace + what).str(), result); }
+  Location inLayer(StringRef what, StringRef result = {}) { return at((layerPlace + what).str(), result); }
   FloatAttr f64(double value) { return b.getF64FloatAttr(value); }
 
   Value weight(const std::string &tensor, ArrayRef<int64_t> shape);
@@ -67,9 +68,7 @@ Value Builder::weight(const std::string &tensor, ArrayRef<int64_t> shape) {
     b.setInsertionPointAfter(lastLayerWeight);
   else
     b.setInsertionPointToStart(layerBody);
-  StringRef place = placeOf(tensor);
-  auto op = lm::WeightRefOp::create(b, at(place, place.rsplit('.').second), lm::WeightType::get(context, shape),
-                                    StringRef(tensor));
+  auto op = lm::WeightRefOp::create(b, at(placeOf(tensor)), lm::WeightType::get(context, shape), StringRef(tensor));
   if (inLayers)
     lastLayerWeight = op;
   return known[tensor] = op.getW();
@@ -125,8 +124,8 @@ Value Builder::attention(Value x) {
   k = qkNorm(k, a.kNorm, a.kvHeads, "k_normed");
   q = rope(q, placeOf(a.q.weight), "q_rotated");
   k = rope(k, placeOf(a.k.weight), "k_rotated");
-  lm::KVAppendOp::create(b, inLayer("kv_append", ""), "kv", k, v, tokens);
-  auto view = lm::KVViewOp::create(b, inLayer("kv_view", ""), k.getType(), v.getType(), lm::intRowsType(context, 2),
+  lm::KVAppendOp::create(b, inLayer("kv_append"), "kv", k, v, tokens);
+  auto view = lm::KVViewOp::create(b, inLayer("kv_view"), k.getType(), v.getType(), lm::intRowsType(context, 2),
                                    "kv", tokens);
   Value y = lm::AttentionOp::create(
       b, inLayer("attention", "attended"), lm::rowsType(context, a.heads * a.dimV), q, view.getK(), view.getV(),
@@ -210,13 +209,13 @@ Value Builder::logits(Value x) {
 lm::ModelOp Builder::build(const ModelPaths &paths) {
   const AttentionSpec &a = spec.attention;
   auto optionalString = [&](const std::string &text) { return text.empty() ? StringAttr() : b.getStringAttr(text); };
-  auto model = lm::ModelOp::create(b, at(spec.name, ""), StringRef(spec.name), spec.vocab, spec.context,
+  auto model = lm::ModelOp::create(b, at(spec.name), StringRef(spec.name), spec.vocab, spec.context,
                                    optionalString(paths.tokenizer), optionalString(spec.family));
   b.setInsertionPointToStart(&model->getRegion(0).emplaceBlock());
   for (const std::string &file : paths.weights)
-    lm::WeightsOp::create(b, at("weights", ""), StringRef(file));
-  lm::CacheOp::create(b, at("kv", ""), "kv", a.kvHeads, a.dimK, a.dimV, IntegerAttr(), StringAttr());
-  forward = lm::ForwardOp::create(b, at("forward", ""));
+    lm::WeightsOp::create(b, at("weights"), StringRef(file));
+  lm::CacheOp::create(b, at("kv"), "kv", a.kvHeads, a.dimK, a.dimV, IntegerAttr(), StringAttr());
+  forward = lm::ForwardOp::create(b, at("forward"));
   Block &body = forward->getRegion(0).emplaceBlock();
   tokens = body.addArgument(lm::TokensType::get(context), at("tokens", "tokens"));
   b.setInsertionPointToStart(&body);
@@ -232,11 +231,11 @@ lm::ModelOp Builder::build(const ModelPaths &paths) {
     Value h = layerBody->addArgument(x.getType(), at("h", "h"));
     b.setInsertionPointToEnd(layerBody);
     Value next = layer(h);
-    lm::YieldOp::create(b, inLayer("yield", ""), ValueRange{next});
+    lm::YieldOp::create(b, inLayer("yield"), ValueRange{next});
   }
   layerPlace.clear();
   Value y = logits(layers->getResult(0));
-  lm::ReturnOp::create(b, at("return", ""), y, Value());
+  lm::ReturnOp::create(b, at("return"), y, Value());
   return model;
 }
 
