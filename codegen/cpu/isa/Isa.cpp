@@ -6,7 +6,7 @@
 namespace llmc::cpu {
 namespace {
 
-constexpr int decode421[] = {4, 2, 1}, decode21[] = {2, 1};
+constexpr int decode421[] = {4, 2, 1};
 constexpr int rows6321[] = {6, 3, 2, 1}, rows4321[] = {4, 3, 2, 1}, rows21[] = {2, 1};
 
 const Isa isas[] = {
@@ -15,13 +15,13 @@ const Isa isas[] = {
      "+avx512vnni",
      LLMC_CPU_AVX2 | LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI,
      DotUnit::Vnni,
-     {decode421, rows6321, 2, rows6321, 2, 2048, 512 << 10, 16}},
+     {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 512 << 10, 16}},
     {"avx2",
      "x86-64-v3",
      "",
      LLMC_CPU_AVX2,
      DotUnit::MaddUbs,
-     {decode21, rows21, 1, rows4321, 1, 1024, 256 << 10, 6}},
+     {decode421, rows21, 1, rows4321, 1, 64 << 10, 4096, 256 << 10, 6}},
 };
 
 } // namespace

@@ -28,7 +28,10 @@ struct Tuning {
   int int8TilePanels;                // panels at once for several rows
   llvm::ArrayRef<int> floatTileRows; // the same with f32 activations
   int floatTilePanels;
-  int prefetchBytes;         // ahead of the weights being read; 0: none
+  // Prefetching of weights: the panels of the next tile, at the same place, if a tile's panels are no larger
+  // than prefetchPanels bytes; else so many bytes ahead in each panel. 0: none.
+  int64_t prefetchPanels;
+  int64_t prefetchBytes;
   int64_t activationBytes;   // packed activations that should stay in the second-level cache
   int attentionAccumulators; // vectors of 16 that a loop may keep in registers
 };

@@ -135,18 +135,20 @@ struct LinearEmitter {
     LLVM::LLVMFuncOp epilogue;
   };
 
-  void tile(const Segment &s, ArrayRef<const QuantScheme *> schemes, int tileRows, int tilePanels,
-            bool stream, Value row, Value panel, Value valid) {
+  void tile(const Segment &s, ArrayRef<const QuantScheme *> schemes, int tileRows, int tilePanels, Value row,
+            Value panel, Value valid) {
     const int64_t sumsStride = tilePanels * 64;
     Value x = e.at(s.x, e.mul(row, stride));
     for (auto [i, scheme] : llvm::enumerate(schemes)) {
-      auto products = emitProducts(e, module, *scheme, spec.activations, isa, tileRows, tilePanels, stream);
+      auto products = emitProducts(e, module, *scheme, spec.activations, isa, tileRows, tilePanels);
+      const int64_t tileBytes = tilePanels * scheme->panelBytes(spec.k);
+      const int64_t ahead = tileBytes <= isa.tuning.prefetchPanels ? tileBytes : isa.tuning.prefetchBytes;
       // A last, incomplete group of panels reads its first panel again; those sums are dropped.
       Value panelStride = e.c(scheme->panelBytes(spec.k));
       if (valid && tilePanels > 1)
         panelStride = e.select(e.equal(valid, e.c(tilePanels)), panelStride, e.c(0));
       e.call(products, {panelsAt(s.weights[i], panel, scheme->panelBytes(spec.k)), panelStride, x,
-                        e.c(stride), e.c(scheme->records(spec.k)), s.sums[i], e.c(sumsStride)});
+                        e.c(stride), e.c(scheme->records(spec.k)), s.sums[i], e.c(sumsStride), e.c(ahead)});
     }
     Value offset = e.add(e.mul(row, s.yStride), e.mul(panel, 64));
     auto column = [&](Value base) { return e.at(base, e.mul(panel, 64)); };
@@ -171,8 +173,7 @@ struct LinearEmitter {
     Value from = s.first;
     for (int panels : isa.tuning.decodePanels) {
       Value to = e.add(from, e.mul(e.div(e.sub(s.last, from), panels), panels));
-      e.loop(from, to, panels,
-             [&](Value panel) { tile(s, schemes, 1, panels, true, e.c(0), panel, Value()); });
+      e.loop(from, to, panels, [&](Value panel) { tile(s, schemes, 1, panels, e.c(0), panel, Value()); });
       from = to;
     }
   }
@@ -189,7 +190,7 @@ struct LinearEmitter {
         for (int count : tileRows()) {
           Value to = e.add(from, e.mul(e.div(e.sub(blockLast, from), count), count));
           e.loop(from, to, count,
-                 [&](Value row) { tile(s, schemes, count, tilePanels(), false, row, panel, valid); });
+                 [&](Value row) { tile(s, schemes, count, tilePanels(), row, panel, valid); });
           from = to;
         }
       });

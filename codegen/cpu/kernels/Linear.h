@@ -32,10 +32,11 @@ int64_t activationStride(const LinearSpec &);
 mlir::LLVM::LLVMFuncOp emitPackRow(Emitter &, mlir::ModuleOp, llvm::StringRef name, const LinearSpec &,
                                    const Isa &);
 
-/// products(weights, panel stride, x, x stride, records, out, out stride): sums of `rows` rows with `panels`
-/// panels; out row i holds 16 * panels floats. Shared by all kernels of a module.
+/// products(weights, panel stride, x, x stride, records, out, out stride, ahead): sums of `rows` rows with
+/// `panels` panels; out row i holds 16 * panels floats. int8 products prefetch weights `ahead` bytes from
+/// where they read. Shared by all kernels of a module.
 mlir::LLVM::LLVMFuncOp emitProducts(Emitter &, mlir::ModuleOp, const quant::QuantScheme &, ActivationType,
-                                    const Isa &, int rows, int panels, bool prefetch);
+                                    const Isa &, int rows, int panels);
 
 /// epilogue(sums, up sums, sums stride, bias, up bias, residual, y, y stride, rows, panels). Shared as well.
 mlir::LLVM::LLVMFuncOp emitEpilogue(Emitter &, mlir::ModuleOp, const LinearSpec &, const Isa &);

@@ -25,7 +25,7 @@ struct Tile {
   const QuantScheme &scheme;
   const Isa &isa;
   int rows, panels;
-  bool prefetch;
+  Value ahead; // null: no prefetching
 
   Value &sum(Values &sums, int row, int panel) { return sums[row * panels + panel]; }
   Values addresses(Value base, Value stride, int count) {
@@ -85,9 +85,11 @@ Values Tile::int8(Value w, Value wStride, Value x, Value xStride, Value records)
         SmallVector<RecordReader> weights;
         for (int p = 0; p < panels; ++p) {
           Value base = e.at(wBase[p], wOffset);
-          if (prefetch)
+          if (ahead) {
+            Value later = e.at(base, ahead);
             for (int64_t line = 0; line < scheme.recordBytes; line += 64)
-              e.prefetch(e.at(base, line + isa.tuning.prefetchBytes));
+              e.prefetch(e.at(later, line));
+          }
           weights.emplace_back(e, scheme, base);
         }
         Values xs, sums(carried);
@@ -156,16 +158,14 @@ Values Tile::floats(Value w, Value wStride, Value x, Value xStride, Value record
 } // namespace
 
 LLVM::LLVMFuncOp emitProducts(Emitter &e, ModuleOp module, const QuantScheme &scheme,
-                              ActivationType activations, const Isa &isa, int rows, int panels,
-                              bool prefetch) {
+                              ActivationType activations, const Isa &isa, int rows, int panels) {
   const bool isInt8 = activations == ActivationType::Int8;
-  prefetch = prefetch && isa.tuning.prefetchBytes;
-  std::string name =
-      llvm::formatv("llmc.products.{0}.{1}.{2}.{3}x{4}{5}", isa.name, llvm::StringRef(scheme.name),
-                    isInt8 ? "int8" : "f32", rows, panels, prefetch ? ".stream" : "");
-  return e.function(module, name, isa, {e.ptr(), e.i64(), e.ptr(), e.i64(), e.i64(), e.ptr(), e.i64()}, true,
+  std::string name = llvm::formatv("llmc.products.{0}.{1}.{2}.{3}x{4}", isa.name,
+                                   llvm::StringRef(scheme.name), isInt8 ? "int8" : "f32", rows, panels);
+  return e.function(module, name, isa,
+                    {e.ptr(), e.i64(), e.ptr(), e.i64(), e.i64(), e.ptr(), e.i64(), e.i64()}, true,
                     [&](ValueRange a) {
-                      Tile tile{e, scheme, isa, rows, panels, prefetch};
+                      Tile tile{e, scheme, isa, rows, panels, isa.tuning.prefetchBytes ? a[7] : Value()};
                       Values sums = isInt8 ? tile.int8(a[0], a[1], a[2], a[3], a[4])
                                            : tile.floats(a[0], a[1], a[2], a[3], a[4]);
                       Values out = tile.addresses(a[5], a[6], rows);
