@@ -54,7 +54,8 @@ struct LinearSpec {
 
 /// rope + append + attention over the paged cache (see lm.cached_attention).
 /// Arguments: q, k, v, [rope frequencies f32[ropeDims/2]], immediates: cache number, byte offset of this
-/// layer's K in a page, of its V; then the output.
+/// layer's K in a page, of its V; then the output. Rows are as in LinearSpec; the frequencies are padded with
+/// zeros to a multiple of 16.
 struct AttentionSpec {
   int64_t heads = 0, kvHeads = 0, dimK = 0, dimV = 0;
   double scale = 1;

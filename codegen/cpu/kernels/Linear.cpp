@@ -129,26 +129,31 @@ struct LinearEmitter {
     });
   }
 
-  /// Sums of one tile into `sums`, for the gate (or only) and the up weight, then the epilogue into y.
+  /// The arguments of a segment function (emitSegment), and its scratch.
   struct Segment {
     Value step, weights[2], x, bias[2], residual, y, yStride, first, last, rows, sums[2];
     LLVM::LLVMFuncOp epilogue;
   };
 
+  /// Sums of one tile into `sums`, for the gate (or only) and the up weight, then the epilogue into y.
+  /// `valid` of the panels exist (null: all); the weights are not in cache yet if `row` is `cold`.
   void tile(const Segment &s, ArrayRef<const QuantScheme *> schemes, int tileRows, int tilePanels, Value row,
-            Value panel, Value valid) {
+            Value panel, Value valid, Value cold) {
     const int64_t sumsStride = tilePanels * 64;
     Value x = e.at(s.x, e.mul(row, stride));
     for (auto [i, scheme] : llvm::enumerate(schemes)) {
       auto products = emitProducts(e, module, *scheme, spec.activations, isa, tileRows, tilePanels);
       const int64_t tileBytes = tilePanels * scheme->panelBytes(spec.k);
-      const int64_t ahead = tileBytes <= isa.tuning.prefetchPanels ? tileBytes : isa.tuning.prefetchBytes;
+      // Rows after the first find the weights in cache: prefetching what is being read costs nothing there,
+      // while prefetching the next tile once more would drive this one out.
+      Value ahead = e.c(tileBytes <= isa.tuning.prefetchPanels ? tileBytes : isa.tuning.prefetchBytes);
+      ahead = e.select(e.equal(row, cold), ahead, e.c(0));
       // A last, incomplete group of panels reads its first panel again; those sums are dropped.
       Value panelStride = e.c(scheme->panelBytes(spec.k));
       if (valid && tilePanels > 1)
         panelStride = e.select(e.equal(valid, e.c(tilePanels)), panelStride, e.c(0));
       e.call(products, {panelsAt(s.weights[i], panel, scheme->panelBytes(spec.k)), panelStride, x,
-                        e.c(stride), e.c(scheme->records(spec.k)), s.sums[i], e.c(sumsStride), e.c(ahead)});
+                        e.c(stride), e.c(scheme->records(spec.k)), s.sums[i], e.c(sumsStride), ahead});
     }
     Value offset = e.add(e.mul(row, s.yStride), e.mul(panel, 64));
     auto column = [&](Value base) { return e.at(base, e.mul(panel, 64)); };
@@ -173,7 +178,8 @@ struct LinearEmitter {
     Value from = s.first;
     for (int panels : isa.tuning.decodePanels) {
       Value to = e.add(from, e.mul(e.div(e.sub(s.last, from), panels), panels));
-      e.loop(from, to, panels, [&](Value panel) { tile(s, schemes, 1, panels, e.c(0), panel, Value()); });
+      e.loop(from, to, panels,
+             [&](Value panel) { tile(s, schemes, 1, panels, e.c(0), panel, Value(), e.c(0)); });
       from = to;
     }
   }
@@ -190,7 +196,7 @@ struct LinearEmitter {
         for (int count : tileRows()) {
           Value to = e.add(from, e.mul(e.div(e.sub(blockLast, from), count), count));
           e.loop(from, to, count,
-                 [&](Value row) { tile(s, schemes, count, tilePanels(), row, panel, valid); });
+                 [&](Value row) { tile(s, schemes, count, tilePanels(), row, panel, valid, blockFirst); });
           from = to;
         }
       });
