@@ -174,6 +174,8 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
   step.keys = keys.data();
   step.kv = cache.pools();
   step.scratch = scratchOf.data();
+  step.count_load = countLoad;
+  step.count_load_data = countLoadData;
 
   for (size_t seq = 0; seq < newTokens.size(); ++seq)
     if (newTokens[seq])

@@ -49,6 +49,9 @@ public:
   KVCache cache;
   llmc_observer_fn observer = nullptr;
   void *observerData = nullptr;
+  /// Told of every read by kernels compiled with --count-loads, from all workers; tests set it.
+  decltype(llmc_step::count_load) countLoad = [](const llmc_step *, const void *, uint64_t) {};
+  void *countLoadData = nullptr;
 
 private:
   friend class StepRun;
