@@ -3,9 +3,8 @@
 // Runs a model compiled with --count-loads, whose kernels report every read of weights and cache, and holds
 // what one decode step reads against the file's tables:
 //
-//   weights  the packed bytes of all weights that the step uses (rows padded to panels of 16, records whole),
-//   each
-//            byte once; of the embedding table only what the output matmul reads of it
+//   weights  the packed bytes of all weights that the step uses (rows padded to panels of 16, records
+//            whole), each byte once; of the embedding table only what the output matmul reads of it
 //   cache    K and V of the visible tokens in every layer, as pages hold them (V's head padded to 16 values)
 //
 // Both must agree within 2 %, at several lengths of the sequence, on either side of a page's end, with 1 and
