@@ -19,7 +19,9 @@ constexpr int64_t alignment = 64;
 // Big enough to keep the calls rare, small enough to stay in the cache between packing, hashing and writing.
 constexpr size_t chunkBytes = 1 << 18;
 
-int64_t paddedFloatBytes(int64_t n) { return (n + vectorLanes - 1) / vectorLanes * vectorLanes * sizeof(float); }
+int64_t paddedFloatBytes(int64_t n) {
+  return (n + vectorLanes - 1) / vectorLanes * vectorLanes * sizeof(float);
+}
 
 /// Writes and hashes what is put into its buffer.
 class Stream {
@@ -148,7 +150,8 @@ int64_t packedBytes(const quant::QuantScheme *scheme, ArrayRef<int64_t> shape) {
   return scheme->packedBytes(shape[0], columns);
 }
 
-FailureOr<PackedWeights> packWeights(step::ProgramOp program, const WeightSource &source, llvm::raw_ostream &out,
+FailureOr<PackedWeights> packWeights(step::ProgramOp program, const WeightSource &source,
+                                     llvm::raw_ostream &out,
                                      llvm::function_ref<void(uint64_t, uint64_t)> progress) {
   std::vector<std::pair<uint64_t, Operation *>> items;
   for (Operation &op : program->getRegion(0).front()) {
@@ -163,7 +166,8 @@ FailureOr<PackedWeights> packWeights(step::ProgramOp program, const WeightSource
   Stream stream(out, total, progress);
   for (auto [offset, op] : items) {
     if (offset % alignment != 0)
-      return op->emitOpError() << "has offset " << offset << ", expected a multiple of " << alignment, failure();
+      return op->emitOpError() << "has offset " << offset << ", expected a multiple of " << alignment,
+             failure();
     if (offset < stream.position())
       return op->emitOpError() << "at offset " << offset << " overlaps the one before, which ends at "
                                << stream.position(),
@@ -175,7 +179,8 @@ FailureOr<PackedWeights> packWeights(step::ProgramOp program, const WeightSource
       return failure();
   }
   if (stream.position() > total)
-    return program.emitOpError() << "has " << total << " 'weight_bytes' but its weights end at " << stream.position(),
+    return program.emitOpError() << "has " << total << " 'weight_bytes' but its weights end at "
+                                 << stream.position(),
            failure();
   stream.zerosTo(total);
   uint64_t hash = stream.finish();

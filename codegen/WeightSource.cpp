@@ -91,9 +91,9 @@ private:
     // A vector in blocks has no rows of one value.
     bool isBlocks = found->scheme->blockValues > 1;
     if (isBlocks && result.width % found->scheme->blockValues != 0)
-      return emitError(op.getLoc()) << *found->file << ": tensor '" << name << "' has rows of " << result.width
-                                    << " values, expected a multiple of " << found->scheme->blockValues << " for "
-                                    << found->scheme->name,
+      return emitError(op.getLoc()) << *found->file << ": tensor '" << name << "' has rows of "
+                                    << result.width << " values, expected a multiple of "
+                                    << found->scheme->blockValues << " for " << found->scheme->name,
              failure();
     if (!withData)
       return result;
@@ -113,7 +113,8 @@ private:
     return a;
   }
 
-  /// Row r of the result, seen as an index of the transposed shape, is the row of the operand at the same index.
+  /// Row r of the result, seen as an index of the transposed shape, is the row of the operand at the same
+  /// index.
   FailureOr<WeightRows> permuted(lm::WPermuteOp op) {
     FailureOr<WeightRows> a = evaluate(op.getA());
     if (failed(a) || !withData)
@@ -313,14 +314,16 @@ std::optional<WeightSource::Tensor> WeightSource::lookup(StringRef name, std::st
   return std::nullopt;
 }
 
-FailureOr<const quant::QuantScheme *> WeightSource::schemeOf(Value weight, std::optional<int64_t> layer) const {
+FailureOr<const quant::QuantScheme *> WeightSource::schemeOf(Value weight,
+                                                             std::optional<int64_t> layer) const {
   FailureOr<WeightRows> rows = WeightEvaluator(*this, layer, /*withData=*/false).evaluate(weight);
   if (failed(rows))
     return failure();
   return &rows->scheme();
 }
 
-FailureOr<std::unique_ptr<WeightRows>> WeightSource::evaluate(Value weight, std::optional<int64_t> layer) const {
+FailureOr<std::unique_ptr<WeightRows>> WeightSource::evaluate(Value weight,
+                                                              std::optional<int64_t> layer) const {
   FailureOr<WeightRows> rows = WeightEvaluator(*this, layer, /*withData=*/true).evaluate(weight);
   if (failed(rows))
     return failure();

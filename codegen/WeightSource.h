@@ -1,8 +1,8 @@
 //===- WeightSource.h - weight expressions on the model's files -*- C++ -*-===//
 //
-// Opens the files of lm.weights once and evaluates weight expressions (lm.weight, lm.w.*) outside MLIR: the rows of a
-// weight in a storage scheme. Row moves only rearrange pointers into the mapped files, so they lose nothing on any
-// scheme; arithmetic makes f32 rows and says so in a remark.
+// Opens the files of lm.weights once and evaluates weight expressions (lm.weight, lm.w.*) outside MLIR: the
+// rows of a weight in a storage scheme. Row moves only rearrange pointers into the mapped files, so they lose
+// nothing on any scheme; arithmetic makes f32 rows and says so in a remark.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_WEIGHTSOURCE_H
@@ -25,7 +25,8 @@ public:
   int64_t rows() const { return static_cast<int64_t>(pointers.size()); }
   int64_t columns() const { return width; }
   const quant::QuantScheme &scheme() const { return *kind; }
-  /// scheme().rowBytes(columns()) bytes as the file stores them; valid as long as this object and its WeightSource.
+  /// scheme().rowBytes(columns()) bytes as the file stores them; valid as long as this object and its
+  /// WeightSource.
   const uint8_t *row(int64_t r) const { return pointers[r]; }
   void floats(int64_t r, float *out) const { kind->unpackRow(pointers[r], width, out); }
 
@@ -42,8 +43,8 @@ public:
   /// Opens all files; null and one sentence on failure.
   static std::unique_ptr<WeightSource> open(llvm::ArrayRef<std::string> paths, std::string &error);
 
-  /// How the file stores the tensor; `found` and the file's path. Null with a sentence (file, tensor, type) if there is
-  /// no such tensor or its type has no scheme.
+  /// How the file stores the tensor; `found` and the file's path. Null with a sentence (file, tensor, type)
+  /// if there is no such tensor or its type has no scheme.
   struct Tensor {
     const quant::QuantScheme *scheme = nullptr;
     const formats::GgufTensor *stored = nullptr;
@@ -51,10 +52,12 @@ public:
   };
   std::optional<Tensor> lookup(llvm::StringRef name, std::string &error) const;
 
-  /// The scheme that `evaluate` would yield, without touching data. Both check every lm.weight's shape against the
-  /// file and report failures at the op. `layer` replaces `{i}` in names.
-  llvm::FailureOr<const quant::QuantScheme *> schemeOf(mlir::Value weight, std::optional<int64_t> layer) const;
-  llvm::FailureOr<std::unique_ptr<WeightRows>> evaluate(mlir::Value weight, std::optional<int64_t> layer) const;
+  /// The scheme that `evaluate` would yield, without touching data. Both check every lm.weight's shape
+  /// against the file and report failures at the op. `layer` replaces `{i}` in names.
+  llvm::FailureOr<const quant::QuantScheme *> schemeOf(mlir::Value weight,
+                                                       std::optional<int64_t> layer) const;
+  llvm::FailureOr<std::unique_ptr<WeightRows>> evaluate(mlir::Value weight,
+                                                        std::optional<int64_t> layer) const;
 
 private:
   std::vector<std::unique_ptr<formats::GgufFile>> files;

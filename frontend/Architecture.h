@@ -1,7 +1,7 @@
 //===- Architecture.h - the architectures that can be imported --*- C++ -*-===//
 //
-// An architecture is one file in frontend/arch that maps the keys and tensor names of model files to a ModelSpec. The
-// list in frontend/CMakeLists.txt decides which there are.
+// An architecture is one file in frontend/arch that maps the keys and tensor names of model files to a
+// ModelSpec. The list in frontend/CMakeLists.txt decides which there are.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_FRONTEND_ARCHITECTURE_H

@@ -52,7 +52,8 @@ std::optional<int64_t> GgufConfig::optionalInteger(const std::string &name, int6
         refuse(name, fmt::format("an array with {} and {}", first, number), "the same number for all layers");
         return low;
       }
-    if (!(first >= static_cast<double>(low) && first <= static_cast<double>(high)) || first != std::floor(first)) {
+    if (!(first >= static_cast<double>(low) && first <= static_cast<double>(high)) ||
+        first != std::floor(first)) {
       refuse(name, fmt::format("an array of {}", first), expected);
       return low;
     }

@@ -1,8 +1,8 @@
 //===- GgufConfig.h - hyper-parameters from GGUF metadata -------*- C++ -*-===//
 //
-// Typed, range-checked reads of the keys of one architecture. The first problem is kept as a sentence that names file,
-// key, what was found and what is expected; later reads go on with harmless values, so that an architecture reads all
-// its keys first and asks once whether that went well.
+// Typed, range-checked reads of the keys of one architecture. The first problem is kept as a sentence that
+// names file, key, what was found and what is expected; later reads go on with harmless values, so that an
+// architecture reads all its keys first and asks once whether that went well.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_FRONTEND_GGUFCONFIG_H
@@ -21,7 +21,8 @@ public:
   /// Keys are `prefix.name`.
   GgufConfig(const formats::GgufFile &file, std::string prefix) : file(file), prefix(std::move(prefix)) {}
 
-  /// An integer in [low, high]; an array with one entry a layer counts as an integer if all entries are equal.
+  /// An integer in [low, high]; an array with one entry a layer counts as an integer if all entries are
+  /// equal.
   int64_t integer(const std::string &name, int64_t low, int64_t high);
   std::optional<int64_t> optionalInteger(const std::string &name, int64_t low, int64_t high);
   /// A finite number. f32 values become the shortest decimal that rounds to them: 1e-5, not 9.99999974e-6.

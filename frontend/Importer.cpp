@@ -86,8 +86,8 @@ private:
   ScopedDiagnosticHandler handler;
 };
 
-/// How a file is spelled in a model that is read from `folder`. A file below the folder keeps its own name, be it a
-/// link; the way up goes through real folders, where ".." means what it says.
+/// How a file is spelled in a model that is read from `folder`. A file below the folder keeps its own name,
+/// be it a link; the way up goes through real folders, where ".." means what it says.
 std::string spelledFrom(const std::string &folder, const std::string &file) {
   fs::path from = fs::absolute(folder.empty() ? "." : folder).lexically_normal();
   fs::path down = fs::absolute(file).lexically_normal().lexically_relative(from);
@@ -146,8 +146,9 @@ bool readGguf(const formats::GgufFile &file, ModelSpec &spec, std::string &error
     return false;
   if (const formats::GgufArray *tokens = file.array("tokenizer.ggml.tokens", error);
       tokens && tokens->size() > static_cast<uint64_t>(spec.vocab))
-    error = fmt::format("{}: key 'tokenizer.ggml.tokens' has {} entries, expected at most {}, the rows of the embedding",
-                        file.path(), tokens->size(), spec.vocab);
+    error = fmt::format(
+        "{}: key 'tokenizer.ggml.tokens' has {} entries, expected at most {}, the rows of the embedding",
+        file.path(), tokens->size(), spec.vocab);
   return error.empty();
 }
 
@@ -187,7 +188,8 @@ OwningOpRef<ModuleOp> importText(MLIRContext &context, const std::string &path, 
   }
   std::string here = folderOf(path);
   auto moved = [&](StringRef spelled) {
-    return fs::path(spelled.str()).is_absolute() ? spelled.str() : spelledFrom(folder, inFolder(here, spelled.str()));
+    return fs::path(spelled.str()).is_absolute() ? spelled.str()
+                                                 : spelledFrom(folder, inFolder(here, spelled.str()));
   };
   if (folder != here) {
     for (lm::WeightsOp weights : models[0].getOps<lm::WeightsOp>())
@@ -224,7 +226,8 @@ OwningOpRef<ModuleOp> importModel(MLIRContext &context, const std::string &path,
   if (!kind)
     return nullptr;
   std::string folder = options.relativeTo.empty() ? folderOf(path) : options.relativeTo;
-  return *kind == Kind::Gguf ? importGguf(context, path, folder, error) : importText(context, path, folder, error);
+  return *kind == Kind::Gguf ? importGguf(context, path, folder, error)
+                             : importText(context, path, folder, error);
 }
 
 void printModel(lm::ModelOp model, llvm::raw_ostream &out) {

@@ -17,9 +17,9 @@ struct ImportOptions {
   std::string relativeTo;
 };
 
-/// Reads lm text or a GGUF file, told apart by content, into a module that holds one verified lm.model. The tensors of
-/// a GGUF file are checked against the model: each is there, of the shape and of a type that can be compiled. On
-/// failure returns null, and `error` is one sentence that names file and place.
+/// Reads lm text or a GGUF file, told apart by content, into a module that holds one verified lm.model. The
+/// tensors of a GGUF file are checked against the model: each is there, of the shape and of a type that can
+/// be compiled. On failure returns null, and `error` is one sentence that names file and place.
 mlir::OwningOpRef<mlir::ModuleOp> importModel(mlir::MLIRContext &context, const std::string &path,
                                               const ImportOptions &options, std::string &error);
 

@@ -1,12 +1,12 @@
 //===- ModelBuilder.cpp - traits of a model to the lm dialect -------------===//
 //
-// One builder for all architectures: each trait of the spec adds or leaves out lines, none asks which model it is.
+// One builder for all architectures: each trait of the spec adds or leaves out lines, none asks which model
+// it is.
 //
 //===----------------------------------------------------------------------===//
 #include "frontend/ModelBuilder.h"
 
 #include <map>
-
 
 using namespace mlir;
 
@@ -21,9 +21,11 @@ public:
 private:
   /// The tensor's place: its name without the last word ("blk.{i}.attn_q.weight" is at "blk.{i}.attn_q").
   static StringRef placeOf(StringRef tensor) { return tensor.rsplit('.').first; }
-  /// Where an op stands, and inside it how its result is called in text; without, the op names its results itself.
+  /// Where an op stands, and inside it how its result is called in text; without, the op names its results
+  /// itself.
   Location at(StringRef place, StringRef result = {}) {
-    Location name = result.empty() ? Location(UnknownLoc::get(context)) : NameLoc::get(b.getStringAttr(result));
+    Location name =
+        result.empty() ? Location(UnknownLoc::get(context)) : NameLoc::get(b.getStringAttr(result));
     return NameLoc::get(b.getStringAttr(place), name);
   }
   Location inLayer(StringRef what, StringRef result = {}) { return at((layerPlace + what).str(), result); }
@@ -68,7 +70,8 @@ Value Builder::weight(const std::string &tensor, ArrayRef<int64_t> shape) {
     b.setInsertionPointAfter(lastLayerWeight);
   else
     b.setInsertionPointToStart(layerBody);
-  auto op = lm::WeightRefOp::create(b, at(placeOf(tensor)), lm::WeightType::get(context, shape), StringRef(tensor));
+  auto op =
+      lm::WeightRefOp::create(b, at(placeOf(tensor)), lm::WeightType::get(context, shape), StringRef(tensor));
   if (inLayers)
     lastLayerWeight = op;
   return known[tensor] = op.getW();
@@ -108,11 +111,10 @@ Value Builder::rope(Value x, StringRef place, StringRef name) {
     return x;
   const RopeSpec &rope = spec.rope;
   int64_t headDim = spec.attention.dimK;
-  return lm::RopeOp::create(b, at(place, name), x, tokens, headDim,
-                            rope.style == RopeStyle::Half ? "half" : "interleaved",
-                            rope.dims == headDim ? IntegerAttr() : b.getI64IntegerAttr(rope.dims), f64(rope.base),
-                            rope.freqs.empty() ? DenseF64ArrayAttr() : b.getDenseF64ArrayAttr(rope.freqs),
-                            APFloat(rope.factor));
+  return lm::RopeOp::create(
+      b, at(place, name), x, tokens, headDim, rope.style == RopeStyle::Half ? "half" : "interleaved",
+      rope.dims == headDim ? IntegerAttr() : b.getI64IntegerAttr(rope.dims), f64(rope.base),
+      rope.freqs.empty() ? DenseF64ArrayAttr() : b.getDenseF64ArrayAttr(rope.freqs), APFloat(rope.factor));
 }
 
 Value Builder::attention(Value x) {
@@ -125,11 +127,11 @@ Value Builder::attention(Value x) {
   q = rope(q, placeOf(a.q.weight), "q_rotated");
   k = rope(k, placeOf(a.k.weight), "k_rotated");
   lm::KVAppendOp::create(b, inLayer("kv_append"), "kv", k, v, tokens);
-  auto view = lm::KVViewOp::create(b, inLayer("kv_view"), k.getType(), v.getType(), lm::intRowsType(context, 2),
-                                   "kv", tokens);
+  auto view = lm::KVViewOp::create(b, inLayer("kv_view"), k.getType(), v.getType(),
+                                   lm::intRowsType(context, 2), "kv", tokens);
   Value y = lm::AttentionOp::create(
-      b, inLayer("attention", "attended"), lm::rowsType(context, a.heads * a.dimV), q, view.getK(), view.getV(),
-      view.getKeys(), tokens, Value(), a.heads, a.kvHeads, APFloat(a.scale), "causal",
+      b, inLayer("attention", "attended"), lm::rowsType(context, a.heads * a.dimV), q, view.getK(),
+      view.getV(), view.getKeys(), tokens, Value(), a.heads, a.kvHeads, APFloat(a.scale), "causal",
       a.window ? b.getI64IntegerAttr(*a.window) : Attribute(), a.softcap ? f64(*a.softcap) : FloatAttr());
   return linear(y, a.o, spec.hidden, "attn_out");
 }
@@ -184,7 +186,8 @@ Value Builder::layer(Value h) {
 
 Value Builder::embedding() {
   Value table = weight(spec.embedding, {spec.vocab, spec.hidden});
-  Value x = lm::EmbedOp::create(b, at(placeOf(spec.embedding), "embedded"), tokens, table, APFloat(spec.embeddingScale));
+  Value x = lm::EmbedOp::create(b, at(placeOf(spec.embedding), "embedded"), tokens, table,
+                                APFloat(spec.embeddingScale));
   if (spec.positions == Positions::Learned) {
     Value positions = weight(spec.positionEmbedding, {spec.positionRows, spec.hidden});
     StringRef place = placeOf(spec.positionEmbedding);
@@ -208,7 +211,9 @@ Value Builder::logits(Value x) {
 
 lm::ModelOp Builder::build(const ModelPaths &paths) {
   const AttentionSpec &a = spec.attention;
-  auto optionalString = [&](const std::string &text) { return text.empty() ? StringAttr() : b.getStringAttr(text); };
+  auto optionalString = [&](const std::string &text) {
+    return text.empty() ? StringAttr() : b.getStringAttr(text);
+  };
   auto model = lm::ModelOp::create(b, at(spec.name), StringRef(spec.name), spec.vocab, spec.context,
                                    optionalString(paths.tokenizer), optionalString(spec.family));
   b.setInsertionPointToStart(&model->getRegion(0).emplaceBlock());

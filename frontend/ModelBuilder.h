@@ -17,8 +17,8 @@ struct ModelPaths {
 };
 
 /// Builds the lm.model of a checked spec at the builder's insertion point. Every op has the location
-/// "blk.{i}.attn_q" (the place in the model, as its tensors are named), and inside it the short name that printModel
-/// gives its result.
+/// "blk.{i}.attn_q" (the place in the model, as its tensors are named), and inside it the short name that
+/// printModel gives its result.
 lm::ModelOp buildModel(mlir::OpBuilder &builder, const ModelSpec &spec, const ModelPaths &paths);
 
 } // namespace llmc::frontend

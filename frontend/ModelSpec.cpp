@@ -24,7 +24,9 @@ public:
   void positive(const char *trait, double found) {
     expect(std::isfinite(found) && found > 0, trait, found, "a number above 0");
   }
-  void named(const char *trait, const std::string &tensor) { expect(!tensor.empty(), trait, "missing", "a tensor"); }
+  void named(const char *trait, const std::string &tensor) {
+    expect(!tensor.empty(), trait, "missing", "a tensor");
+  }
   std::string key(const char *trait) const {
     auto it = spec.keys.find(trait);
     return it == spec.keys.end() ? std::string(trait) : "key '" + it->second + "'";
@@ -45,7 +47,8 @@ bool ModelSpec::check(std::string &error) const {
   c.range("hidden", hidden, 1, 1 << 17);
   c.range("vocab", vocab, 1, 1 << 24);
   c.range("context", context, 1, 1 << 24);
-  c.expect(std::isfinite(normEps) && normEps >= 0 && normEps < 1, "norm.eps", normEps, "a number from 0 to 1");
+  c.expect(std::isfinite(normEps) && normEps >= 0 && normEps < 1, "norm.eps", normEps,
+           "a number from 0 to 1");
   c.expect(!normPlusOne || normKind == NormKind::RMS, "norm.plus_one", "set", "it only with rms norms");
   c.positive("embedding.scale", embeddingScale);
   c.named("embedding", embedding);
@@ -86,8 +89,8 @@ bool ModelSpec::check(std::string &error) const {
     c.named("mlp.gate", mlp.gate.weight);
   c.named("mlp.up", mlp.up.weight);
   c.named("mlp.down", mlp.down.weight);
-  c.expect(block == BlockForm::Sequential || (!a.norms.residual.present && !mlp.norms.residual.present), "block",
-           "parallel", "no norm of the residual stream in a parallel block");
+  c.expect(block == BlockForm::Sequential || (!a.norms.residual.present && !mlp.norms.residual.present),
+           "block", "parallel", "no norm of the residual stream in a parallel block");
 
   if (!tied)
     c.named("output", output.weight);

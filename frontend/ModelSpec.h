@@ -1,7 +1,8 @@
 //===- ModelSpec.h - a decoder model as checked traits ----------*- C++ -*-===//
 //
-// What an architecture file fills in and the one model builder reads. Traits are independent of each other: which
-// norms stand where, how positions enter, how attention and mlp look. Only what the builder builds can be said here.
+// What an architecture file fills in and the one model builder reads. Traits are independent of each other:
+// which norms stand where, how positions enter, how attention and mlp look. Only what the builder builds can
+// be said here.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_FRONTEND_MODELSPEC_H
@@ -19,7 +20,7 @@ enum class NormKind { RMS, Layer };
 enum class Activation { Relu, Relu2, Gelu, GeluTanh, GeluQuick, Silu };
 enum class Positions { None, Rope, Learned };
 enum class RopeStyle { Half, Interleaved };
-enum class QKNorm { None, PerHead, Whole }; // Whole: one norm over all heads of the projection
+enum class QKNorm { None, PerHead, Whole };    // Whole: one norm over all heads of the projection
 enum class BlockForm { Sequential, Parallel }; // Parallel: attention and mlp both read the block's input
 
 // Names are patterns: `{i}` is the layer. An empty name means that the model has no such tensor.
@@ -31,8 +32,8 @@ struct NormTensors {
   std::string gain, bias;
 };
 
-/// The norms around a sublayer: h' = residual(h + after(sublayer(before(h)))). Pre-norm has `before`, OLMo 2 `after`,
-/// sandwich both, the first Transformers `residual`.
+/// The norms around a sublayer: h' = residual(h + after(sublayer(before(h)))). Pre-norm has `before`, OLMo 2
+/// `after`, sandwich both, the first Transformers `residual`.
 struct SublayerNorms {
   NormTensors before, after, residual;
 };
@@ -94,8 +95,8 @@ struct ModelSpec {
   double outputScale = 1.0;
   std::optional<double> outputSoftcap;
 
-  /// Whether every trait is in range and the traits fit each other; else one sentence that names file, key, what was
-  /// found and what is expected.
+  /// Whether every trait is in range and the traits fit each other; else one sentence that names file, key,
+  /// what was found and what is expected.
   bool check(std::string &error) const;
 };
 

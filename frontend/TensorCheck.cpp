@@ -19,7 +19,8 @@ std::string knownTypes() {
   return names;
 }
 
-/// Tensors that files may hold beside the model's: numbers that the importer has used, or that follow from others.
+/// Tensors that files may hold beside the model's: numbers that the importer has used, or that follow from
+/// others.
 bool mayBeLeftOut(StringRef name) {
   return name == "rope_freqs.weight" || name.ends_with(".attn_rot_embd.weight") ||
          name.ends_with(".rope_freqs.weight");
@@ -35,7 +36,8 @@ public:
     if (!found)
       return refuse(name, "is missing");
     if (!std::equal(shape.begin(), shape.end(), found->shape.begin(), found->shape.end()))
-      return refuse(name, fmt::format("is {}, expected {}", fmt::join(found->shape, "x"), fmt::join(shape, "x")));
+      return refuse(name,
+                    fmt::format("is {}, expected {}", fmt::join(found->shape, "x"), fmt::join(shape, "x")));
     if (!quant::schemeForGgmlType(found->type)) {
       const formats::GgmlTypeInfo *info = formats::ggmlTypeInfo(found->type);
       return refuse(name, fmt::format("has type {}, expected one of: {}",
@@ -82,7 +84,8 @@ bool checkTensors(lm::ModelOp model, const formats::GgufFile &file, std::string 
       return check.tensor(op.getTensor().str(), shape);
     int64_t kind = op->getParentRegion()->getRegionNumber();
     for (int64_t layer = 0, count = layers.getCount(); layer < count; ++layer)
-      if (layers.kindOf(layer) == kind && check.tensor(tensorOfLayer(op.getTensor(), layer), shape).wasInterrupted())
+      if (layers.kindOf(layer) == kind &&
+          check.tensor(tensorOfLayer(op.getTensor(), layer), shape).wasInterrupted())
         return WalkResult::interrupt();
     return WalkResult::advance();
   });

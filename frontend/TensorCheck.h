@@ -9,8 +9,9 @@
 
 namespace llmc::frontend {
 
-/// Whether the file has every tensor that the model names, for every layer, with the model's shape and of a type that
-/// has a scheme, and holds none that the model leaves out (it would then compute something else than the file means).
+/// Whether the file has every tensor that the model names, for every layer, with the model's shape and of a
+/// type that has a scheme, and holds none that the model leaves out (it would then compute something else
+/// than the file means).
 bool checkTensors(lm::ModelOp model, const formats::GgufFile &file, std::string &error);
 
 /// `name` with `{i}` replaced by the layer.

@@ -1,8 +1,8 @@
 //===- Llama.cpp - Llama 1 to 3, SmolLM2, TinyLlama, Mistral --------------===//
 //
-// Pre-norm blocks with RMSNorm, rotary positions, grouped attention and a gated SiLU mlp. A GGUF of this architecture
-// stores the rows of q and k so that the rotation is interleaved; they are used as they are. Biases, untied output and
-// the divisors of the Llama 3 frequencies are there if their tensors are.
+// Pre-norm blocks with RMSNorm, rotary positions, grouped attention and a gated SiLU mlp. A GGUF of this
+// architecture stores the rows of q and k so that the rotation is interleaved; they are used as they are.
+// Biases, untied output and the divisors of the Llama 3 frequencies are there if their tensors are.
 //
 //===----------------------------------------------------------------------===//
 #include "frontend/Architecture.h"
@@ -41,8 +41,9 @@ std::vector<double> ropeFrequencies(GgufConfig &config, const RopeSpec &rope) {
     if (stored->type != static_cast<uint32_t>(formats::GgmlType::F32) || stored->shape.size() != 1 ||
         stored->shape[0] != divisors.size()) {
       const formats::GgmlTypeInfo *info = formats::ggmlTypeInfo(stored->type);
-      config.fail(fmt::format("tensor 'rope_freqs.weight' is {} of {}, expected {} of f32", shapeText(stored->shape),
-                              info ? info->name : "an unknown type", divisors.size()));
+      config.fail(fmt::format("tensor 'rope_freqs.weight' is {} of {}, expected {} of f32",
+                              shapeText(stored->shape), info ? info->name : "an unknown type",
+                              divisors.size()));
       return {};
     }
     std::memcpy(divisors.data(), stored->data.data(), divisors.size() * sizeof(float));
@@ -132,7 +133,8 @@ bool readLlama(const formats::GgufFile &file, ModelSpec &spec, std::string &erro
     config.fail(fmt::format("tensor 'token_embd.weight' is {}, expected a matrix", shapeText(table->shape)));
   else
     spec.vocab = table->shape[0] > (1u << 24) ? -1 : static_cast<int64_t>(table->shape[0]);
-  if (auto said = config.optionalInteger("vocab_size", 1, 1 << 24); said && spec.vocab > 0 && *said != spec.vocab)
+  if (auto said = config.optionalInteger("vocab_size", 1, 1 << 24);
+      said && spec.vocab > 0 && *said != spec.vocab)
     config.refuse("vocab_size", std::to_string(*said),
                   fmt::format("{}, the rows of tensor 'token_embd.weight'", spec.vocab));
   if (!config.ok()) {

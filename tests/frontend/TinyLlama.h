@@ -37,8 +37,9 @@ struct TinyTensor {
   uint32_t type = 0;
 };
 
-/// Two layers, hidden 32, 4 heads and 2 kv heads of 16 (so that heads * head_dim is not hidden), ffn 48, vocab 50; f32
-/// unless a test says otherwise. Keys are functions that write themselves, so that a test may give them any type.
+/// Two layers, hidden 32, 4 heads and 2 kv heads of 16 (so that heads * head_dim is not hidden), ffn 48,
+/// vocab 50; f32 unless a test says otherwise. Keys are functions that write themselves, so that a test may
+/// give them any type.
 class TinyLlama {
 public:
   using Key = std::function<void(GgufWriter &, const std::string &)>;
@@ -98,7 +99,8 @@ public:
 
   static size_t sizeOf(const TinyTensor &t) {
     static const std::map<uint32_t, std::pair<size_t, size_t>> blocks = {
-        {0, {1, 4}}, {1, {1, 2}}, {2, {32, 18}}, {3, {32, 20}}, {8, {32, 34}}, {14, {256, 210}}, {30, {1, 2}}};
+        {0, {1, 4}},   {1, {1, 2}},      {2, {32, 18}}, {3, {32, 20}},
+        {8, {32, 34}}, {14, {256, 210}}, {30, {1, 2}}};
     size_t values = 1;
     for (uint64_t d : t.shape)
       values *= d;

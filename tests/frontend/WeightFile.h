@@ -21,7 +21,8 @@ struct WeightFile {
   };
 
   void add(const std::string &name, std::vector<uint64_t> shape, const std::string &scheme) {
-    Matrix m{int64_t(shape[0]), shape.size() > 1 ? int64_t(shape[1]) : 1, quant::schemeByName(scheme), "", {}};
+    Matrix m{
+        int64_t(shape[0]), shape.size() > 1 ? int64_t(shape[1]) : 1, quant::schemeByName(scheme), "", {}};
     int64_t rowBytes = m.scheme->rowBytes(m.columns);
     for (int64_t i = 0; i < m.rows * rowBytes; ++i)
       m.bytes += static_cast<char>(random());

@@ -125,8 +125,9 @@ TEST_F(Import, BiasesAndOutputFollowTheTensors) {
 
 TEST_F(Import, KeysThatMayBeAbsent) {
   TinyLlama llama;
-  for (const char *key : {"llama.attention.head_count_kv", "llama.attention.key_length", "llama.attention.value_length",
-                          "llama.rope.dimension_count", "llama.rope.freq_base", "general.name"})
+  for (const char *key :
+       {"llama.attention.head_count_kv", "llama.attention.key_length", "llama.attention.value_length",
+        "llama.rope.dimension_count", "llama.rope.freq_base", "general.name"})
     llama.keys.erase(key);
   for (std::string blk : {"blk.0.", "blk.1."}) {
     for (const char *name : {"attn_q", "attn_k", "attn_v"})
@@ -190,6 +191,10 @@ TEST_F(ImportRope, StoredDivisors) {
   EXPECT_FLOAT_EQ(found[2], std::pow(10000.0, -2 / 8.0));
   EXPECT_FLOAT_EQ(found[3], std::pow(10000.0, -3 / 8.0) / 1.5);
   EXPECT_FLOAT_EQ(found[7], std::pow(10000.0, -7 / 8.0) / 8);
+  auto module = import(llama.write(folder));
+  auto again = import(save("freqs.mlir", printed(*module)));
+  ASSERT_TRUE(again) << error;
+  EXPECT_EQ(plain(*module), plain(*again));
   bytes.replace(0, 4, std::string(4, '\0'));
   EXPECT_TRUE(freqs(llama).empty());
   EXPECT_HOLDS(error, "tensor 'rope_freqs.weight' holds 0, expected numbers above 0");
@@ -371,7 +376,9 @@ TEST_F(Import, DemoModel) {
   if (!path || !*path)
     GTEST_SKIP() << "LLMC_DEMO_MODEL is not set";
   std::string text = textOf(path);
-  EXPECT_HOLDS(text, "lm.model @smollm2 {context = 8192, family = llama, tokenizer = \"smollm2.gguf\", vocab = 49152}");
+  EXPECT_HOLDS(
+      text,
+      "lm.model @smollm2 {context = 8192, family = llama, tokenizer = \"smollm2.gguf\", vocab = 49152}");
   EXPECT_HOLDS(text, "{heads = 9, kv_heads = 3, mask = causal, scale = 1.250000e-01}");
   EXPECT_HOLDS(text, "base = 1.000000e+05");
   EXPECT_HOLDS(text, "lm.layers count = 30");

@@ -34,16 +34,17 @@ protected:
   std::string weight(const std::string &name, const std::string &scheme, int64_t offset, int64_t bytes,
                      const std::string &expression, const std::string &type) {
     return "step.weight @" + name + " {scheme = " + scheme + ", offset = " + std::to_string(offset) +
-           ", bytes = " + std::to_string(bytes) + "} {\n" + expression + "\nstep.return %w : !lm.weight<" + type +
-           ">\n}\n";
+           ", bytes = " + std::to_string(bytes) + "} {\n" + expression + "\nstep.return %w : !lm.weight<" +
+           type + ">\n}\n";
   }
 
   /// What packing `ops` writes; empty on failure.
   std::string pack(const std::string &ops, int64_t total) {
-    std::string text = "step.program @p {vocab = 4, context = 8, layers = 1, hidden = 4, heads = 1, kv_heads = 1, "
-                       "parameters = 4, weight_bytes = " +
-                       std::to_string(total) + ", logits = @b, files = []} {\n" +
-                       "step.buffer @b {rows = asked, row_bytes = 16}\n" + ops + "}\n";
+    std::string text =
+        "step.program @p {vocab = 4, context = 8, layers = 1, hidden = 4, heads = 1, kv_heads = 1, "
+        "parameters = 4, weight_bytes = " +
+        std::to_string(total) + ", logits = @b, files = []} {\n" +
+        "step.buffer @b {rows = asked, row_bytes = 16}\n" + ops + "}\n";
     std::string written;
     mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &d) {
       message = d.str();
@@ -108,7 +109,7 @@ TEST_F(PackTest, WidenedMatrixHoldsTheExactValues) {
 
 TEST_F(PackTest, VectorsConstantsAndGaps) {
   std::string ops = weight("v", "vector", 256, 128, "%w = lm.weight \"v\" : <21>", "21") +
-                    "step.constant @c {values = array<f32: 1.5, 2.5>, offset = 64}\n";
+                    "step.constant @c {values = [1.5, 2.5], offset = 64}\n";
   std::string packed = pack(ops, 512);
   ASSERT_EQ(packed.size(), 512u) << message;
   EXPECT_TRUE(isZero(packed, 0, 64));
@@ -123,13 +124,15 @@ TEST_F(PackTest, VectorsConstantsAndGaps) {
 
 TEST_F(PackTest, ExpressionsAreEvaluated) {
   int64_t bytes = packedBytes(quant::schemeByName("f16"), {7, 18});
-  std::string packed = pack(weight("t", "f16", 0, bytes,
-                                   "%a = lm.weight \"f\" : <18x7>\n%w = lm.w.transpose %a : <18x7> -> <7x18>", "7x18"),
-                            bytes);
+  std::string packed =
+      pack(weight("t", "f16", 0, bytes,
+                  "%a = lm.weight \"f\" : <18x7>\n%w = lm.w.transpose %a : <18x7> -> <7x18>", "7x18"),
+           bytes);
   ASSERT_EQ(static_cast<int64_t>(packed.size()), bytes) << message;
   for (int64_t r = 0; r < 7; ++r)
     for (int64_t c = 0; c < 18; ++c)
-      EXPECT_EQ(std::memcmp(packed.data() + (c * 16 + r) * 2, file["f"].bytes.data() + (c * 7 + r) * 2, 2), 0);
+      EXPECT_EQ(std::memcmp(packed.data() + (c * 16 + r) * 2, file["f"].bytes.data() + (c * 7 + r) * 2, 2),
+                0);
 }
 
 TEST_F(PackTest, WrongPlacesAndSizesAreRefused) {

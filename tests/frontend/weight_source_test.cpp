@@ -121,8 +121,8 @@ TEST_F(WeightSourceTest, LayerChoosesTensorAndScheme) {
   EXPECT_FALSE(evaluate("%w = lm.weight \"blk.{i}.w\" : <32x64>", 2));
   EXPECT_EQ(messages, std::vector<std::string>{path + ": there is no tensor 'blk.2.w'"});
   EXPECT_FALSE(evaluate("%w = lm.weight \"blk.{i}.w\" : <32x64>"));
-  EXPECT_EQ(messages, std::vector<std::string>{
-                          "'lm.weight' op names 'blk.{i}.w' outside the stack of layers"});
+  EXPECT_EQ(messages,
+            std::vector<std::string>{"'lm.weight' op names 'blk.{i}.w' outside the stack of layers"});
 }
 
 TEST_F(WeightSourceTest, RowMovesKeepTheBytes) {
@@ -217,8 +217,9 @@ TEST_F(WeightSourceTest, ShapesAreThoseOfTheFile) {
   EXPECT_EQ(messages, std::vector<std::string>{path + ": tensor 'a' is <96x64>, expected <64x96>"});
   EXPECT_FALSE(evaluate("%a = lm.weight \"v\" : <96x1>"));
   EXPECT_FALSE(evaluate("%a = lm.weight \"odd\" : <4x4>"));
-  EXPECT_EQ(messages, std::vector<std::string>{
-                          path + ": tensor 'odd' has type i8, expected one of: f32, f16, bf16, q8_0, q4_0, q4_1"});
+  EXPECT_EQ(messages,
+            std::vector<std::string>{
+                path + ": tensor 'odd' has type i8, expected one of: f32, f16, bf16, q8_0, q4_0, q4_1"});
 }
 
 TEST_F(WeightSourceTest, FirstFileWithTheNameGivesTheTensor) {
