@@ -36,8 +36,8 @@ Value DecomposeBuilder::split(Value tensor, int64_t dim, int64_t inner) {
       push(n, size(tensor, i));
     }
   }
-  return tensor::ExpandShapeOp::create(*this, RankedTensorType::get(shape, type.getElementType()), tensor, groups,
-                                       outputSizes);
+  return tensor::ExpandShapeOp::create(*this, RankedTensorType::get(shape, type.getElementType()), tensor,
+                                       groups, outputSizes);
 }
 
 Value DecomposeBuilder::flatten(Value tensor) {
@@ -48,8 +48,9 @@ Value DecomposeBuilder::flatten(Value tensor) {
     columns.push_back(i);
     width *= type.getDimSize(i);
   }
-  return tensor::CollapseShapeOp::create(*this, RankedTensorType::get({type.getDimSize(0), width}, getF32Type()), tensor,
-                                         SmallVector<ReassociationIndices>{{0}, columns});
+  return tensor::CollapseShapeOp::create(*this,
+                                         RankedTensorType::get({type.getDimSize(0), width}, getF32Type()),
+                                         tensor, SmallVector<ReassociationIndices>{{0}, columns});
 }
 
 Value DecomposeBuilder::as(Type type, Value tensor) {
@@ -76,7 +77,8 @@ Value DecomposeBuilder::generic(unsigned loops, ValueRange inputs, ArrayRef<Dims
 Value DecomposeBuilder::elementwise(ValueRange inputs, Body body) {
   unsigned rank = cast<RankedTensorType>(inputs.front().getType()).getRank();
   Dims all(llvm::to_vector<4>(llvm::seq<unsigned>(rank)));
-  return generic(rank, inputs, SmallVector<Dims>(inputs.size() + 1, all), empty(sizes(inputs.front())), {}, body);
+  return generic(rank, inputs, SmallVector<Dims>(inputs.size() + 1, all), empty(sizes(inputs.front())), {},
+                 body);
 }
 
 Value DecomposeBuilder::matmulTransposed(Value x, Value w) {

@@ -1,7 +1,8 @@
 //===- DecomposeBuilder.h - short words for decompositions ------*- C++ -*-===//
 //
-// Decompositions are linalg.generic ops over tensors of rows. This builder names the few shapes they come in. Every
-// result row depends on its own row, its token, the keys and the weights alone, and sums run in index order.
+// Decompositions are linalg.generic ops over tensors of rows. This builder names the few shapes they come in.
+// Every result row depends on its own row, its token, the keys and the weights alone, and sums run in index
+// order.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_IR_DECOMPOSEBUILDER_H
@@ -27,7 +28,9 @@ public:
   DecomposeBuilder(mlir::OpBuilder &b, mlir::Location loc) : ImplicitLocOpBuilder(loc, b) {}
 
   // Scalars (f32).
-  Value real(double x) { return mlir::arith::ConstantOp::create(*this, getF32FloatAttr(static_cast<float>(x))); }
+  Value real(double x) {
+    return mlir::arith::ConstantOp::create(*this, getF32FloatAttr(static_cast<float>(x)));
+  }
   Value minusInfinity();
   Value add(Value a, Value b) { return mlir::arith::AddFOp::create(*this, a, b); }
   Value sub(Value a, Value b) { return mlir::arith::SubFOp::create(*this, a, b); }

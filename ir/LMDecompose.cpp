@@ -1,7 +1,7 @@
 //===- LMDecompose.cpp - what the ops mean: rows, columns, matmuls --------===//
 //
-// Elementwise ops, embeddings, the plain matmul, and the fused ops, which become what they were made from. Norms are in
-// LMDecomposeNorm.cpp, positions and attention in LMDecomposeAttention.cpp.
+// Elementwise ops, embeddings, the plain matmul, and the fused ops, which become what they were made from.
+// Norms are in LMDecomposeNorm.cpp, positions and attention in LMDecomposeAttention.cpp.
 //
 //===----------------------------------------------------------------------===//
 #include "ir/DecomposeBuilder.h"
@@ -10,7 +10,8 @@ using namespace mlir;
 using namespace llmc::lm;
 
 /// The result of an op that works on each element by itself.
-static Decomposed unary(Operation *op, OpBuilder &builder, llvm::function_ref<Value(DecomposeBuilder &, Value)> f) {
+static Decomposed unary(Operation *op, OpBuilder &builder,
+                        llvm::function_ref<Value(DecomposeBuilder &, Value)> f) {
   DecomposeBuilder b(builder, op->getLoc());
   return SmallVector<Value>{b.elementwise(op->getOperand(0), [&](ValueRange e) { return f(b, e[0]); })};
 }
@@ -102,8 +103,8 @@ Decomposed SliceOp::decompose(OpBuilder &builder) {
   DecomposeBuilder b(builder, getLoc());
   int64_t from = getFrom(), width = static_cast<int64_t>(getTo()) - from;
   Sizes offsets{b.index(0), b.index(from)}, extents{b.size(getX(), 0), b.index(width)}, ones(2, b.index(1));
-  return SmallVector<Value>{
-      tensor::ExtractSliceOp::create(b, cast<RankedTensorType>(getY().getType()), getX(), offsets, extents, ones)};
+  return SmallVector<Value>{tensor::ExtractSliceOp::create(b, cast<RankedTensorType>(getY().getType()),
+                                                           getX(), offsets, extents, ones)};
 }
 
 Decomposed ConcatOp::decompose(OpBuilder &builder) {
@@ -139,14 +140,17 @@ static Value gather(DecomposeBuilder &b, Value tokens, int64_t column, Value w,
 Decomposed EmbedOp::decompose(OpBuilder &builder) {
   DecomposeBuilder b(builder, getLoc());
   double scale = getScale().convertToDouble();
-  Value y = gather(b, getTokens(), 0, getW(), [](Value id) { return id; },
-                   [&](Value x) { return scale == 1 ? x : b.mul(x, b.real(scale)); });
+  Value y = gather(
+      b, getTokens(), 0, getW(), [](Value id) { return id; },
+      [&](Value x) { return scale == 1 ? x : b.mul(x, b.real(scale)); });
   return SmallVector<Value>{y};
 }
 
 Decomposed PositionEmbedOp::decompose(OpBuilder &builder) {
   DecomposeBuilder b(builder, getLoc());
-  auto i32 = [&](int64_t x) { return arith::ConstantOp::create(b, b.getI32IntegerAttr(static_cast<int32_t>(x))); };
+  auto i32 = [&](int64_t x) {
+    return arith::ConstantOp::create(b, b.getI32IntegerAttr(static_cast<int32_t>(x)));
+  };
   int64_t offset = static_cast<int64_t>(getOffset()), last = cast<WeightType>(getW().getType()).dim(0) - 1;
   Value y = gather(
       b, getTokens(), 2, getW(),

@@ -31,13 +31,15 @@ static std::optional<SmallVector<float>> frequencies(RopeOp op, int64_t dims) {
   if (!base)
     return std::nullopt;
   for (int64_t j = 0; j < dims / 2; ++j)
-    result.push_back(static_cast<float>(std::pow(*base, -2.0 * static_cast<double>(j) / static_cast<double>(dims))));
+    result.push_back(
+        static_cast<float>(std::pow(*base, -2.0 * static_cast<double>(j) / static_cast<double>(dims))));
   return result;
 }
 
 Decomposed RopeOp::decompose(OpBuilder &builder) {
   DecomposeBuilder b(builder, getLoc());
-  int64_t headDim = getHeadDim(), dims = getDims() ? static_cast<int64_t>(*getDims()) : headDim, pairs = dims / 2;
+  int64_t headDim = getHeadDim(), dims = getDims() ? static_cast<int64_t>(*getDims()) : headDim,
+          pairs = dims / 2;
   std::optional<SmallVector<float>> numbers = frequencies(*this, dims);
   if (!numbers)
     return failure();
@@ -49,11 +51,13 @@ Decomposed RopeOp::decompose(OpBuilder &builder) {
   Sizes table{rows, b.index(pairs)};
   double factor = getFactor().convertToDouble();
   auto turn = [&](bool sine) {
-    return b.generic(2, {positions, freqs}, {{0}, {1}, {0, 1}}, b.empty(table), {}, [&](ValueRange e) -> Value {
-      Value angle = b.mul(arith::SIToFPOp::create(b, b.getF32Type(), e[0]), e[1]);
-      Value value = sine ? math::SinOp::create(b, angle).getResult() : math::CosOp::create(b, angle).getResult();
-      return factor == 1 ? value : b.mul(value, b.real(factor));
-    });
+    return b.generic(2, {positions, freqs}, {{0}, {1}, {0, 1}}, b.empty(table), {},
+                     [&](ValueRange e) -> Value {
+                       Value angle = b.mul(arith::SIToFPOp::create(b, b.getF32Type(), e[0]), e[1]);
+                       Value value = sine ? math::SinOp::create(b, angle).getResult()
+                                          : math::CosOp::create(b, angle).getResult();
+                       return factor == 1 ? value : b.mul(value, b.real(factor));
+                     });
   };
   Value cosines = turn(false), sines = turn(true);
 
@@ -63,13 +67,14 @@ Decomposed RopeOp::decompose(OpBuilder &builder) {
   bool half = getStyle() == "half";
   Sizes extents{rows, b.index(heads), b.index(pairs)};
   Sizes strides{b.index(1), b.index(1), b.index(half ? 1 : 2)};
-  Sizes firstOffsets{b.index(0), b.index(0), b.index(0)}, secondOffsets{b.index(0), b.index(0), b.index(half ? pairs : 1)};
+  Sizes firstOffsets{b.index(0), b.index(0), b.index(0)},
+      secondOffsets{b.index(0), b.index(0), b.index(half ? pairs : 1)};
   auto sliceType = RankedTensorType::get({ShapedType::kDynamic, heads, pairs}, b.getF32Type());
   Value first = tensor::ExtractSliceOp::create(b, sliceType, x, firstOffsets, extents, strides);
   Value second = tensor::ExtractSliceOp::create(b, sliceType, x, secondOffsets, extents, strides);
   auto rotate = [&](Value u, Value v, bool sum) {
-    return b.generic(3, {u, v, cosines, sines}, {{0, 1, 2}, {0, 1, 2}, {0, 2}, {0, 2}, {0, 1, 2}}, b.empty(extents), {},
-                     [&](ValueRange e) {
+    return b.generic(3, {u, v, cosines, sines}, {{0, 1, 2}, {0, 1, 2}, {0, 2}, {0, 2}, {0, 1, 2}},
+                     b.empty(extents), {}, [&](ValueRange e) {
                        Value c = b.mul(e[0], e[2]), s = b.mul(e[1], e[3]);
                        return sum ? b.add(c, s) : b.sub(c, s);
                      });
@@ -107,30 +112,35 @@ Decomposed AttentionOp::decompose(OpBuilder &builder) {
   Value dots = b.generic(5, {q, k}, {{2, 0, 1, 4}, {3, 0, 4}, hgts}, b.filled(scoreSizes, b.real(0)), {4},
                          [&](ValueRange e) { return b.add(e[2], b.mul(e[0], e[1])); });
   double scale = getScale().convertToDouble();
-  Value scores = b.generic(
-      4, {dots, tokenSequence, tokenPosition, keySequence, keyPosition}, {hgts, t, t, s, s, hgts},
-      b.empty(scoreSizes), {}, [&](ValueRange e) {
-        Value score = b.mul(e[0], b.real(scale));
-        if (getSoftcap()) {
-          Value cap = b.real(getSoftcap()->convertToDouble());
-          score = b.mul(b.tanh(b.div(score, cap)), cap);
-        }
-        Value visible = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, e[1], e[3]);
-        auto both = [&](Value condition) { visible = arith::AndIOp::create(b, visible, condition); };
-        if (getMask() == "causal")
-          both(arith::CmpIOp::create(b, arith::CmpIPredicate::sle, e[4], e[2]));
-        if (window) {
-          Value reach = arith::ConstantOp::create(b, b.getI32IntegerAttr(static_cast<int32_t>(std::min(*window, 1.0e9))));
-          both(arith::CmpIOp::create(b, arith::CmpIPredicate::slt, arith::SubIOp::create(b, e[2], e[4]), reach));
-        }
-        return b.select(visible, score, b.minusInfinity());
-      });
+  Value scores = b.generic(4, {dots, tokenSequence, tokenPosition, keySequence, keyPosition},
+                           {hgts, t, t, s, s, hgts}, b.empty(scoreSizes), {}, [&](ValueRange e) {
+                             Value score = b.mul(e[0], b.real(scale));
+                             if (getSoftcap()) {
+                               Value cap = b.real(getSoftcap()->convertToDouble());
+                               score = b.mul(b.tanh(b.div(score, cap)), cap);
+                             }
+                             Value visible = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, e[1], e[3]);
+                             auto both = [&](Value condition) {
+                               visible = arith::AndIOp::create(b, visible, condition);
+                             };
+                             if (getMask() == "causal")
+                               both(arith::CmpIOp::create(b, arith::CmpIPredicate::sle, e[4], e[2]));
+                             if (window) {
+                               Value reach = arith::ConstantOp::create(
+                                   b, b.getI32IntegerAttr(static_cast<int32_t>(std::min(*window, 1.0e9))));
+                               both(arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                                          arith::SubIOp::create(b, e[2], e[4]), reach));
+                             }
+                             return b.select(visible, score, b.minusInfinity());
+                           });
 
   // The largest logit of each row, the sink's included.
   Value sinks = getSinks() ? b.split(b.weight(getSinks()), 0, perKv) : Value();
-  Value start = sinks ? b.generic(3, sinks, {{0, 1}, hgt}, b.empty(rowSizes), {}, [](ValueRange e) { return e[0]; })
-                      : b.filled(rowSizes, b.minusInfinity());
-  Value top = b.generic(4, scores, {hgts, hgt}, start, {3}, [&](ValueRange e) { return b.maximum(e[1], e[0]); });
+  Value start =
+      sinks ? b.generic(3, sinks, {{0, 1}, hgt}, b.empty(rowSizes), {}, [](ValueRange e) { return e[0]; })
+            : b.filled(rowSizes, b.minusInfinity());
+  Value top =
+      b.generic(4, scores, {hgts, hgt}, start, {3}, [&](ValueRange e) { return b.maximum(e[1], e[0]); });
   // exp(-inf - -inf) is no number, so masked keys are told apart before it.
   Value weights = b.generic(4, {scores, top}, {hgts, hgt, hgts}, b.empty(scoreSizes), {}, [&](ValueRange e) {
     return b.select(b.equal(e[0], b.minusInfinity()), b.real(0), b.exp(b.sub(e[0], e[1])));
@@ -138,14 +148,15 @@ Decomposed AttentionOp::decompose(OpBuilder &builder) {
   Value first = sinks ? b.generic(3, {sinks, top}, {{0, 1}, hgt, hgt}, b.empty(rowSizes), {},
                                   [&](ValueRange e) { return b.exp(b.sub(e[0], e[1])); })
                       : b.filled(rowSizes, b.real(0));
-  Value total = b.generic(4, weights, {hgts, hgt}, first, {3}, [&](ValueRange e) { return b.add(e[1], e[0]); });
+  Value total =
+      b.generic(4, weights, {hgts, hgt}, first, {3}, [&](ValueRange e) { return b.add(e[1], e[0]); });
   Sizes outSizes{rows, b.index(kvHeads), b.index(perKv), b.index(dimV)};
-  Value mixed = b.generic(5, {weights, v}, {{1, 2, 0, 4}, {4, 1, 3}, {0, 1, 2, 3}}, b.filled(outSizes, b.real(0)), {4},
-                          [&](ValueRange e) { return b.add(e[2], b.mul(e[0], e[1])); });
-  Value y = b.generic(4, {mixed, total}, {{0, 1, 2, 3}, {1, 2, 0}, {0, 1, 2, 3}}, b.empty(outSizes), {},
-                      [&](ValueRange e) {
-                        return b.select(b.equal(e[1], b.real(0)), b.real(0), b.div(e[0], e[1]));
-                      });
+  Value mixed =
+      b.generic(5, {weights, v}, {{1, 2, 0, 4}, {4, 1, 3}, {0, 1, 2, 3}}, b.filled(outSizes, b.real(0)), {4},
+                [&](ValueRange e) { return b.add(e[2], b.mul(e[0], e[1])); });
+  Value y = b.generic(
+      4, {mixed, total}, {{0, 1, 2, 3}, {1, 2, 0}, {0, 1, 2, 3}}, b.empty(outSizes), {},
+      [&](ValueRange e) { return b.select(b.equal(e[1], b.real(0)), b.real(0), b.div(e[0], e[1])); });
   return SmallVector<Value>{b.as(getY().getType(), b.flatten(y))};
 }
 
@@ -158,14 +169,14 @@ Decomposed CachedAttentionOp::decompose(OpBuilder &builder) {
     StringAttr style = getRopeStyleAttr() ? getRopeStyleAttr() : b.getStringAttr("half");
     Attribute base = getRopeBaseAttr() ? getRopeBaseAttr() : b.getF64FloatAttr(1);
     FloatAttr factor = getRopeFactorAttr() ? getRopeFactorAttr() : b.getF64FloatAttr(1);
-    return RopeOp::create(b, x.getType(), x, getTokens(), b.getI64IntegerAttr(headDim), style, getRopeDimsAttr(), base,
-                          getRopeFreqsAttr(), factor);
+    return RopeOp::create(b, x.getType(), x, getTokens(), b.getI64IntegerAttr(headDim), style,
+                          getRopeDimsAttr(), base, getRopeFreqsAttr(), factor);
   };
   Value q = rotated(getQ()), k = rotated(getK());
   KVAppendOp::create(b, getCacheAttr(), k, getV(), getTokens());
-  auto view = KVViewOp::create(b, k.getType(), getV().getType(), intRowsType(b.getContext(), 2), getCacheAttr(),
-                               getTokens());
-  return SmallVector<Value>{AttentionOp::create(b, getY().getType(), q, view.getK(), view.getV(), view.getKeys(),
-                                                getTokens(), getSinks(), getHeadsAttr(), getKvHeadsAttr(),
-                                                getScaleAttr(), getMaskAttr(), getWindowAttr(), getSoftcapAttr())};
+  auto view = KVViewOp::create(b, k.getType(), getV().getType(), intRowsType(b.getContext(), 2),
+                               getCacheAttr(), getTokens());
+  return SmallVector<Value>{AttentionOp::create(
+      b, getY().getType(), q, view.getK(), view.getV(), view.getKeys(), getTokens(), getSinks(),
+      getHeadsAttr(), getKvHeadsAttr(), getScaleAttr(), getMaskAttr(), getWindowAttr(), getSoftcapAttr())};
 }

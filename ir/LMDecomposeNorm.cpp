@@ -1,7 +1,7 @@
 //===- LMDecomposeNorm.cpp - what the norms mean --------------------------===//
 //
-// x [T, N] is seen as groups [T, N/G, G] (without `group`: one group, the row itself); statistics are one number a
-// group.
+// x [T, N] is seen as groups [T, N/G, G] (without `group`: one group, the row itself); statistics are one
+// number a group.
 //
 //===----------------------------------------------------------------------===//
 #include "ir/DecomposeBuilder.h"
@@ -19,7 +19,8 @@ struct Groups {
   DecomposeBuilder::Dims all, outer;
 
   Groups(DecomposeBuilder &b, Value rows, std::optional<uint64_t> size)
-      : b(b), x(rows), width(widthOf(rows)), group(size ? static_cast<int64_t>(*size) : width), grouped(size) {
+      : b(b), x(rows), width(widthOf(rows)), group(size ? static_cast<int64_t>(*size) : width),
+        grouped(size) {
     if (grouped)
       x = b.split(rows, 1, group);
     for (unsigned i = 0, rank = grouped ? 3 : 2; i < rank; ++i)
@@ -41,9 +42,9 @@ struct Groups {
       maps.push_back(outer);
     }
     maps.push_back(outer);
-    Value sum = b.generic(loops(), inputs, maps, b.filled(extents, b.real(0)), loops() - 1, [&](ValueRange e) {
-      return b.add(e.back(), f(e.front(), e.drop_front().drop_back()));
-    });
+    Value sum =
+        b.generic(loops(), inputs, maps, b.filled(extents, b.real(0)), loops() - 1,
+                  [&](ValueRange e) { return b.add(e.back(), f(e.front(), e.drop_front().drop_back())); });
     return b.elementwise(sum, [&](ValueRange e) { return b.div(e[0], b.real(static_cast<double>(group))); });
   }
 
