@@ -1,7 +1,7 @@
 //===- AsmFormat.cpp - the textual form that the dialects share -----------===//
 #include "ir/AsmFormat.h"
 
-#include "ir/LMOps.h"
+#include "ir/StepOps.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/ADT/StringExtras.h"
@@ -21,9 +21,11 @@ static bool isFloatParam(StringRef key) {
   return keys.contains(key);
 }
 
-/// Attributes that the assembly format prints elsewhere.
-static bool isPrintedElsewhere(StringRef key) {
-  return key == "sym_name" || key == "operandSegmentSizes" || key == "cache" || key == "kernel" || key == "args";
+/// Attributes that the assembly format writes before the braces. A kernel's `cache` is a layout, not a name.
+static bool isWrittenElsewhere(OperationName op, StringRef key) {
+  if (key == "cache")
+    return op.getStringRef() != step::KernelOp::getOperationName();
+  return key == "sym_name" || key == "operandSegmentSizes" || key == "kernel" || key == "args";
 }
 
 static bool isBareWord(StringRef text) {
@@ -89,7 +91,7 @@ ParseResult llmc::parseParams(OpAsmParser &parser, OperationState &state, NamedA
     std::string key;
     if (parser.parseKeywordOrString(&key))
       return failure();
-    if (!llvm::is_contained(state.name.getAttributeNames(), key))
+    if (!llvm::is_contained(state.name.getAttributeNames(), key) || isWrittenElsewhere(state.name, key))
       return parser.emitError(keyLoc) << "'" << state.name << "' has no attribute '" << key << "'";
     Attribute value = UnitAttr::get(parser.getContext());
     if (succeeded(parser.parseOptionalEqual()) && parseValue(parser, key, value))
@@ -140,10 +142,10 @@ static bool isDefault(Operation *op, StringRef key, Attribute value) {
 
 void llmc::printParams(OpAsmPrinter &printer, Operation *op) {
   bool isFirst = true;
-  // In the order of declaration, so that a line reads as its description does.
+  // In the order of the alphabet, as TableGen lists them.
   for (StringAttr name : op->getName().getAttributeNames()) {
     Attribute value = op->getAttr(name);
-    if (!value || isPrintedElsewhere(name) || isDefault(op, name, value))
+    if (!value || isWrittenElsewhere(op->getName(), name) || isDefault(op, name, value))
       continue;
     printer << (isFirst ? "{" : ", ") << name.getValue();
     isFirst = false;
@@ -264,8 +266,11 @@ ParseResult lm::parseFusedTypes(OpAsmParser &parser, OptionalOperand gain, Optio
     weights.push_back(type);
     return success();
   };
+  SMLoc loc = parser.getCurrentLocation();
   if (parser.parseCommaSeparatedList(weight) || parser.parseArrowTypeList(results))
     return failure();
+  if (residual && results.empty())
+    return parser.emitError(loc, "expected a result, which the residual is added to");
   x = rowsOf(weights.front(), 1);
   if (gain)
     gainType = vectorOf(weights.front(), 1);
