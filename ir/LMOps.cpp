@@ -229,14 +229,17 @@ static LogicalResult verifyNorm(Operation *op, Value x, Value gain, Value bias, 
   if (group && (*group < 1 || width % *group))
     return op->emitOpError() << "expected 'group' " << *group << " to divide the width " << width;
   // norm_c3
-  for (auto [name, value] : {std::pair<StringRef, Value>{"gain", gain}, {"bias", bias}}) {
-    if (!value)
-      continue;
-    int64_t length = cast<WeightType>(value.getType()).dim(0);
+  if (gain) {
+    int64_t length = cast<WeightType>(gain.getType()).dim(0);
     if (length != width && length != group.value_or(width))
-      return op->emitOpError() << "expected the " << name << " to have " << group.value_or(width) << " entries but got "
+      return op->emitOpError() << "expected the gain to have " << group.value_or(width) << " entries but got "
                                << length;
   }
+  if (bias && !gain)
+    return op->emitOpError("has a bias but no gain");
+  if (bias && bias.getType() != gain.getType())
+    return op->emitOpError() << "expected the bias to be as long as the gain " << gain.getType()
+                             << " but got " << bias.getType();
   return success();
 }
 
@@ -314,8 +317,8 @@ LogicalResult KVViewOp::verifySymbolUses(SymbolTableCollection &tables) {
       error.attachNote(getLoc()) << "view taken here";
       return error;
     }
-    if (auto append = dyn_cast<KVAppendOp>(next))
-      appended |= append.getCache() == getCache();
+    if (isa<KVAppendOp, CachedAttentionOp>(next))
+      appended |= next->getAttr("cache") == getCacheAttr();
   }
   return success();
 }
@@ -376,6 +379,19 @@ LogicalResult FusedLinearOp::verify() {
   for (Type type : getWeights().getTypes())
     if (cast<WeightType>(type).dim(1) != widthOf(getX()))
       return emitOpError() << "expected weights of " << widthOf(getX()) << " columns, the width of x, but got " << type;
+  bool isNormed = getNorm() != "none";
+  if (isNormed != getEps().has_value())
+    return emitOpError(isNormed ? "expected 'eps' beside 'norm'" : "has 'eps' but no 'norm'");
+  if (isNormed && !(getEps()->convertToDouble() >= 0))
+    return emitOpError() << "expected 'eps' not to be negative but got " << getEps()->convertToDouble();
+  if (getGain() && !isNormed)
+    return emitOpError("has a gain but no 'norm'");
+  if (getNormBias() && !(getGain() && getNorm() == "layer"))
+    return emitOpError("expected a bias of the norm only beside a gain and with norm = layer");
+  for (Value value : {getGain(), getNormBias()})
+    if (value && value.getType() != vectorOf(getWeights().front().getType(), 1))
+      return emitOpError() << "expected gain and bias of the norm to be " << widthOf(getX())
+                           << " long but got " << value.getType();
   // fused_linear_c2
   if ((getGlu() && weights % 2) || getResults().size() != (getGlu() ? weights / 2 : weights))
     return emitOpError() << "expected one result " << (getGlu() ? "for two weights" : "a weight") << " but got "
@@ -396,7 +412,5 @@ LogicalResult FusedLinearOp::verify() {
   // fused_linear_c4
   if (getResidual() && (getResults().size() != 1 || getResidual().getType() != getResults()[0].getType()))
     return emitOpError("expected a residual only with a single result of its type");
-  if (getNorm() != "none" && !getEps())
-    return emitOpError("expected 'eps' beside 'norm'");
   return success();
 }

@@ -37,8 +37,8 @@ def LM_CacheOp : LM_Op<"cache", [Symbol, HasParent<"ModelOp">]> {
 
         lm.cache @kv {heads = 3, dim_k = 64, dim_v = 64}
 
-    - cache_c1: heads, dim_k and dim_v are positive; dim_k and dim_v at most 1024.
-    - cache_c2: page_tokens is a multiple of 16.
+    - cache_c1: heads, dim_k and dim_v are positive and at most 1024.
+    - cache_c2: page_tokens is a multiple of 16 and at most 4096.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$heads, I64Attr:$dim_k, I64Attr:$dim_v,
       OptionalAttr<I64Attr>:$page_tokens, OptionalAttr<LM_Word<["f32", "f16"]>>:$type);
@@ -344,7 +344,7 @@ def LM_LayerNormOp : LM_Op<"layer_norm", [Pure, LM_Decomposable, AttrSizedOperan
 
     - norm_c1: eps is not negative.
     - norm_c2: group divides the width.
-    - norm_c3: gain and bias are as long as a group or as the row.
+    - norm_c3: the gain is as long as a group or as the row, the bias as the gain.
   }];
   let arguments = (ins LM_Rows:$x, Optional<LM_Vector>:$gain, Optional<LM_Vector>:$bias, F64Attr:$eps,
       OptionalAttr<I64Attr>:$group);
@@ -565,7 +565,7 @@ def LM_FusedLinearOp : LM_Op<"fused_linear", [Pure, LM_Decomposable, AttrSizedOp
         %q, %k = lm.fused_linear %h norm(%g) weights(%wq, %wk) {norm = rms, eps = 1.0e-5}
             : <576x576>, <192x576> -> tensor<?x576xf32>, tensor<?x192xf32>
 
-    - fused_linear_c1: every weight has as many columns as x.
+    - fused_linear_c1: every weight has as many columns as x; gain, norm_bias and eps belong to the norm and fit it.
     - fused_linear_c2: there is one result a weight, or one for two with glu.
     - fused_linear_c3: biases are none or one a weight, each as long as its weight's rows.
     - fused_linear_c4: a residual needs a single result of its type.
