@@ -13,10 +13,11 @@ using namespace llmc;
 
 namespace {
 
-/// The matmul that makes `value` for this one reader only, if it has a single result.
-std::optional<MatmulParts> onlyReaderOfMatmul(Value value) {
+/// The matmul in the same block that makes `value` for `reader` alone, if it has a single result.
+std::optional<MatmulParts> onlyReaderOfMatmul(Operation *reader, Value value) {
   std::optional<MatmulParts> matmul = MatmulParts::of(value.getDefiningOp());
-  if (!matmul || matmul->results.size() != 1 || !value.hasOneUse())
+  if (!matmul || matmul->results.size() != 1 || !value.hasOneUse() ||
+      value.getDefiningOp()->getBlock() != reader->getBlock())
     return std::nullopt;
   return matmul;
 }
@@ -30,7 +31,7 @@ struct FoldActivation : RewritePattern {
     std::optional<StringRef> word = activationWord(act);
     if (!word)
       return failure();
-    std::optional<MatmulParts> matmul = onlyReaderOfMatmul(act->getOperand(0));
+    std::optional<MatmulParts> matmul = onlyReaderOfMatmul(act, act->getOperand(0));
     if (!matmul || !matmul->isPlain())
       return rewriter.notifyMatchFailure(act, "does not follow a plain matmul of its own");
     Operation *source = act->getOperand(0).getDefiningOp();
@@ -53,7 +54,7 @@ struct FoldResidual : OpRewritePattern<lm::AddOp> {
   LogicalResult matchAndRewrite(lm::AddOp add, PatternRewriter &rewriter) const override {
     // The later matmul takes the sum: it stands below everything the sum needs.
     for (auto [sum, other] : {std::pair<Value, Value>{add.getB(), add.getA()}, {add.getA(), add.getB()}}) {
-      std::optional<MatmulParts> matmul = onlyReaderOfMatmul(sum);
+      std::optional<MatmulParts> matmul = onlyReaderOfMatmul(add, sum);
       if (!matmul || matmul->residual || sum == other)
         continue;
       Operation *source = sum.getDefiningOp();

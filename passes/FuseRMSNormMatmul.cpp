@@ -28,10 +28,16 @@ struct FoldNormIntoReaders : OpRewritePattern<NormOp> {
     if (readers.empty())
       return rewriter.notifyMatchFailure(norm, "has no reader");
     for (Operation *reader : readers) {
+      if (reader->getBlock() != norm->getBlock())
+        return rewriter.notifyMatchFailure(norm, "is read in the stack but computed once, outside it");
       std::optional<MatmulParts> matmul = MatmulParts::of(reader);
       if (!matmul || matmul->x != norm.getY() || matmul->residual == norm.getY() || matmul->norm.getValue() != "none") {
-        remark::missed(norm.getLoc(), remark::RemarkOpts::name("NormHasOtherReader").category("fuse-rmsnorm-matmul"))
-            << "the norm is also read by '" << reader->getName().getStringRef() << "' and stays a dispatch of its own";
+        std::string why = ("the norm is also read by '" + reader->getName().getStringRef() +
+                           "' and stays a dispatch of its own")
+                              .str();
+        remark::missed(norm.getLoc(),
+                       remark::RemarkOpts::name("NormHasOtherReader").category("fuse-rmsnorm-matmul"))
+            << why;
         return rewriter.notifyMatchFailure(norm, "has a reader that is no matmul");
       }
     }

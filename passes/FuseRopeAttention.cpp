@@ -37,6 +37,8 @@ struct FoldCacheOpsIntoAttention : OpRewritePattern<lm::AttentionOp> {
     lm::KVAppendOp append = lastAppend(view);
     if (!append)
       return missed(attention, rewriter, "the layer does not append to the cache it reads");
+    if (touchesCacheBetween(view, attention))
+      return missed(attention, rewriter, "the cache is used again between the view and the attention");
     if (append.getTokens() != view.getTokens() || append.getTokens() != attention.getTokens())
       return rewriter.notifyMatchFailure(attention, "append, view and attention are of different tokens");
 
@@ -82,6 +84,17 @@ private:
         return {};
     }
     return {};
+  }
+
+  /// The append moves down to the attention: nothing on the way may see the difference. True as well where
+  /// the attention stands in another block, which runs another number of times.
+  static bool touchesCacheBetween(lm::KVViewOp view, lm::AttentionOp attention) {
+    if (view->getBlock() != attention->getBlock())
+      return true;
+    for (Operation *op = view->getNextNode(); op != attention; op = op->getNextNode())
+      if (isa<lm::KVAppendOp, lm::KVViewOp, lm::CachedAttentionOp, lm::LayersOp>(op))
+        return true;
+    return false;
   }
 
   static LogicalResult missed(lm::AttentionOp attention, PatternRewriter &rewriter, StringRef why) {

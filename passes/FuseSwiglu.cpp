@@ -35,6 +35,9 @@ private:
     std::optional<MatmulParts> gateParts = MatmulParts::of(gate.getDefiningOp()), upParts = MatmulParts::of(up.getDefiningOp());
     if (!gateParts || !upParts || gate.getDefiningOp() == up.getDefiningOp())
       return rewriter.notifyMatchFailure(mul, "gate and up are not two matmuls");
+    if (act->getBlock() != mul->getBlock() || gate.getDefiningOp()->getBlock() != mul->getBlock() ||
+        up.getDefiningOp()->getBlock() != mul->getBlock())
+      return rewriter.notifyMatchFailure(mul, "gate or up is computed outside the stack");
     if (!activated.hasOneUse() || !gate.hasOneUse() || !up.hasOneUse())
       return rewriter.notifyMatchFailure(mul, "gate, up or the activation has another reader");
     if (!gateParts->isPlain() || !upParts->isPlain() || gateParts->weights.size() != 1 || upParts->weights.size() != 1)
