@@ -4,7 +4,7 @@
 //
 // Nothing here may change.
 
-// CHECK: NormHasOtherReader{{.*}}
+// CHECK: NormHasOtherReader
 // CHECK-SAME: the norm is also read by 'lm.add' and stays a dispatch of its own
 lm.model @negative_other_reader {vocab = 8, context = 4} {
   %w = lm.weight "w" : <8x8>

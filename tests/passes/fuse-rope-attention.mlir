@@ -45,8 +45,8 @@ lm.model @no_rope_but_sinks {vocab = 8, context = 4} {
 
 // Two rotations: the op takes the rotated rows as they are. So with only one side rotated, or rows read elsewhere.
 // CHECK-LABEL: lm.model @ropes_differ
-// CHECK: %[[QR:.*]] = lm.rope %[[X:.*]], %{{.*}}base = 1.000000e+04}
-// CHECK: %[[KR:.*]] = lm.rope %[[X]], %{{.*}}base = 1.000000e+06}
+// CHECK: %[[QR:.*]] = lm.rope %[[X:.*]], %{{.*}}base = 1.000000e+04
+// CHECK: %[[KR:.*]] = lm.rope %[[X]], %{{.*}}base = 1.000000e+06
 // CHECK: lm.cached_attention @kv, %[[QR]], %[[KR]], %[[X]], %{{.*}} {heads = 2, kv_heads = 2, mask = causal, scale = 5.000000e-01} :
 lm.model @ropes_differ {vocab = 8, context = 4} {
   lm.cache @kv {heads = 2, dim_k = 4, dim_v = 4}
