@@ -333,7 +333,7 @@ struct AttentionCase {
 
 class CachedAttention : public testing::TestWithParam<AttentionCase> {};
 
-/// Two sequences, prefills of 7 and 5 tokens in one batch, then two decode steps, through pages of 16 tokens
+/// Two sequences, prefills of 7 and 5 tokens in one batch, then two decode steps, through pages of 4 tokens
 /// that lie in disorder, behind another layer's.
 TEST_P(CachedAttention, MatchesEachSequenceAlone) {
   const AttentionCase &p = GetParam();
