@@ -1,7 +1,7 @@
 //===- Backend.cpp - LLVM modules => object files => shared object --------===//
 //
-// All in process: the X86 backend of LLVM and lld as a library. No compiler, libc or other tool is needed where
-// models are compiled.
+// All in process: the X86 backend of LLVM and lld as a library. No compiler, libc or other tool is needed
+// where models are compiled.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/Backend.h"
@@ -37,8 +37,8 @@ static std::unique_ptr<llvm::TargetMachine> makeTargetMachine(std::string &error
   if (!target)
     return nullptr;
   llvm::TargetOptions options;
-  // Kernels say where they want a fused multiply-add; the backend must not make others, or bits would depend on
-  // which variant of a loop ran.
+  // Kernels say where they want a fused multiply-add; the backend must not make others, or bits would depend
+  // on which variant of a loop ran.
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
   // The baseline; every kernel function carries its own CPU and features.
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
@@ -77,7 +77,8 @@ static std::string writeFile(const std::string &path, llvm::function_ref<void(ll
   return "";
 }
 
-std::string codegen::compileModule(llvm::Module &module, const std::string &dumpStem, llvm::SmallString<0> &object) {
+std::string codegen::compileModule(llvm::Module &module, const std::string &dumpStem,
+                                   llvm::SmallString<0> &object) {
   std::string error;
   std::unique_ptr<llvm::TargetMachine> machine = makeTargetMachine(error);
   if (!machine)
@@ -104,7 +105,7 @@ std::string codegen::compileModule(llvm::Module &module, const std::string &dump
 
 std::string codegen::linkSharedObject(llvm::ArrayRef<llvm::StringRef> objects, const std::string &path) {
   std::vector<std::string> files;
-  auto removeFiles = llvm::make_scope_exit([&] {
+  llvm::scope_exit removeFiles([&] {
     for (const std::string &file : files)
       llvm::sys::fs::remove(file);
   });
@@ -118,8 +119,19 @@ std::string codegen::linkSharedObject(llvm::ArrayRef<llvm::StringRef> objects, c
       return error;
   }
   // -z defs: a kernel that calls anything outside the module (libc, libm) is a bug that must show here.
-  std::vector<const char *> args = {"ld.lld", "-shared", "--hash-style=gnu", "--build-id=none", "-z", "defs",
-                                    "-z", "now", "-z", "relro", "--gc-sections", "-o", path.c_str()};
+  std::vector<const char *> args = {"ld.lld",
+                                    "-shared",
+                                    "--hash-style=gnu",
+                                    "--build-id=none",
+                                    "-z",
+                                    "defs",
+                                    "-z",
+                                    "now",
+                                    "-z",
+                                    "relro",
+                                    "--gc-sections",
+                                    "-o",
+                                    path.c_str()};
   for (const std::string &file : files)
     args.push_back(file.c_str());
   std::string words;

@@ -9,8 +9,9 @@
 
 namespace llmc::codegen {
 
-/// Optimizes the module and emits a relocatable object. Where `dumpStem` is not empty also writes <dumpStem>.ll and
-/// <dumpStem>.s. Empty on success, else one sentence. May run in several threads, one module and context each.
+/// Optimizes the module and emits a relocatable object. Where `dumpStem` is not empty also writes
+/// <dumpStem>.ll and <dumpStem>.s. Empty on success, else one sentence. May run in several threads, one
+/// module and context each.
 std::string compileModule(llvm::Module &module, const std::string &dumpStem, llvm::SmallString<0> &object);
 
 /// Links objects into a shared object at `path`; empty on success, else the linker's words.

@@ -1,6 +1,7 @@
 //===- CompileKernels.cpp - step kernels => machine code ------------------===//
 //
-//   1. For each instruction set, every kernel of the program is emitted into one MLIR module: by its emitter, or from
+//   1. For each instruction set, every kernel of the program is emitted into one MLIR module: by its emitter,
+//   or from
 //      its decomposition.
 //   2. The module is lowered to the LLVM dialect and translated.
 //   3. LLVM optimizes and compiles the variants in parallel, each in a context of its own.
@@ -22,7 +23,9 @@ using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
 
-std::string codegen::kernelSymbol(StringRef kernel, const cpu::Isa &isa) { return (kernel + "." + isa.name).str(); }
+std::string codegen::kernelSymbol(StringRef kernel, const cpu::Isa &isa) {
+  return (kernel + "." + isa.name).str();
+}
 
 static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel, const cpu::Isa &isa,
                                          const CompileKernelsOptions &options) {
@@ -33,7 +36,8 @@ static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel,
   auto facts = [](FailureOr<cpu::KernelResult> result) -> FailureOr<KernelFacts> {
     if (failed(result))
       return failure();
-    return KernelFacts{result->hasPrepare, false, result->prepareMinRows, result->scratchConstant, result->scratchPerRow};
+    return KernelFacts{result->hasPrepare, false, result->prepareMinRows, result->scratchConstant,
+                       result->scratchPerRow};
   };
   if (auto *linear = std::get_if<cpu::LinearSpec>(&*spec)) {
     linear->countLoads = options.countLoads;
@@ -48,7 +52,12 @@ static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel,
   FailureOr<DefaultKernel> result = emitDefaultKernel(module, name, kernel, isa);
   if (failed(result))
     return failure();
-  return KernelFacts{false, result->usesKeys, 0, result->scratchConstant, result->scratchPerRow, result->scratchPerKey,
+  return KernelFacts{false,
+                     result->usesKeys,
+                     0,
+                     result->scratchConstant,
+                     result->scratchPerRow,
+                     result->scratchPerKey,
                      result->scratchPerRowKey};
 }
 
@@ -62,7 +71,8 @@ static void printTo(const std::string &path, Operation *op) {
 /// All kernels of one variant as an LLVM module.
 static FailureOr<std::unique_ptr<llvm::Module>> emitVariant(step::ProgramOp program, const cpu::Isa &isa,
                                                             const CompileKernelsOptions &options,
-                                                            llvm::LLVMContext &context, CompiledKernels &compiled) {
+                                                            llvm::LLVMContext &context,
+                                                            CompiledKernels &compiled) {
   OwningOpRef<ModuleOp> module = ModuleOp::create(program.getLoc());
   for (step::KernelOp kernel : program.getBody().getOps<step::KernelOp>()) {
     FailureOr<KernelFacts> facts = emitKernel(*module, kernel, isa, options);
@@ -74,7 +84,7 @@ static FailureOr<std::unique_ptr<llvm::Module>> emitVariant(step::ProgramOp prog
     printTo(options.dumpDir + "/kernels/" + isa.name.str() + ".mlir", *module);
   if (failed(verify(*module)))
     return failure();
-  PassManager passes(program.getContext());
+  PassManager passes(program->getContext());
   cpu::buildKernelLoweringPipeline(passes);
   if (failed(passes.run(*module)))
     return failure();
@@ -88,7 +98,8 @@ static FailureOr<std::unique_ptr<llvm::Module>> emitVariant(step::ProgramOp prog
   return translated;
 }
 
-FailureOr<CompiledKernels> codegen::compileKernels(step::ProgramOp program, const CompileKernelsOptions &options) {
+FailureOr<CompiledKernels> codegen::compileKernels(step::ProgramOp program,
+                                                   const CompileKernelsOptions &options) {
   struct Variant {
     llvm::LLVMContext context;
     std::unique_ptr<llvm::Module> module;
@@ -98,7 +109,8 @@ FailureOr<CompiledKernels> codegen::compileKernels(step::ProgramOp program, cons
   std::vector<std::unique_ptr<Variant>> variants;
   for (const cpu::Isa *isa : options.variants) {
     auto &variant = variants.emplace_back(std::make_unique<Variant>());
-    FailureOr<std::unique_ptr<llvm::Module>> module = emitVariant(program, *isa, options, variant->context, compiled);
+    FailureOr<std::unique_ptr<llvm::Module>> module =
+        emitVariant(program, *isa, options, variant->context, compiled);
     if (failed(module))
       return failure();
     variant->module = std::move(*module);
@@ -107,7 +119,8 @@ FailureOr<CompiledKernels> codegen::compileKernels(step::ProgramOp program, cons
   std::vector<std::thread> threads;
   for (size_t i = 0; i < variants.size(); ++i)
     threads.emplace_back([&, i] {
-      std::string stem = options.dumpDir.empty() ? "" : options.dumpDir + "/kernels/" + options.variants[i]->name.str();
+      std::string stem =
+          options.dumpDir.empty() ? "" : options.dumpDir + "/kernels/" + options.variants[i]->name.str();
       variants[i]->error = compileModule(*variants[i]->module, stem, compiled.objects[i]);
     });
   for (std::thread &thread : threads)

@@ -35,7 +35,8 @@ struct CompiledKernels {
 /// The function of a kernel in a variant; its prepare phase has ".prepare" behind it.
 std::string kernelSymbol(llvm::StringRef kernel, const cpu::Isa &isa);
 
-mlir::FailureOr<CompiledKernels> compileKernels(step::ProgramOp program, const CompileKernelsOptions &options);
+mlir::FailureOr<CompiledKernels> compileKernels(step::ProgramOp program,
+                                                const CompileKernelsOptions &options);
 
 } // namespace llmc::codegen
 #endif

@@ -7,8 +7,8 @@ using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
 
-DispatchList::ValueId DispatchList::addValue(StringRef space, int64_t rowBytes) {
-  values.push_back({space.str(), rowBytes});
+DispatchList::ValueId DispatchList::addValue(StringAttr space, int64_t rowBytes) {
+  values.push_back({space, rowBytes});
   return values.size() - 1;
 }
 
@@ -74,7 +74,8 @@ llvm::DenseMap<DispatchList::ValueId, FlatSymbolRefAttr> DispatchList::build(OpB
   for (auto [number, buffer] : llvm::enumerate(buffers)) {
     std::string name = "b" + std::to_string(number);
     buffer.name = FlatSymbolRefAttr::get(context, name);
-    step::BufferOp::create(builder, builder.getUnknownLoc(), name, buffer.space, buffer.rowBytes);
+    step::BufferOp::create(builder, builder.getUnknownLoc(), builder.getStringAttr(name), buffer.space,
+                           builder.getI64IntegerAttr(buffer.rowBytes));
   }
 
   Hazards hazards;
@@ -98,14 +99,16 @@ llvm::DenseMap<DispatchList::ValueId, FlatSymbolRefAttr> DispatchList::build(OpB
     if (!call.writesCache.empty())
       touched.push_back({"cache " + call.writesCache, Access::Write});
 
-    bool needsBarrier = llvm::any_of(touched, [&](auto &item) { return hazards.collides(item.first, item.second); });
+    bool needsBarrier =
+        llvm::any_of(touched, [&](auto &item) { return hazards.collides(item.first, item.second); });
     if (needsBarrier)
       hazards.clear();
     for (auto &[what, access] : touched)
       hazards.note(what, access);
-    step::DispatchOp::create(builder, call.loc, FlatSymbolRefAttr::get(call.kernel), builder.getArrayAttr(args),
-                             call.layer ? builder.getI64IntegerAttr(*call.layer) : IntegerAttr(),
-                             builder.getStringAttr(call.space), needsBarrier ? builder.getUnitAttr() : UnitAttr(), output);
+    step::DispatchOp::create(
+        builder, call.loc, FlatSymbolRefAttr::get(call.kernel), builder.getArrayAttr(args),
+        call.layer ? builder.getI64IntegerAttr(*call.layer) : IntegerAttr(),
+        call.space, needsBarrier ? builder.getUnitAttr() : UnitAttr(), output);
   }
 
   llvm::DenseMap<ValueId, FlatSymbolRefAttr> pinned;

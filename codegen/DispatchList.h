@@ -1,10 +1,11 @@
 //===- DispatchList.h - the dispatches of a step before buffers -*- C++ -*-===//
 //
-// The lowering first lists kernel calls over values, layers unrolled; here values become arena buffers and the calls
-// get their barriers:
+// The lowering first lists kernel calls over values, layers unrolled; here values become arena buffers and
+// the calls get their barriers:
 //   1. a value lives from the call that writes it to the last call that reads it;
 //   2. in order of the calls, a value takes a free buffer of its shape, or a new one;
-//   3. a call needs a barrier if it touches what an earlier call since the last barrier wrote, or writes what one read.
+//   3. a call needs a barrier if it touches what an earlier call since the last barrier wrote, or writes what
+//   one read.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_DISPATCHLIST_H
@@ -24,12 +25,12 @@ class DispatchList {
 public:
   /// Number of a value. `pinned` ones (the outputs of a step) keep their buffer to the end.
   using ValueId = unsigned;
-  ValueId addValue(llvm::StringRef space, int64_t rowBytes);
+  ValueId addValue(mlir::StringAttr space, int64_t rowBytes);
   void pin(ValueId value) { values[value].isPinned = true; }
-  llvm::StringRef spaceOf(ValueId value) const { return values[value].space; }
+  mlir::StringAttr spaceOf(ValueId value) const { return values[value].space; }
 
   struct Arg {
-    mlir::Attribute constant;     // a name or an integer, if not a value
+    mlir::Attribute constant; // a name or an integer, if not a value
     ValueId value = 0;
     Access access = Access::Read;
     static Arg of(mlir::Attribute constant) { return {constant, 0, Access::Read}; }
@@ -39,25 +40,26 @@ public:
     mlir::StringAttr kernel;
     llvm::SmallVector<Arg> args;
     std::optional<int64_t> layer;
-    std::string space;
+    mlir::StringAttr space; // row space it works over
     mlir::Location loc;
     std::string readsCache, writesCache; // name and layer, or empty
   };
   void add(Call call) { calls.push_back(std::move(call)); }
 
-  /// Builds step.buffer and step.dispatch ops at the builder's place; returns the buffer name of each pinned value.
+  /// Builds step.buffer and step.dispatch ops at the builder's place; returns the buffer name of each pinned
+  /// value.
   llvm::DenseMap<ValueId, mlir::FlatSymbolRefAttr> build(mlir::OpBuilder &builder);
 
 private:
   struct Value {
-    std::string space;
+    mlir::StringAttr space;
     int64_t rowBytes;
     bool isPinned = false;
     unsigned lastCall = 0;
     unsigned buffer = 0;
   };
   struct Buffer {
-    std::string space;
+    mlir::StringAttr space;
     int64_t rowBytes;
     mlir::FlatSymbolRefAttr name;
   };

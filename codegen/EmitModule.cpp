@@ -20,7 +20,8 @@ using namespace llmc;
 using namespace llmc::codegen;
 
 /// Kernels and tables as one shared object at `path`.
-static LogicalResult linkKernels(step::ProgramOp program, const CompileKernelsOptions &options, const std::string &path) {
+static LogicalResult linkKernels(step::ProgramOp program, const CompileKernelsOptions &options,
+                                 const std::string &path) {
   FailureOr<CompiledKernels> kernels = compileKernels(program, options);
   if (failed(kernels))
     return failure();
@@ -38,7 +39,8 @@ static LogicalResult linkKernels(step::ProgramOp program, const CompileKernelsOp
 }
 
 /// Everything before the weights, and where its parts are.
-static std::string makeHead(StringRef elf, const std::string &manifest, const std::string &tokenizer, llmc_footer &footer) {
+static std::string makeHead(StringRef elf, const std::string &manifest, const std::string &tokenizer,
+                            llmc_footer &footer) {
   std::string head = elf.str();
   footer.elf_size = head.size();
   auto append = [&](const std::string &part, uint64_t &offset, uint64_t &size) {
@@ -55,16 +57,17 @@ static std::string makeHead(StringRef elf, const std::string &manifest, const st
   return head;
 }
 
-LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &weights, const std::string &manifest,
-                                  const std::string &tokenizer, const CompileKernelsOptions &options,
-                                  const std::string &path, const ProgressFn &progress) {
+LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &weights,
+                                  const std::string &manifest, const std::string &tokenizer,
+                                  const CompileKernelsOptions &options, const std::string &path,
+                                  const ProgressFn &progress) {
   // Both files lie beside the result, so that the last step is a rename, and go away if anything fails.
   SmallString<128> elfPath, outPath;
   int fd = -1;
   if (std::error_code code = llvm::sys::fs::createUniqueFile(path + ".%%%%%%.tmp", fd, outPath))
     return program.emitError() << path << ": cannot write: " << code.message();
   llvm::raw_fd_ostream out(fd, /*shouldClose=*/true);
-  auto removeFiles = llvm::make_scope_exit([&] {
+  llvm::scope_exit removeFiles([&] {
     llvm::sys::fs::remove(outPath);
     if (!elfPath.empty())
       llvm::sys::fs::remove(elfPath);
@@ -78,7 +81,8 @@ LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &w
   progress("compile kernels", 1, 1);
   auto elf = llvm::MemoryBuffer::getFile(elfPath, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!elf)
-    return program.emitError() << path << ": cannot read back the linked kernels: " << elf.getError().message();
+    return program.emitError() << path
+                               << ": cannot read back the linked kernels: " << elf.getError().message();
 
   llmc_footer footer = {};
   std::memcpy(footer.magic, LLMC_FOOTER_MAGIC, sizeof(LLMC_FOOTER_MAGIC));
@@ -101,7 +105,8 @@ LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &w
     return program.emitError() << path << ": cannot write: " << reason;
   }
   // mkstemp made it private; a model is as readable as any other file the user makes.
-  llvm::sys::fs::setPermissions(outPath, static_cast<llvm::sys::fs::perms>(0666 & ~llvm::sys::fs::getUmask()));
+  llvm::sys::fs::setPermissions(outPath,
+                                static_cast<llvm::sys::fs::perms>(0666 & ~llvm::sys::fs::getUmask()));
   if (std::error_code code = llvm::sys::fs::rename(outPath, path))
     return program.emitError() << path << ": cannot write: " << code.message();
   return success();

@@ -12,10 +12,12 @@ namespace llmc::codegen {
 
 using ProgressFn = std::function<void(const char *stage, uint64_t done, uint64_t total)>;
 
-/// Compiles the kernels, links them, and writes the whole file: ELF, manifest, tokenizer, packed weights, footer. The
-/// file appears at `path` only when it is complete. `manifest` is JSON text, `tokenizer` a tokenizer blob or empty.
-mlir::LogicalResult emitModule(step::ProgramOp program, const WeightSource &weights, const std::string &manifest,
-                               const std::string &tokenizer, const CompileKernelsOptions &options, const std::string &path,
+/// Compiles the kernels, links them, and writes the whole file: ELF, manifest, tokenizer, packed weights,
+/// footer. The file appears at `path` only when it is complete. `manifest` is JSON text, `tokenizer` a
+/// tokenizer blob or empty.
+mlir::LogicalResult emitModule(step::ProgramOp program, const WeightSource &weights,
+                               const std::string &manifest, const std::string &tokenizer,
+                               const CompileKernelsOptions &options, const std::string &path,
                                const ProgressFn &progress);
 
 } // namespace llmc::codegen

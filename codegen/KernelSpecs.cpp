@@ -18,7 +18,8 @@ bool codegen::hasKernel(Operation *op) {
   return true;
 }
 
-std::string codegen::kernelName(Operation *op, ArrayRef<StringRef> schemes, StringRef space, StringRef activations) {
+std::string codegen::kernelName(Operation *op, ArrayRef<StringRef> schemes, StringRef space,
+                                StringRef activations) {
   std::string name = op->getName().stripDialect().str();
   llvm::raw_string_ostream os(name);
   if (auto fused = dyn_cast<lm::FusedLinearOp>(op)) {
@@ -36,7 +37,8 @@ std::string codegen::kernelName(Operation *op, ArrayRef<StringRef> schemes, Stri
   if (auto heads = op->getAttrOfType<IntegerAttr>("heads"))
     os << "_" << heads.getInt() << "h" << op->getAttrOfType<IntegerAttr>("kv_heads").getInt();
   if (!hasWeight)
-    for (Type type : llvm::concat<const Type>(SmallVector<Type>(op->getOperandTypes()), SmallVector<Type>(op->getResultTypes())))
+    for (Type type : llvm::concat<const Type>(SmallVector<Type>(op->getOperandTypes()),
+                                              SmallVector<Type>(op->getResultTypes())))
       if (auto rows = dyn_cast<RankedTensorType>(type)) {
         os << "_" << rows.getDimSize(1);
         break;
@@ -58,11 +60,14 @@ std::string codegen::kernelName(Operation *op, ArrayRef<StringRef> schemes, Stri
 static SmallVector<float> frequencies(int64_t dims, double base, std::optional<ArrayRef<double>> given) {
   SmallVector<float> freqs;
   for (int64_t j = 0; j < dims / 2; ++j)
-    freqs.push_back(static_cast<float>(given ? (*given)[j] : std::pow(base, -2.0 * static_cast<double>(j) / static_cast<double>(dims))));
+    freqs.push_back(static_cast<float>(
+        given ? (*given)[j] : std::pow(base, -2.0 * static_cast<double>(j) / static_cast<double>(dims))));
   return freqs;
 }
 
-static int64_t headDim(lm::CachedAttentionOp op) { return lm::widthOf(op.getK()) / static_cast<int64_t>(op.getKvHeads()); }
+static int64_t headDim(lm::CachedAttentionOp op) {
+  return lm::widthOf(op.getK()) / static_cast<int64_t>(op.getKvHeads());
+}
 
 std::optional<SmallVector<float>> codegen::rotaryFrequencies(Operation *op) {
   auto attention = dyn_cast<lm::CachedAttentionOp>(op);
@@ -118,7 +123,9 @@ static FailureOr<KernelSpec> linearSpec(step::KernelOp kernel) {
   }
   auto fused = cast<lm::FusedLinearOp>(kernel.computed());
   spec.k = lm::widthOf(fused.getX());
-  spec.norm = fused.getNorm() == "rms" ? cpu::Norm::Rms : fused.getNorm() == "layer" ? cpu::Norm::Layer : cpu::Norm::None;
+  spec.norm = fused.getNorm() == "rms"     ? cpu::Norm::Rms
+              : fused.getNorm() == "layer" ? cpu::Norm::Layer
+                                           : cpu::Norm::None;
   spec.eps = fused.getEps() ? fused.getEps()->convertToDouble() : 0;
   spec.normPlusOne = fused.getPlusOne();
   spec.normGain = static_cast<bool>(fused.getGain());
@@ -166,8 +173,8 @@ FailureOr<KernelSpec> codegen::kernelSpec(step::KernelOp kernel) {
     if (failed(schemes))
       return failure();
     auto table = cast<lm::WeightType>(embed.getW().getType());
-    return KernelSpec(cpu::EmbedSpec{schemes->front(), table.dim(0), table.dim(1), embed.getScale().convertToDouble(),
-                                     rowSpaceNumber(kernel.getRows())});
+    return KernelSpec(cpu::EmbedSpec{schemes->front(), table.dim(0), table.dim(1),
+                                     embed.getScale().convertToDouble(), rowSpaceNumber(kernel.getRows())});
   }
   return KernelSpec();
 }
@@ -187,7 +194,8 @@ KernelWork codegen::kernelWork(step::KernelOp kernel) {
     if (auto weight = dyn_cast<lm::WeightType>(type); weight && weight.rank() == 2 && !isa<lm::EmbedOp>(op))
       work.flopsPerRow += 2 * weight.dim(0) * weight.dim(1);
   if (auto heads = op->getAttrOfType<IntegerAttr>("heads"); heads && kernel.getCache()) {
-    int64_t dims = kernel.getCache()->getAs<IntegerAttr>("dim_k").getInt() + kernel.getCache()->getAs<IntegerAttr>("dim_v").getInt();
+    int64_t dims = kernel.getCache()->getAs<IntegerAttr>("dim_k").getInt() +
+                   kernel.getCache()->getAs<IntegerAttr>("dim_v").getInt();
     int64_t bytes = kernel.getCache()->getAs<StringAttr>("type").getValue() == "f16" ? 2 : 4;
     work.flopsPerKey = 2 * heads.getInt() * dims;
     work.keyBytes = kernel.getCache()->getAs<IntegerAttr>("heads").getInt() * dims * bytes;

@@ -1,7 +1,7 @@
 //===- KernelSpecs.h - which ops have kernels of their own ------*- C++ -*-===//
 //
-// The one place that knows which ops of the lm dialect the CPU emitters take, and turns a step.kernel into their
-// specs. What is not here runs through its decomposition (DefaultKernels).
+// The one place that knows which ops of the lm dialect the CPU emitters take, and turns a step.kernel into
+// their specs. What is not here runs through its decomposition (DefaultKernels).
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_KERNELSPECS_H
@@ -16,14 +16,16 @@
 
 namespace llmc::codegen {
 
-/// The op can be a kernel, by an emitter or by its decomposition. If not, it must be split into the ops it is made from.
+/// The op can be a kernel, by an emitter or by its decomposition. If not, it must be split into the ops it is
+/// made from.
 bool hasKernel(mlir::Operation *op);
 
 /// A name that says op, shape and scheme: "fused_linear_rms_576x576_192x576_192x576_q4_1".
 std::string kernelName(mlir::Operation *op, llvm::ArrayRef<llvm::StringRef> schemes, llvm::StringRef space,
                        llvm::StringRef activations);
 
-/// f32 frequencies that the op's kernel takes as an argument (cached attention with a rope); nothing for other ops.
+/// f32 frequencies that the op's kernel takes as an argument (cached attention with a rope); nothing for
+/// other ops.
 std::optional<llvm::SmallVector<float>> rotaryFrequencies(mlir::Operation *op);
 
 /// An emitter's spec, or nothing for a kernel that runs through its decomposition.

@@ -1,7 +1,8 @@
 //===- LowerToStep.cpp - lm model => step program -------------------------===//
 //
 //   1. Walk the entry in order, the stack's regions once a layer; every op that computes becomes a call.
-//   2. The op, with its per-layer numbers filled in, its weights' schemes and its row space are the key of a kernel:
+//   2. The op, with its per-layer numbers filled in, its weights' schemes and its row space are the key of a
+//   kernel:
 //      equal keys share one step.kernel.
 //   3. The list of calls gets buffers and barriers (DispatchList).
 // Layers become rows of data; kernels do not multiply with them.
@@ -14,6 +15,7 @@
 #include "codegen/WeightTable.h"
 
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -26,14 +28,13 @@ namespace {
 struct CachePlan {
   lm::CacheOp cache;
   int64_t layers = 0;
-  int64_t keyBytes() const { return storedBytes(cache.getDimK()); }
-  int64_t valueBytes() const { return storedBytes(llvm::alignTo(cache.getDimV(), quant::panelRows)); }
+  int64_t keyBytes() { return storedBytes(cache.getDimK()); }
+  int64_t valueBytes() { return storedBytes(llvm::alignTo(cache.getDimV(), quant::panelRows)); }
 
 private:
   /// One layer's numbers in a page; see cpu::AttentionSpec for the layout.
-  int64_t storedBytes(int64_t dim) const {
-    lm::CacheOp op = cache;
-    return op.getHeads() * dim * *op.getPageTokens() * (*op.getType() == "f16" ? 2 : 4);
+  int64_t storedBytes(int64_t dim) {
+    return cache.getHeads() * dim * *cache.getPageTokens() * (*cache.getType() == "f16" ? 2 : 4);
   }
 };
 
@@ -50,7 +51,7 @@ private:
   LogicalResult lowerOp(Operation *op, std::optional<int64_t> layer);
   LogicalResult lowerLayers(lm::LayersOp layers);
   Operation *fillInLayer(Operation *op, std::optional<int64_t> layer);
-  StringRef spaceOf(Operation *op) const;
+  StringAttr spaceOf(Operation *op) const;
   FailureOr<step::KernelOp> kernelFor(Operation *op, StringRef space, ArrayRef<WeightTable::Entry> weights);
   LogicalResult addCacheArgs(Operation *op, std::optional<int64_t> layer, DispatchList::Call &call);
   void setFacts();
@@ -58,7 +59,7 @@ private:
   lm::ModelOp model;
   const LowerToStepOptions &options;
   step::ProgramOp program;
-  OpBuilder kernelsBuilder{model.getContext()};
+  OpBuilder kernelsBuilder{model->getContext()};
   std::optional<WeightTable> weights;
   DispatchList calls;
   DenseMap<Value, ValueId> values;
@@ -84,7 +85,9 @@ static bool isWeightExpression(Operation *op) {
   return op->getNumResults() == 1 && isa<lm::WeightType>(op->getResult(0).getType());
 }
 
-static bool isDeclaration(Operation *op) { return isWeightExpression(op) || isa<lm::YieldOp, lm::ReturnOp>(op); }
+static bool isDeclaration(Operation *op) {
+  return isWeightExpression(op) || isa<lm::YieldOp, lm::ReturnOp>(op);
+}
 
 FailureOr<step::ProgramOp> StepLowering::run() {
   createProgram();
@@ -106,8 +109,9 @@ FailureOr<step::ProgramOp> StepLowering::run() {
   for (auto &[name, plan] : caches) {
     lm::CacheOp cache = plan.cache;
     step::CacheOp::create(end, cache.getLoc(), cache.getSymNameAttr(), end.getI64IntegerAttr(plan.layers),
-                          cache.getHeadsAttr(), cache.getDimKAttr(), cache.getDimVAttr(), cache.getPageTokensAttr(),
-                          cache.getTypeAttr(), end.getI64IntegerAttr(plan.layers * (plan.keyBytes() + plan.valueBytes())));
+                          cache.getHeadsAttr(), cache.getDimKAttr(), cache.getDimVAttr(),
+                          cache.getPageTokensAttr(), cache.getTypeAttr(),
+                          end.getI64IntegerAttr(plan.layers * (plan.keyBytes() + plan.valueBytes())));
   }
   llvm::DenseMap<ValueId, FlatSymbolRefAttr> pinned = calls.build(end);
   program.setLogitsAttr(pinned.lookup(*logits));
@@ -123,14 +127,14 @@ void StepLowering::createProgram() {
   for (lm::WeightsOp file : model.getBody().getOps<lm::WeightsOp>())
     files.push_back(file.getPath());
   auto zero = builder.getI64IntegerAttr(0);
-  program = step::ProgramOp::create(builder, model.getLoc(), model.getSymNameAttr(), model.getVocabAttr(),
-                                    model.getContextAttr(), zero, zero, zero, zero, zero, zero,
-                                    FlatSymbolRefAttr::get(builder.getContext(), "b0"), FlatSymbolRefAttr(),
-                                    model.getTokenizerAttr(), model.getFamilyAttr(), builder.getStrArrayAttr(files));
+  program = step::ProgramOp::create(
+      builder, model.getLoc(), model.getSymNameAttr(), model.getVocabAttr(), model.getContextAttr(), zero,
+      zero, zero, zero, zero, zero, FlatSymbolRefAttr::get(builder.getContext(), "b0"), FlatSymbolRefAttr(),
+      model.getTokenizerAttr(), model.getFamilyAttr(), builder.getStrArrayAttr(files));
   Block &body = program.getBody().emplaceBlock();
   // Weights first, kernels behind them, then what DispatchList and the caches add.
   kernelsBuilder.setInsertionPointToEnd(&body);
-  auto marker = step::ConstantOp::create(kernelsBuilder, model.getLoc(), "marker", builder.getDenseF32ArrayAttr({}), zero);
+  auto marker = step::ConstantOp::create(kernelsBuilder, model.getLoc(), "marker", ArrayRef<float>(), 0);
   OpBuilder beforeMarker(marker);
   weights.emplace(beforeMarker, options);
   for (lm::CacheOp cache : model.getBody().getOps<lm::CacheOp>())
@@ -170,7 +174,8 @@ LogicalResult StepLowering::lowerLayers(lm::LayersOp layers) {
   return success();
 }
 
-/// A copy of the op (not in any block) with `@table` attributes replaced by the layer's number. The caller destroys it.
+/// A copy of the op (not in any block) with `@table` attributes replaced by the layer's number. The caller
+/// destroys it.
 Operation *StepLowering::fillInLayer(Operation *op, std::optional<int64_t> layer) {
   Operation *copy = op->cloneWithoutRegions();
   for (StringAttr name : op->getName().getAttributeNames()) {
@@ -179,7 +184,8 @@ Operation *StepLowering::fillInLayer(Operation *op, std::optional<int64_t> layer
       continue;
     auto numbers = dyn_cast_or_null<lm::TableOp>(mlir::SymbolTable::lookupSymbolIn(model, table));
     if (!numbers || !layer) {
-      op->emitOpError() << "names the table " << table << (numbers ? ", but stands outside the stack" : ", which is not declared");
+      op->emitOpError() << "names the table " << table
+                        << (numbers ? ", but stands outside the stack" : ", which is not declared");
       copy->destroy();
       return nullptr;
     }
@@ -189,23 +195,25 @@ Operation *StepLowering::fillInLayer(Operation *op, std::optional<int64_t> layer
     if (name == "window" && number == 0)
       copy->removeAttr(name);
     else
-      copy->setAttr(name, name == "window" ? Attribute(builder.getI64IntegerAttr(static_cast<int64_t>(number)))
-                                           : Attribute(builder.getF64FloatAttr(number)));
+      copy->setAttr(name, name == "window"
+                              ? Attribute(builder.getI64IntegerAttr(static_cast<int64_t>(number)))
+                              : Attribute(builder.getF64FloatAttr(number)));
   }
   return copy;
 }
 
-StringRef StepLowering::spaceOf(Operation *op) const {
+StringAttr StepLowering::spaceOf(Operation *op) const {
   if (isa<lm::AskedRowsOp>(op))
-    return "asked";
+    return StringAttr::get(op->getContext(), "asked");
   if (isa<lm::KVViewOp>(op))
-    return "keys";
+    return StringAttr::get(op->getContext(), "keys");
   for (Value operand : op->getOperands()) {
     auto value = values.find(operand);
     if (value != values.end())
-      return calls.spaceOf(value->second); // rows follow the first operand that has rows: x, or q of an attention
+      return calls.spaceOf(
+          value->second); // rows follow the first operand that has rows: x, or q of an attention
   }
-  return "tokens";
+  return StringAttr::get(op->getContext(), "tokens");
 }
 
 LogicalResult StepLowering::lowerOp(Operation *op, std::optional<int64_t> layer) {
@@ -229,10 +237,10 @@ LogicalResult StepLowering::lowerOp(Operation *op, std::optional<int64_t> layer)
   Operation *filled = fillInLayer(op, layer);
   if (!filled)
     return failure();
-  auto destroyFilled = llvm::make_scope_exit([&] { filled->destroy(); });
+  llvm::scope_exit destroyFilled([&] { filled->destroy(); });
 
-  StringRef space = spaceOf(op);
-  DispatchList::Call call{{}, {}, layer, space.str(), op->getLoc(), {}, {}};
+  StringAttr space = spaceOf(op);
+  DispatchList::Call call{{}, {}, layer, space, op->getLoc(), {}, {}};
   SmallVector<WeightTable::Entry> entries;
   for (Value operand : op->getOperands()) {
     if (isa<lm::WeightType>(operand.getType())) {
@@ -260,19 +268,22 @@ LogicalResult StepLowering::lowerOp(Operation *op, std::optional<int64_t> layer)
     call.args.push_back(DispatchList::Arg::of(value, Access::Write));
   }
   if (kernel->getPackedRowBytes())
-    call.args.push_back(DispatchList::Arg::of(calls.addValue(space, *kernel->getPackedRowBytes()), Access::ReadWrite));
+    call.args.push_back(
+        DispatchList::Arg::of(calls.addValue(space, *kernel->getPackedRowBytes()), Access::ReadWrite));
   calls.add(std::move(call));
   return success();
 }
 
 /// The cache's number and where this layer's K and V lie in a page.
-LogicalResult StepLowering::addCacheArgs(Operation *op, std::optional<int64_t> layer, DispatchList::Call &call) {
+LogicalResult StepLowering::addCacheArgs(Operation *op, std::optional<int64_t> layer,
+                                         DispatchList::Call &call) {
   auto name = op->getAttrOfType<FlatSymbolRefAttr>("cache");
   if (!name)
     return success();
   auto found = caches.find(name.getAttr());
   if (found == caches.end() || !found->second.cache.getPageTokens() || !found->second.cache.getType())
-    return op->emitOpError() << "uses the cache " << name << ", which has no plan (lm-plan-kv-cache has not run)";
+    return op->emitOpError() << "uses the cache " << name
+                             << ", which has no plan (lm-plan-kv-cache has not run)";
   CachePlan &plan = found->second;
   auto [slot, isNew] = cacheSlots.try_emplace({name.getValue().str(), layer.value_or(-1)}, plan.layers);
   plan.layers += isNew;
@@ -288,7 +299,8 @@ LogicalResult StepLowering::addCacheArgs(Operation *op, std::optional<int64_t> l
   return success();
 }
 
-FailureOr<step::KernelOp> StepLowering::kernelFor(Operation *op, StringRef space, ArrayRef<WeightTable::Entry> entries) {
+FailureOr<step::KernelOp> StepLowering::kernelFor(Operation *op, StringRef space,
+                                                  ArrayRef<WeightTable::Entry> entries) {
   Builder builder(op->getContext());
   if (auto attention = dyn_cast<lm::CachedAttentionOp>(op); attention && !heads)
     heads = attention.getHeads(), kvHeads = attention.getKvHeads();
@@ -308,7 +320,7 @@ FailureOr<step::KernelOp> StepLowering::kernelFor(Operation *op, StringRef space
 
   // The key: all that decides the code. The frequencies of a rope are an argument, not code.
   Operation *keyed = op->clone();
-  auto destroyKeyed = llvm::make_scope_exit([&] { keyed->destroy(); });
+  llvm::scope_exit destroyKeyed([&] { keyed->destroy(); });
   for (StringRef argument : {"rope_base", "rope_freqs"})
     if (isa<lm::CachedAttentionOp>(op) && keyed->getAttr(argument))
       keyed->setAttr(argument, argument == "rope_base" ? Attribute(builder.getF64FloatAttr(1)) : Attribute());
@@ -316,7 +328,8 @@ FailureOr<step::KernelOp> StepLowering::kernelFor(Operation *op, StringRef space
   llvm::raw_string_ostream os(key);
   os << op->getName() << keyed->getAttrDictionary() << space << activations;
   llvm::interleave(schemes, os, ",");
-  for (Type type : llvm::concat<const Type>(SmallVector<Type>(op->getOperandTypes()), SmallVector<Type>(op->getResultTypes())))
+  for (Type type : llvm::concat<const Type>(SmallVector<Type>(op->getOperandTypes()),
+                                            SmallVector<Type>(op->getResultTypes())))
     os << type;
   if (auto known = kernels.find(key); known != kernels.end())
     return known->second;
@@ -338,8 +351,8 @@ FailureOr<step::KernelOp> StepLowering::kernelFor(Operation *op, StringRef space
   for (StringRef scheme : schemes)
     schemeAttrs.push_back(builder.getStringAttr(scheme));
   auto kernel = step::KernelOp::create(kernelsBuilder, op->getLoc(), name, builder.getArrayAttr(schemeAttrs),
-                                       builder.getStringAttr(activations), builder.getStringAttr(space), IntegerAttr(),
-                                       cacheLayout);
+                                       builder.getStringAttr(activations), builder.getStringAttr(space),
+                                       IntegerAttr(), cacheLayout);
   Block &body = kernel.getBody().emplaceBlock();
   OpBuilder inner = OpBuilder::atBlockEnd(&body);
   Operation *computed = op->clone();

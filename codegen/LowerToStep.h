@@ -12,12 +12,15 @@ namespace llmc::codegen {
 
 struct LowerToStepOptions {
   /// How the weight that `expression` makes in `layer` is stored; fails with a diagnostic.
-  std::function<mlir::FailureOr<const quant::QuantScheme *>(mlir::Value expression, std::optional<int64_t> layer)> scheme;
+  std::function<mlir::FailureOr<const quant::QuantScheme *>(mlir::Value expression,
+                                                            std::optional<int64_t> layer)>
+      scheme;
   /// Multiply in int8 where all weights of a matmul are integers; else in f32.
   bool int8Activations = true;
 };
 
-/// Unrolls the layers into a table of dispatches over deduplicated kernels and replaces `model` by the program.
+/// Unrolls the layers into a table of dispatches over deduplicated kernels and replaces `model` by the
+/// program.
 mlir::FailureOr<step::ProgramOp> lowerToStep(lm::ModelOp model, const LowerToStepOptions &options);
 
 } // namespace llmc::codegen

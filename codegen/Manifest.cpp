@@ -44,7 +44,8 @@ static llvm::json::Object bytesByScheme(step::ProgramOp program) {
 static llvm::json::Array dispatches(step::ProgramOp program) {
   llvm::json::Array rows;
   for (auto dispatch : program.getBody().getOps<step::DispatchOp>()) {
-    llvm::json::Object row{{"kernel", dispatch.getKernel()}, {"barrier", static_cast<bool>(dispatch.getBarrier())}};
+    llvm::json::Object row{{"kernel", dispatch.getKernel()},
+                           {"barrier", static_cast<bool>(dispatch.getBarrier())}};
     if (dispatch.getLayer())
       row["layer"] = static_cast<int64_t>(*dispatch.getLayer());
     if (std::string from = describeLocation(dispatch.getLoc()); !from.empty())
@@ -88,7 +89,8 @@ FailureOr<std::string> codegen::makeManifest(step::ProgramOp program, const Mani
       {"passes", strings(facts.passes)},
       {"cpu", std::move(variants)},
       {"sources", std::move(*files)},
-      {"weights", llvm::json::Object{{"bytes", static_cast<int64_t>(program.getWeightBytes())}, {"schemes", bytesByScheme(program)}}},
+      {"weights", llvm::json::Object{{"bytes", static_cast<int64_t>(program.getWeightBytes())},
+                                     {"schemes", bytesByScheme(program)}}},
       {"caches", std::move(caches)},
       {"kernels", std::move(kernels)},
       {"dispatches", dispatches(program)}};

@@ -18,8 +18,8 @@ struct ManifestFacts {
   std::vector<std::string> files; // hashed, never named by path
 };
 
-/// JSON: the model's facts, options, pass list, source hashes, kernels and dispatches. The same input and options give
-/// the same text.
+/// JSON: the model's facts, options, pass list, source hashes, kernels and dispatches. The same input and
+/// options give the same text.
 mlir::FailureOr<std::string> makeManifest(step::ProgramOp program, const ManifestFacts &facts);
 
 } // namespace llmc::codegen

@@ -1,7 +1,8 @@
 //===- ModuleTables.cpp - step.program => the tables of module_abi.h ------===//
 //
-// The structs are filled as the runtime will read them and become constant bytes; only what holds addresses (the
-// entries of kernels, the variants, the module itself) is built from LLVM constants, so that the linker relocates it.
+// The structs are filled as the runtime will read them and become constant bytes; only what holds addresses
+// (the entries of kernels, the variants, the module itself) is built from LLVM constants, so that the linker
+// relocates it.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/ModuleTables.h"
@@ -20,9 +21,11 @@ using namespace llmc::codegen;
 
 std::string codegen::describeLocation(Location loc) {
   if (auto line = dyn_cast<FileLineColLoc>(loc))
-    return (llvm::StringRef(line.getFilename()).rsplit('/').second.empty() ? line.getFilename().getValue()
-                                                                          : line.getFilename().getValue().rsplit('/').second)
-               .str() + ":" + std::to_string(line.getLine());
+    return (llvm::StringRef(line.getFilename()).rsplit('/').second.empty()
+                ? line.getFilename().getValue()
+                : line.getFilename().getValue().rsplit('/').second)
+               .str() +
+           ":" + std::to_string(line.getLine());
   if (auto name = dyn_cast<NameLoc>(loc))
     return name.getName().str();
   std::string text;
@@ -81,7 +84,8 @@ private:
   llvm::Function *declareKernel(const std::string &name);
 
   llvm::GlobalVariable *constant(llvm::Constant *value, const char *name) {
-    auto *global = new llvm::GlobalVariable(module, value->getType(), true, llvm::GlobalValue::PrivateLinkage, value, name);
+    auto *global = new llvm::GlobalVariable(module, value->getType(), true, llvm::GlobalValue::PrivateLinkage,
+                                            value, name);
     global->setAlignment(llvm::Align(8));
     return global;
   }
@@ -118,7 +122,8 @@ void TableBuilder::number() {
     uint32_t type = cache.getType() == "f16" ? LLMC_STORE_F16 : LLMC_STORE_F32;
     cacheTable.push_back({strings.offsetOf(cache.getSymName()), static_cast<uint32_t>(cache.getLayers()),
                           static_cast<uint32_t>(cache.getHeads()), static_cast<uint32_t>(cache.getDimK()),
-                          static_cast<uint32_t>(cache.getDimV()), static_cast<uint32_t>(cache.getPageTokens()), type, type,
+                          static_cast<uint32_t>(cache.getDimV()),
+                          static_cast<uint32_t>(cache.getPageTokens()), type, type,
                           static_cast<uint64_t>(cache.getPageBytes())});
   }
 }
@@ -126,8 +131,8 @@ void TableBuilder::number() {
 void TableBuilder::fillKernels() {
   for (const auto &[name, facts] : kernels.facts) {
     kernelNumbers[name.getValue()] = kernelTable.size();
-    kernelTable.push_back({strings.offsetOf(name), facts.prepareMinRows, facts.scratchConstant, facts.scratchPerRow,
-                           facts.scratchPerKey, facts.scratchPerRowKey});
+    kernelTable.push_back({strings.offsetOf(name), facts.prepareMinRows, facts.scratchConstant,
+                           facts.scratchPerRow, facts.scratchPerKey, facts.scratchPerRowKey});
   }
 }
 
@@ -189,8 +194,9 @@ llvm::Constant *TableBuilder::entriesOf(const cpu::Isa &isa) {
   SmallVector<llvm::Constant *> entries;
   for (const auto &[name, facts] : kernels.facts) {
     std::string symbol = kernelSymbol(name, isa);
-    llvm::Constant *prepare = facts.hasPrepare ? static_cast<llvm::Constant *>(declareKernel(symbol + ".prepare"))
-                                               : llvm::ConstantPointerNull::get(ptr);
+    llvm::Constant *prepare = facts.hasPrepare
+                                  ? static_cast<llvm::Constant *>(declareKernel(symbol + ".prepare"))
+                                  : llvm::ConstantPointerNull::get(ptr);
     entries.push_back(llvm::ConstantStruct::get(entryType, {prepare, declareKernel(symbol)}));
   }
   return llvm::ConstantArray::get(llvm::ArrayType::get(entryType, entries.size()), entries);
@@ -207,12 +213,14 @@ void TableBuilder::emit(ArrayRef<const cpu::Isa *> isas) {
   for (const cpu::Isa *isa : isas) {
     llvm::Constant *name = constant(llvm::ConstantDataArray::getString(context, isa->name), "variant_name");
     llvm::Constant *features = llvm::ConstantInt::get(i64, isa->features);
-    variants.push_back(llvm::ConstantStruct::get(variantType, {name, features, constant(entriesOf(*isa), "entries")}));
+    variants.push_back(
+        llvm::ConstantStruct::get(variantType, {name, features, constant(entriesOf(*isa), "entries")}));
   }
   auto *variantArray = llvm::ConstantArray::get(llvm::ArrayType::get(variantType, variants.size()), variants);
 
-  bool usesKeys = llvm::any_of(kernels.facts, [](auto &entry) { return entry.second.usesKeys; }) ||
-                  llvm::any_of(bufferTable, [](const llmc_buffer &buffer) { return buffer.rows == LLMC_ROWS_KEYS; });
+  bool usesKeys =
+      llvm::any_of(kernels.facts, [](auto &entry) { return entry.second.usesKeys; }) ||
+      llvm::any_of(bufferTable, [](const llmc_buffer &buffer) { return buffer.rows == LLMC_ROWS_KEYS; });
   llmc_module head = {};
   std::memcpy(head.magic, LLMC_MODULE_MAGIC, sizeof(LLMC_MODULE_MAGIC));
   head.abi = LLMC_MODULE_ABI;
@@ -251,8 +259,8 @@ void TableBuilder::emit(ArrayRef<const cpu::Isa *> isas) {
       bytes(cacheTable, "caches"),
       bytes(text, "strings")};
   llvm::Constant *table = llvm::ConstantStruct::getAnon(context, fields);
-  auto *global = new llvm::GlobalVariable(module, table->getType(), true, llvm::GlobalValue::ExternalLinkage, table,
-                                          LLMC_MODULE_SYMBOL);
+  auto *global = new llvm::GlobalVariable(module, table->getType(), true, llvm::GlobalValue::ExternalLinkage,
+                                          table, LLMC_MODULE_SYMBOL);
   global->setAlignment(llvm::Align(16));
 }
 

@@ -8,7 +8,8 @@
 
 namespace llmc::codegen {
 
-/// Adds the constant `llmc_module` and all tables it points to; kernel entries are declared as external functions.
+/// Adds the constant `llmc_module` and all tables it points to; kernel entries are declared as external
+/// functions.
 void addModuleTables(llvm::Module &module, step::ProgramOp program, const CompiledKernels &kernels,
                      llvm::ArrayRef<const cpu::Isa *> variants);
 

@@ -47,8 +47,9 @@ struct LMPass {
 };
 } // namespace
 
-/// The passes over the lm dialect in their order. A norm goes into its matmuls first, so that matmuls with the same
-/// norm still share an input; the gated pair is claimed before fuse-qkv would take it for any two matmuls.
+/// The passes over the lm dialect in their order. A norm goes into its matmuls first, so that matmuls with
+/// the same norm still share an input; the gated pair is claimed before fuse-qkv would take it for any two
+/// matmuls.
 static const std::vector<LMPass> &lmPasses() {
   static const std::vector<LMPass> passes = {
       {"fuse-rmsnorm-matmul", Phase::Fuse, true, [](auto &, auto) { return createFuseRMSNormMatmulPass(); }},
@@ -128,7 +129,8 @@ LogicalResult PipelineRun::dump(StringRef name) {
 
 void PipelineRun::time(const std::string &what) {
   auto now = std::chrono::steady_clock::now();
-  options.timing(llvm::formatv("{0,-24} {1,8:F1} ms", what, std::chrono::duration<double, std::milli>(now - last).count()));
+  options.timing(llvm::formatv("{0,-24} {1,8:F1} ms", what,
+                               std::chrono::duration<double, std::milli>(now - last).count()));
   last = now;
 }
 
@@ -193,7 +195,9 @@ LogicalResult PipelineRun::lower() {
   }
   LowerToStepOptions lowering;
   lowering.int8Activations = int8 && !options.defaultKernels;
-  lowering.scheme = [&](Value expression, std::optional<int64_t> layer) { return weights->schemeOf(expression, layer); };
+  lowering.scheme = [&](Value expression, std::optional<int64_t> layer) {
+    return weights->schemeOf(expression, layer);
+  };
   if (failed(lowerToStep(frontend::modelOf(module), lowering)) || failed(verify(module)))
     return failure();
   return dump("lower-to-step");
@@ -215,7 +219,8 @@ LogicalResult PipelineRun::emit() {
   if (failed(tokenizer))
     return failure();
   time("tokenizer");
-  CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads, options.dumpDir};
+  CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads,
+                                options.dumpDir};
   ManifestFacts facts{int8 ? "int8" : "f32", cacheType, passesRun, options.variants, files.weights};
   FailureOr<std::string> manifest = makeManifest(program, facts);
   if (failed(manifest))
@@ -236,13 +241,16 @@ LogicalResult PipelineRun::emit() {
 LogicalResult PipelineRun::run() {
   if (!options.dumpDir.empty())
     if (std::error_code code = llvm::sys::fs::create_directories(options.dumpDir + "/kernels"))
-      return emitError(UnknownLoc::get(module.getContext())) << options.dumpDir << ": cannot make the folder: " << code.message();
+      return emitError(UnknownLoc::get(module.getContext()))
+             << options.dumpDir << ": cannot make the folder: " << code.message();
   if (failed(dump("import")) || isDone(Phase::Import))
     return failure(options.stopAfter != Phase::Import);
   if (failed(openWeights()))
     return failure();
   int8 = usesInt8();
-  cacheType = options.cacheType != "auto" ? options.cacheType : int8 && !options.defaultKernels ? "f16" : "f32";
+  cacheType = options.cacheType != "auto"       ? options.cacheType
+              : int8 && !options.defaultKernels ? "f16"
+                                                : "f32";
   if (failed(runPasses(Phase::Fuse)))
     return failure();
   time("fuse");

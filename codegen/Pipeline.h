@@ -36,7 +36,8 @@ struct PipelineOptions {
 /// Dialects and interfaces that the pipeline works with.
 void registerPipelineDialects(mlir::DialectRegistry &registry);
 
-/// Runs the phases on the imported module (it holds an lm.model; a step.program afterwards). Failures are diagnostics.
+/// Runs the phases on the imported module (it holds an lm.model; a step.program afterwards). Failures are
+/// diagnostics.
 mlir::LogicalResult runPipeline(mlir::ModuleOp module, const PipelineOptions &options);
 
 } // namespace llmc::codegen

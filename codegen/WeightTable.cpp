@@ -20,7 +20,8 @@ static std::string nameInLayer(StringRef pattern, std::optional<int64_t> layer) 
 }
 
 /// Copies the ops that make `value` to the builder's place, the layer filled in.
-static Value cloneExpression(OpBuilder &builder, Value value, std::optional<int64_t> layer, IRMapping &mapping) {
+static Value cloneExpression(OpBuilder &builder, Value value, std::optional<int64_t> layer,
+                             IRMapping &mapping) {
   if (Value known = mapping.lookupOrNull(value))
     return known;
   Operation *op = value.getDefiningOp();
@@ -71,8 +72,10 @@ FailureOr<WeightTable::Entry> WeightTable::weight(Value expression, std::optiona
     return failure();
   bool isVector = type.rank() == 1;
   int64_t rows = type.dim(0), columns = isVector ? 1 : type.dim(1);
-  int64_t bytes = isVector ? static_cast<int64_t>(llvm::alignTo(rows, quant::panelRows)) * 4 : (*scheme)->packedBytes(rows, columns);
-  StringRef schemeName = isVector ? StringRef("vector") : StringRef((*scheme)->name.data(), (*scheme)->name.size());
+  int64_t bytes = isVector ? static_cast<int64_t>(llvm::alignTo(rows, quant::panelRows)) * 4
+                           : (*scheme)->packedBytes(rows, columns);
+  StringRef schemeName =
+      isVector ? StringRef("vector") : StringRef((*scheme)->name.data(), (*scheme)->name.size());
 
   std::string name = "w" + std::to_string(entries.size());
   auto op = step::WeightOp::create(builder, expression.getLoc(), name, schemeName, place(bytes), bytes);
@@ -83,7 +86,8 @@ FailureOr<WeightTable::Entry> WeightTable::weight(Value expression, std::optiona
   step::ReturnOp::create(inner, expression.getLoc(), copy);
 
   numParameters += rows * columns;
-  Entry entry = {FlatSymbolRefAttr::get(builder.getContext(), name), op.getScheme(), !isVector && (*scheme)->isInteger()};
+  Entry entry = {FlatSymbolRefAttr::get(builder.getContext(), name), op.getScheme(),
+                 !isVector && (*scheme)->isInteger()};
   entries[key] = entry;
   return entry;
 }
@@ -93,7 +97,7 @@ FlatSymbolRefAttr WeightTable::constant(ArrayRef<float> values) {
   if (auto known = constants.find(key); known != constants.end())
     return known->second;
   std::string name = "c" + std::to_string(constants.size());
-  step::ConstantOp::create(builder, builder.getUnknownLoc(), name, builder.getDenseF32ArrayAttr(values),
-                           builder.getI64IntegerAttr(place(values.size() * sizeof(float))));
+  step::ConstantOp::create(builder, builder.getUnknownLoc(), name, values,
+                           place(values.size() * sizeof(float)));
   return constants[key] = FlatSymbolRefAttr::get(builder.getContext(), name);
 }

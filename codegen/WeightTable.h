@@ -11,7 +11,8 @@ namespace llmc::codegen {
 /// Declares step.weight and step.constant ops, one for each distinct content, and gives them their places.
 class WeightTable {
 public:
-  WeightTable(mlir::OpBuilder builder, const LowerToStepOptions &options) : builder(builder), options(options) {}
+  WeightTable(mlir::OpBuilder builder, const LowerToStepOptions &options)
+      : builder(builder), options(options) {}
 
   struct Entry {
     mlir::FlatSymbolRefAttr name;

@@ -2,7 +2,6 @@
 #include "passes/Matchers.h"
 #include "passes/Passes.h"
 
-
 namespace llmc {
 #define GEN_PASS_DEF_FUSEEPILOGUEPASS
 #include "passes/Passes.h.inc"
@@ -22,7 +21,8 @@ std::optional<MatmulParts> onlyReaderOfMatmul(Operation *reader, Value value) {
   return matmul;
 }
 
-/// act(fused_linear(x, W)) => fused_linear(x, W) {act}, if the matmul has no epilogue yet and no other reader.
+/// act(fused_linear(x, W)) => fused_linear(x, W) {act}, if the matmul has no epilogue yet and no other
+/// reader.
 struct FoldActivation : RewritePattern {
   FoldActivation(MLIRContext *context, Pass::Statistic &numActivations)
       : RewritePattern(MatchAnyOpTypeTag(), 1, context), numActivations(numActivations) {}
@@ -59,7 +59,8 @@ struct FoldResidual : OpRewritePattern<lm::AddOp> {
         continue;
       Operation *source = sum.getDefiningOp();
       matmul->residual = other;
-      rewriter.replaceOp(add, matmul->build(rewriter, rewriter.getFusedLoc({source->getLoc(), add.getLoc()})));
+      rewriter.replaceOp(add,
+                         matmul->build(rewriter, rewriter.getFusedLoc({source->getLoc(), add.getLoc()})));
       rewriter.eraseOp(source);
       ++numResiduals;
       return success();

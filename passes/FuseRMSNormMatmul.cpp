@@ -16,8 +16,7 @@ namespace {
 
 /// fused_linear(norm(x, g), W…) => fused_linear(x norm(g), W…) for every reader of the norm,
 /// if all of them are matmuls without a prologue of their own that read the norm as their input.
-template <typename NormOp>
-struct FoldNormIntoReaders : OpRewritePattern<NormOp> {
+template <typename NormOp> struct FoldNormIntoReaders : OpRewritePattern<NormOp> {
   FoldNormIntoReaders(MLIRContext *context, Pass::Statistic &numFused)
       : OpRewritePattern<NormOp>(context), numFused(numFused) {}
 
@@ -31,7 +30,8 @@ struct FoldNormIntoReaders : OpRewritePattern<NormOp> {
       if (reader->getBlock() != norm->getBlock())
         return rewriter.notifyMatchFailure(norm, "is read in the stack but computed once, outside it");
       std::optional<MatmulParts> matmul = MatmulParts::of(reader);
-      if (!matmul || matmul->x != norm.getY() || matmul->residual == norm.getY() || matmul->norm.getValue() != "none") {
+      if (!matmul || matmul->x != norm.getY() || matmul->residual == norm.getY() ||
+          matmul->norm.getValue() != "none") {
         std::string why = ("the norm is also read by '" + reader->getName().getStringRef() +
                            "' and stays a dispatch of its own")
                               .str();
@@ -54,7 +54,8 @@ struct FoldNormIntoReaders : OpRewritePattern<NormOp> {
         matmul.normBias = norm.getBias();
       }
       rewriter.setInsertionPoint(reader);
-      rewriter.replaceOp(reader, matmul.build(rewriter, rewriter.getFusedLoc({norm.getLoc(), reader->getLoc()})));
+      rewriter.replaceOp(reader,
+                         matmul.build(rewriter, rewriter.getFusedLoc({norm.getLoc(), reader->getLoc()})));
       ++numFused;
     }
     rewriter.eraseOp(norm);
@@ -68,7 +69,8 @@ struct FuseRMSNormMatmulPass : llmc::impl::FuseRMSNormMatmulPassBase<FuseRMSNorm
   using Base::Base;
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<FoldNormIntoReaders<lm::RMSNormOp>, FoldNormIntoReaders<lm::LayerNormOp>>(&getContext(), numFused);
+    patterns.add<FoldNormIntoReaders<lm::RMSNormOp>, FoldNormIntoReaders<lm::LayerNormOp>>(&getContext(),
+                                                                                           numFused);
     applyFusions(getOperation(), std::move(patterns));
   }
 };

@@ -42,7 +42,8 @@ struct FoldCacheOpsIntoAttention : OpRewritePattern<lm::AttentionOp> {
     if (append.getTokens() != view.getTokens() || append.getTokens() != attention.getTokens())
       return rewriter.notifyMatchFailure(attention, "append, view and attention are of different tokens");
 
-    auto ropeQ = attention.getQ().getDefiningOp<lm::RopeOp>(), ropeK = append.getK().getDefiningOp<lm::RopeOp>();
+    auto ropeQ = attention.getQ().getDefiningOp<lm::RopeOp>(),
+         ropeK = append.getK().getDefiningOp<lm::RopeOp>();
     bool isRotated = ropeQ && ropeK;
     if (isRotated && (!isSameRotation(ropeQ, ropeK) || !ropeQ->hasOneUse() || !ropeK->hasOneUse()))
       isRotated = false; // the op then takes the rotated rows as they are
@@ -57,9 +58,10 @@ struct FoldCacheOpsIntoAttention : OpRewritePattern<lm::AttentionOp> {
       locs.insert(locs.begin(), {ropeQ.getLoc(), ropeK.getLoc()});
     // Built in the attention's place: everything it needs stands above.
     auto fused = lm::CachedAttentionOp::create(
-        rewriter, rewriter.getFusedLoc(locs), attention.getY().getType(), append.getCacheAttr(), q, k, append.getV(),
-        append.getTokens(), attention.getSinks(), attention.getHeadsAttr(), attention.getKvHeadsAttr(),
-        attention.getScaleAttr(), attention.getMaskAttr(), attention.getWindowAttr(), attention.getSoftcapAttr(),
+        rewriter, rewriter.getFusedLoc(locs), attention.getY().getType(), append.getCacheAttr(), q, k,
+        append.getV(), append.getTokens(), attention.getSinks(), attention.getHeadsAttr(),
+        attention.getKvHeadsAttr(), attention.getScaleAttr(), attention.getMaskAttr(),
+        attention.getWindowAttr(), attention.getSoftcapAttr(),
         isRotated ? ropeQ.getStyleAttr() : StringAttr(), isRotated ? ropeQ.getDimsAttr() : IntegerAttr(),
         isRotated ? ropeQ.getBaseAttr() : Attribute(), isRotated ? ropeQ.getFreqsAttr() : DenseF64ArrayAttr(),
         isRotated ? ropeQ.getFactorAttr() : FloatAttr());
@@ -98,7 +100,8 @@ private:
   }
 
   static LogicalResult missed(lm::AttentionOp attention, PatternRewriter &rewriter, StringRef why) {
-    remark::missed(attention.getLoc(), remark::RemarkOpts::name("NotFused").category("fuse-rope-attention")) << why;
+    remark::missed(attention.getLoc(), remark::RemarkOpts::name("NotFused").category("fuse-rope-attention"))
+        << why;
     return rewriter.notifyMatchFailure(attention, why);
   }
 

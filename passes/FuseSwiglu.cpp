@@ -2,7 +2,6 @@
 #include "passes/Matchers.h"
 #include "passes/Passes.h"
 
-
 namespace llmc {
 #define GEN_PASS_DEF_FUSESWIGLUPASS
 #include "passes/Passes.h.inc"
@@ -13,8 +12,8 @@ using namespace llmc;
 
 namespace {
 
-/// mul(act(linear(x, Wg)), linear(x, Wu)) => fused_linear(x, Wg, Wu) {act, glu}, operands of the mul in either order,
-/// if gate, up and act(gate) have no other reader.
+/// mul(act(linear(x, Wg)), linear(x, Wu)) => fused_linear(x, Wg, Wu) {act, glu}, operands of the mul in
+/// either order, if gate, up and act(gate) have no other reader.
 struct FuseGatedPair : OpRewritePattern<lm::MulOp> {
   FuseGatedPair(MLIRContext *context, Pass::Statistic &numFused)
       : OpRewritePattern(context), numFused(numFused) {}
@@ -32,7 +31,8 @@ private:
     if (!word)
       return rewriter.notifyMatchFailure(mul, "no operand is an activation");
     Value gate = act->getOperand(0);
-    std::optional<MatmulParts> gateParts = MatmulParts::of(gate.getDefiningOp()), upParts = MatmulParts::of(up.getDefiningOp());
+    std::optional<MatmulParts> gateParts = MatmulParts::of(gate.getDefiningOp()),
+                               upParts = MatmulParts::of(up.getDefiningOp());
     if (!gateParts || !upParts || gate.getDefiningOp() == up.getDefiningOp())
       return rewriter.notifyMatchFailure(mul, "gate and up are not two matmuls");
     if (act->getBlock() != mul->getBlock() || gate.getDefiningOp()->getBlock() != mul->getBlock() ||
@@ -40,7 +40,8 @@ private:
       return rewriter.notifyMatchFailure(mul, "gate or up is computed outside the stack");
     if (!activated.hasOneUse() || !gate.hasOneUse() || !up.hasOneUse())
       return rewriter.notifyMatchFailure(mul, "gate, up or the activation has another reader");
-    if (!gateParts->isPlain() || !upParts->isPlain() || gateParts->weights.size() != 1 || upParts->weights.size() != 1)
+    if (!gateParts->isPlain() || !upParts->isPlain() || gateParts->weights.size() != 1 ||
+        upParts->weights.size() != 1)
       return rewriter.notifyMatchFailure(mul, "gate or up is not a single plain matmul");
     if (!gateParts->sharesInput(*upParts) || gateParts->biases.size() != upParts->biases.size())
       return rewriter.notifyMatchFailure(mul, "gate and up differ in input, norm or bias");

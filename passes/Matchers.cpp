@@ -36,14 +36,14 @@ std::optional<MatmulParts> MatmulParts::of(Operation *op) {
 }
 
 lm::FusedLinearOp MatmulParts::build(OpBuilder &builder, Location loc) const {
-  return lm::FusedLinearOp::create(builder, loc, results, x, gain, normBias, weights, biases, residual, norm, eps,
-                                   plusOne ? builder.getUnitAttr() : UnitAttr(), act,
+  return lm::FusedLinearOp::create(builder, loc, results, x, gain, normBias, weights, biases, residual, norm,
+                                   eps, plusOne ? builder.getUnitAttr() : UnitAttr(), act,
                                    glu ? builder.getUnitAttr() : UnitAttr());
 }
 
 bool MatmulParts::sharesInput(const MatmulParts &other) const {
-  return x == other.x && gain == other.gain && normBias == other.normBias && norm == other.norm && eps == other.eps &&
-         plusOne == other.plusOne;
+  return x == other.x && gain == other.gain && normBias == other.normBias && norm == other.norm &&
+         eps == other.eps && plusOne == other.plusOne;
 }
 
 bool MatmulParts::isPlain() const { return !residual && !glu && act.getValue() == "none"; }
@@ -63,7 +63,8 @@ std::optional<StringRef> llmc::activationWord(Operation *op) {
 
 void llmc::applyFusions(Operation *root, RewritePatternSet patterns) {
   GreedyRewriteConfig config;
-  config.enableFolding(false).enableConstantCSE(false).setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+  config.enableFolding(false).enableConstantCSE(false).setRegionSimplificationLevel(
+      GreedySimplifyRegionLevel::Disabled);
   // Not converging is impossible: every fusion removes an op.
   (void)applyPatternsGreedily(root, std::move(patterns), config);
 }

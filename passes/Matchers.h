@@ -36,8 +36,8 @@ struct MatmulParts {
 /// The word that lm.fused_linear uses for an elementwise op ("silu"), or nothing if it cannot be folded.
 std::optional<llvm::StringRef> activationWord(mlir::Operation *op);
 
-/// Applies fusion patterns until none matches. No folding and no region simplification: a fusion pass changes what it
-/// fuses and nothing else.
+/// Applies fusion patterns until none matches. No folding and no region simplification: a fusion pass changes
+/// what it fuses and nothing else.
 void applyFusions(mlir::Operation *root, mlir::RewritePatternSet patterns);
 
 } // namespace llmc

@@ -24,11 +24,13 @@ struct PlanKVCachePass : llmc::impl::PlanKVCachePassBase<PlanKVCachePass> {
       else if (auto attention = dyn_cast<lm::CachedAttentionOp>(op))
         cache = attention.getCache();
       else if (auto view = dyn_cast<lm::KVViewOp>(op); view && !appended.contains(view.getCache()))
-        return view.emitOpError() << "reads the cache @" << view.getCache() << " before the layer has appended to it";
+        return view.emitOpError() << "reads the cache @" << view.getCache()
+                                  << " before the layer has appended to it";
       if (cache.empty())
         continue;
       if (auto [first, isNew] = appended.try_emplace(cache, &op); !isNew) {
-        InFlightDiagnostic error = op.emitOpError() << "appends to the cache @" << cache << " a second time in one layer";
+        InFlightDiagnostic error = op.emitOpError()
+                                   << "appends to the cache @" << cache << " a second time in one layer";
         error.attachNote(first->second->getLoc()) << "first append is here";
         return error;
       }

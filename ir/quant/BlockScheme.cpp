@@ -53,9 +53,13 @@ void packBlockPanel(const QuantScheme &scheme, std::span<const uint8_t *const> r
             std::memcpy(minimums + (g * panelRows + r) * 2, source + 2, 2);
         }
         if (nibbles) {
-          for (int64_t j = 0; j < groupValues / 8; ++j)
-            for (int64_t b = 0; b < 4; ++b)
-              lines[j * 64 + r * 4 + b] = uint8_t(quants[8 * j + b] | quants[8 * j + 4 + b] << 4);
+          for (int64_t j = 0; j < groupValues / 8; ++j) {
+            uint32_t low, high; // four nibbles, one a byte
+            std::memcpy(&low, quants + 8 * j, 4);
+            std::memcpy(&high, quants + 8 * j + 4, 4);
+            low |= high << 4;
+            std::memcpy(lines + j * 64 + r * 4, &low, 4);
+          }
         } else {
           for (int64_t j = 0; j < groupValues / 4; ++j)
             std::memcpy(lines + j * 64 + r * 4, quants + 4 * j, 4);

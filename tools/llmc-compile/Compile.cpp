@@ -27,12 +27,14 @@ struct CompileArguments {
 } // namespace
 
 /// The variants of `--cpu`: names, or `native` for those this machine can run.
-static std::string chooseVariants(const std::vector<std::string> &names, std::vector<const cpu::Isa *> &variants) {
+static std::string chooseVariants(const std::vector<std::string> &names,
+                                  std::vector<const cpu::Isa *> &variants) {
   llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
   for (const cpu::Isa &isa : cpu::allIsas()) {
     bool isNamed = names.empty();
     for (const std::string &name : names)
-      isNamed |= name == isa.name || (name == "native" && (isa.name == "avx2" ? host.lookup("avx2") : host.lookup("avx512vnni")));
+      isNamed |= name == isa.name ||
+                 (name == "native" && (isa.name == "avx2" ? host.lookup("avx2") : host.lookup("avx512vnni")));
     if (isNamed)
       variants.push_back(&isa);
   }
@@ -50,11 +52,13 @@ static std::string chooseVariants(const std::vector<std::string> &names, std::ve
 static std::string checkArguments(CompileArguments &arguments) {
   std::optional<Phase> phase = phaseByName(arguments.stopAfter);
   if (!phase)
-    return "--stop-after: expected one of " + llvm::join(phaseNames(), ", ") + " but got '" + arguments.stopAfter + "'";
+    return "--stop-after: expected one of " + llvm::join(phaseNames(), ", ") + " but got '" +
+           arguments.stopAfter + "'";
   arguments.pipeline.stopAfter = *phase;
   for (const std::string &name : arguments.pipeline.disabledPasses)
     if (!llvm::is_contained(optionalPasses(), name))
-      return "--disable-pass: expected one of " + llvm::join(optionalPasses(), ", ") + " but got '" + name + "'";
+      return "--disable-pass: expected one of " + llvm::join(optionalPasses(), ", ") + " but got '" + name +
+             "'";
   if (arguments.pipeline.output.empty()) {
     if (*phase == Phase::Link)
       return "-o is required";
@@ -81,10 +85,13 @@ static int runCompile(CompileArguments &arguments) {
     return 2;
   }
   auto start = std::chrono::steady_clock::now();
-  auto milliseconds = [&] { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count(); };
+  auto milliseconds = [&] {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  };
   Session session(arguments.isVerbose);
   std::string error;
-  mlir::OwningOpRef<mlir::ModuleOp> module = frontend::importModel(session.context, options.source, {}, error);
+  mlir::OwningOpRef<mlir::ModuleOp> module =
+      frontend::importModel(session.context, options.source, {}, error);
   if (!module)
     return session.fail(error);
   if (arguments.showTimes) {
@@ -116,25 +123,37 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
   PipelineOptions &options = arguments->pipeline;
   CLI::App *command = app.add_subcommand("compile", "Compile a model file into one model.so.");
   command->add_option("SRC", options.source, "model.mlir or model.gguf")->required();
-  command->add_option("-o,--output", options.output, "file to write (with --stop-after: the text; - is the terminal)");
-  command->add_option("--activations", options.activations,
-                      "type that matmuls multiply in; auto is int8 for integer weights, else f32")
+  command->add_option("-o,--output", options.output,
+                      "file to write (with --stop-after: the text; - is the terminal)");
+  command
+      ->add_option("--activations", options.activations,
+                   "type that matmuls multiply in; auto is int8 for integer weights, else f32")
       ->check(CLI::IsMember({"auto", "f32", "int8"}))
       ->capture_default_str();
-  command->add_option("--kv", options.cacheType, "type of the KV cache; auto is f32 with f32 activations, else f16")
+  command
+      ->add_option("--kv", options.cacheType,
+                   "type of the KV cache; auto is f32 with f32 activations, else f16")
       ->check(CLI::IsMember({"auto", "f32", "f16"}))
       ->capture_default_str();
-  command->add_option("--cpu", arguments->variants, "variants to compile: native, or some of avx2,avx512 (default: all)")
+  command
+      ->add_option("--cpu", arguments->variants,
+                   "variants to compile: native, or some of avx2,avx512 (default: all)")
       ->delimiter(',');
-  command->add_option("--disable-pass", options.disabledPasses, "an optimization to leave out; may be repeated")
+  command
+      ->add_option("--disable-pass", options.disabledPasses, "an optimization to leave out; may be repeated")
       ->allow_extra_args(false);
-  command->add_option("--dump-ir", options.dumpDir, "folder for the IR after each pass, and each kernel's LLVM IR and assembly");
-  command->add_option("--stop-after", arguments->stopAfter, "phase to stop after: import, fuse, quantize, plan, step, llvm, link")
+  command->add_option("--dump-ir", options.dumpDir,
+                      "folder for the IR after each pass, and each kernel's LLVM IR and assembly");
+  command
+      ->add_option("--stop-after", arguments->stopAfter,
+                   "phase to stop after: import, fuse, quantize, plan, step, llvm, link")
       ->capture_default_str();
   command->add_flag("--times", arguments->showTimes, "print how long each phase took");
   command->add_flag("-v,--verbose", arguments->isVerbose, "show remarks");
-  command->add_flag("--default-kernels", options.defaultKernels, "compile every op from its decomposition (slow; for checks)");
-  command->add_flag("--count-loads", options.countLoads, "kernels report what they read (for tests)")->group("");
+  command->add_flag("--default-kernels", options.defaultKernels,
+                    "compile every op from its decomposition (slow; for checks)");
+  command->add_flag("--count-loads", options.countLoads, "kernels report what they read (for tests)")
+      ->group("");
   command->footer("Examples:\n"
                   "  llmc compile smollm2.gguf -o smollm2.so\n"
                   "  llmc compile model.mlir -o model.so --activations f32 --dump-ir dumps\n"

@@ -24,7 +24,8 @@ static int runImport(const ImportArguments &arguments) {
   if (arguments.output != "-")
     options.relativeTo = frontend::folderOf(arguments.output);
   std::string error;
-  mlir::OwningOpRef<mlir::ModuleOp> module = frontend::importModel(session.context, arguments.source, options, error);
+  mlir::OwningOpRef<mlir::ModuleOp> module =
+      frontend::importModel(session.context, arguments.source, options, error);
   if (!module)
     return session.fail(error);
   if (arguments.output == "-") {
@@ -53,9 +54,11 @@ static int runImport(const ImportArguments &arguments) {
 
 void tools::addImportCommand(CLI::App &app, int &status) {
   auto arguments = std::make_shared<ImportArguments>();
-  CLI::App *command = app.add_subcommand("import", "Write a model file as lm text; the weights stay where they are.");
+  CLI::App *command =
+      app.add_subcommand("import", "Write a model file as lm text; the weights stay where they are.");
   command->add_option("SRC", arguments->source, "model.gguf, or model.mlir to tidy up")->required();
-  command->add_option("-o,--output", arguments->output, "file to write; - is the terminal")->capture_default_str();
+  command->add_option("-o,--output", arguments->output, "file to write; - is the terminal")
+      ->capture_default_str();
   command->add_flag("-v,--verbose", arguments->isVerbose, "show remarks");
   command->footer("Example:\n  llmc import smollm2.gguf -o smollm2.mlir");
   command->callback([arguments, &status] { status = runImport(*arguments); });

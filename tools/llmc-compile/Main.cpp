@@ -1,6 +1,7 @@
 //===- Main.cpp - llmc-compile: import and compile ------------------------===//
 //
-// The half of the command line that needs LLVM. `llmc import` and `llmc compile` start it with their own arguments.
+// The half of the command line that needs LLVM. `llmc import` and `llmc compile` start it with their own
+// arguments.
 //
 //===----------------------------------------------------------------------===//
 #include "Commands.h"

@@ -21,13 +21,15 @@ static DialectRegistry allDialects() {
 static std::string describe(Diagnostic &diagnostic) {
   std::string words = diagnostic.str(), place;
   if (auto line = dyn_cast<FileLineColLoc>(diagnostic.getLocation()))
-    place = line.getFilename().str() + ":" + std::to_string(line.getLine()) + ":" + std::to_string(line.getColumn());
+    place = line.getFilename().str() + ":" + std::to_string(line.getLine()) + ":" +
+            std::to_string(line.getColumn());
   else
     place = codegen::describeLocation(diagnostic.getLocation());
   return place.empty() ? words : place + ": " + words;
 }
 
-Session::Session(bool isVerbose) : context(allDialects(), MLIRContext::Threading::DISABLED), isVerbose(isVerbose) {
+Session::Session(bool isVerbose)
+    : context(allDialects(), MLIRContext::Threading::DISABLED), isVerbose(isVerbose) {
   context.loadAllAvailableDialects();
   context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
     if (diagnostic.getSeverity() == DiagnosticSeverity::Error) {
