@@ -92,7 +92,7 @@ ParseResult llmc::parseParams(OpAsmParser &parser, OperationState &state, NamedA
     if (parser.parseKeywordOrString(&key))
       return failure();
     if (!llvm::is_contained(state.name.getAttributeNames(), key) || isWrittenElsewhere(state.name, key))
-      return parser.emitError(keyLoc) << "'" << state.name << "' has no attribute '" << key << "'";
+      return parser.emitError(keyLoc) << "has no attribute '" << key << "'";
     Attribute value = UnitAttr::get(parser.getContext());
     if (succeeded(parser.parseOptionalEqual()) && parseValue(parser, key, value))
       return failure();
@@ -104,8 +104,8 @@ ParseResult llmc::parseParams(OpAsmParser &parser, OperationState &state, NamedA
   if (parser.parseCommaSeparatedList(AsmParser::Delimiter::OptionalBraces, entry))
     return failure();
   attrs.append(parsed);
-  return state.name.verifyInherentAttrs(
-      attrs, [&] { return parser.emitError(loc) << "'" << state.name << "' "; });
+  // Errors of the parser already begin with the op's name.
+  return state.name.verifyInherentAttrs(attrs, [&] { return parser.emitError(loc); });
 }
 
 static void printNumbers(OpAsmPrinter &printer, ArrayRef<double> numbers) {

@@ -3,42 +3,42 @@
 // What the text refuses: unknown and repeated keys, wrong words, shapes that no weight has.
 
 func.func @unknown_key(%x: tensor<?x8xf32>) {
-  // expected-error @+1 {{'lm.scale' has no attribute 'typo'}}
+  // expected-error @+1 {{custom op 'lm.scale' has no attribute 'typo'}}
   %y = lm.scale %x {factor = 2.0, typo = 3} : tensor<?x8xf32>
   return
 }
 
 // -----
 func.func @key_without_meaning(%x: tensor<?x8xf32>) {
-  // expected-error @+1 {{'lm.silu' has no attribute 'form'}}
+  // expected-error @+1 {{custom op 'lm.silu' has no attribute 'form'}}
   %y = lm.silu %x {form = tanh} : tensor<?x8xf32>
   return
 }
 
 // -----
 func.func @key_given_twice(%x: tensor<?x8xf32>) {
-  // expected-error @+1 {{attribute 'factor' is given twice}}
+  // expected-error @+1 {{custom op 'lm.scale' attribute 'factor' is given twice}}
   %y = lm.scale %x {factor = 2.0, factor = 2.0} : tensor<?x8xf32>
   return
 }
 
 // -----
 func.func @wrong_word(%x: tensor<?x8xf32>) {
-  // expected-error @+1 {{'lm.gelu' attribute 'form' failed to satisfy constraint: one of erf, tanh, quick}}
+  // expected-error @+1 {{custom op 'lm.gelu' attribute 'form' failed to satisfy constraint: one of erf, tanh, quick}}
   %y = lm.gelu %x {form = tan} : tensor<?x8xf32>
   return
 }
 
 // -----
 func.func @word_for_number(%x: tensor<?x8xf32>) {
-  // expected-error @+1 {{'lm.scale' attribute 'factor' failed to satisfy constraint: 64-bit float attribute}}
+  // expected-error @+1 {{custom op 'lm.scale' attribute 'factor' failed to satisfy constraint: 64-bit float attribute}}
   %y = lm.scale %x {factor = two} : tensor<?x8xf32>
   return
 }
 
 // -----
 func.func @float_for_integer(%x: tensor<?x8xf32>, %tokens: !lm.tokens) {
-  // expected-error @+1 {{'lm.rope' attribute 'head_dim' failed to satisfy constraint: 64-bit signless integer attribute}}
+  // expected-error @+1 {{custom op 'lm.rope' attribute 'head_dim' failed to satisfy constraint: 64-bit signless integer attribute}}
   %y = lm.rope %x, %tokens {head_dim = 4.0, base = 1.0e4} : tensor<?x8xf32>
   return
 }
@@ -52,7 +52,7 @@ func.func @missing_key(%x: tensor<?x8xf32>) {
 
 // -----
 func.func @cache_in_braces(%q: tensor<?x8xf32>, %tokens: !lm.tokens) {
-  // expected-error @+1 {{'lm.cached_attention' has no attribute 'cache'}}
+  // expected-error @+1 {{custom op 'lm.cached_attention' has no attribute 'cache'}}
   %y = lm.cached_attention @kv, %q, %q, %q, %tokens {cache = @other, heads = 1, kv_heads = 1, scale = 1, mask = full} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
   return
 }
@@ -81,7 +81,7 @@ func.func @large_dimension(%w: !lm.weight<4294967296x4>) { return }
 
 // -----
 func.func @residual_of_nothing(%x: tensor<?x8xf32>, %w: !lm.weight<4x8>, %r: tensor<?x4xf32>) {
-  // expected-error @+1 {{expected a result, which the residual is added to}}
+  // expected-error @+1 {{custom op 'lm.fused_linear' expected a result, which the residual is added to}}
   lm.fused_linear %x weights(%w) residual(%r) : <4x8> -> ()
   return
 }
