@@ -7,6 +7,8 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 
+#include <charconv>
+
 using namespace mlir;
 using namespace llmc;
 
@@ -16,8 +18,8 @@ using namespace llmc;
 
 /// Attributes that are numbers with a fraction: an integer written for one of them stands for the float.
 static bool isFloatParam(StringRef key) {
-  static const llvm::StringSet<> keys = {"eps",    "scale",     "softcap",     "base",  "rope_base",
-                                         "factor", "rope_factor", "cap", "min", "max"};
+  static const llvm::StringSet<> keys = {"eps",    "scale",       "softcap", "base", "rope_base",
+                                         "factor", "rope_factor", "cap",     "min",  "max"};
   return keys.contains(key);
 }
 
@@ -78,7 +80,8 @@ static ParseResult parseValue(OpAsmParser &parser, StringRef key, Attribute &val
   }
   if (parser.parseAttribute(value))
     return failure();
-  if (auto integer = dyn_cast<IntegerAttr>(value); integer && isFloatParam(key) && integer.getType().isInteger(64))
+  if (auto integer = dyn_cast<IntegerAttr>(value);
+      integer && isFloatParam(key) && integer.getType().isInteger(64))
     value = FloatAttr::get(Float64Type::get(context), static_cast<double>(integer.getInt()));
   return success();
 }
@@ -108,19 +111,34 @@ ParseResult llmc::parseParams(OpAsmParser &parser, OperationState &state, NamedA
   return state.name.verifyInherentAttrs(attrs, [&] { return parser.emitError(loc); });
 }
 
-static void printNumbers(OpAsmPrinter &printer, ArrayRef<double> numbers) {
+/// The shortest digits that read back as the same number, with the point that MLIR's floats need: 1.0e-05,
+/// 0.125.
+template <typename Number> static void printNumber(OpAsmPrinter &printer, Number number) {
+  char digits[32];
+  StringRef text(digits, std::to_chars(digits, std::end(digits), number).ptr - digits);
+  auto [mantissa, exponent] = text.split('e');
+  printer << mantissa;
+  if (!mantissa.contains('.') && llvm::isDigit(mantissa.back()))
+    printer << ".0";
+  if (!exponent.empty())
+    printer << "e" << exponent;
+}
+
+template <typename Number> static void printNumbers(OpAsmPrinter &printer, ArrayRef<Number> numbers) {
   printer << "[";
-  llvm::interleaveComma(numbers, printer, [&](double number) { printer.printFloat(APFloat(number)); });
+  llvm::interleaveComma(numbers, printer, [&](Number number) { printNumber(printer, number); });
   printer << "]";
 }
 
 static void printValue(OpAsmPrinter &printer, Attribute value) {
   if (auto text = dyn_cast<StringAttr>(value); text && isBareWord(text.getValue()))
     printer << text.getValue();
+  else if (auto number = dyn_cast<FloatAttr>(value); number && number.getValue().isFinite())
+    printNumber(printer, number.getValueAsDouble());
   else if (auto array = dyn_cast<DenseF64ArrayAttr>(value))
     printNumbers(printer, array.asArrayRef());
   else if (auto floats = dyn_cast<DenseF32ArrayAttr>(value))
-    printNumbers(printer, SmallVector<double>(floats.asArrayRef().begin(), floats.asArrayRef().end()));
+    printNumbers(printer, floats.asArrayRef());
   else if (auto ints = dyn_cast<DenseI64ArrayAttr>(value)) {
     printer << "[";
     llvm::interleaveComma(ints.asArrayRef(), printer);
@@ -134,7 +152,8 @@ static bool isDefault(Operation *op, StringRef key, Attribute value) {
   if (auto text = dyn_cast<StringAttr>(value))
     return (key == "norm" || key == "act") && text.getValue() == "none";
   if (auto number = dyn_cast<FloatAttr>(value))
-    return number.getValueAsDouble() == 1.0 && (key == "factor" ? isa<lm::RopeOp>(op) : key == "scale" && isa<lm::EmbedOp>(op));
+    return number.getValueAsDouble() == 1.0 &&
+           (key == "factor" ? isa<lm::RopeOp>(op) : key == "scale" && isa<lm::EmbedOp>(op));
   if (auto number = dyn_cast<IntegerAttr>(value))
     return key == "offset" && isa<lm::PositionEmbedOp>(op) && number.getInt() == 0;
   return false;
@@ -196,9 +215,10 @@ static void printWeight(OpAsmPrinter &printer, Type type) {
   printer << ">";
 }
 
-/// `<576>` where the gain is as wide as the rows; else `tensor<?x576xf32>` and, after a comma, the gain's type.
-ParseResult lm::parseNormTypes(OpAsmParser &parser, OptionalOperand gain, OptionalOperand bias, Type &x, Type &gainType,
-                               Type &biasType) {
+/// `<576>` where the gain is as wide as the rows; else `tensor<?x576xf32>` and, after a comma, the gain's
+/// type.
+ParseResult lm::parseNormTypes(OpAsmParser &parser, OptionalOperand gain, OptionalOperand bias, Type &x,
+                               Type &gainType, Type &biasType) {
   WeightType weight;
   Type rows;
   OptionalParseResult full = parser.parseOptionalType(rows);
@@ -242,7 +262,8 @@ void lm::printNormType(OpAsmPrinter &printer, Operation *op, Value gain, Type x,
 
 /// q, k and v; then `-> type` where the result is not as wide as q.
 ParseResult lm::parseAttentionTypes(OpAsmParser &parser, Type &q, Type &k, Type &v, Type &y) {
-  if (parser.parseType(q) || parser.parseComma() || parser.parseType(k) || parser.parseComma() || parser.parseType(v))
+  if (parser.parseType(q) || parser.parseComma() || parser.parseType(k) || parser.parseComma() ||
+      parser.parseType(v))
     return failure();
   y = q;
   return succeeded(parser.parseOptionalArrow()) ? parser.parseType(y) : ParseResult(success());
@@ -257,8 +278,9 @@ void lm::printAttentionTypes(OpAsmPrinter &printer, Operation *, Type q, Type k,
 /// The weights' types, then the results'.
 ParseResult lm::parseFusedTypes(OpAsmParser &parser, OptionalOperand gain, OptionalOperand normBias,
                                 ArrayRef<Operand> biases, OptionalOperand residual, Type &x, Type &gainType,
-                                Type &normBiasType, SmallVectorImpl<Type> &weights, SmallVectorImpl<Type> &biasTypes,
-                                Type &residualType, SmallVectorImpl<Type> &results) {
+                                Type &normBiasType, SmallVectorImpl<Type> &weights,
+                                SmallVectorImpl<Type> &biasTypes, Type &residualType,
+                                SmallVectorImpl<Type> &results) {
   auto weight = [&]() -> ParseResult {
     WeightType type;
     if (parseWeight(parser, type))
@@ -284,8 +306,8 @@ ParseResult lm::parseFusedTypes(OpAsmParser &parser, OptionalOperand gain, Optio
   return success();
 }
 
-void lm::printFusedTypes(OpAsmPrinter &printer, Operation *, Value, Value, ValueRange, Value, Type, Type, Type,
-                         TypeRange weights, TypeRange, Type, TypeRange results) {
+void lm::printFusedTypes(OpAsmPrinter &printer, Operation *, Value, Value, ValueRange, Value, Type, Type,
+                         Type, TypeRange weights, TypeRange, Type, TypeRange results) {
   llvm::interleaveComma(weights, printer, [&](Type type) { printWeight(printer, type); });
   printer.printArrowTypeList(results);
 }
@@ -312,18 +334,22 @@ void lm::printEntryBody(OpAsmPrinter &printer, Operation *, Region &body) {
   printer.printRegion(body, /*printEntryBlockArgs=*/false);
 }
 
-ParseResult step::parseKernelBody(OpAsmParser &parser, Region &body) { return lm::parseEntryBody(parser, body); }
-void step::printKernelBody(OpAsmPrinter &printer, Operation *op, Region &body) { lm::printEntryBody(printer, op, body); }
+ParseResult step::parseKernelBody(OpAsmParser &parser, Region &body) {
+  return lm::parseEntryBody(parser, body);
+}
+void step::printKernelBody(OpAsmPrinter &printer, Operation *op, Region &body) {
+  lm::printEntryBody(printer, op, body);
+}
 
 /// `iter(%h = %x0 : type, …) {…}, {…}`: the arguments are written once and belong to every region.
-ParseResult lm::parseLayerBodies(OpAsmParser &parser, SmallVectorImpl<Operand> &inits, SmallVectorImpl<Type> &initTypes,
-                                 SmallVectorImpl<Type> &resultTypes,
+ParseResult lm::parseLayerBodies(OpAsmParser &parser, SmallVectorImpl<Operand> &inits,
+                                 SmallVectorImpl<Type> &initTypes, SmallVectorImpl<Type> &resultTypes,
                                  SmallVectorImpl<std::unique_ptr<Region>> &bodies) {
   SmallVector<OpAsmParser::Argument> args;
   auto iterated = [&]() -> ParseResult {
     OpAsmParser::Argument &arg = args.emplace_back();
-    return failure(parser.parseArgument(arg) || parser.parseEqual() || parser.parseOperand(inits.emplace_back()) ||
-                   parser.parseColonType(arg.type));
+    return failure(parser.parseArgument(arg) || parser.parseEqual() ||
+                   parser.parseOperand(inits.emplace_back()) || parser.parseColonType(arg.type));
   };
   if (parser.parseKeyword("iter") || parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, iterated))
     return failure();
@@ -344,5 +370,6 @@ void lm::printLayerBodies(OpAsmPrinter &printer, Operation *, OperandRange inits
       printer << arg << " = " << init << " : " << arg.getType();
     });
   printer << ") ";
-  llvm::interleaveComma(bodies, printer, [&](Region &body) { printer.printRegion(body, /*printEntryBlockArgs=*/false); });
+  llvm::interleaveComma(bodies, printer,
+                        [&](Region &body) { printer.printRegion(body, /*printEntryBlockArgs=*/false); });
 }

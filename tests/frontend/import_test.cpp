@@ -72,10 +72,10 @@ TEST_F(Import, LlamaReadsAsAPersonWouldWriteIt) {
            "count = 2 iter(%h = %embedded : tensor<?x32xf32>)",
            "%attn_q = lm.weight \"blk.{i}.attn_q.weight\" : <64x32>",
            "%q = lm.linear %attn_in, %attn_q",
-           "lm.rope %q, %tokens {base = 1.000000e+04, head_dim = 16, style = interleaved}",
+           "lm.rope %q, %tokens {base = 10000.0, head_dim = 16, style = interleaved}",
            "lm.kv_append @kv, %k_rotated, %new_v, %tokens",
            "%k, %v, %keys = lm.kv_view @kv, %tokens",
-           "{heads = 4, kv_heads = 2, mask = causal, scale = 2.500000e-01}",
+           "{heads = 4, kv_heads = 2, mask = causal, scale = 0.25}",
            "lm.silu %gate",
            "lm.asked_rows",
            "%logits = lm.linear %last, %token_embd",
@@ -137,7 +137,7 @@ TEST_F(Import, KeysThatMayBeAbsent) {
   std::string text = textOf(llama.write(folder, "9-lives.gguf"));
   EXPECT_HOLDS(text, "lm.model @model_9_lives");
   EXPECT_HOLDS(text, "heads = 4, kv_heads = 4");
-  EXPECT_HOLDS(text, "{base = 1.000000e+04, head_dim = 8, style = interleaved}");
+  EXPECT_HOLDS(text, "{base = 10000.0, head_dim = 8, style = interleaved}");
 }
 
 TEST_F(Import, EqualNumbersForAllLayersAreOneNumber) {
@@ -379,8 +379,8 @@ TEST_F(Import, DemoModel) {
   EXPECT_HOLDS(
       text,
       "lm.model @smollm2 {context = 8192, family = llama, tokenizer = \"smollm2.gguf\", vocab = 49152}");
-  EXPECT_HOLDS(text, "{heads = 9, kv_heads = 3, mask = causal, scale = 1.250000e-01}");
-  EXPECT_HOLDS(text, "base = 1.000000e+05");
+  EXPECT_HOLDS(text, "{heads = 9, kv_heads = 3, mask = causal, scale = 0.125}");
+  EXPECT_HOLDS(text, "base = 1.0e+05");
   EXPECT_HOLDS(text, "lm.layers count = 30");
   EXPECT_LE(lines(text), 150);
 }

@@ -11,7 +11,7 @@ func.func @elementwise(%a: tensor<?x8xf32>, %b: tensor<?x8xf32>) {
   %add = lm.add %a, %b : tensor<?x8xf32>
   // CHECK: lm.mul %[[A]], %[[B]] : tensor<?x8xf32>
   %mul = lm.mul %a, %b : tensor<?x8xf32>
-  // CHECK: lm.clamp %[[A]] {max = 7.000000e+00, min = -7.000000e+00} : tensor<?x8xf32>
+  // CHECK: lm.clamp %[[A]] {max = 7.0, min = -7.0} : tensor<?x8xf32>
   %clamp = lm.clamp %a {max = 7, min = -7} : tensor<?x8xf32>
   // CHECK: lm.gelu %[[A]] {form = erf} : tensor<?x8xf32>
   %erf = lm.gelu %a : tensor<?x8xf32>
@@ -29,7 +29,7 @@ func.func @elementwise(%a: tensor<?x8xf32>, %b: tensor<?x8xf32>) {
   %sigmoid = lm.sigmoid %a : tensor<?x8xf32>
   // CHECK: lm.silu %[[A]] : tensor<?x8xf32>
   %silu = lm.silu %a : tensor<?x8xf32>
-  // CHECK: lm.softcap %[[A]] {cap = 3.000000e+01} : tensor<?x8xf32>
+  // CHECK: lm.softcap %[[A]] {cap = 30.0} : tensor<?x8xf32>
   %softcap = lm.softcap %a {cap = 30.0} : tensor<?x8xf32>
   // CHECK: lm.tanh %[[A]] : tensor<?x8xf32>
   %tanh = lm.tanh %a : tensor<?x8xf32>
@@ -57,10 +57,10 @@ func.func @fused_linear(%x: tensor<?x8xf32>, %gain: !lm.weight<8>, %bias: !lm.we
                         %wk: !lm.weight<4x8>, %bq: !lm.weight<8>, %bk: !lm.weight<4>, %residual: tensor<?x8xf32>) {
   // CHECK: lm.fused_linear %[[X:.*]] weights(%[[WQ:[^ ]*]]) : <8x8> -> tensor<?x8xf32>
   %0 = lm.fused_linear %x weights(%wq) : <8x8> -> tensor<?x8xf32>
-  // CHECK: lm.fused_linear %[[X]] norm(%{{.*}}) weights(%[[WQ]], %{{.*}}) {eps = 1.000000e-05, norm = rms, plus_one}
+  // CHECK: lm.fused_linear %[[X]] norm(%{{.*}}) weights(%[[WQ]], %{{.*}}) {eps = 1.0e-05, norm = rms, plus_one}
   // CHECK-SAME: : <8x8>, <4x8> -> (tensor<?x8xf32>, tensor<?x4xf32>)
   %1:2 = lm.fused_linear %x norm(%gain) weights(%wq, %wk) {norm = rms, eps = 1.0e-5, plus_one} : <8x8>, <4x8> -> (tensor<?x8xf32>, tensor<?x4xf32>)
-  // CHECK: lm.fused_linear %[[X]] norm(%{{.*}}, %{{.*}}) weights(%[[WQ]], %{{.*}}) biases(%{{.*}}, %{{.*}}) {eps = 1.000000e-05, norm = layer}
+  // CHECK: lm.fused_linear %[[X]] norm(%{{.*}}, %{{.*}}) weights(%[[WQ]], %{{.*}}) biases(%{{.*}}, %{{.*}}) {eps = 1.0e-05, norm = layer}
   %2:2 = lm.fused_linear %x norm(%gain, %bias) weights(%wq, %wk) biases(%bq, %bk) {norm = layer, eps = 1.0e-5} : <8x8>, <4x8> -> (tensor<?x8xf32>, tensor<?x4xf32>)
   // CHECK: lm.fused_linear %[[X]] weights(%[[WQ]], %[[WQ]]) residual(%{{.*}}) {act = silu, glu} : <8x8>, <8x8> -> tensor<?x8xf32>
   %3 = lm.fused_linear %x weights(%wq, %wq) residual(%residual) {act = silu, glu} : <8x8>, <8x8> -> tensor<?x8xf32>

@@ -16,7 +16,7 @@ step.program @tiny {vocab = 8, context = 4, layers = 1, hidden = 8, heads = 2, k
     %w = lm.weight "blk.0.attn_q.weight" : <8x8>
     step.return %w : !lm.weight<8x8>
   }
-  // CHECK: step.constant @c0 {offset = 256, values = [1.000000e+00, 0.10000000149011612]}
+  // CHECK: step.constant @c0 {offset = 256, values = [1.0, 0.1]}
   step.constant @c0 {values = [1.0, 0.1], offset = 256}
   // CHECK: step.kernel @attend {activations = f32, cache = {heads = 1 : i64, type = "f16"}, rows = tokens, schemes = []} (%{{.*}}: tensor<?x8xf32>) {
   step.kernel @attend {schemes = [], activations = f32, rows = tokens, cache = {heads = 1, type = "f16"}}(%x: tensor<?x8xf32>) {

@@ -30,7 +30,7 @@ func.func @expressions(%a: !lm.weight<6x4>, %b: !lm.weight<6x4>, %c: !lm.weight<
   %rows = lm.w.rows %a [2:5] : <6x4> -> <3x4>
   // CHECK: lm.w.rows %{{.*}}[0 : 2] : <6> -> <2>
   %part = lm.w.rows %v [0:2] : <6> -> <2>
-  // CHECK: lm.w.scale %{{.*}} {factor = 1.250000e-01} : <6x4>
+  // CHECK: lm.w.scale %{{.*}} {factor = 0.125} : <6x4>
   %scale = lm.w.scale %a {factor = 0.125} : <6x4>
   // CHECK: %[[T:.*]] = lm.w.transpose %{{.*}} : <6x4> -> <4x6>
   %transpose = lm.w.transpose %a : <6x4> -> <4x6>

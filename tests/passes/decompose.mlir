@@ -8,17 +8,17 @@
 // CHECK-LABEL: lm.model @fused
 // CHECK: %[[X:.*]] = lm.embed
 // CHECK: lm.layers
-// CHECK: %[[N:.*]] = lm.rms_norm %[[H:.*]], %gain {eps = 1.000000e-05, plus_one} : <8>
+// CHECK: %[[N:.*]] = lm.rms_norm %[[H:.*]], %gain {eps = 1.0e-05, plus_one} : <8>
 // CHECK: %[[GATE:.*]] = lm.linear %[[N]], %w
 // CHECK: %[[UP:.*]] = lm.linear %[[N]], %w
 // CHECK: %[[ACT:.*]] = lm.gelu %[[GATE]] {form = tanh}
 // CHECK: %[[GLU:.*]] = lm.mul %[[ACT]], %[[UP]]
 // CHECK: %[[SUM:.*]] = lm.add %[[H]], %[[GLU]]
-// CHECK: %[[QR:.*]] = lm.rope %[[SUM]], %[[TOKENS:.*]] {base = 1.000000e+04, head_dim = 4, style = half}
-// CHECK: %[[KR:.*]] = lm.rope %[[SUM]], %[[TOKENS]] {base = 1.000000e+04, head_dim = 4, style = half}
+// CHECK: %[[QR:.*]] = lm.rope %[[SUM]], %[[TOKENS:.*]] {base = 10000.0, head_dim = 4, style = half}
+// CHECK: %[[KR:.*]] = lm.rope %[[SUM]], %[[TOKENS]] {base = 10000.0, head_dim = 4, style = half}
 // CHECK: lm.kv_append @kv, %[[KR]], %[[SUM]], %[[TOKENS]]
 // CHECK: %[[K:.*]], %[[V:.*]], %[[KEYS:.*]] = lm.kv_view @kv, %[[TOKENS]]
-// CHECK: lm.attention %[[QR]], %[[K]], %[[V]], %[[KEYS]], %[[TOKENS]] {heads = 2, kv_heads = 2, mask = causal, scale = 5.000000e-01}
+// CHECK: lm.attention %[[QR]], %[[K]], %[[V]], %[[KEYS]], %[[TOKENS]] {heads = 2, kv_heads = 2, mask = causal, scale = 0.5}
 
 // ALL-LABEL: lm.model @fused
 // ALL: lm.layers

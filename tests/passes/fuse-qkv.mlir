@@ -26,7 +26,7 @@ lm.model @three_projections {vocab = 8, context = 4} {
 // CHECK: lm.layers
 // CHECK: %wv = lm.weight "blk.{i}.wv"
 // CHECK: %[[V:.*]] = lm.w.scale %wv
-// CHECK: %[[QV:.*]]:2 = lm.fused_linear %[[H:.*]] norm(%g) weights(%wq, %[[V]]) {eps = 1.000000e-05, norm = rms}
+// CHECK: %[[QV:.*]]:2 = lm.fused_linear %[[H:.*]] norm(%g) weights(%wq, %[[V]]) {eps = 1.0e-05, norm = rms}
 // CHECK: lm.silu %[[QV]]#0
 // CHECK: lm.mul %{{.*}}, %[[QV]]#1
 lm.model @in_the_stack {vocab = 8, context = 4} {

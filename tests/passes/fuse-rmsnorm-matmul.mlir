@@ -4,8 +4,8 @@
 // CHECK-LABEL: lm.model @every_reader_takes_the_norm
 // CHECK: %[[X:.*]] = lm.embed
 // CHECK-NOT: lm.rms_norm
-// CHECK: lm.fused_linear %[[X]] norm(%[[GAIN:.*]]) weights(%{{.*}}) {eps = 1.000000e-05, norm = rms, plus_one} : <8x8> -> tensor<?x8xf32>
-// CHECK: lm.fused_linear %[[X]] norm(%[[GAIN]]) weights(%{{.*}}) biases(%{{.*}}) {eps = 1.000000e-05, norm = rms, plus_one}
+// CHECK: lm.fused_linear %[[X]] norm(%[[GAIN:.*]]) weights(%{{.*}}) {eps = 1.0e-05, norm = rms, plus_one} : <8x8> -> tensor<?x8xf32>
+// CHECK: lm.fused_linear %[[X]] norm(%[[GAIN]]) weights(%{{.*}}) biases(%{{.*}}) {eps = 1.0e-05, norm = rms, plus_one}
 lm.model @every_reader_takes_the_norm {vocab = 8, context = 4} {
   %w = lm.weight "w" : <8x8>
   %gain = lm.weight "gain" : <8>
@@ -21,8 +21,8 @@ lm.model @every_reader_takes_the_norm {vocab = 8, context = 4} {
 
 // CHECK-LABEL: lm.model @layer_norm
 // CHECK-NOT: lm.layer_norm
-// CHECK: lm.fused_linear %{{.*}} norm(%gain, %bias) weights(%{{.*}}) {eps = 1.000000e-05, norm = layer}
-// CHECK: lm.fused_linear %{{.*}} weights(%{{.*}}) {eps = 0.000000e+00, norm = layer}
+// CHECK: lm.fused_linear %{{.*}} norm(%gain, %bias) weights(%{{.*}}) {eps = 1.0e-05, norm = layer}
+// CHECK: lm.fused_linear %{{.*}} weights(%{{.*}}) {eps = 0.0, norm = layer}
 lm.model @layer_norm {vocab = 8, context = 4} {
   %w = lm.weight "w" : <8x8>
   %gain = lm.weight "gain" : <8>
@@ -39,8 +39,8 @@ lm.model @layer_norm {vocab = 8, context = 4} {
 
 // A norm of a norm: only the one that the matmul reads goes into it.
 // CHECK-LABEL: lm.model @extra_norm
-// CHECK: %[[INNER:.*]] = lm.rms_norm %{{.*}} {eps = 1.000000e-05} : tensor<?x8xf32>
-// CHECK-NEXT: lm.fused_linear %[[INNER]] weights(%{{.*}}) {eps = 2.500000e-01, norm = rms}
+// CHECK: %[[INNER:.*]] = lm.rms_norm %{{.*}} {eps = 1.0e-05} : tensor<?x8xf32>
+// CHECK-NEXT: lm.fused_linear %[[INNER]] weights(%{{.*}}) {eps = 0.25, norm = rms}
 lm.model @extra_norm {vocab = 8, context = 4} {
   %w = lm.weight "w" : <8x8>
   lm.forward(%tokens: !lm.tokens) {
@@ -54,7 +54,7 @@ lm.model @extra_norm {vocab = 8, context = 4} {
 
 // What a person or another pass has fused already takes a norm too, and keeps its epilogue.
 // CHECK-LABEL: lm.model @glu_takes_the_norm
-// CHECK: lm.fused_linear %[[X:.*]] norm(%{{.*}}) weights(%[[W:.*]], %[[W]]) residual(%[[X]]) {act = silu, eps = 1.000000e-05, glu, norm = rms}
+// CHECK: lm.fused_linear %[[X:.*]] norm(%{{.*}}) weights(%[[W:.*]], %[[W]]) residual(%[[X]]) {act = silu, eps = 1.0e-05, glu, norm = rms}
 lm.model @glu_takes_the_norm {vocab = 8, context = 4} {
   %w = lm.weight "w" : <8x8>
   %gain = lm.weight "gain" : <8>

@@ -5,7 +5,7 @@
 // CHECK: lm.layers
 // CHECK: %[[K:.*]] = lm.linear
 // CHECK-NEXT: lm.cached_attention @kv, %[[H:.*]], %[[K]], %[[K]], %{{.*}} {heads = 2, kv_heads = 1, mask = causal, rope_base = @base,
-// CHECK-SAME: rope_dims = 2, rope_factor = 5.000000e-01, rope_style = interleaved, scale = 5.000000e-01, softcap = 3.000000e+01, window = @window} : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+// CHECK-SAME: rope_dims = 2, rope_factor = 0.5, rope_style = interleaved, scale = 0.5, softcap = 30.0, window = @window} : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
 // CHECK-NEXT: lm.yield
 lm.model @rope {vocab = 8, context = 4} {
   lm.cache @kv {heads = 1, dim_k = 4, dim_v = 4}
@@ -29,7 +29,7 @@ lm.model @rope {vocab = 8, context = 4} {
 }
 
 // CHECK-LABEL: lm.model @no_rope_but_sinks
-// CHECK: lm.cached_attention @kv, %[[X:.*]], %[[X]], %[[X]], %{{.*}}, %sinks : !lm.weight<2> {heads = 2, kv_heads = 2, mask = full, scale = 5.000000e-01} :
+// CHECK: lm.cached_attention @kv, %[[X:.*]], %[[X]], %[[X]], %{{.*}}, %sinks : !lm.weight<2> {heads = 2, kv_heads = 2, mask = full, scale = 0.5} :
 lm.model @no_rope_but_sinks {vocab = 8, context = 4} {
   lm.cache @kv {heads = 2, dim_k = 4, dim_v = 4}
   %table = lm.weight "table" : <8x8>
@@ -45,9 +45,9 @@ lm.model @no_rope_but_sinks {vocab = 8, context = 4} {
 
 // Two rotations: the op takes the rotated rows as they are. So with only one side rotated, or rows read elsewhere.
 // CHECK-LABEL: lm.model @ropes_differ
-// CHECK: %[[QR:.*]] = lm.rope %[[X:.*]], %{{.*}}base = 1.000000e+04
-// CHECK: %[[KR:.*]] = lm.rope %[[X]], %{{.*}}base = 1.000000e+06
-// CHECK: lm.cached_attention @kv, %[[QR]], %[[KR]], %[[X]], %{{.*}} {heads = 2, kv_heads = 2, mask = causal, scale = 5.000000e-01} :
+// CHECK: %[[QR:.*]] = lm.rope %[[X:.*]], %{{.*}}base = 10000.0
+// CHECK: %[[KR:.*]] = lm.rope %[[X]], %{{.*}}base = 1.0e+06
+// CHECK: lm.cached_attention @kv, %[[QR]], %[[KR]], %[[X]], %{{.*}} {heads = 2, kv_heads = 2, mask = causal, scale = 0.5} :
 lm.model @ropes_differ {vocab = 8, context = 4} {
   lm.cache @kv {heads = 2, dim_k = 4, dim_v = 4}
   %table = lm.weight "table" : <8x8>
@@ -65,7 +65,7 @@ lm.model @ropes_differ {vocab = 8, context = 4} {
 // CHECK-LABEL: lm.model @rotated_row_has_other_reader
 // CHECK: %[[QR:.*]] = lm.rope
 // CHECK: %[[KR:.*]] = lm.rope
-// CHECK: lm.cached_attention @kv, %[[QR]], %[[KR]], %{{.*}}, %{{.*}} {heads = 2, kv_heads = 2, mask = causal, scale = 5.000000e-01} :
+// CHECK: lm.cached_attention @kv, %[[QR]], %[[KR]], %{{.*}}, %{{.*}} {heads = 2, kv_heads = 2, mask = causal, scale = 0.5} :
 lm.model @rotated_row_has_other_reader {vocab = 8, context = 4} {
   lm.cache @kv {heads = 2, dim_k = 4, dim_v = 4}
   %table = lm.weight "table" : <8x8>

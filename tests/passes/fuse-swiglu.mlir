@@ -19,7 +19,7 @@ lm.model @swiglu {vocab = 8, context = 4} {
 
 // The product's operands in the other order, up before gate, biases, another activation, a norm in front.
 // CHECK-LABEL: lm.model @geglu_in_odd_order
-// CHECK: lm.fused_linear %{{.*}} norm(%[[N:.*]]) weights(%gate, %up) biases(%[[BGATE:.*]], %[[BUP:.*]]) {act = gelu_tanh, eps = 1.000000e-05, glu, norm = rms}
+// CHECK: lm.fused_linear %{{.*}} norm(%[[N:.*]]) weights(%gate, %up) biases(%[[BGATE:.*]], %[[BUP:.*]]) {act = gelu_tanh, eps = 1.0e-05, glu, norm = rms}
 lm.model @geglu_in_odd_order {vocab = 8, context = 4} {
   %wgate = lm.weight "gate" : <8x8>
   %wup = lm.weight "up" : <8x8>

@@ -6,14 +6,14 @@
 
 // Kind 0: the residual around attention is dropped, the rope of k stands before everything, q has none.
 // CHECK: %[[KR:.*]] = lm.rope %[[H:.*]], %
-// CHECK: %[[A:.*]] = lm.cached_attention @kv, %[[H]], %[[KR]], %[[H]], %{{.*}} {heads = 2, kv_heads = 2, mask = causal, scale = 5.000000e-01} :
+// CHECK: %[[A:.*]] = lm.cached_attention @kv, %[[H]], %[[KR]], %[[H]], %{{.*}} {heads = 2, kv_heads = 2, mask = causal, scale = 0.5} :
 // CHECK-NEXT: %[[O:.*]] = lm.linear %[[A]], %w : <8x8>
-// CHECK-NEXT: lm.fused_linear %[[O]] norm(%gain) weights(%w, %w) residual(%[[O]]) {act = silu, eps = 1.000000e-05, glu, norm = rms}
+// CHECK-NEXT: lm.fused_linear %[[O]] norm(%gain) weights(%w, %w) residual(%[[O]]) {act = silu, eps = 1.0e-05, glu, norm = rms}
 // CHECK-NEXT: lm.yield
 
 // Kind 1: parallel branches under one LayerNorm, an MLP without a gate, a norm per head on q.
-// CHECK: %[[QM:.*]]:2 = lm.fused_linear %[[H]] norm(%gain, %gain) weights(%w, %w) {eps = 1.000000e-05, norm = layer} :
-// CHECK: %[[QN:.*]] = lm.rms_norm %[[QM]]#0 {eps = 1.000000e-05, group = 4}
+// CHECK: %[[QM:.*]]:2 = lm.fused_linear %[[H]] norm(%gain, %gain) weights(%w, %w) {eps = 1.0e-05, norm = layer} :
+// CHECK: %[[QN:.*]] = lm.rms_norm %[[QM]]#0 {eps = 1.0e-05, group = 4}
 // CHECK: %[[A:.*]] = lm.cached_attention @kv, %[[QN]], %[[H]], %[[H]],
 // CHECK: %[[ACT:.*]] = lm.gelu %[[QM]]#1 {form = tanh}
 // CHECK: %[[D:.*]] = lm.fused_linear %[[ACT]] weights(%w) residual(%[[A]])

@@ -73,7 +73,7 @@ static int writeModule(Session &session, mlir::ModuleOp module, const std::strin
   llvm::raw_fd_ostream out(path, code, llvm::sys::fs::OF_Text);
   if (code)
     return session.fail(path + ": cannot write: " + code.message());
-  module.print(out);
+  module.print(out, mlir::OpPrintingFlags().printNameLocAsPrefix());
   out << "\n";
   return 0;
 }
