@@ -8,7 +8,7 @@ foreach(program loads_test scaling_test)
 endforeach()
 
 # Bytes read: kernels that report their loads.
-foreach(name llama-gqa llama-mixed llama-q4_1 llama-q8_0 deep-80)
+foreach(name llama-gqa llama-mixed llama-mqa llama-q4_1 llama-q8_0 tiny-chat)
   llmc_e2e_compile(${name}-loads ${fixtures}/${name}.gguf --count-loads)
   llmc_e2e_test(loads-${name} NEEDS ${name}-loads COMMAND e2e_loads_test ${models}/${name}-loads.so)
 endforeach()

@@ -8,7 +8,8 @@
 //   cache    K and V of the visible tokens in every layer, as pages hold them (V's head padded to 16 values)
 //
 // Both must agree within 2 %, at several lengths of the sequence, on either side of a page's end, with 1 and
-// 2 threads; and nothing may be read from anywhere else.
+// 2 threads; and nothing may be read from anywhere else. Kernels report matrices only: gains, biases and
+// rotary frequencies are what the weights fall short of their packed bytes, less the larger the model is.
 //
 //   loads_test MODEL.so [--variants avx2,avx512] [--lengths 1,31,32,33,100]
 //
