@@ -1,10 +1,10 @@
 //===- LowerToStep.cpp - lm model => step program -------------------------===//
 //
-//   1. Walk the entry in order, the stack's regions once a layer; every op that computes becomes a call.
-//   2. The op, with its per-layer numbers filled in, its weights' schemes and its row space are the key of a
-//   kernel:
-//      equal keys share one step.kernel.
-//   3. The list of calls gets buffers and barriers (DispatchList).
+//   1. Ops without a kernel of their own become the ops they are made from.
+//   2. Walk the entry in order, the stack's regions once a layer; every op that computes becomes a call.
+//   3. The op, with its per-layer numbers filled in, its weights' schemes and its row space are the key of a
+//      kernel: equal keys share one step.kernel.
+//   4. The list of calls gets buffers and barriers (DispatchList).
 // Layers become rows of data; kernels do not multiply with them.
 //
 //===----------------------------------------------------------------------===//
@@ -16,7 +16,10 @@
 
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/MathExtras.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace llmc;
@@ -46,12 +49,15 @@ public:
 private:
   using ValueId = DispatchList::ValueId;
 
+  LogicalResult checkOps();
+  LogicalResult splitOpsWithoutKernel();
   void createProgram();
   LogicalResult lowerBlock(Block &block, std::optional<int64_t> layer);
   LogicalResult lowerOp(Operation *op, std::optional<int64_t> layer);
   LogicalResult lowerLayers(lm::LayersOp layers);
   Operation *fillInLayer(Operation *op, std::optional<int64_t> layer);
   StringAttr spaceOf(Operation *op) const;
+  LogicalResult checkSpaces(Operation *op, StringAttr space) const;
   FailureOr<step::KernelOp> kernelFor(Operation *op, StringRef space, ArrayRef<WeightTable::Entry> weights);
   LogicalResult addCacheArgs(Operation *op, std::optional<int64_t> layer, DispatchList::Call &call);
   void setFacts();
@@ -66,6 +72,7 @@ private:
   llvm::StringMap<step::KernelOp> kernels; // by key
   llvm::StringMap<int> kernelNames;
   llvm::MapVector<StringAttr, CachePlan> caches;
+  llvm::SetVector<StringAttr> usedCaches;                        // in the order of their numbers
   std::map<std::pair<std::string, int64_t>, int64_t> cacheSlots; // (cache, layer) => place in the page
   std::optional<ValueId> logits, hiddenRows;
   int64_t heads = 0, kvHeads = 0;
@@ -90,6 +97,8 @@ static bool isDeclaration(Operation *op) {
 }
 
 FailureOr<step::ProgramOp> StepLowering::run() {
+  if (failed(checkOps()) || failed(splitOpsWithoutKernel()))
+    return failure();
   createProgram();
   lm::ForwardOp forward = model.forward();
   if (failed(lowerBlock(forward.getBody().front(), std::nullopt)))
@@ -106,7 +115,8 @@ FailureOr<step::ProgramOp> StepLowering::run() {
   }
 
   OpBuilder end = OpBuilder::atBlockEnd(program.getBody().empty() ? nullptr : &program.getBody().front());
-  for (auto &[name, plan] : caches) {
+  for (StringAttr name : usedCaches) {
+    CachePlan &plan = caches[name];
     lm::CacheOp cache = plan.cache;
     step::CacheOp::create(end, cache.getLoc(), cache.getSymNameAttr(), end.getI64IntegerAttr(plan.layers),
                           cache.getHeadsAttr(), cache.getDimKAttr(), cache.getDimVAttr(),
@@ -119,6 +129,35 @@ FailureOr<step::ProgramOp> StepLowering::run() {
     program.setHiddenRowsAttr(pinned.lookup(*hiddenRows));
   setFacts();
   return program;
+}
+
+/// All of a model is of the lm dialect, without the accessors that stand in decompositions.
+LogicalResult StepLowering::checkOps() {
+  WalkResult walk = model.walk([](Operation *op) {
+    if (isa_and_nonnull<lm::LMDialect>(op->getDialect()) && !isa<lm::TokenRowsOp, lm::WeightValuesOp>(op))
+      return WalkResult::advance();
+    op->emitOpError("cannot stand in a model that is compiled");
+    return WalkResult::interrupt();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+/// Once for each kind of layer, before layers are unrolled.
+LogicalResult StepLowering::splitOpsWithoutKernel() {
+  SmallVector<lm::DecomposableInterface> ops;
+  model.forward().walk([&](lm::DecomposableInterface op) {
+    if (!hasKernel(op))
+      ops.push_back(op);
+  });
+  for (lm::DecomposableInterface op : ops) {
+    OpBuilder builder(op);
+    FailureOr<SmallVector<Value>> parts = op.decompose(builder);
+    if (failed(parts))
+      return op->emitOpError("has no kernel and no decomposition with these attributes");
+    op->replaceAllUsesWith(*parts);
+    op->erase();
+  }
+  return success();
 }
 
 void StepLowering::createProgram() {
@@ -190,14 +229,21 @@ Operation *StepLowering::fillInLayer(Operation *op, std::optional<int64_t> layer
       return nullptr;
     }
     double number = numbers.getValues()[*layer];
+    bool isWindow = name == "window";
+    if (isWindow ? !(number >= 0 && number <= 1.0e9 && number == std::floor(number)) : !(number > 0)) {
+      op->emitOpError() << "expected " << name << " to be " << (isWindow ? "a number of tokens" : "above 0")
+                        << " in every layer but the table " << table << " gives layer " << *layer << " "
+                        << number;
+      copy->destroy();
+      return nullptr;
+    }
     Builder builder(op->getContext());
     // A window of 0 means none.
-    if (name == "window" && number == 0)
+    if (isWindow && number == 0)
       copy->removeAttr(name);
     else
-      copy->setAttr(name, name == "window"
-                              ? Attribute(builder.getI64IntegerAttr(static_cast<int64_t>(number)))
-                              : Attribute(builder.getF64FloatAttr(number)));
+      copy->setAttr(name, isWindow ? Attribute(builder.getI64IntegerAttr(static_cast<int64_t>(number)))
+                                   : Attribute(builder.getF64FloatAttr(number)));
   }
   return copy;
 }
@@ -216,30 +262,44 @@ StringAttr StepLowering::spaceOf(Operation *op) const {
   return StringAttr::get(op->getContext(), "tokens");
 }
 
-LogicalResult StepLowering::lowerOp(Operation *op, std::optional<int64_t> layer) {
-  // What has no kernel as it is runs as the ops it is made from.
-  if (!hasKernel(op)) {
-    auto decomposable = cast<lm::DecomposableInterface>(op);
-    OpBuilder builder(op);
-    Operation *before = op->getPrevNode();
-    FailureOr<SmallVector<Value>> parts = decomposable.decompose(builder);
-    if (failed(parts))
-      return op->emitOpError("has no kernel and no decomposition with these attributes");
-    Block *block = op->getBlock();
-    for (auto it = before ? std::next(before->getIterator()) : block->begin(); &*it != op; ++it)
-      if (!isDeclaration(&*it) && failed(lowerOp(&*it, layer)))
-        return failure();
-    for (auto [result, part] : llvm::zip(op->getResults(), *parts))
-      values[result] = values.lookup(part);
-    return success();
+/// What one row of a space stands for.
+static StringRef rowWord(StringAttr space) {
+  return space == "tokens" ? "token of the step" : space == "asked" ? "asked token" : "visible key";
+}
+
+/// Types say how wide rows are; here is checked what they are rows of. All operands agree, but for the keys
+/// of an attention; what a cache takes in, and what rows are picked from, has all tokens.
+LogicalResult StepLowering::checkSpaces(Operation *op, StringAttr space) const {
+  Builder builder(op->getContext());
+  StringAttr tokens = builder.getStringAttr("tokens"), keys = builder.getStringAttr("keys");
+  auto attention = dyn_cast<lm::AttentionOp>(op);
+  StringAttr expected = isa<lm::AskedRowsOp, lm::KVAppendOp, lm::CachedAttentionOp>(op) ? tokens : space;
+  for (OpOperand &operand : op->getOpOperands()) {
+    Value value = operand.get();
+    if (isa<lm::TokensType>(value.getType()) && space == keys && !isa<lm::KVViewOp>(op))
+      return op->emitOpError("works on visible keys, but takes the tokens of the step");
+    if (!isa<RankedTensorType>(value.getType()))
+      continue;
+    bool isOfKeys = attention && value != attention.getQ();
+    StringAttr wanted = isOfKeys ? keys : expected, found = calls.spaceOf(values.lookup(value));
+    if (found != wanted)
+      return op->emitOpError() << "expected operand #" << operand.getOperandNumber()
+                               << " to have a row for each " << rowWord(wanted) << " but it has one for each "
+                               << rowWord(found);
   }
+  return success();
+}
+
+LogicalResult StepLowering::lowerOp(Operation *op, std::optional<int64_t> layer) {
+  StringAttr space = spaceOf(op);
+  if (failed(checkSpaces(op, space)))
+    return failure();
 
   Operation *filled = fillInLayer(op, layer);
   if (!filled)
     return failure();
   llvm::scope_exit destroyFilled([&] { filled->destroy(); });
 
-  StringAttr space = spaceOf(op);
   DispatchList::Call call{{}, {}, layer, space, op->getLoc(), {}, {}};
   SmallVector<WeightTable::Entry> entries;
   for (Value operand : op->getOperands()) {
@@ -285,11 +345,13 @@ LogicalResult StepLowering::addCacheArgs(Operation *op, std::optional<int64_t> l
     return op->emitOpError() << "uses the cache " << name
                              << ", which has no plan (lm-plan-kv-cache has not run)";
   CachePlan &plan = found->second;
+  usedCaches.insert(found->first);
   auto [slot, isNew] = cacheSlots.try_emplace({name.getValue().str(), layer.value_or(-1)}, plan.layers);
   plan.layers += isNew;
   int64_t offset = slot->second * (plan.keyBytes() + plan.valueBytes());
   Builder builder(op->getContext());
-  for (int64_t number : {static_cast<int64_t>(found - caches.begin()), offset, offset + plan.keyBytes()})
+  for (int64_t number : {static_cast<int64_t>(llvm::find(usedCaches, found->first) - usedCaches.begin()),
+                         offset, offset + plan.keyBytes()})
     call.args.push_back(DispatchList::Arg::of(builder.getI64IntegerAttr(number)));
   std::string touched = name.getValue().str() + "." + std::to_string(slot->second);
   if (isa<lm::KVViewOp>(op))
