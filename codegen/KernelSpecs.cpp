@@ -14,7 +14,7 @@ using namespace llmc::codegen;
 
 bool codegen::hasKernel(Operation *op) {
   if (auto attention = dyn_cast<lm::CachedAttentionOp>(op))
-    return !attention.getSinks();
+    return !attention.getSinks() && attention.getMask() == "causal";
   return true;
 }
 

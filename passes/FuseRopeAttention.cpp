@@ -22,7 +22,8 @@ bool isSameRotation(lm::RopeOp a, lm::RopeOp b) {
 
 /// rope(q), rope(k), kv_append(k, v), K, V, keys = kv_view, attention(q, K, V, keys)
 ///   => cached_attention(q, k, v) with the rope's attributes,
-/// if view, append and ropes serve this attention alone and nothing else touches the cache between them.
+/// if view, append and ropes serve this attention alone, nothing else touches the cache between them, and the
+/// cache has the attention's key heads.
 struct FoldCacheOpsIntoAttention : OpRewritePattern<lm::AttentionOp> {
   FoldCacheOpsIntoAttention(MLIRContext *context, Pass::Statistic &numFused)
       : OpRewritePattern(context), numFused(numFused) {}
@@ -41,6 +42,11 @@ struct FoldCacheOpsIntoAttention : OpRewritePattern<lm::AttentionOp> {
       return missed(attention, rewriter, "the cache is used again between the view and the attention");
     if (append.getTokens() != view.getTokens() || append.getTokens() != attention.getTokens())
       return rewriter.notifyMatchFailure(attention, "append, view and attention are of different tokens");
+
+    auto model = attention->getParentOfType<lm::ModelOp>();
+    auto cache = model.lookupSymbol<lm::CacheOp>(append.getCacheAttr());
+    if (!cache || cache.getHeads() != attention.getKvHeads())
+      return missed(attention, rewriter, "the cache has another number of heads than the attention");
 
     auto ropeQ = attention.getQ().getDefiningOp<lm::RopeOp>(),
          ropeK = append.getK().getDefiningOp<lm::RopeOp>();
