@@ -10,6 +10,19 @@ using namespace llmc::codegen;
 
 constexpr int64_t weightAlignment = 64; // a cache line, and the widest vector
 
+/// An expression is read as a tree, in which a term used twice stands twice.
+constexpr size_t mostTerms = 4096;
+
+static bool isTooLarge(Value expression) {
+  SmallVector<Value> terms = {expression};
+  for (size_t count = 1; !terms.empty(); ++count) {
+    if (count > mostTerms)
+      return true;
+    llvm::append_range(terms, terms.pop_back_val().getDefiningOp()->getOperands());
+  }
+  return false;
+}
+
 /// "blk.{i}.attn_q.weight" in layer 3 => "blk.3.attn_q.weight".
 static std::string nameInLayer(StringRef pattern, std::optional<int64_t> layer) {
   std::string name = pattern.str();
@@ -57,13 +70,12 @@ int64_t WeightTable::place(int64_t bytes) {
 
 FailureOr<WeightTable::Entry> WeightTable::weight(Value expression, std::optional<int64_t> layer) {
   auto type = cast<lm::WeightType>(expression.getType());
+  if (isTooLarge(expression))
+    return emitError(expression.getLoc())
+           << "expected a weight expression of at most " << mostTerms << " terms";
   std::string key;
-  llvm::raw_string_ostream(key) << [&] {
-    std::string text;
-    llvm::raw_string_ostream os(text);
-    describe(expression, layer, os);
-    return text;
-  }();
+  llvm::raw_string_ostream os(key);
+  describe(expression, layer, os);
   if (auto known = entries.find(key); known != entries.end())
     return known->second;
 
