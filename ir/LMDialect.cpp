@@ -37,10 +37,13 @@ void LMDialect::initialize() {
       >();
 }
 
+/// Far above any model, and small enough that products of two widths fit in 64 bits.
+constexpr int64_t largestWidth = int64_t(1) << 24;
+
 bool llmc::lm::isRows(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   return tensor && tensor.getRank() == 2 && tensor.isDynamicDim(0) && !tensor.isDynamicDim(1) &&
-         tensor.getDimSize(1) > 0 && tensor.getElementType().isF32() && !tensor.getEncoding();
+         tensor.getDimSize(1) > 0 && tensor.getDimSize(1) <= largestWidth && tensor.getElementType().isF32() && !tensor.getEncoding();
 }
 
 bool llmc::lm::isIntRows(Type type, int64_t columns) { return type == intRowsType(type.getContext(), columns); }
