@@ -91,6 +91,14 @@ LogicalResult ModelOp::verifyRegions() {
     return emitOpError() << "expected exactly one 'lm.forward' but got " << llvm::range_size(forwards);
   int64_t asked = 0, stacks = 0;
   WalkResult walk = forward().walk([&](Operation *op) {
+    // Ids below the vocab reach the table.
+    if (auto embed = dyn_cast<EmbedOp>(op)) {
+      int64_t rows = cast<WeightType>(embed.getW().getType()).dim(0);
+      if (rows < static_cast<int64_t>(getVocab())) {
+        embed.emitOpError() << "expected a table of at least the model's vocab " << getVocab() << " rows but got " << rows;
+        return WalkResult::interrupt();
+      }
+    }
     stacks += isa<LayersOp>(op);
     if (isa<LayersOp>(op) && stacks > 1) {
       op->emitOpError("is the second stack of the model; only one is supported");
@@ -255,26 +263,45 @@ LogicalResult RMSNormOp::verify() {
 // Positions, cache and attention
 //===----------------------------------------------------------------------===//
 
-LogicalResult AttentionOp::verify() {
-  int64_t heads = getHeads(), kvHeads = getKvHeads();
+/// The rules that attention keeps over a view of the cache or over the cache itself.
+template <typename Op> static LogicalResult verifyAttention(Op op) {
+  int64_t heads = op.getHeads(), kvHeads = op.getKvHeads();
+  int64_t q = widthOf(op.getQ()), k = widthOf(op.getK()), v = widthOf(op.getV()), y = widthOf(op.getY());
   // attention_c1
   if (heads < 1 || kvHeads < 1 || heads % kvHeads)
-    return emitOpError() << "expected 'kv_heads' " << kvHeads << " to divide 'heads' " << heads;
+    return op.emitOpError() << "expected 'kv_heads' " << kvHeads << " to divide 'heads' " << heads;
   // attention_c2
-  if (widthOf(getK()) % kvHeads || widthOf(getQ()) != widthOf(getK()) / kvHeads * heads)
-    return emitOpError() << "expected q to be " << heads << " heads and k " << kvHeads
-                         << " heads of one dimension but they are " << widthOf(getQ()) << " and " << widthOf(getK()) << " wide";
+  if (k % kvHeads || q % heads || q / heads != k / kvHeads)
+    return op.emitOpError() << "expected q to be " << heads << " heads and k " << kvHeads
+                            << " heads of one dimension but they are " << q << " and " << k << " wide";
   // attention_c3
-  if (widthOf(getV()) % kvHeads || widthOf(getY()) != widthOf(getV()) / kvHeads * heads)
-    return emitOpError() << "expected v to be " << kvHeads << " heads and the result " << heads
-                         << " heads of one dimension but they are " << widthOf(getV()) << " and " << widthOf(getY()) << " wide";
+  if (v % kvHeads || y % heads || y / heads != v / kvHeads)
+    return op.emitOpError() << "expected v to be " << kvHeads << " heads and the result " << heads
+                            << " heads of one dimension but they are " << v << " and " << y << " wide";
   // attention_c4
-  if (!(getScale().convertToDouble() > 0))
-    return emitOpError() << "expected 'scale' above 0 but got " << getScale().convertToDouble();
-  if (getSoftcap() && !(getSoftcap()->convertToDouble() > 0))
-    return emitOpError() << "expected 'softcap' above 0 but got " << getSoftcap()->convertToDouble();
-  if (auto window = dyn_cast_or_null<IntegerAttr>(getWindowAttr()); window && window.getInt() < 1)
-    return emitOpError() << "expected 'window' above 0 but got " << window.getInt();
+  if (!(op.getScale().convertToDouble() > 0))
+    return op.emitOpError() << "expected 'scale' above 0 but got " << op.getScale().convertToDouble();
+  if (op.getSoftcap() && !(op.getSoftcap()->convertToDouble() > 0))
+    return op.emitOpError() << "expected 'softcap' above 0 but got " << op.getSoftcap()->convertToDouble();
+  if (auto window = dyn_cast_or_null<IntegerAttr>(op.getWindowAttr()); window && window.getInt() < 1)
+    return op.emitOpError() << "expected 'window' above 0 but got " << window.getInt();
+  return success();
+}
+
+LogicalResult AttentionOp::verify() { return verifyAttention(*this); }
+
+/// rope_c2 and rope_c3, also for an attention that rotates.
+static LogicalResult verifyRotation(Operation *op, int64_t headDim, std::optional<int64_t> rotated,
+                                    std::optional<ArrayRef<double>> freqs, Attribute base) {
+  int64_t dims = rotated.value_or(headDim);
+  // rope_c2
+  if (dims < 2 || dims % 2 || dims > headDim)
+    return op->emitOpError() << "expected 'dims' to be even and between 2 and 'head_dim' " << headDim << " but got " << dims;
+  // rope_c3
+  if (freqs && static_cast<int64_t>(freqs->size()) != dims / 2)
+    return op->emitOpError() << "expected " << dims / 2 << " 'freqs' but got " << freqs->size();
+  if (auto number = dyn_cast<FloatAttr>(base); number && !(number.getValueAsDouble() > 0))
+    return op->emitOpError() << "expected 'base' above 0 but got " << number.getValueAsDouble();
   return success();
 }
 
@@ -326,19 +353,11 @@ LogicalResult KVViewOp::verifySymbolUses(SymbolTableCollection &tables) {
 }
 
 LogicalResult RopeOp::verify() {
-  int64_t headDim = getHeadDim(), dims = getDims().value_or(headDim);
+  int64_t headDim = getHeadDim();
   // rope_c1
   if (headDim < 1 || widthOf(getX()) % headDim)
     return emitOpError() << "expected 'head_dim' " << headDim << " to divide the width " << widthOf(getX());
-  // rope_c2
-  if (dims < 2 || dims % 2 || dims > headDim)
-    return emitOpError() << "expected 'dims' to be even and between 2 and 'head_dim' " << headDim << " but got " << dims;
-  // rope_c3
-  if (getFreqs() && static_cast<int64_t>(getFreqs()->size()) != dims / 2)
-    return emitOpError() << "expected " << dims / 2 << " 'freqs' but got " << getFreqs()->size();
-  if (auto base = dyn_cast<FloatAttr>(getBase()); base && !(base.getValueAsDouble() > 0))
-    return emitOpError() << "expected 'base' above 0 but got " << base.getValueAsDouble();
-  return success();
+  return verifyRotation(*this, headDim, getDims(), getFreqs(), getBase());
 }
 
 //===----------------------------------------------------------------------===//
@@ -370,7 +389,21 @@ LogicalResult SliceOp::verify() {
 //===----------------------------------------------------------------------===//
 
 LogicalResult CachedAttentionOp::verifySymbolUses(SymbolTableCollection &tables) {
-  return verifyCacheWidths(*this, getCacheAttr(), getK(), getV(), tables);
+  if (failed(verifyAttention(*this)) || failed(verifyCacheWidths(*this, getCacheAttr(), getK(), getV(), tables)))
+    return failure();
+  // The rope's attributes, which belong to heads as wide as the attention's.
+  int64_t headDim = widthOf(getK()) / static_cast<int64_t>(getKvHeads());
+  if (!getRopeBase() && (getRopeStyle() || getRopeDims() || getRopeFreqs() || getRopeFactor()))
+    return emitOpError("has attributes of a rope but no 'rope_base'");
+  if (getRopeBase() && failed(verifyRotation(*this, headDim, getRopeDims(), getRopeFreqs(), *getRopeBase())))
+    return failure();
+  auto cache = tables.lookupNearestSymbolFrom<CacheOp>(*this, getCacheAttr());
+  if (!cache || cache.getHeads() == getKvHeads())
+    return success();
+  InFlightDiagnostic error = emitOpError() << "expected 'kv_heads' " << getKvHeads() << " to be the " << cache.getHeads()
+                                           << " heads of the cache";
+  error.attachNote(cache.getLoc()) << "cache declared here";
+  return error;
 }
 
 LogicalResult FusedLinearOp::verify() {
