@@ -151,7 +151,7 @@ TEST_F(ModelBuilder, ScalesAndCaps) {
   s.outputSoftcap = 30;
   s.tied = false;
   s.output.weight = "head.weight";
-  EXPECT_TRUE(inOrder(build(s), {"lm.embed", "scale = 4.0", "plus_one", "softcap = 5.0", "window = 16",
+  EXPECT_TRUE(inOrder(build(s), {"lm.embed", "scale = 4.0", "plus_one", "softcap = 50.0", "window = 16",
                                  "%logits = lm.linear %last, %head", "%scaled = lm.scale %logits",
                                  "%capped = lm.softcap %scaled", "lm.return %capped"}));
 }

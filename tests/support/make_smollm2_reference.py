@@ -17,12 +17,13 @@ from llama_reference import LlamaFile, hf_model, numpy_logits, tokenizer_of
 
 CHECKED_IDS, TOP, GREEDY, TEXT_TOKENS = 2000, 50, 48, 1000
 
+# The model must be in no doubt about the first token after each: int8 activations move logits by up to 0.3 spreads.
 PROMPTS = [
     "The capital of France is",
     "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
     "<|im_start|>user\nWhat does a compiler do? Answer in one sentence.<|im_end|>\n<|im_start|>assistant\n",
     "Once upon a time, at the edge of a quiet village, there lived a clockmaker who",
-    "def fibonacci(n):\n    \"\"\"Return the n-th Fibonacci number.\"\"\"\n    if n < 2:\n        return n\n",
+    "def fibonacci(n):\n    \"\"\"Return the n-th Fibonacci number.\"\"\"\n    if n < 2:\n        return n\n    return",
     "#include <stdio.h>\n\nint main(void) {\n\tfor (int i = 0; i < 10; ++i) {\n\t\tprintf(",
     "1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144,",
     "Invoice 2024-0317: 12 chairs at 49.90 each make 598.80; 3 tables at 129.00 each make 387.00. The total is",
