@@ -23,3 +23,7 @@ llmc_tree_fault(nothing-hidden nothing_hidden.cmake runtime/Faulty.cpp "float rm
   "runtime/Faulty.cpp: 'rms_norm\\(' looks like a part of a model")
 
 llmc_tree_test(complete ir/complete.cmake)
+
+llmc_tree_test(readme readme.cmake)
+configure_file(e2e/model/smollm2.mlir faulty/readme/tests/e2e/model/smollm2.mlir COPYONLY)
+llmc_tree_fault(readme readme.cmake README.md "```mlir\nlm.model @other {} {}\n```\n" "README.md does not show")
