@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/Backend.h"
 
+#include "codegen/WriteFile.h"
+
 #include "lld/Common/Driver.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -65,15 +67,6 @@ static std::string emit(llvm::Module &module, llvm::TargetMachine &machine, llvm
   if (machine.addPassesToEmitFile(passes, out, nullptr, type))
     return "the X86 backend cannot emit this kind of file";
   passes.run(module);
-  return "";
-}
-
-static std::string writeFile(const std::string &path, llvm::function_ref<void(llvm::raw_ostream &)> write) {
-  std::error_code code;
-  llvm::raw_fd_ostream out(path, code);
-  if (code)
-    return path + ": cannot write: " + code.message();
-  write(out);
   return "";
 }
 

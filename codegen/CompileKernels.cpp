@@ -1,8 +1,7 @@
 //===- CompileKernels.cpp - step kernels => machine code ------------------===//
 //
 //   1. For each instruction set, every kernel of the program is emitted into one MLIR module: by its emitter,
-//   or from
-//      its decomposition.
+//      or from its decomposition.
 //   2. The module is lowered to the LLVM dialect and translated.
 //   3. LLVM optimizes and compiles the variants in parallel, each in a context of its own.
 //
@@ -12,6 +11,7 @@
 #include "codegen/Backend.h"
 #include "codegen/DefaultKernels.h"
 #include "codegen/KernelSpecs.h"
+#include "codegen/WriteFile.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
@@ -61,13 +61,6 @@ static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel,
                      result->scratchPerRowKey};
 }
 
-static void printTo(const std::string &path, Operation *op) {
-  std::error_code code;
-  llvm::raw_fd_ostream out(path, code);
-  if (!code)
-    op->print(out);
-}
-
 /// All kernels of one variant as an LLVM module.
 static FailureOr<std::unique_ptr<llvm::Module>> emitVariant(step::ProgramOp program, const cpu::Isa &isa,
                                                             const CompileKernelsOptions &options,
@@ -80,8 +73,12 @@ static FailureOr<std::unique_ptr<llvm::Module>> emitVariant(step::ProgramOp prog
       return failure();
     compiled.facts[kernel.getSymNameAttr()] = *facts;
   }
-  if (!options.dumpDir.empty())
-    printTo(options.dumpDir + "/kernels/" + isa.name.str() + ".mlir", *module);
+  if (!options.dumpDir.empty()) {
+    std::string error = writeFile(options.dumpDir + "/kernels/" + isa.name.str() + ".mlir",
+                                  [&](llvm::raw_ostream &out) { module->print(out); });
+    if (!error.empty())
+      return program.emitError() << error;
+  }
   if (failed(verify(*module)))
     return failure();
   PassManager passes(program->getContext());

@@ -8,6 +8,7 @@
 #include "codegen/DefaultKernels.h"
 #include "codegen/LowerToStep.h"
 #include "codegen/Manifest.h"
+#include "codegen/WriteFile.h"
 #include "codegen/cpu/Kernels.h"
 #include "frontend/Importer.h"
 #include "frontend/formats/TokenizerBlob.h"
@@ -118,12 +119,12 @@ LogicalResult PipelineRun::dump(StringRef name) {
   if (options.dumpDir.empty())
     return success();
   std::string path = llvm::formatv("{0}/{1,0+2}-{2}.mlir", options.dumpDir, numDumps++, name);
-  std::error_code code;
-  llvm::raw_fd_ostream out(path, code);
-  if (code)
-    return module.emitError() << path << ": cannot write: " << code.message();
-  module.print(out, OpPrintingFlags().printNameLocAsPrefix());
-  out << "\n";
+  std::string error = writeFile(path, [&](llvm::raw_ostream &out) {
+    module.print(out, OpPrintingFlags().printNameLocAsPrefix());
+    out << "\n";
+  });
+  if (!error.empty())
+    return module.emitError() << error;
   return success();
 }
 

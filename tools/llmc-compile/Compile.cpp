@@ -2,13 +2,13 @@
 #include "Commands.h"
 
 #include "codegen/Pipeline.h"
+#include "codegen/WriteFile.h"
 #include "frontend/Importer.h"
 #include "tools/support/Progress.h"
 
 #include <CLI/CLI.hpp>
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/TargetParser/Host.h"
 
 #include <chrono>
@@ -69,13 +69,11 @@ static std::string checkArguments(CompileArguments &arguments) {
 
 /// What `--stop-after` leaves, as text.
 static int writeModule(Session &session, mlir::ModuleOp module, const std::string &path) {
-  std::error_code code;
-  llvm::raw_fd_ostream out(path, code, llvm::sys::fs::OF_Text);
-  if (code)
-    return session.fail(path + ": cannot write: " + code.message());
-  module.print(out, mlir::OpPrintingFlags().printNameLocAsPrefix());
-  out << "\n";
-  return 0;
+  std::string error = writeFile(path, [&](llvm::raw_ostream &out) {
+    module.print(out, mlir::OpPrintingFlags().printNameLocAsPrefix());
+    out << "\n";
+  });
+  return error.empty() ? 0 : session.fail(error);
 }
 
 static int runCompile(CompileArguments &arguments) {
