@@ -27,6 +27,16 @@ std::string tensorOfLayer(StringRef pattern, int64_t layer) {
   return name;
 }
 
+/// The most numbers that one expression may make in memory: 16 GiB of them.
+constexpr int64_t mostNumbers = int64_t(1) << 32;
+
+LogicalResult checkSize(Operation *op, int64_t rows, int64_t columns) {
+  if (columns == 0 || rows <= mostNumbers / columns)
+    return success();
+  return op->emitOpError() << "makes " << rows << " rows of " << columns << " numbers, expected at most "
+                           << mostNumbers << " numbers";
+}
+
 } // namespace
 
 /// One walk over an expression, with data or for the scheme alone.
@@ -150,8 +160,11 @@ private:
       isUniform &= parts.empty() || rows->kind == parts.front().kind;
       parts.push_back(std::move(*rows));
     }
-    if (!isUniform)
+    if (!isUniform) {
       widened(op, "parts have different storage types");
+      if (failed(checkSize(op, shapeOf(op.getW())[0], parts.front().width)))
+        return failure();
+    }
     WeightRows result;
     result.width = parts.front().width;
     result.kind = isUniform ? parts.front().kind : float32();
@@ -169,6 +182,8 @@ private:
     if (failed(a))
       return failure();
     ArrayRef<int64_t> shape = shapeOf(op.getW());
+    if (failed(checkSize(op, shape[0], shape[1])))
+      return failure();
     if (a->kind->blockValues > 1)
       widened(op, "transposing breaks up blocks");
     const quant::QuantScheme *kind = a->kind->blockValues > 1 ? float32() : a->kind;
@@ -191,6 +206,8 @@ private:
       return failure();
     if (a->kind != float32())
       widened(op, "arithmetic needs floats");
+    if (failed(checkSize(op, shapeOf(op.getW())[0], a->width)))
+      return failure();
     if (!withData)
       return empty(float32(), a->width);
     auto buffer = std::make_shared<std::vector<float>>(a->rows() * a->width);
@@ -220,6 +237,9 @@ private:
     if (failed(b))
       return failure();
     int64_t columns = b->width;
+    if (failed(checkSize(op, shapeOf(op.getW())[0], columns)) ||
+        failed(checkSize(op, shapeOf(op.getB())[0], columns)))
+      return failure();
     std::vector<float> right;
     if (withData) {
       right.resize(b->rows() * columns);
