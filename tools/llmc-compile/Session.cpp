@@ -31,6 +31,7 @@ static std::string describe(Diagnostic &diagnostic) {
 Session::Session(bool isVerbose)
     : context(allDialects(), MLIRContext::Threading::DISABLED), isVerbose(isVerbose) {
   context.loadAllAvailableDialects();
+  context.printOpOnDiagnostic(false); // one sentence, and the place says which op
   context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
     if (diagnostic.getSeverity() == DiagnosticSeverity::Error) {
       if (firstError.empty())
