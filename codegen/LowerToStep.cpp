@@ -231,9 +231,9 @@ Operation *StepLowering::fillInLayer(Operation *op, std::optional<int64_t> layer
     double number = numbers.getValues()[*layer];
     bool isWindow = name == "window";
     if (isWindow ? !(number >= 0 && number <= 1.0e9 && number == std::floor(number)) : !(number > 0)) {
-      op->emitOpError() << "expected " << name << " to be " << (isWindow ? "a number of tokens" : "above 0")
-                        << " in every layer but the table " << table << " gives layer " << *layer << " "
-                        << number;
+      op->emitOpError() << "expected '" << name.getValue() << "' to be "
+                        << (isWindow ? "a number of tokens" : "above 0") << " in every layer but the table "
+                        << table << " gives layer " << *layer << " " << number;
       copy->destroy();
       return nullptr;
     }
