@@ -1,6 +1,6 @@
 # The graph decides: models edited by hand compute what their text says. Each is compiled twice, with all fusions and
 # kernels, and from the decompositions alone; both must give the numbers of a plain forward pass in double precision
-# (support/make_graph_references.py).
+# (support/make_graph_references.py). Slow kernels are compiled for one instruction set, which keeps the tests quick.
 set(graph ${CMAKE_CURRENT_LIST_DIR})
 
 # llmc_e2e_graph(<name> <reference file> [logits_test's options])
@@ -8,9 +8,9 @@ function(llmc_e2e_graph name reference)
   llmc_e2e_compile(graph-${name} ${graph}/${name}.mlir --activations f32)
   llmc_e2e_test(graph-${name} NEEDS graph-${name}
     COMMAND e2e_logits_test ${models}/graph-${name}.so ${reference} --threads 1,2 ${ARGN})
-  llmc_e2e_compile(graph-${name}-default ${graph}/${name}.mlir --default-kernels)
+  llmc_e2e_compile(graph-${name}-default ${graph}/${name}.mlir --default-kernels --cpu avx2)
   llmc_e2e_test(graph-${name}-default NEEDS graph-${name}-default
-    COMMAND e2e_logits_test ${models}/graph-${name}-default.so ${reference} --threads 2 ${ARGN})
+    COMMAND e2e_logits_test ${models}/graph-${name}-default.so ${reference} --variants avx2 --threads 2 ${ARGN})
   set_tests_properties(e2e-graph-${name} e2e-graph-${name}-default PROPERTIES PROCESSORS 2)
 endfunction()
 
@@ -54,10 +54,11 @@ llmc_e2e_graph(layer-norm-row ${graph}/layer-norm-row.logits --tolerance 5e-5)
 
 # What --disable-pass leaves unfused runs the kernels of single ops, with per-layer numbers in them.
 foreach(name rope-table window-table two-caches rotations)
-  llmc_e2e_compile(graph-${name}-unfused ${graph}/${name}.mlir --activations f32
+  llmc_e2e_compile(graph-${name}-unfused ${graph}/${name}.mlir --activations f32 --cpu avx2
     --disable-pass fuse-rmsnorm-matmul --disable-pass fuse-swiglu --disable-pass fuse-qkv
     --disable-pass fuse-epilogue --disable-pass fuse-rope-attention)
   llmc_e2e_test(graph-${name}-unfused NEEDS graph-${name}-unfused
-    COMMAND e2e_logits_test ${models}/graph-${name}-unfused.so ${graph}/${name}.logits --threads 2 --tolerance 1e-4)
+    COMMAND e2e_logits_test ${models}/graph-${name}-unfused.so ${graph}/${name}.logits --variants avx2 --threads 2
+      --tolerance 1e-4)
   set_tests_properties(e2e-graph-${name}-unfused PROPERTIES PROCESSORS 2)
 endforeach()
