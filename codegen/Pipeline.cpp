@@ -119,10 +119,7 @@ LogicalResult PipelineRun::dump(StringRef name) {
   if (options.dumpDir.empty())
     return success();
   std::string path = llvm::formatv("{0}/{1,0+2}-{2}.mlir", options.dumpDir, numDumps++, name);
-  std::string error = writeFile(path, [&](llvm::raw_ostream &out) {
-    module.print(out, OpPrintingFlags().printNameLocAsPrefix());
-    out << "\n";
-  });
+  std::string error = writeFile(path, [&](llvm::raw_ostream &out) { frontend::printNamed(module, out); });
   if (!error.empty())
     return module.emitError() << error;
   return success();

@@ -230,19 +230,36 @@ OwningOpRef<ModuleOp> importModel(MLIRContext &context, const std::string &path,
                              : importText(context, path, folder, error);
 }
 
-void printModel(lm::ModelOp model, llvm::raw_ostream &out) {
-  // Builders put the name of a result inside the location of its place; printing takes names from locations.
-  OwningOpRef<Operation *> copy(model->clone());
-  copy->walk([](Operation *op) {
-    if (auto place = dyn_cast<NameLoc>(op->getLoc()))
-      op->setLoc(isa<NameLoc>(place.getChildLoc()) ? place.getChildLoc() : UnknownLoc::get(op->getContext()));
-    for (Region &region : op->getRegions())
+/// Builders put the name of a result inside the location of its place. What passes made of several ops
+/// carries all their locations; its result is that of the last.
+static NameLoc resultName(Location loc) {
+  if (auto place = dyn_cast<NameLoc>(loc))
+    return dyn_cast<NameLoc>(place.getChildLoc());
+  if (auto fused = dyn_cast<FusedLoc>(loc))
+    for (Location part : llvm::reverse(fused.getLocations()))
+      if (NameLoc name = resultName(part))
+        return name;
+  return {};
+}
+
+void printNamed(Operation *op, llvm::raw_ostream &out) {
+  // Printing takes names from locations.
+  auto nameOrNone = [](Location loc) -> Location {
+    NameLoc name = resultName(loc);
+    return name ? Location(name) : UnknownLoc::get(loc.getContext());
+  };
+  OwningOpRef<Operation *> copy(op->clone());
+  copy->walk([&](Operation *inner) {
+    inner->setLoc(inner->getNumResults() == 1 ? nameOrNone(inner->getLoc())
+                                              : UnknownLoc::get(inner->getContext()));
+    for (Region &region : inner->getRegions())
       for (BlockArgument argument : region.getArguments())
-        if (auto place = dyn_cast<NameLoc>(argument.getLoc()))
-          argument.setLoc(place.getChildLoc());
+        argument.setLoc(nameOrNone(argument.getLoc()));
   });
   copy->print(out, OpPrintingFlags().printNameLocAsPrefix().useLocalScope());
   out << "\n";
 }
+
+void printModel(lm::ModelOp model, llvm::raw_ostream &out) { printNamed(model, out); }
 
 } // namespace llmc::frontend

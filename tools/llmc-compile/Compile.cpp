@@ -69,10 +69,7 @@ static std::string checkArguments(CompileArguments &arguments) {
 
 /// What `--stop-after` leaves, as text.
 static int writeModule(Session &session, mlir::ModuleOp module, const std::string &path) {
-  std::string error = writeFile(path, [&](llvm::raw_ostream &out) {
-    module.print(out, mlir::OpPrintingFlags().printNameLocAsPrefix());
-    out << "\n";
-  });
+  std::string error = writeFile(path, [&](llvm::raw_ostream &out) { frontend::printNamed(module, out); });
   return error.empty() ? 0 : session.fail(error);
 }
 
