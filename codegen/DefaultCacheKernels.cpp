@@ -12,6 +12,7 @@
 
 using namespace mlir;
 using namespace llmc;
+using namespace llmc::codegen;
 using cpu::Emitter;
 using cpu::KernelArguments;
 
@@ -22,8 +23,8 @@ static void forEachRow(Emitter &e, const KernelArguments &arguments, uint32_t sp
   e.loop(first, last, 1, body);
 }
 
-LogicalResult llmc::emitAskedRows(ModuleOp module, StringRef name, step::KernelOp kernel,
-                                  const cpu::Isa &variant) {
+LogicalResult codegen::emitAskedRows(ModuleOp module, StringRef name, step::KernelOp kernel,
+                                     const cpu::Isa &variant) {
   auto op = cast<lm::AskedRowsOp>(kernel.computed());
   Emitter e(kernel.getLoc(), kernel.getContext());
   int64_t stride = cpu::rowStride(lm::widthOf(op.getX()));
@@ -60,8 +61,8 @@ static FailureOr<cpu::AttentionSpec> cacheLayout(step::KernelOp kernel) {
   return spec;
 }
 
-LogicalResult llmc::emitCacheRows(ModuleOp module, StringRef name, step::KernelOp kernel,
-                                  const cpu::Isa &variant) {
+LogicalResult codegen::emitCacheRows(ModuleOp module, StringRef name, step::KernelOp kernel,
+                                     const cpu::Isa &variant) {
   FailureOr<cpu::AttentionSpec> layout = cacheLayout(kernel);
   if (failed(layout))
     return failure();

@@ -3,8 +3,7 @@
 // 1. In a module of its own: an entry whose body is a loop over the worker's rows, with the op on tensors of
 // one row.
 // 2. Ops of the lm dialect are decomposed until only the doors are left (token_rows, weight_values), which
-// become
-//    reads of memory.
+//    become reads of memory.
 // 3. Tensors become buffers, buffers become scratch, the rest is lowered (DefaultLowering.cpp).
 // 4. The function and its constants move into the target.
 //
@@ -23,6 +22,7 @@
 
 using namespace mlir;
 using namespace llmc;
+using namespace llmc::codegen;
 using cpu::Emitter;
 using cpu::KernelArguments;
 
@@ -227,8 +227,8 @@ static void mergeInto(ModuleOp target, ModuleOp module, StringRef name) {
     op.moveBefore(target.getBody(), target.getBody()->end());
 }
 
-FailureOr<DefaultKernel> llmc::emitDefaultKernel(ModuleOp target, StringRef name, step::KernelOp kernel,
-                                                 const cpu::Isa &variant) {
+FailureOr<DefaultKernel> codegen::emitDefaultKernel(ModuleOp target, StringRef name, step::KernelOp kernel,
+                                                    const cpu::Isa &variant) {
   Operation *op = kernel.computed();
   OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
   if (isa_and_nonnull<step::StepDialect>(op->getDialect()))

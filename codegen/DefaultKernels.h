@@ -12,7 +12,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
-namespace llmc {
+namespace llmc::codegen {
 
 /// What the tables of module_abi.h must say of the kernel.
 struct DefaultKernel {
@@ -41,5 +41,5 @@ mlir::FailureOr<DefaultKernel> emitDefaultKernel(mlir::ModuleOp target, llvm::St
 /// The dialects and interfaces that emitDefaultKernel works with; to be in the context before it is called.
 void registerDefaultKernelDialects(mlir::DialectRegistry &registry);
 
-} // namespace llmc
+} // namespace llmc::codegen
 #endif

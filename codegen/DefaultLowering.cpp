@@ -34,10 +34,11 @@
 
 using namespace mlir;
 using namespace llmc;
+using namespace llmc::codegen;
 using cpu::Emitter;
 using cpu::KernelArguments;
 
-void llmc::registerDefaultKernelDialects(DialectRegistry &registry) {
+void codegen::registerDefaultKernelDialects(DialectRegistry &registry) {
   cpu::registerKernelDialects(registry);
   registry.insert<affine::AffineDialect, bufferization::BufferizationDialect, linalg::LinalgDialect,
                   math::MathDialect, memref::MemRefDialect, tensor::TensorDialect, lm::LMDialect,
@@ -52,7 +53,7 @@ void llmc::registerDefaultKernelDialects(DialectRegistry &registry) {
 // Memrefs from addresses
 //===----------------------------------------------------------------------===//
 
-UnrealizedConversionCastOp llmc::memrefAt(Emitter &e, MemRefType type, Value address, ValueRange sizes) {
+UnrealizedConversionCastOp codegen::memrefAt(Emitter &e, MemRefType type, Value address, ValueRange sizes) {
   int64_t rank = type.getRank(), known;
   SmallVector<int64_t> strides;
   auto array = LLVM::LLVMArrayType::get(e.i64(), rank);
@@ -296,7 +297,7 @@ static LogicalResult bufferize(ModuleOp module) {
   return bufferization::runOneShotBufferize(module, options, state);
 }
 
-FailureOr<DefaultKernel> llmc::lowerTensorKernel(ModuleOp module) {
+FailureOr<DefaultKernel> codegen::lowerTensorKernel(ModuleOp module) {
   if (failed(run(module,
                  [](PassManager &m) {
                    m.addPass(createCanonicalizerPass());

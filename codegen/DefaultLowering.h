@@ -11,7 +11,7 @@
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
-namespace llmc {
+namespace llmc::codegen {
 
 /// Marks the memref that stands for a packed weight: the name of its scheme.
 constexpr llvm::StringLiteral packedWeight = "llmc.scheme";
@@ -33,5 +33,5 @@ mlir::LogicalResult emitAskedRows(mlir::ModuleOp module, llvm::StringRef name, s
 mlir::LogicalResult emitCacheRows(mlir::ModuleOp module, llvm::StringRef name, step::KernelOp kernel,
                                   const cpu::Isa &variant);
 
-} // namespace llmc
+} // namespace llmc::codegen
 #endif

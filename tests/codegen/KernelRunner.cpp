@@ -20,6 +20,7 @@
 
 using namespace mlir;
 using namespace llmc;
+using namespace llmc::codegen;
 using namespace llmc::test;
 
 //===----------------------------------------------------------------------===//

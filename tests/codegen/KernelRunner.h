@@ -63,7 +63,7 @@ public:
   bool add(const std::string &text);
   /// Compiles everything added; false if a symbol is undefined.
   bool finish();
-  const DefaultKernel &info(const std::string &name) const { return kernels.at(name); }
+  const codegen::DefaultKernel &info(const std::string &name) const { return kernels.at(name); }
 
   /// Calls a kernel with 1, 2 and 3 workers, checks that the outputs have the same bits, and returns one of
   /// each output, rows * width. Inputs are padded; their padding is not a number.
@@ -78,7 +78,7 @@ public:
 private:
   std::unique_ptr<mlir::MLIRContext> mlirContext;
   mlir::OwningOpRef<mlir::ModuleOp> target;
-  std::map<std::string, DefaultKernel> kernels;
+  std::map<std::string, codegen::DefaultKernel> kernels;
   std::unique_ptr<llvm::orc::LLJIT> jit;
 };
 

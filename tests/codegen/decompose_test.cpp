@@ -26,7 +26,7 @@ namespace {
 class Decompose : public testing::Test {
 protected:
   Decompose() {
-    registerDefaultKernelDialects(registry);
+    codegen::registerDefaultKernelDialects(registry);
     context.appendDialectRegistry(registry);
     context.loadAllAvailableDialects();
     module = parseSourceFile<ModuleOp>(LLMC_DECOMPOSE_MLIR, &context);
