@@ -1,13 +1,12 @@
 //===- Attention.cpp - rope, append and attention over the paged cache ----===//
 //
 // 1. prepare: the workers share the (token, kv head) pairs; each rotates the pair's K and writes K and V into
-// the page
-//    of the token's position. It always runs: a query may see keys that another worker appends.
+//    the page of the token's position. It always runs: a query may see keys that another worker appends.
 // 2. run: the pairs again, dealt in turn, since later tokens see more keys. For the query heads of the group
-// together:
-//    rotate q; for each page with visible keys, ascending: scores with keys in lanes, p = exp(s - m) with the
-//    page's own maximum m, l = sum p, o = sum p v; merge (m, l, o) into the running one by a single formula.
-//    A page stands at an absolute position, so the result does not depend on how tokens were batched.
+//    together: rotate q; for each page with visible keys, ascending: scores with keys in lanes, p = exp(s -
+//    m) with the page's own maximum m, l = sum p, o = sum p v; merge (m, l, o) into the running one by a
+//    single formula. A page stands at an absolute position, so the result does not depend on how tokens were
+//    batched.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/Emitter.h"
