@@ -9,11 +9,10 @@
 #include "codegen/WriteFile.h"
 
 #include "lld/Common/Driver.h"
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
@@ -97,19 +96,18 @@ std::string codegen::compileModule(llvm::Module &module, const std::string &dump
 }
 
 std::string codegen::linkSharedObject(llvm::ArrayRef<llvm::StringRef> objects, const std::string &path) {
-  std::vector<std::string> files;
-  llvm::scope_exit removeFiles([&] {
-    for (const std::string &file : files)
-      llvm::sys::fs::remove(file);
-  });
+  llvm::SmallString<128> folder;
+  llvm::sys::path::system_temp_directory(/*erasedOnReboot=*/true, folder);
+  std::vector<std::unique_ptr<TemporaryFile>> files;
   for (llvm::StringRef object : objects) {
-    llvm::SmallString<128> file;
-    if (std::error_code code = llvm::sys::fs::createTemporaryFile("llmc", "o", file))
-      return "cannot make a temporary file: " + code.message();
-    files.push_back(file.str().str());
-    std::string error = writeFile(files.back(), [&](llvm::raw_ostream &out) { out << object; });
-    if (!error.empty())
-      return error;
+    TemporaryFile &file =
+        *files.emplace_back(std::make_unique<TemporaryFile>((folder + "/llmc-%%%%%%%%.o").str()));
+    if (!file.error().empty())
+      return file.error();
+    file.stream() << object;
+    file.stream().flush();
+    if (std::error_code code = file.stream().error())
+      return file.path() + ": cannot write: " + code.message();
   }
   // -z defs: a kernel that calls anything outside the module (libc, libm) is a bug that must show here.
   std::vector<const char *> args = {"ld.lld",
@@ -125,8 +123,8 @@ std::string codegen::linkSharedObject(llvm::ArrayRef<llvm::StringRef> objects, c
                                     "--gc-sections",
                                     "-o",
                                     path.c_str()};
-  for (const std::string &file : files)
-    args.push_back(file.c_str());
+  for (const auto &file : files)
+    args.push_back(file->path().c_str());
   std::string words;
   llvm::raw_string_ostream out(words);
   lld::Result result = lld::lldMain(args, out, out, {{lld::Gnu, &lld::elf::link}});

@@ -11,6 +11,7 @@
 #include "codegen/DefaultKernels.h"
 
 #include "codegen/DefaultLowering.h"
+#include "codegen/RowSpace.h"
 #include "ir/quant/QuantScheme.h"
 #include "runtime/include/llmc/module_abi.h"
 
@@ -25,10 +26,6 @@ using namespace llmc;
 using namespace llmc::codegen;
 using cpu::Emitter;
 using cpu::KernelArguments;
-
-static uint32_t rowSpace(StringRef name) {
-  return name == "tokens" ? LLMC_ROWS_TOKENS : name == "asked" ? LLMC_ROWS_ASKED : LLMC_ROWS_KEYS;
-}
 
 /// What the op reads of all visible keys; everything else is read row by row.
 static bool isOfKeys(Operation *op, Value operand) {
@@ -202,7 +199,7 @@ LogicalResult RowLoop::build() {
     ofKeys |= isOfKeys(op, argument);
   }
   cpu::emitEntry(e, module, name, variant, [&](const KernelArguments &arguments) {
-    Value count = arguments.rows(e, rowSpace(kernel.getRows()));
+    Value count = arguments.rows(e, rowSpaceNumber(kernel.getRows()));
     if (ofKeys)
       keys = arguments.rows(e, LLMC_ROWS_KEYS);
     SmallVector<Value> addresses;

@@ -105,10 +105,10 @@ llvm::DenseMap<DispatchList::ValueId, FlatSymbolRefAttr> DispatchList::build(OpB
       hazards.clear();
     for (auto &[what, access] : touched)
       hazards.note(what, access);
-    step::DispatchOp::create(
-        builder, call.loc, FlatSymbolRefAttr::get(call.kernel), builder.getArrayAttr(args),
-        call.layer ? builder.getI64IntegerAttr(*call.layer) : IntegerAttr(),
-        call.space, needsBarrier ? builder.getUnitAttr() : UnitAttr(), output);
+    step::DispatchOp::create(builder, call.loc, FlatSymbolRefAttr::get(call.kernel),
+                             builder.getArrayAttr(args),
+                             call.layer ? builder.getI64IntegerAttr(*call.layer) : IntegerAttr(), call.space,
+                             needsBarrier ? builder.getUnitAttr() : UnitAttr(), output);
   }
 
   llvm::DenseMap<ValueId, FlatSymbolRefAttr> pinned;

@@ -4,10 +4,9 @@
 #include "codegen/Backend.h"
 #include "codegen/ModuleTables.h"
 #include "codegen/PackWeights.h"
+#include "codegen/WriteFile.h"
 #include "runtime/include/llmc/module_abi.h"
 
-#include "llvm/ADT/ScopeExit.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 #define XXH_INLINE_ALL
@@ -61,25 +60,18 @@ LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &w
                                   const std::string &manifest, const std::string &tokenizer,
                                   const CompileKernelsOptions &options, const std::string &path,
                                   const ProgressFn &progress) {
-  // Both files lie beside the result, so that the last step is a rename, and go away if anything fails.
-  SmallString<128> elfPath, outPath;
-  int fd = -1;
-  if (std::error_code code = llvm::sys::fs::createUniqueFile(path + ".%%%%%%.tmp", fd, outPath))
-    return program.emitError() << path << ": cannot write: " << code.message();
-  llvm::raw_fd_ostream out(fd, /*shouldClose=*/true);
-  llvm::scope_exit removeFiles([&] {
-    llvm::sys::fs::remove(outPath);
-    if (!elfPath.empty())
-      llvm::sys::fs::remove(elfPath);
-  });
-  if (std::error_code code = llvm::sys::fs::createUniqueFile(path + ".%%%%%%.elf", elfPath))
-    return program.emitError() << path << ": cannot write: " << code.message();
+  // Both files lie beside the result, so that the last step is a rename.
+  TemporaryFile result(path + ".%%%%%%.tmp"), linked(path + ".%%%%%%.elf");
+  for (const TemporaryFile *file : {&result, &linked})
+    if (!file->error().empty())
+      return program.emitError() << file->error();
+  llvm::raw_fd_ostream &out = result.stream();
 
   progress("compile kernels", 0, 1);
-  if (failed(linkKernels(program, options, elfPath.str().str())))
+  if (failed(linkKernels(program, options, linked.path())))
     return failure();
   progress("compile kernels", 1, 1);
-  auto elf = llvm::MemoryBuffer::getFile(elfPath, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  auto elf = llvm::MemoryBuffer::getFile(linked.path(), /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!elf)
     return program.emitError() << path
                                << ": cannot read back the linked kernels: " << elf.getError().message();
@@ -98,16 +90,6 @@ LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &w
   footer.file_size = footer.weights_offset + footer.weights_size + sizeof(llmc_footer);
   footer.footer_hash = XXH3_64bits(&footer, offsetof(llmc_footer, footer_hash));
   out.write(reinterpret_cast<const char *>(&footer), sizeof(footer));
-  out.close();
-  if (out.has_error()) {
-    std::string reason = out.error().message();
-    out.clear_error();
-    return program.emitError() << path << ": cannot write: " << reason;
-  }
-  // mkstemp made it private; a model is as readable as any other file the user makes.
-  llvm::sys::fs::setPermissions(outPath,
-                                static_cast<llvm::sys::fs::perms>(0666 & ~llvm::sys::fs::getUmask()));
-  if (std::error_code code = llvm::sys::fs::rename(outPath, path))
-    return program.emitError() << path << ": cannot write: " << code.message();
-  return success();
+  std::string error = result.moveTo(path);
+  return error.empty() ? success() : LogicalResult(program.emitError() << error);
 }

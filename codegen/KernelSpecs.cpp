@@ -1,7 +1,7 @@
 //===- KernelSpecs.cpp - step.kernel => the emitters' specs ---------------===//
 #include "codegen/KernelSpecs.h"
 
-#include "runtime/include/llmc/module_abi.h"
+#include "codegen/RowSpace.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -88,10 +88,6 @@ static cpu::Activation activation(StringRef word) {
       .Case("sigmoid", cpu::Activation::Sigmoid)
       .Case("tanh", cpu::Activation::Tanh)
       .Default(cpu::Activation::None);
-}
-
-static uint32_t rowSpaceNumber(StringRef space) {
-  return space == "tokens" ? LLMC_ROWS_TOKENS : space == "asked" ? LLMC_ROWS_ASKED : LLMC_ROWS_KEYS;
 }
 
 /// Schemes of the matrix weights, in order.

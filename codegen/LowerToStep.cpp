@@ -17,6 +17,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
@@ -57,6 +58,7 @@ private:
   LogicalResult lowerLayers(lm::LayersOp layers);
   Operation *fillInLayer(Operation *op, std::optional<int64_t> layer);
   StringAttr spaceOf(Operation *op) const;
+  LogicalResult checkNames();
   LogicalResult checkSpaces(Operation *op, StringAttr space) const;
   FailureOr<step::KernelOp> kernelFor(Operation *op, StringRef space, ArrayRef<WeightTable::Entry> weights);
   LogicalResult addCacheArgs(Operation *op, std::optional<int64_t> layer, DispatchList::Call &call);
@@ -97,7 +99,7 @@ static bool isDeclaration(Operation *op) {
 }
 
 FailureOr<step::ProgramOp> StepLowering::run() {
-  if (failed(checkOps()) || failed(splitOpsWithoutKernel()))
+  if (failed(checkNames()) || failed(checkOps()) || failed(splitOpsWithoutKernel()))
     return failure();
   createProgram();
   lm::ForwardOp forward = model.forward();
@@ -129,6 +131,15 @@ FailureOr<step::ProgramOp> StepLowering::run() {
     program.setHiddenRowsAttr(pinned.lookup(*hiddenRows));
   setFacts();
   return program;
+}
+
+/// A program names its buffers, weights and constants by a letter and a number.
+LogicalResult StepLowering::checkNames() {
+  for (lm::CacheOp cache : model.getBody().getOps<lm::CacheOp>())
+    if (StringRef name = cache.getSymName(); name.size() > 1 && StringRef("bcw").contains(name[0]) &&
+                                             llvm::all_of(name.drop_front(), llvm::isDigit))
+      return cache.emitOpError() << "has the name @" << name << ", which the compiler uses itself";
+  return success();
 }
 
 /// All of a model is of the lm dialect, without the accessors that stand in decompositions.
@@ -173,9 +184,7 @@ void StepLowering::createProgram() {
   Block &body = program.getBody().emplaceBlock();
   // Weights first, kernels behind them, then what DispatchList and the caches add.
   kernelsBuilder.setInsertionPointToEnd(&body);
-  auto marker = step::ConstantOp::create(kernelsBuilder, model.getLoc(), "marker", ArrayRef<float>(), 0);
-  OpBuilder beforeMarker(marker);
-  weights.emplace(beforeMarker, options);
+  weights.emplace(body, options);
   for (lm::CacheOp cache : model.getBody().getOps<lm::CacheOp>())
     caches[cache.getSymNameAttr()].cache = cache;
 }
@@ -434,15 +443,17 @@ FailureOr<step::KernelOp> StepLowering::kernelFor(Operation *op, StringRef space
 void StepLowering::setFacts() {
   lm::LayersOp layers = model.layers();
   program.setLayers(layers ? layers.getCount() : 0);
-  if (layers && !layers.getInits().empty())
-    program.setHidden(lm::widthOf(layers.getInits()[0]));
+  // The rows that the logits are made from, or those the model returns.
+  Block &body = model.forward().getBody().front();
+  auto result = cast<lm::ReturnOp>(body.getTerminator());
+  if (result.getHidden())
+    program.setHidden(lm::widthOf(result.getHidden()));
+  else if (auto asked = body.getOps<lm::AskedRowsOp>(); !asked.empty())
+    program.setHidden(lm::widthOf((*asked.begin()).getX()));
   program.setHeads(heads);
   program.setKvHeads(kvHeads);
   program.setParameters(weights->parameters());
   program.setWeightBytes(weights->bytes());
-  for (step::ConstantOp constant : llvm::make_early_inc_range(program.getBody().getOps<step::ConstantOp>()))
-    if (constant.getSymName() == "marker")
-      constant.erase();
 }
 
 FailureOr<step::ProgramOp> codegen::lowerToStep(lm::ModelOp model, const LowerToStepOptions &options) {

@@ -8,6 +8,7 @@
 #include "codegen/ModuleTables.h"
 
 #include "codegen/KernelSpecs.h"
+#include "codegen/RowSpace.h"
 #include "runtime/include/llmc/module_abi.h"
 
 #include "llvm/IR/Constants.h"
@@ -39,10 +40,6 @@ std::string codegen::describeLocation(Location loc) {
 }
 
 namespace {
-
-uint32_t rowSpaceNumber(StringRef space) {
-  return space == "tokens" ? LLMC_ROWS_TOKENS : space == "asked" ? LLMC_ROWS_ASKED : LLMC_ROWS_KEYS;
-}
 
 class Strings {
 public:

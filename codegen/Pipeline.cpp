@@ -10,8 +10,8 @@
 #include "codegen/Manifest.h"
 #include "codegen/WriteFile.h"
 #include "codegen/cpu/Kernels.h"
-#include "frontend/Importer.h"
 #include "frontend/formats/TokenizerBlob.h"
+#include "ir/Print.h"
 #include "passes/Passes.h"
 
 #include "mlir/IR/Verifier.h"
@@ -86,6 +86,8 @@ void codegen::registerPipelineDialects(DialectRegistry &registry) {
 
 namespace {
 
+lm::ModelOp modelOf(ModuleOp module) { return *module.getOps<lm::ModelOp>().begin(); }
+
 /// One run of the pipeline: numbers the dumps and times the phases.
 class PipelineRun {
 public:
@@ -107,7 +109,6 @@ private:
   ModuleOp module;
   const PipelineOptions &options;
   std::unique_ptr<WeightSource> weights;
-  frontend::ModelFiles files;
   std::vector<std::string> passesRun;
   bool int8 = false;
   std::string cacheType;
@@ -119,7 +120,7 @@ LogicalResult PipelineRun::dump(StringRef name) {
   if (options.dumpDir.empty())
     return success();
   std::string path = llvm::formatv("{0}/{1,0+2}-{2}.mlir", options.dumpDir, numDumps++, name);
-  std::string error = writeFile(path, [&](llvm::raw_ostream &out) { frontend::printNamed(module, out); });
+  std::string error = writeFile(path, [&](llvm::raw_ostream &out) { printNamed(module, out); });
   if (!error.empty())
     return module.emitError() << error;
   return success();
@@ -133,13 +134,19 @@ void PipelineRun::time(const std::string &what) {
 }
 
 LogicalResult PipelineRun::openWeights() {
-  lm::ModelOp model = frontend::modelOf(module);
-  files = frontend::findModelFiles(model, frontend::folderOf(options.source));
   std::string error;
-  weights = WeightSource::open(files.weights, error);
+  weights = WeightSource::open(options.weightFiles, error);
   if (!weights)
     return emitError(UnknownLoc::get(module.getContext())) << error;
-  return success();
+  // What the model reads is checked when it is lowered, layer by layer; a name that nothing reads is checked
+  // here, since a person who wrote it meant something.
+  WalkResult walk = modelOf(module).walk([&](lm::WeightRefOp weight) {
+    if (!weight.use_empty())
+      return WalkResult::advance();
+    auto layer = weight->getParentOfType<lm::LayersOp>() ? std::optional<int64_t>(0) : std::nullopt;
+    return failed(weights->schemeOf(weight.getW(), layer)) ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
 }
 
 /// Auto is int8 as soon as one matrix has an integer scheme.
@@ -147,7 +154,7 @@ bool PipelineRun::usesInt8() {
   if (options.activations != "auto")
     return options.activations == "int8";
   bool found = false;
-  lm::ModelOp model = frontend::modelOf(module);
+  lm::ModelOp model = modelOf(module);
   lm::LayersOp layers = model.layers();
   model.walk([&](lm::WeightRefOp weight) {
     bool isInLayer = weight->getParentOfType<lm::LayersOp>() != nullptr;
@@ -196,16 +203,16 @@ LogicalResult PipelineRun::lower() {
   lowering.scheme = [&](Value expression, std::optional<int64_t> layer) {
     return weights->schemeOf(expression, layer);
   };
-  if (failed(lowerToStep(frontend::modelOf(module), lowering)) || failed(verify(module)))
+  if (failed(lowerToStep(modelOf(module), lowering)) || failed(verify(module)))
     return failure();
   return dump("lower-to-step");
 }
 
 FailureOr<std::string> PipelineRun::makeTokenizer() {
   std::string blob, error;
-  if (files.tokenizer.empty())
+  if (options.tokenizerFile.empty())
     return blob;
-  std::unique_ptr<formats::GgufFile> file = formats::GgufFile::open(files.tokenizer, error);
+  std::unique_ptr<formats::GgufFile> file = formats::GgufFile::open(options.tokenizerFile, error);
   if (!file || !formats::buildTokenizerBlob(*file, blob, error))
     return emitError(UnknownLoc::get(module.getContext())) << error;
   return blob;
@@ -219,7 +226,7 @@ LogicalResult PipelineRun::emit() {
   time("tokenizer");
   CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads,
                                 options.dumpDir};
-  ManifestFacts facts{int8 ? "int8" : "f32", cacheType, passesRun, options.variants, files.weights};
+  ManifestFacts facts{int8 ? "int8" : "f32", cacheType, passesRun, options.variants, options.weightFiles};
   FailureOr<std::string> manifest = makeManifest(program, facts);
   if (failed(manifest))
     return failure();

@@ -20,13 +20,6 @@ std::string shapeText(ArrayRef<int64_t> shape) {
   return "<" + llvm::join(llvm::map_range(shape, [](int64_t d) { return std::to_string(d); }), "x") + ">";
 }
 
-std::string tensorOfLayer(StringRef pattern, int64_t layer) {
-  std::string name = pattern.str();
-  for (size_t at; (at = name.find("{i}")) != std::string::npos;)
-    name.replace(at, 3, std::to_string(layer));
-  return name;
-}
-
 /// The most numbers that one expression may make in memory: 16 GiB of them.
 constexpr int64_t mostNumbers = int64_t(1) << 32;
 
@@ -83,7 +76,7 @@ private:
     if (name.find("{i}") != std::string::npos) {
       if (!layer)
         return op.emitOpError() << "names '" << name << "' outside the stack of layers", failure();
-      name = tensorOfLayer(name, *layer);
+      name = lm::nameInLayer(name, *layer);
     }
     std::string error;
     std::optional<WeightSource::Tensor> found = source.lookup(name, error);

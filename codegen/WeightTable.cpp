@@ -1,6 +1,8 @@
 //===- WeightTable.cpp - packed weights of a program, each once -----------===//
 #include "codegen/WeightTable.h"
 
+#include "codegen/PackWeights.h"
+
 #include "mlir/IR/IRMapping.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -23,15 +25,6 @@ static bool isTooLarge(Value expression) {
   return false;
 }
 
-/// "blk.{i}.attn_q.weight" in layer 3 => "blk.3.attn_q.weight".
-static std::string nameInLayer(StringRef pattern, std::optional<int64_t> layer) {
-  std::string name = pattern.str();
-  if (layer)
-    for (size_t at; (at = name.find("{i}")) != std::string::npos;)
-      name.replace(at, 3, std::to_string(*layer));
-  return name;
-}
-
 /// Copies the ops that make `value` to the builder's place, the layer filled in.
 static Value cloneExpression(OpBuilder &builder, Value value, std::optional<int64_t> layer,
                              IRMapping &mapping) {
@@ -42,7 +35,7 @@ static Value cloneExpression(OpBuilder &builder, Value value, std::optional<int6
     cloneExpression(builder, operand, layer, mapping);
   Operation *copy = builder.clone(*op, mapping);
   if (auto reference = dyn_cast<lm::WeightRefOp>(copy))
-    reference.setTensor(nameInLayer(reference.getTensor(), layer));
+    reference.setTensor(lm::nameInLayer(reference.getTensor(), layer));
   mapping.map(value, copy->getResult(0));
   return copy->getResult(0);
 }
@@ -56,10 +49,17 @@ static void describe(Value value, std::optional<int64_t> layer, llvm::raw_ostrea
     os << ",";
   }
   if (auto reference = dyn_cast<lm::WeightRefOp>(op))
-    os << '"' << nameInLayer(reference.getTensor(), layer) << '"';
+    os << '"' << lm::nameInLayer(reference.getTensor(), layer) << '"';
   else
     os << op->getAttrDictionary();
   os << ":" << value.getType() << ")";
+}
+
+void WeightTable::goBehindLast() {
+  if (last)
+    builder.setInsertionPointAfter(last);
+  else
+    builder.setInsertionPointToStart(&body);
 }
 
 int64_t WeightTable::place(int64_t bytes) {
@@ -84,15 +84,15 @@ FailureOr<WeightTable::Entry> WeightTable::weight(Value expression, std::optiona
     return failure();
   bool isVector = type.rank() == 1;
   int64_t rows = type.dim(0), columns = isVector ? 1 : type.dim(1);
-  int64_t bytes = isVector ? static_cast<int64_t>(llvm::alignTo(rows, quant::panelRows)) * 4
-                           : (*scheme)->packedBytes(rows, columns);
+  int64_t bytes = packedBytes(isVector ? nullptr : *scheme, type.getShape());
   StringRef schemeName =
       isVector ? StringRef("vector") : StringRef((*scheme)->name.data(), (*scheme)->name.size());
 
   std::string name = "w" + std::to_string(entries.size());
+  goBehindLast();
   auto op = step::WeightOp::create(builder, expression.getLoc(), name, schemeName, place(bytes), bytes);
-  Block &body = op.getBody().emplaceBlock();
-  OpBuilder inner = OpBuilder::atBlockEnd(&body);
+  last = op;
+  OpBuilder inner = OpBuilder::atBlockEnd(&op.getBody().emplaceBlock());
   IRMapping mapping;
   Value copy = cloneExpression(inner, expression, layer, mapping);
   step::ReturnOp::create(inner, expression.getLoc(), copy);
@@ -109,7 +109,8 @@ FlatSymbolRefAttr WeightTable::constant(ArrayRef<float> values) {
   if (auto known = constants.find(key); known != constants.end())
     return known->second;
   std::string name = "c" + std::to_string(constants.size());
-  step::ConstantOp::create(builder, builder.getUnknownLoc(), name, values,
-                           place(values.size() * sizeof(float)));
+  goBehindLast();
+  last = step::ConstantOp::create(builder, builder.getUnknownLoc(), name, values,
+                                  place(values.size() * sizeof(float)));
   return constants[key] = FlatSymbolRefAttr::get(builder.getContext(), name);
 }

@@ -11,8 +11,9 @@ namespace llmc::codegen {
 /// Declares step.weight and step.constant ops, one for each distinct content, and gives them their places.
 class WeightTable {
 public:
-  WeightTable(mlir::OpBuilder builder, const LowerToStepOptions &options)
-      : builder(builder), options(options) {}
+  /// The ops stand first in `body`, in the order they are asked for.
+  WeightTable(mlir::Block &body, const LowerToStepOptions &options)
+      : body(body), builder(body.getParentOp()->getContext()), options(options) {}
 
   struct Entry {
     mlir::FlatSymbolRefAttr name;
@@ -28,8 +29,11 @@ public:
 
 private:
   int64_t place(int64_t bytes);
+  void goBehindLast();
 
+  mlir::Block &body;
   mlir::OpBuilder builder;
+  mlir::Operation *last = nullptr;
   const LowerToStepOptions &options;
   llvm::StringMap<Entry> entries;
   llvm::StringMap<mlir::FlatSymbolRefAttr> constants;

@@ -1,6 +1,12 @@
 //===- WriteFile.cpp - text and objects to a file -------------------------===//
 #include "codegen/WriteFile.h"
 
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Signals.h"
+
+using namespace llmc::codegen;
+
 std::string llmc::codegen::writeFile(const std::string &path,
                                      llvm::function_ref<void(llvm::raw_ostream &)> write) {
   std::error_code code;
@@ -12,4 +18,41 @@ std::string llmc::codegen::writeFile(const std::string &path,
     out.clear_error(); // a stream that ends with an error ends the program
   }
   return code ? path + ": cannot write: " + code.message() : "";
+}
+
+TemporaryFile::TemporaryFile(const std::string &model) {
+  llvm::SmallString<128> made;
+  int fd = -1;
+  if (std::error_code code = llvm::sys::fs::createUniqueFile(model, fd, made)) {
+    failure = model.substr(0, model.find(".%")) + ": cannot write: " + code.message();
+    return;
+  }
+  name = made.str().str();
+  llvm::sys::RemoveFileOnSignal(name);
+  out = std::make_unique<llvm::raw_fd_ostream>(fd, /*shouldClose=*/true);
+}
+
+TemporaryFile::~TemporaryFile() {
+  if (name.empty())
+    return;
+  out->close();
+  out->clear_error(); // a stream that ends with an error ends the program
+  llvm::sys::fs::remove(name);
+  llvm::sys::DontRemoveFileOnSignal(name);
+}
+
+std::string TemporaryFile::moveTo(const std::string &place) {
+  out->close();
+  std::error_code code = out->error();
+  out->clear_error();
+  // It was made private; the result is as readable as any other file that the user makes.
+  if (!code)
+    llvm::sys::fs::setPermissions(name, static_cast<llvm::sys::fs::perms>(0666 & ~llvm::sys::fs::getUmask()));
+  if (!code)
+    code = llvm::sys::fs::rename(name, place);
+  if (code)
+    return place + ": cannot write: " + code.message();
+  llvm::sys::DontRemoveFileOnSignal(name);
+  name.clear();
+  return "";
 }

@@ -5,6 +5,7 @@
 #include "frontend/GgufConfig.h"
 #include "frontend/ModelBuilder.h"
 #include "frontend/TensorCheck.h"
+#include "ir/Print.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
@@ -228,36 +229,6 @@ OwningOpRef<ModuleOp> importModel(MLIRContext &context, const std::string &path,
   std::string folder = options.relativeTo.empty() ? folderOf(path) : options.relativeTo;
   return *kind == Kind::Gguf ? importGguf(context, path, folder, error)
                              : importText(context, path, folder, error);
-}
-
-/// Builders put the name of a result inside the location of its place. What passes made of several ops
-/// carries all their locations; its result is that of the last.
-static NameLoc resultName(Location loc) {
-  if (auto place = dyn_cast<NameLoc>(loc))
-    return dyn_cast<NameLoc>(place.getChildLoc());
-  if (auto fused = dyn_cast<FusedLoc>(loc))
-    for (Location part : llvm::reverse(fused.getLocations()))
-      if (NameLoc name = resultName(part))
-        return name;
-  return {};
-}
-
-void printNamed(Operation *op, llvm::raw_ostream &out) {
-  // Printing takes names from locations.
-  auto nameOrNone = [](Location loc) -> Location {
-    NameLoc name = resultName(loc);
-    return name ? Location(name) : UnknownLoc::get(loc.getContext());
-  };
-  OwningOpRef<Operation *> copy(op->clone());
-  copy->walk([&](Operation *inner) {
-    inner->setLoc(inner->getNumResults() == 1 ? nameOrNone(inner->getLoc())
-                                              : UnknownLoc::get(inner->getContext()));
-    for (Region &region : inner->getRegions())
-      for (BlockArgument argument : region.getArguments())
-        argument.setLoc(nameOrNone(argument.getLoc()));
-  });
-  copy->print(out, OpPrintingFlags().printNameLocAsPrefix().useLocalScope());
-  out << "\n";
 }
 
 void printModel(lm::ModelOp model, llvm::raw_ostream &out) { printNamed(model, out); }

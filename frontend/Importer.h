@@ -36,9 +36,6 @@ ModelFiles findModelFiles(lm::ModelOp model, const std::string &folder);
 /// The folder that paths in a model read from `path` are relative to.
 std::string folderOf(const std::string &path);
 
-/// Prints an op and what is in it, values named after what the model calls them ("%q_rotated"), without locations.
-void printNamed(mlir::Operation *op, llvm::raw_ostream &out);
-
 /// Writes the model as a person would: readable names, no locations, nothing around the lm.model.
 void printModel(lm::ModelOp model, llvm::raw_ostream &out);
 

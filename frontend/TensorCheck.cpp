@@ -68,13 +68,6 @@ private:
 
 } // namespace
 
-std::string tensorOfLayer(StringRef pattern, int64_t layer) {
-  std::string name = pattern.str();
-  for (size_t at; (at = name.find("{i}")) != std::string::npos;)
-    name.replace(at, 3, std::to_string(layer));
-  return name;
-}
-
 bool checkTensors(lm::ModelOp model, const formats::GgufFile &file, std::string &error) {
   Check check(file, error);
   WalkResult result = model.walk([&](lm::WeightRefOp op) {
@@ -85,7 +78,7 @@ bool checkTensors(lm::ModelOp model, const formats::GgufFile &file, std::string 
     int64_t kind = op->getParentRegion()->getRegionNumber();
     for (int64_t layer = 0, count = layers.getCount(); layer < count; ++layer)
       if (layers.kindOf(layer) == kind &&
-          check.tensor(tensorOfLayer(op.getTensor(), layer), shape).wasInterrupted())
+          check.tensor(lm::nameInLayer(op.getTensor(), layer), shape).wasInterrupted())
         return WalkResult::interrupt();
     return WalkResult::advance();
   });

@@ -14,8 +14,5 @@ namespace llmc::frontend {
 /// than the file means).
 bool checkTensors(lm::ModelOp model, const formats::GgufFile &file, std::string &error);
 
-/// `name` with `{i}` replaced by the layer.
-std::string tensorOfLayer(llvm::StringRef pattern, int64_t layer);
-
 } // namespace llmc::frontend
 #endif

@@ -1,6 +1,7 @@
 //===- AsmFormat.h - the textual form that the dialects share ---*- C++ -*-===//
 //
-// One strict dictionary for all ops (`custom<Params>`), and the short trailing types from which the others follow.
+// One strict dictionary for all ops (`custom<Params>`), and the short trailing types from which the others
+// follow.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_IR_ASMFORMAT_H
@@ -12,9 +13,10 @@
 
 namespace llmc {
 
-/// `{key = value, flag}`: unknown keys are errors, strings may be bare words, integers stand for floats where the op
-/// wants a float.
-mlir::ParseResult parseParams(mlir::OpAsmParser &parser, mlir::OperationState &state, mlir::NamedAttrList &attrs);
+/// `{key = value, flag}`: unknown keys are errors, strings may be bare words, integers stand for floats where
+/// the op wants a float.
+mlir::ParseResult parseParams(mlir::OpAsmParser &parser, mlir::OperationState &state,
+                              mlir::NamedAttrList &attrs);
 void printParams(mlir::OpAsmPrinter &printer, mlir::Operation *op);
 template <typename Properties>
 void printParams(mlir::OpAsmPrinter &printer, mlir::Operation *op, const Properties &, mlir::DictionaryAttr) {
@@ -39,18 +41,23 @@ mlir::ParseResult parseLayerBodies(mlir::OpAsmParser &, llvm::SmallVectorImpl<Op
                                    llvm::SmallVectorImpl<mlir::Type> &initTypes,
                                    llvm::SmallVectorImpl<mlir::Type> &resultTypes,
                                    llvm::SmallVectorImpl<std::unique_ptr<mlir::Region>> &bodies);
-void printLayerBodies(mlir::OpAsmPrinter &, mlir::Operation *, mlir::OperandRange inits, mlir::TypeRange initTypes,
-                      mlir::TypeRange resultTypes, llvm::MutableArrayRef<mlir::Region> bodies);
+void printLayerBodies(mlir::OpAsmPrinter &, mlir::Operation *, mlir::OperandRange inits,
+                      mlir::TypeRange initTypes, mlir::TypeRange resultTypes,
+                      llvm::MutableArrayRef<mlir::Region> bodies);
 
-mlir::ParseResult parseNormType(mlir::OpAsmParser &, OptionalOperand gain, mlir::Type &x, mlir::Type &gainType);
-void printNormType(mlir::OpAsmPrinter &, mlir::Operation *, mlir::Value gain, mlir::Type x, mlir::Type gainType);
-mlir::ParseResult parseNormTypes(mlir::OpAsmParser &, OptionalOperand gain, OptionalOperand bias, mlir::Type &x,
-                                 mlir::Type &gainType, mlir::Type &biasType);
+mlir::ParseResult parseNormType(mlir::OpAsmParser &, OptionalOperand gain, mlir::Type &x,
+                                mlir::Type &gainType);
+void printNormType(mlir::OpAsmPrinter &, mlir::Operation *, mlir::Value gain, mlir::Type x,
+                   mlir::Type gainType);
+mlir::ParseResult parseNormTypes(mlir::OpAsmParser &, OptionalOperand gain, OptionalOperand bias,
+                                 mlir::Type &x, mlir::Type &gainType, mlir::Type &biasType);
 void printNormTypes(mlir::OpAsmPrinter &, mlir::Operation *, mlir::Value gain, mlir::Value bias, mlir::Type x,
                     mlir::Type gainType, mlir::Type biasType);
 
-mlir::ParseResult parseAttentionTypes(mlir::OpAsmParser &, mlir::Type &q, mlir::Type &k, mlir::Type &v, mlir::Type &y);
-void printAttentionTypes(mlir::OpAsmPrinter &, mlir::Operation *, mlir::Type q, mlir::Type k, mlir::Type v, mlir::Type y);
+mlir::ParseResult parseAttentionTypes(mlir::OpAsmParser &, mlir::Type &q, mlir::Type &k, mlir::Type &v,
+                                      mlir::Type &y);
+void printAttentionTypes(mlir::OpAsmPrinter &, mlir::Operation *, mlir::Type q, mlir::Type k, mlir::Type v,
+                         mlir::Type y);
 
 mlir::ParseResult parseFusedTypes(mlir::OpAsmParser &, OptionalOperand gain, OptionalOperand normBias,
                                   llvm::ArrayRef<Operand> biases, OptionalOperand residual, mlir::Type &x,

@@ -1,7 +1,7 @@
 //===- LMDialect.cpp - the lm dialect: generated classes, types, helpers --===//
 //
-// The generated op classes are compiled here and nowhere else: they are the slowest file of the tree. Verifiers are in
-// LMOps.cpp, decompositions in LMDecompose*.cpp.
+// The generated op classes are compiled here and nowhere else: they are the slowest file of the tree.
+// Verifiers are in LMOps.cpp, decompositions in LMDecompose*.cpp.
 //
 //===----------------------------------------------------------------------===//
 #include "ir/LMOps.h"
@@ -43,10 +43,13 @@ constexpr int64_t largestWidth = int64_t(1) << 24;
 bool llmc::lm::isRows(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   return tensor && tensor.getRank() == 2 && tensor.isDynamicDim(0) && !tensor.isDynamicDim(1) &&
-         tensor.getDimSize(1) > 0 && tensor.getDimSize(1) <= largestWidth && tensor.getElementType().isF32() && !tensor.getEncoding();
+         tensor.getDimSize(1) > 0 && tensor.getDimSize(1) <= largestWidth &&
+         tensor.getElementType().isF32() && !tensor.getEncoding();
 }
 
-bool llmc::lm::isIntRows(Type type, int64_t columns) { return type == intRowsType(type.getContext(), columns); }
+bool llmc::lm::isIntRows(Type type, int64_t columns) {
+  return type == intRowsType(type.getContext(), columns);
+}
 
 RankedTensorType llmc::lm::rowsType(MLIRContext *context, int64_t width) {
   return RankedTensorType::get({ShapedType::kDynamic, width}, Float32Type::get(context));
@@ -56,8 +59,8 @@ RankedTensorType llmc::lm::intRowsType(MLIRContext *context, int64_t columns) {
   return RankedTensorType::get({ShapedType::kDynamic, columns}, IntegerType::get(context, 32));
 }
 
-/// Types are derived before operands are verified, so a weight of the wrong rank must not stop here: the null type
-/// makes the mismatch an error of the op.
+/// Types are derived before operands are verified, so a weight of the wrong rank must not stop here: the null
+/// type makes the mismatch an error of the op.
 static int64_t dimOrZero(Type weight, unsigned dim) {
   auto type = dyn_cast<WeightType>(weight);
   return type && dim < type.rank() ? type.dim(dim) : 0;
@@ -69,6 +72,21 @@ Type llmc::lm::rowsOf(Type weight, unsigned dim) {
 
 Type llmc::lm::vectorOf(Type weight, unsigned dim) {
   return WeightType::get(weight.getContext(), {dimOrZero(weight, dim)});
+}
+
+std::string llmc::lm::nameInLayer(StringRef pattern, std::optional<int64_t> layer) {
+  std::string name = pattern.str();
+  if (layer)
+    for (size_t at; (at = name.find("{i}")) != std::string::npos;)
+      name.replace(at, 3, std::to_string(*layer));
+  return name;
+}
+
+LogicalResult llmc::lm::verifyStrictAttributes(Operation *op) {
+  for (NamedAttribute attr : op->getDiscardableAttrs())
+    if (!attr.getName().strref().contains('.'))
+      return op->emitOpError() << "has no attribute '" << attr.getName().strref() << "'";
+  return success();
 }
 
 bool llmc::lm::isWord(Attribute attr, ArrayRef<StringRef> words) {

@@ -25,7 +25,13 @@ def LM_Dialect : Dialect {
   ];
 }
 
-class LM_Op<string mnemonic, list<Trait> traits = []> : Op<LM_Dialect, mnemonic, traits>;
+/// An attribute without a dialect's prefix that the op does not know is an error, wherever it was written.
+def LM_StrictAttributes : NativeOpTrait<"StrictAttributes"> {
+  let cppNamespace = "::llmc::lm";
+}
+
+class LM_Op<string mnemonic, list<Trait> traits = []>
+    : Op<LM_Dialect, mnemonic, [LM_StrictAttributes] # traits>;
 
 //===----------------------------------------------------------------------===//
 // Types
@@ -58,6 +64,7 @@ def LM_Weight : LM_Type<"Weight", "weight"> {
 }
 
 /// Activations: rows of a step. The element type is logical; the compute type is the compiler's choice.
+/// At most 2^24 columns, so that sizes in bytes stay within 64 bits.
 def LM_Rows : Type<CPred<"::llmc::lm::isRows($_self)">, "rows tensor<?xNxf32>", "::mlir::RankedTensorType">;
 
 /// (sequence, position) of each visible key.

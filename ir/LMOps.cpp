@@ -16,12 +16,14 @@ using namespace llmc::lm;
 
 LogicalResult CacheOp::verify() {
   // cache_c1
-  for (auto [name, value] : {std::pair<StringRef, int64_t>{"heads", getHeads()}, {"dim_k", getDimK()}, {"dim_v", getDimV()}})
+  for (auto [name, value] :
+       {std::pair<StringRef, int64_t>{"heads", getHeads()}, {"dim_k", getDimK()}, {"dim_v", getDimV()}})
     if (value < 1 || value > 1024)
       return emitOpError() << "expected '" << name << "' between 1 and 1024 but got " << value;
   // cache_c2
   if (getPageTokens() && (*getPageTokens() < 16 || *getPageTokens() > 4096 || *getPageTokens() % 16))
-    return emitOpError() << "expected 'page_tokens' to be a multiple of 16 up to 4096 but got " << *getPageTokens();
+    return emitOpError() << "expected 'page_tokens' to be a multiple of 16 up to 4096 but got "
+                         << *getPageTokens();
   return success();
 }
 
@@ -44,7 +46,8 @@ LogicalResult LayersOp::verify() {
   // layers_c2
   if (!getKinds()) {
     if (getBodies().size() != 1)
-      return emitOpError() << "has " << getBodies().size() << " regions and needs 'kinds' to say which layer is which";
+      return emitOpError() << "has " << getBodies().size()
+                           << " regions and needs 'kinds' to say which layer is which";
     return success();
   }
   ArrayRef<int64_t> kinds = *getKinds();
@@ -63,9 +66,10 @@ LogicalResult LayersOp::verifyRegions() {
     auto yield = dyn_cast<YieldOp>(body.front().getTerminator());
     if (!yield)
       return emitOpError() << "expected region " << number << " to end in 'lm.yield'";
-    if (TypeRange(body.getArgumentTypes()) != getInits().getTypes() || TypeRange(yield.getValues()) != getInits().getTypes()) {
-      InFlightDiagnostic error = emitOpError()
-                                 << "expected region " << number << " to take and yield the types of the iterated values";
+    if (TypeRange(body.getArgumentTypes()) != getInits().getTypes() ||
+        TypeRange(yield.getValues()) != getInits().getTypes()) {
+      InFlightDiagnostic error = emitOpError() << "expected region " << number
+                                               << " to take and yield the types of the iterated values";
       error.attachNote(yield.getLoc()) << "yielded here";
       return error;
     }
@@ -91,11 +95,12 @@ LogicalResult ModelOp::verifyRegions() {
     return emitOpError() << "expected exactly one 'lm.forward' but got " << llvm::range_size(forwards);
   int64_t asked = 0, stacks = 0;
   WalkResult walk = forward().walk([&](Operation *op) {
-    // Ids below the vocab reach the table.
+    // embed_c1
     if (auto embed = dyn_cast<EmbedOp>(op)) {
       int64_t rows = cast<WeightType>(embed.getW().getType()).dim(0);
       if (rows < static_cast<int64_t>(getVocab())) {
-        embed.emitOpError() << "expected a table of at least the model's vocab " << getVocab() << " rows but got " << rows;
+        embed.emitOpError() << "expected a table of at least the model's vocab " << getVocab()
+                            << " rows but got " << rows;
         return WalkResult::interrupt();
       }
     }
@@ -126,8 +131,8 @@ LogicalResult ReturnOp::verify() {
   // return_c1
   auto model = (*this)->getParentOfType<ModelOp>();
   if (model && widthOf(getLogits()) != static_cast<int64_t>(model.getVocab())) {
-    InFlightDiagnostic error = emitOpError() << "expected logits as wide as the model's vocab " << model.getVocab()
-                                             << " but got " << widthOf(getLogits());
+    InFlightDiagnostic error = emitOpError() << "expected logits as wide as the model's vocab "
+                                             << model.getVocab() << " but got " << widthOf(getLogits());
     error.attachNote(model.getLoc()) << "model declared here";
     return error;
   }
@@ -162,7 +167,8 @@ LogicalResult WConcatOp::verify() {
   for (Type type : getParts().getTypes()) {
     auto part = cast<WeightType>(type);
     if (part.getShape().drop_front() != result.getShape().drop_front())
-      return emitOpError() << "expected all parts to have the result's columns but got " << part << " for " << result;
+      return emitOpError() << "expected all parts to have the result's columns but got " << part << " for "
+                           << result;
     rows += part.dim(0);
   }
   if (rows != result.dim(0))
@@ -175,7 +181,8 @@ LogicalResult WMulOp::verify() {
   auto a = cast<WeightType>(getA().getType()), b = cast<WeightType>(getB().getType()),
        w = cast<WeightType>(getW().getType());
   if (a.dim(1) != b.dim(0) || w.dim(0) != a.dim(0) || w.dim(1) != b.dim(1))
-    return emitOpError() << "expected " << a << " times " << b << " to be <" << a.dim(0) << "x" << b.dim(1) << "> but got " << w;
+    return emitOpError() << "expected " << a << " times " << b << " to be <" << a.dim(0) << "x" << b.dim(1)
+                         << "> but got " << w;
   return success();
 }
 
@@ -190,7 +197,8 @@ LogicalResult WPermuteOp::verify() {
       break;
   }
   if (product != rows)
-    return emitOpError() << "expected the product of 'shape' to be the " << rows << " rows but got " << product;
+    return emitOpError() << "expected the product of 'shape' to be the " << rows << " rows but got "
+                         << product;
   // w_permute_c2
   SmallVector<bool> seen(getShape().size(), false);
   bool isPermutation = getOrder().size() == getShape().size();
@@ -201,7 +209,8 @@ LogicalResult WPermuteOp::verify() {
       seen[axis] = true;
   }
   if (!isPermutation)
-    return emitOpError() << "expected 'order' to be a permutation of the " << getShape().size() << " axes of 'shape'";
+    return emitOpError() << "expected 'order' to be a permutation of the " << getShape().size()
+                         << " axes of 'shape'";
   return success();
 }
 
@@ -210,7 +219,8 @@ LogicalResult WRowsOp::verify() {
   auto a = cast<WeightType>(getA().getType()), w = cast<WeightType>(getW().getType());
   int64_t from = getFrom(), to = getTo();
   if (from < 0 || to <= from || to > a.dim(0))
-    return emitOpError() << "expected rows inside [0:" << a.dim(0) << "] but got [" << from << ":" << to << "]";
+    return emitOpError() << "expected rows inside [0:" << a.dim(0) << "] but got [" << from << ":" << to
+                         << "]";
   if (w.dim(0) != to - from || w.getShape().drop_front() != a.getShape().drop_front())
     return emitOpError() << "expected " << to - from << " rows of " << a << " but got " << w;
   return success();
@@ -224,11 +234,21 @@ LogicalResult WTransposeOp::verify() {
   return success();
 }
 
+LogicalResult PositionEmbedOp::verify() {
+  // position_embed_c1
+  int64_t offset = getOffset(), rows = cast<WeightType>(getW().getType()).dim(0);
+  if (offset < 0 || offset >= rows)
+    return emitOpError() << "expected 'offset' between 0 and the table's " << rows << " rows but got "
+                         << offset;
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Norms
 //===----------------------------------------------------------------------===//
 
-static LogicalResult verifyNorm(Operation *op, Value x, Value gain, Value bias, double eps, std::optional<int64_t> group) {
+static LogicalResult verifyNorm(Operation *op, Value x, Value gain, Value bias, double eps,
+                                std::optional<int64_t> group) {
   int64_t width = widthOf(x);
   // norm_c1
   if (!(eps >= 0))
@@ -296,7 +316,8 @@ static LogicalResult verifyRotation(Operation *op, int64_t headDim, std::optiona
   int64_t dims = rotated.value_or(headDim);
   // rope_c2
   if (dims < 2 || dims % 2 || dims > headDim)
-    return op->emitOpError() << "expected 'dims' to be even and between 2 and 'head_dim' " << headDim << " but got " << dims;
+    return op->emitOpError() << "expected 'dims' to be even and between 2 and 'head_dim' " << headDim
+                             << " but got " << dims;
   // rope_c3
   if (freqs && static_cast<int64_t>(freqs->size()) != dims / 2)
     return op->emitOpError() << "expected " << dims / 2 << " 'freqs' but got " << freqs->size();
@@ -313,18 +334,20 @@ static FailureOr<CacheOp> lookupCache(Operation *op, FlatSymbolRefAttr name, Sym
 }
 
 /// kv_c1, for one append or view.
-static LogicalResult verifyCacheWidths(Operation *op, FlatSymbolRefAttr name, Value k, Value v, SymbolTableCollection &tables) {
+static LogicalResult verifyCacheWidths(Operation *op, FlatSymbolRefAttr name, Value k, Value v,
+                                       SymbolTableCollection &tables) {
   if (!op->getParentOfType<ModelOp>())
     return success(); // in a kernel, whose cache was checked in the model it came from
   FailureOr<CacheOp> cache = lookupCache(op, name, tables);
   if (failed(cache))
     return failure();
-  for (auto [what, value, dim] : {std::tuple<StringRef, Value, int64_t>{"k", k, cache->getDimK()}, {"v", v, cache->getDimV()}}) {
+  for (auto [what, value, dim] :
+       {std::tuple<StringRef, Value, int64_t>{"k", k, cache->getDimK()}, {"v", v, cache->getDimV()}}) {
     int64_t expected = static_cast<int64_t>(cache->getHeads()) * dim;
     if (widthOf(value) == expected)
       continue;
-    InFlightDiagnostic error = op->emitOpError() << "expected " << what << " to be " << cache->getHeads() << " heads of "
-                                                 << dim << " wide but got " << widthOf(value);
+    InFlightDiagnostic error = op->emitOpError() << "expected " << what << " to be " << cache->getHeads()
+                                                 << " heads of " << dim << " wide but got " << widthOf(value);
     error.attachNote(cache->getLoc()) << "cache declared here";
     return error;
   }
@@ -341,7 +364,8 @@ LogicalResult KVViewOp::verifySymbolUses(SymbolTableCollection &tables) {
   // kv_c2: within the block; a view does not leave the layer it was taken in.
   bool appended = false;
   for (Operation *next = (*this)->getNextNode(); next; next = next->getNextNode()) {
-    if (appended && llvm::any_of(next->getOperands(), [&](Value v) { return v.getDefiningOp() == getOperation(); })) {
+    if (appended &&
+        llvm::any_of(next->getOperands(), [&](Value v) { return v.getDefiningOp() == getOperation(); })) {
       InFlightDiagnostic error = next->emitOpError("uses a view of the cache after a later append to it");
       error.attachNote(getLoc()) << "view taken here";
       return error;
@@ -370,7 +394,8 @@ LogicalResult ConcatOp::verify() {
   for (Value part : getParts())
     width += widthOf(part);
   if (width != widthOf(getY()))
-    return emitOpError() << "expected the parts' widths to add up to " << widthOf(getY()) << " but got " << width;
+    return emitOpError() << "expected the parts' widths to add up to " << widthOf(getY()) << " but got "
+                         << width;
   return success();
 }
 
@@ -378,7 +403,8 @@ LogicalResult SliceOp::verify() {
   // slice_c1
   int64_t from = getFrom(), to = getTo(), width = widthOf(getX());
   if (from < 0 || to <= from || to > width)
-    return emitOpError() << "expected columns inside [0:" << width << "] but got [" << from << ":" << to << "]";
+    return emitOpError() << "expected columns inside [0:" << width << "] but got [" << from << ":" << to
+                         << "]";
   if (widthOf(getY()) != to - from)
     return emitOpError() << "expected a result " << to - from << " wide but got " << widthOf(getY());
   return success();
@@ -389,19 +415,21 @@ LogicalResult SliceOp::verify() {
 //===----------------------------------------------------------------------===//
 
 LogicalResult CachedAttentionOp::verifySymbolUses(SymbolTableCollection &tables) {
-  if (failed(verifyAttention(*this)) || failed(verifyCacheWidths(*this, getCacheAttr(), getK(), getV(), tables)))
+  if (failed(verifyAttention(*this)) ||
+      failed(verifyCacheWidths(*this, getCacheAttr(), getK(), getV(), tables)))
     return failure();
-  // The rope's attributes, which belong to heads as wide as the attention's.
   int64_t headDim = widthOf(getK()) / static_cast<int64_t>(getKvHeads());
+  // cached_attention_c2
   if (!getRopeBase() && (getRopeStyle() || getRopeDims() || getRopeFreqs() || getRopeFactor()))
     return emitOpError("has attributes of a rope but no 'rope_base'");
   if (getRopeBase() && failed(verifyRotation(*this, headDim, getRopeDims(), getRopeFreqs(), *getRopeBase())))
     return failure();
+  // cached_attention_c1; in a kernel the cache has become a step.cache and was checked before
   auto cache = tables.lookupNearestSymbolFrom<CacheOp>(*this, getCacheAttr());
   if (!cache || cache.getHeads() == getKvHeads())
     return success();
-  InFlightDiagnostic error = emitOpError() << "expected 'kv_heads' " << getKvHeads() << " to be the " << cache.getHeads()
-                                           << " heads of the cache";
+  InFlightDiagnostic error = emitOpError() << "expected 'kv_heads' " << getKvHeads() << " to be the "
+                                           << cache.getHeads() << " heads of the cache";
   error.attachNote(cache.getLoc()) << "cache declared here";
   return error;
 }
@@ -413,7 +441,8 @@ LogicalResult FusedLinearOp::verify() {
   // fused_linear_c1
   for (Type type : getWeights().getTypes())
     if (cast<WeightType>(type).dim(1) != widthOf(getX()))
-      return emitOpError() << "expected weights of " << widthOf(getX()) << " columns, the width of x, but got " << type;
+      return emitOpError() << "expected weights of " << widthOf(getX())
+                           << " columns, the width of x, but got " << type;
   bool isNormed = getNorm() != "none";
   if (isNormed != getEps().has_value())
     return emitOpError(isNormed ? "expected 'eps' beside 'norm'" : "has 'eps' but no 'norm'");
@@ -429,8 +458,8 @@ LogicalResult FusedLinearOp::verify() {
                            << " long but got " << value.getType();
   // fused_linear_c2
   if ((getGlu() && weights % 2) || getResults().size() != (getGlu() ? weights / 2 : weights))
-    return emitOpError() << "expected one result " << (getGlu() ? "for two weights" : "a weight") << " but got "
-                         << getResults().size() << " for " << weights;
+    return emitOpError() << "expected one result " << (getGlu() ? "for two weights" : "a weight")
+                         << " but got " << getResults().size() << " for " << weights;
   for (auto [i, result] : llvm::enumerate(getResults())) {
     size_t first = getGlu() ? 2 * i : i, last = getGlu() ? 2 * i + 1 : i;
     for (size_t w = first; w <= last; ++w)
@@ -443,7 +472,8 @@ LogicalResult FusedLinearOp::verify() {
     return emitOpError() << "expected no biases or " << weights << " but got " << getBiases().size();
   for (auto [bias, weight] : llvm::zip(getBiases(), getWeights()))
     if (bias.getType() != vectorOf(weight.getType(), 0))
-      return emitOpError() << "expected a bias as long as its weight's rows but got " << bias.getType() << " for " << weight.getType();
+      return emitOpError() << "expected a bias as long as its weight's rows but got " << bias.getType()
+                           << " for " << weight.getType();
   // fused_linear_c4
   if (getResidual() && (getResults().size() != 1 || getResidual().getType() != getResults()[0].getType()))
     return emitOpError("expected a residual only with a single result of its type");

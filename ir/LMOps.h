@@ -15,6 +15,9 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+#include <optional>
+#include <string>
+
 #include "ir/LMDialect.h.inc"
 
 namespace llmc::lm {
@@ -37,6 +40,17 @@ bool isWord(mlir::Attribute attr, llvm::ArrayRef<llvm::StringRef> words);
 inline int64_t widthOf(mlir::Value rows) {
   return llvm::cast<mlir::RankedTensorType>(rows.getType()).getDimSize(1);
 }
+
+/// "blk.{i}.attn_q.weight" in layer 3 => "blk.3.attn_q.weight"; outside the stack names stay as they are.
+std::string nameInLayer(llvm::StringRef pattern, std::optional<int64_t> layer);
+
+/// See LM_StrictAttributes.
+mlir::LogicalResult verifyStrictAttributes(mlir::Operation *op);
+template <typename ConcreteType>
+class StrictAttributes : public mlir::OpTrait::TraitBase<ConcreteType, StrictAttributes> {
+public:
+  static mlir::LogicalResult verifyTrait(mlir::Operation *op) { return verifyStrictAttributes(op); }
+};
 
 } // namespace llmc::lm
 

@@ -9,7 +9,6 @@
 
 include "ir/LMDialect.td"
 include "ir/LMInterfaces.td"
-include "mlir/IR/RegionKindInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/BuiltinTypeInterfaces.td"
@@ -152,6 +151,11 @@ def LM_WeightsOp : LM_Op<"weights", [HasParent<"ModelOp">]> {
 
 def LM_YieldOp : LM_Op<"yield", [Pure, Terminator, ReturnLike, HasParent<"LayersOp">]> {
   let summary = "the values a layer hands on";
+  let description = [{
+    Become the iterated values of the next layer, or the results of `lm.layers` after the last one.
+
+        lm.yield %h2 : tensor<?x576xf32>
+  }];
   let arguments = (ins Variadic<LM_Rows>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
 }
@@ -284,6 +288,8 @@ def LM_EmbedOp : LM_Op<"embed", [Pure, LM_Decomposable, LM_YFromWCols]> {
     y [T, H] = scale * w[id] for the table w <VxH>.
 
         %x0 = lm.embed %tokens, %table : <49152x576>
+
+    - embed_c1: the table has a row for every token of the model's vocab.
   }];
   let arguments = (ins LM_Tokens:$tokens, LM_Matrix:$w, DefaultValuedAttr<F64Attr, "1.0">:$scale);
   let results = (outs LM_Rows:$y);
@@ -294,10 +300,13 @@ def LM_PositionEmbedOp : LM_Op<"position_embed", [Pure, LM_Decomposable, LM_YFro
   let summary = "learned position embeddings";
   let description = [{
     y [T, H] = w[position + offset] for the table w <PxH>; positions beyond the table use its last row.
+
+    - position_embed_c1: offset is not negative and below the table's rows.
   }];
   let arguments = (ins LM_Tokens:$tokens, LM_Matrix:$w, DefaultValuedAttr<I64Attr, "0">:$offset);
   let results = (outs LM_Rows:$y);
   let assemblyFormat = "$tokens `,` $w custom<Params>(prop-dict, attr-dict) `:` type($w)";
+  let hasVerifier = 1;
 }
 
 def LM_TokenRowsOp : LM_Op<"token_rows", [Pure]> {
@@ -539,7 +548,10 @@ def LM_CachedAttentionOp : LM_Op<"cached_attention", [LM_Decomposable,
   let description = [{
     Rotates q and k as `lm.rope` does (not where `rope_base` is absent), appends k and v to the cache, and attends as
     `lm.attention` does. The rotated rows are never stored outside the cache. Made by fuse-rope-attention; decomposes
-    into what it was made from.
+    into what it was made from. The rules of `lm.attention`, of `lm.kv_append` and, with a rope, of `lm.rope` hold.
+
+    - cached_attention_c1: kv_heads are the heads of the cache.
+    - cached_attention_c2: attributes of a rope need a `rope_base`.
   }];
   let arguments = (ins Arg<FlatSymbolRefAttr, "", [MemRead<LM_KVStore>, MemWrite<LM_KVStore>]>:$cache,
       LM_Rows:$q, LM_Rows:$k, LM_Rows:$v, LM_Tokens:$tokens, Optional<LM_Vector>:$sinks,

@@ -20,7 +20,8 @@ LogicalResult ProgramOp::verifyRegions() {
   mlir::SymbolTable symbols(*this);
   for (DispatchOp dispatch : getBody().getOps<DispatchOp>()) {
     if (!symbols.lookup<KernelOp>(dispatch.getKernel()))
-      return dispatch.emitOpError() << "names the kernel @" << dispatch.getKernel() << ", which is not declared";
+      return dispatch.emitOpError() << "names the kernel @" << dispatch.getKernel()
+                                    << ", which is not declared";
     for (Attribute arg : dispatch.getArgs())
       if (auto name = dyn_cast<FlatSymbolRefAttr>(arg)) {
         if (!symbols.lookup(name.getValue()))

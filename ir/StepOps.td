@@ -73,8 +73,8 @@ def Step_KernelOp : Step_Op<"kernel", [Symbol, IsolatedFromAbove, HasParent<"Pro
   let description = [{
     The block's arguments are what the op reads (tensors, weights, tokens); it ends in `step.return` with what the op
     writes. `schemes` names how each weight argument is packed, `activations` the type matmuls multiply in. The kernel's
-    run-time arguments are: the tensor and weight arguments in order, `extras` integers or constants that the op's
-    attributes stand for, one buffer for each result, and, where `packed_row_bytes` is set, a buffer for packed
+    run-time arguments are: the tensor and weight arguments in order; of a rope its frequencies, of a cache its number and
+    where the layer's K and V lie in a page; one buffer for each result, and, where `packed_row_bytes` is set, a buffer for packed
     activations.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$schemes, LM_Word<["f32", "int8"]>:$activations,

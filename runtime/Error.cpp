@@ -1,5 +1,5 @@
-// The thread's error text. It hangs on a pthread key rather than a thread_local variable, which in a shared library
-// would add the dynamic linker to the libraries that libllmc.so needs.
+// The thread's error text. It hangs on a pthread key rather than a thread_local variable, which in a shared
+// library would add the dynamic linker to the libraries that libllmc.so needs.
 #include "runtime/Error.h"
 
 #include <cstdarg>

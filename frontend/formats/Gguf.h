@@ -25,9 +25,29 @@ namespace llmc::formats {
 
 /// Tensor storage types, with the numbers of the format.
 enum class GgmlType : uint32_t {
-  F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q5_0 = 6, Q5_1 = 7, Q8_0 = 8, Q8_1 = 9,
-  Q2_K = 10, Q3_K = 11, Q4_K = 12, Q5_K = 13, Q6_K = 14, Q8_K = 15, IQ4_NL = 20, IQ4_XS = 23,
-  I8 = 24, I16 = 25, I32 = 26, I64 = 27, F64 = 28, BF16 = 30, MXFP4 = 39,
+  F32 = 0,
+  F16 = 1,
+  Q4_0 = 2,
+  Q4_1 = 3,
+  Q5_0 = 6,
+  Q5_1 = 7,
+  Q8_0 = 8,
+  Q8_1 = 9,
+  Q2_K = 10,
+  Q3_K = 11,
+  Q4_K = 12,
+  Q5_K = 13,
+  Q6_K = 14,
+  Q8_K = 15,
+  IQ4_NL = 20,
+  IQ4_XS = 23,
+  I8 = 24,
+  I16 = 25,
+  I32 = 26,
+  I64 = 27,
+  F64 = 28,
+  BF16 = 30,
+  MXFP4 = 39,
 };
 
 /// Values per block, bytes per block and name of a type; null for a number the format does not define.
@@ -57,22 +77,25 @@ using GgufValue = std::variant<uint64_t, int64_t, double, bool, std::string_view
 /// An open GGUF file. Immutable after open; may be shared by threads.
 class GgufFile {
 public:
-  /// Opens and checks `path`. On failure returns null and fills `error` with one sentence that names file and field.
+  /// Opens and checks `path`. On failure returns null and fills `error` with one sentence that names file and
+  /// field.
   static std::unique_ptr<GgufFile> open(const std::string &path, std::string &error);
   /// The same on bytes in memory, which must outlive the result; `name` stands for the path in errors.
-  static std::unique_ptr<GgufFile> parse(std::span<const uint8_t> bytes, const std::string &name, std::string &error);
+  static std::unique_ptr<GgufFile> parse(std::span<const uint8_t> bytes, const std::string &name,
+                                         std::string &error);
 
   const std::string &path() const;
   uint32_t version() const;
-  const std::vector<GgufTensor> &tensors() const;          // in file order
-  const GgufTensor *tensor(std::string_view name) const;   // null if absent
+  const std::vector<GgufTensor> &tensors() const;                         // in file order
+  const GgufTensor *tensor(std::string_view name) const;                  // null if absent
   const std::vector<std::pair<std::string, GgufValue>> &metadata() const; // in file order
-  const GgufValue *value(std::string_view key) const;      // null if absent
+  const GgufValue *value(std::string_view key) const;                     // null if absent
 
-  /// Typed reads. Absent key: nullopt, error untouched. Wrong type or out of range: nullopt, `error` names file,
-  /// key, and what was expected.
-  std::optional<uint64_t> integer(std::string_view key, std::string &error) const; // any integer type, not negative
-  std::optional<double> number(std::string_view key, std::string &error) const;    // any numeric type
+  /// Typed reads. Absent key: nullopt, error untouched. Wrong type or out of range: nullopt, `error` names
+  /// file, key, and what was expected.
+  std::optional<uint64_t> integer(std::string_view key,
+                                  std::string &error) const; // any integer type, not negative
+  std::optional<double> number(std::string_view key, std::string &error) const; // any numeric type
   std::optional<bool> boolean(std::string_view key, std::string &error) const;
   std::optional<std::string_view> string(std::string_view key, std::string &error) const;
   const GgufArray *array(std::string_view key, std::string &error) const;

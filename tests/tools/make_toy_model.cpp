@@ -1,5 +1,6 @@
-// make_toy_model OUT.so OUT.gguf: the toy model of the runtime tests with a tokenizer, and the GGUF file that the
-// tokenizer came from (it has no tensors). 64 tokens: three special ones, letters, some punctuation, one merge.
+// make_toy_model OUT.so OUT.gguf: the toy model of the runtime tests with a tokenizer, and the GGUF file that
+// the tokenizer came from (it has no tensors). 64 tokens: three special ones, letters, some punctuation, one
+// merge.
 #include "frontend/formats/TokenizerBlob.h"
 #include "tests/runtime/FakeModel.h"
 #include "tests/support/GgufWriter.h"
@@ -28,9 +29,10 @@ static std::string gguf() {
       .addStrings("tokenizer.ggml.merges", {"h e"})
       .add("tokenizer.ggml.bos_token_id", uint32_t(1))
       .add("tokenizer.ggml.eos_token_id", uint32_t(2))
-      .addString("tokenizer.chat_template",
-                 "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}"
-                 "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}");
+      .addString(
+          "tokenizer.chat_template",
+          "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}"
+          "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}");
   return writer.bytes();
 }
 
@@ -38,8 +40,8 @@ int main(int argc, char **argv) {
   if (argc != 3)
     return 2;
   std::string source = gguf(), blob, error;
-  auto file = llmc::formats::GgufFile::parse({reinterpret_cast<const uint8_t *>(source.data()), source.size()},
-                                             "toy.gguf", error);
+  auto file = llmc::formats::GgufFile::parse(
+      {reinterpret_cast<const uint8_t *>(source.data()), source.size()}, "toy.gguf", error);
   if (!file || !llmc::formats::buildTokenizerBlob(*file, blob, error)) {
     std::fprintf(stderr, "%s\n", error.c_str());
     return 1;

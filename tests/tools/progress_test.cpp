@@ -15,11 +15,12 @@ std::string output(const char *wish, const auto &body) {
 }
 
 TEST(Progress, SilentWithoutTerminal) {
-  EXPECT_EQ(output("", [] {
-              llmc::Progress progress("pack", 10);
-              progress.update(5);
-              progress.finish();
-            }),
+  EXPECT_EQ(output("",
+                   [] {
+                     llmc::Progress progress("pack", 10);
+                     progress.update(5);
+                     progress.finish();
+                   }),
             "");
 }
 

@@ -4,6 +4,7 @@
 #include "codegen/Pipeline.h"
 #include "codegen/WriteFile.h"
 #include "frontend/Importer.h"
+#include "ir/Print.h"
 #include "tools/support/Progress.h"
 
 #include <CLI/CLI.hpp>
@@ -20,6 +21,7 @@ using namespace llmc::tools;
 namespace {
 struct CompileArguments {
   PipelineOptions pipeline;
+  std::string source;
   std::string stopAfter = "link";
   std::vector<std::string> variants;
   bool isVerbose = false, showTimes = false;
@@ -69,7 +71,7 @@ static std::string checkArguments(CompileArguments &arguments) {
 
 /// What `--stop-after` leaves, as text.
 static int writeModule(Session &session, mlir::ModuleOp module, const std::string &path) {
-  std::string error = writeFile(path, [&](llvm::raw_ostream &out) { frontend::printNamed(module, out); });
+  std::string error = writeFile(path, [&](llvm::raw_ostream &out) { printNamed(module, out); });
   return error.empty() ? 0 : session.fail(error);
 }
 
@@ -86,9 +88,13 @@ static int runCompile(CompileArguments &arguments) {
   Session session(arguments.isVerbose);
   std::string error;
   mlir::OwningOpRef<mlir::ModuleOp> module =
-      frontend::importModel(session.context, options.source, {}, error);
+      frontend::importModel(session.context, arguments.source, {}, error);
   if (!module)
     return session.fail(error);
+  frontend::ModelFiles files =
+      frontend::findModelFiles(frontend::modelOf(*module), frontend::folderOf(arguments.source));
+  options.weightFiles = files.weights;
+  options.tokenizerFile = files.tokenizer;
   if (arguments.showTimes) {
     std::fprintf(stderr, "%-24s %8.1f ms\n", "import", milliseconds());
     options.timing = [](const std::string &line) { std::fprintf(stderr, "%s\n", line.c_str()); };
@@ -117,7 +123,7 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
   auto arguments = std::make_shared<CompileArguments>();
   PipelineOptions &options = arguments->pipeline;
   CLI::App *command = app.add_subcommand("compile", "Compile a model file into one model.so.");
-  command->add_option("SRC", options.source, "model.mlir or model.gguf")->required();
+  command->add_option("SRC", arguments->source, "model.mlir or model.gguf")->required();
   command->add_option("-o,--output", options.output,
                       "file to write (with --stop-after: the text; - is the terminal)");
   command

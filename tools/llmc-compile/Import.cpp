@@ -1,12 +1,10 @@
 //===- Import.cpp - llmc import: a model file as lm text ------------------===//
 #include "Commands.h"
 
+#include "codegen/WriteFile.h"
 #include "frontend/Importer.h"
 
 #include <CLI/CLI.hpp>
-
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/ToolOutputFile.h"
 
 using namespace llmc;
 using namespace llmc::tools;
@@ -32,24 +30,12 @@ static int runImport(const ImportArguments &arguments) {
     frontend::printModel(frontend::modelOf(*module), llvm::outs());
     return 0;
   }
-  std::string temporary = arguments.output + ".tmp";
-  std::error_code code;
-  {
-    llvm::ToolOutputFile out(temporary, code, llvm::sys::fs::OF_Text);
-    if (code)
-      return session.fail(arguments.output + ": cannot write: " + code.message());
-    frontend::printModel(frontend::modelOf(*module), out.os());
-    out.os().flush();
-    if (out.os().has_error()) {
-      code = out.os().error();
-      out.os().clear_error();
-      return session.fail(arguments.output + ": cannot write: " + code.message());
-    }
-    out.keep();
-  }
-  if ((code = llvm::sys::fs::rename(temporary, arguments.output)))
-    return session.fail(arguments.output + ": cannot write: " + code.message());
-  return 0;
+  codegen::TemporaryFile file(arguments.output + ".%%%%%%.tmp");
+  if (!file.error().empty())
+    return session.fail(file.error());
+  frontend::printModel(frontend::modelOf(*module), file.stream());
+  std::string written = file.moveTo(arguments.output);
+  return written.empty() ? 0 : session.fail(written);
 }
 
 void tools::addImportCommand(CLI::App &app, int &status) {

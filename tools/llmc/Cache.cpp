@@ -1,9 +1,9 @@
 //===- Cache.cpp - models compiled on the way to running them -------------===//
 //
-// `llmc run model.gguf` compiles into a cache folder first. An entry is named after the source and a hash of all that
-// decides its bytes: path, size and time of the source, of the files that a model.mlir names, and of the compiler.
-// Entries are written aside and renamed, so a reader never sees half of one; the ones unused for longest go when the
-// folder grows beyond its bound.
+// `llmc run model.gguf` compiles into a cache folder first. An entry is named after the source and a hash of
+// all that decides its bytes: path, size and time of the source, of the files that a model.mlir names, and of
+// the compiler. Entries are written aside and renamed, so a reader never sees half of one; the ones unused
+// for longest go when the folder grows beyond its bound.
 //
 //===----------------------------------------------------------------------===//
 #include "tools/llmc/Common.h"
@@ -34,7 +34,8 @@ fs::path cacheFolder() {
     return fs::path(cache) / "llmc";
   if (home && *home == '/')
     return fs::path(home) / ".cache" / "llmc";
-  throw Failure("no cache folder: neither XDG_CACHE_HOME nor HOME is set; use llmc compile and run its result");
+  throw Failure(
+      "no cache folder: neither XDG_CACHE_HOME nor HOME is set; use llmc compile and run its result");
 }
 
 /// One line that changes whenever the file does; empty if it is no regular file.
@@ -47,7 +48,8 @@ std::string identity(const fs::path &path) {
                      status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
 }
 
-/// The identities of the files that a model.mlir names: every string in it that is a path relative to its folder.
+/// The identities of the files that a model.mlir names: every string in it that is a path relative to its
+/// folder.
 std::string namedFiles(const fs::path &mlir) {
   std::ifstream stream(mlir);
   std::ostringstream content;
@@ -64,8 +66,8 @@ std::string namedFiles(const fs::path &mlir) {
   return found;
 }
 
-/// Removes what was used longest ago until the folder is within its bound. `keep` stays. Failures are no reason to
-/// stop: another process may be doing the same.
+/// Removes what was used longest ago until the folder is within its bound. `keep` stays. Failures are no
+/// reason to stop: another process may be doing the same.
 void evict(const fs::path &folder, const fs::path &keep) {
   struct Entry {
     fs::file_time_type used;
@@ -103,7 +105,8 @@ std::string compiledModel(const std::string &given, bool verbose) {
   std::string key = identity(source) + identity(compilerPath());
   if (kind == FileKind::Mlir)
     key += namedFiles(source);
-  std::string name = fmt::format("{}-{:016x}.so", source.stem().string(), XXH3_64bits(key.data(), key.size()));
+  std::string name =
+      fmt::format("{}-{:016x}.so", source.stem().string(), XXH3_64bits(key.data(), key.size()));
   fs::path entry = folder / name;
 
   std::error_code error;
@@ -124,7 +127,8 @@ std::string compiledModel(const std::string &given, bool verbose) {
   }
   fs::rename(aside, entry, error);
   if (error)
-    throw Failure(fmt::format("{}: cannot rename to {}: {}", aside.string(), entry.string(), error.message()));
+    throw Failure(
+        fmt::format("{}: cannot rename to {}: {}", aside.string(), entry.string(), error.message()));
   evict(folder, entry);
   return entry;
 }

@@ -1,8 +1,8 @@
 //===- Chat.cpp - llmc run --chat -----------------------------------------===//
 //
-// A conversation on standard input, a line a turn. Before each answer the whole conversation is written in the model's
-// chat format and tokenized; what the cache already holds of it, from the start, stays there. Ctrl-C ends the answer;
-// on an empty line it, Ctrl-D or /exit ends the chat.
+// A conversation on standard input, a line a turn. Before each answer the whole conversation is written in
+// the model's chat format and tokenized; what the cache already holds of it, from the start, stays there.
+// Ctrl-C ends the answer; on an empty line it, Ctrl-D or /exit ends the chat.
 //
 //===----------------------------------------------------------------------===//
 #include "tools/llmc/Generate.h"
@@ -16,7 +16,8 @@
 namespace llmc::cli {
 namespace {
 
-/// A line without its end; false when the input has ended. Ctrl-C gives up the line and is seen by takeInterrupt().
+/// A line without its end; false when the input has ended. Ctrl-C gives up the line and is seen by
+/// takeInterrupt().
 bool readLine(std::string &line) {
   char *buffer = nullptr;
   size_t capacity = 0;
@@ -38,10 +39,11 @@ class CachedPrefix {
 public:
   explicit CachedPrefix(llmc_session *owner) : session(owner) { check(llmc_seq_new(session, &seq)); }
 
-  /// Cuts the sequence back to what it shares with `prompt`, leaving at least one token to evaluate: an answer
-  /// starts from the logits of the last one.
+  /// Cuts the sequence back to what it shares with `prompt`, leaving at least one token to evaluate: an
+  /// answer starts from the logits of the last one.
   size_t keepCommon(const Tokens &prompt) {
-    size_t common = std::mismatch(tokens.begin(), tokens.end(), prompt.begin(), prompt.end()).first - tokens.begin();
+    size_t common =
+        std::mismatch(tokens.begin(), tokens.end(), prompt.begin(), prompt.end()).first - tokens.begin();
     common = std::min(common, prompt.size() - 1);
     if (common < size_t(llmc_seq_len(session, seq)))
       check(llmc_kv_remove(session, seq, llmc_pos(common), -1));
@@ -91,8 +93,8 @@ int chat(llmc_model *model, const llmc_tokenizer *tokenizer, const RunOptions &o
     Tokens prompt = tokenizeChat(tokenizer, conversation.json());
     if (prompt.empty())
       throw Failure(fmt::format("{}: the chat template writes nothing", options.model));
-    Answer answer =
-        generate(session.get(), cache.sequence(), sampler.get(), prompt, cache.keepCommon(prompt), options, true);
+    Answer answer = generate(session.get(), cache.sequence(), sampler.get(), prompt, cache.keepCommon(prompt),
+                             options, true);
     cache.note(prompt, answer.tokens);
     takeInterrupt();
     print("\n");

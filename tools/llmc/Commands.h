@@ -1,7 +1,7 @@
 //===- Commands.h - the commands of llmc and their options ------*- C++ -*-===//
 //
-// Main.cpp fills one of these structs from the command line and calls the command. A command returns the exit code
-// or throws: Failure for exit 1 (one sentence that names file and field), UsageError for exit 2.
+// Main.cpp fills one of these structs from the command line and calls the command. A command returns the exit
+// code or throws: Failure for exit 1 (one sentence that names file and field), UsageError for exit 2.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_TOOLS_LLMC_COMMANDS_H
@@ -53,7 +53,8 @@ int logits(const LogitsOptions &);
 int tokenize(const TokenizeOptions &);
 int inspect(const InspectOptions &);
 
-/// `llmc import …` and `llmc compile …`: becomes llmc-compile, with all arguments as they are. Returns only on failure.
+/// `llmc import …` and `llmc compile …`: becomes llmc-compile, with all arguments as they are. Returns only
+/// on failure.
 int becomeCompiler(int argc, char **argv);
 
 } // namespace llmc::cli

@@ -25,7 +25,8 @@ Tokens parseTokens(std::string_view text) {
     auto [next, error] = std::from_chars(at, end, token);
     if (error != std::errc() || token < 0) {
       std::string_view word(at, std::find(at, end, ',') - at);
-      throw UsageError(fmt::format("--tokens: expected token ids such as 1,2,3, but found '{}'", word.substr(0, 40)));
+      throw UsageError(
+          fmt::format("--tokens: expected token ids such as 1,2,3, but found '{}'", word.substr(0, 40)));
     }
     tokens.push_back(token);
     at = next;

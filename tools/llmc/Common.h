@@ -54,8 +54,8 @@ Tokens parseTokens(std::string_view text);
 
 /// Loads `path`, with LLMC_CPU from the environment.
 ModelPtr loadModel(const std::string &path, const ModelOptions &);
-/// A session. `fixedTokens` is the number of tokens it will ever see, if that is known: it decides the context
-/// where --ctx does not. 0 leaves the choice to the library.
+/// A session. `fixedTokens` is the number of tokens it will ever see, if that is known: it decides the
+/// context where --ctx does not. 0 leaves the choice to the library.
 SessionPtr newSession(llmc_model *, const ModelOptions &, size_t fixedTokens);
 /// The tokenizer inside `model`; a Failure that names `path` if it has none.
 const llmc_tokenizer *tokenizerOf(llmc_model *, const std::string &path);
@@ -82,7 +82,8 @@ int runCompiler(const std::vector<std::string> &arguments);
 /// The path of llmc-compile: beside this program, else in ../libexec/llmc. A Failure if it is in neither.
 std::string compilerPath();
 
-/// Ctrl-C while one of these lives interrupts its session instead of ending the program; the second one ends it.
+/// Ctrl-C while one of these lives interrupts its session instead of ending the program; the second one ends
+/// it.
 class InterruptScope {
 public:
   explicit InterruptScope(llmc_session *);
@@ -91,7 +92,8 @@ public:
   InterruptScope &operator=(const InterruptScope &) = delete;
   bool interrupted() const;
 };
-/// Makes Ctrl-C a flag for good, so that a chat can read a line and notice it. Outside an InterruptScope it ends a read.
+/// Makes Ctrl-C a flag for good, so that a chat can read a line and notice it. Outside an InterruptScope it
+/// ends a read.
 void catchInterrupts();
 /// Whether Ctrl-C came since the last call.
 bool takeInterrupt();
@@ -105,7 +107,9 @@ void appendNumber(std::string &out, float value);
 
 struct Stopwatch {
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
 };
 
 } // namespace llmc::cli

@@ -1,6 +1,7 @@
 //===- Compiler.cpp - starting llmc-compile -------------------------------===//
 //
-// llmc itself links no LLVM: what needs a compiler lives in llmc-compile, beside this program in a build tree, in
+// llmc itself links no LLVM: what needs a compiler lives in llmc-compile, beside this program in a build
+// tree, in
 // ../libexec/llmc once installed.
 //
 //===----------------------------------------------------------------------===//
@@ -56,7 +57,8 @@ int runCompiler(const std::vector<std::string> &given) {
     if (errno != EINTR)
       throw Failure(fmt::format("{}: {}", path, std::strerror(errno)));
   if (WIFSIGNALED(status))
-    throw Failure(fmt::format("{} was ended by signal {} ({})", path, WTERMSIG(status), strsignal(WTERMSIG(status))));
+    throw Failure(
+        fmt::format("{} was ended by signal {} ({})", path, WTERMSIG(status), strsignal(WTERMSIG(status))));
   return WEXITSTATUS(status);
 }
 

@@ -10,7 +10,8 @@ namespace llmc::cli {
 
 enum class FileKind { Module, Gguf, Mlir, Directory, Empty, Unknown };
 
-/// Told by the first bytes, for .mlir text by the name. A Failure if there is no such file or it cannot be read.
+/// Told by the first bytes, for .mlir text by the name. A Failure if there is no such file or it cannot be
+/// read.
 FileKind fileKind(const std::string &path);
 /// "a GGUF file", "a directory", ...
 const char *describe(FileKind);

@@ -36,7 +36,8 @@ SamplerPtr newSampler(llmc_model *model, const RunOptions &options) {
 
 namespace {
 
-/// What the event callback writes to. No exception may pass through the C API: a failed write stops the generation.
+/// What the event callback writes to. No exception may pass through the C API: a failed write stops the
+/// generation.
 struct Sink {
   Answer &answer;
   bool stream;
@@ -61,14 +62,15 @@ struct Sink {
 
 } // namespace
 
-Answer generate(llmc_session *session, llmc_seq seq, llmc_sampler *sampler, const Tokens &prompt, size_t cached,
-                const RunOptions &options, bool stream) {
+Answer generate(llmc_session *session, llmc_seq seq, llmc_sampler *sampler, const Tokens &prompt,
+                size_t cached, const RunOptions &options, bool stream) {
   Answer answer;
   answer.promptTokens = prompt.size();
   InterruptScope scope(session);
   Stopwatch watch;
   llmc_status status = llmc_prefill(session, seq, prompt.data() + cached, prompt.size() - cached);
-  if (status == LLMC_ECANCELLED && !scope.interrupted()) { // a Ctrl-C that came when the last answer was just done
+  if (status == LLMC_ECANCELLED &&
+      !scope.interrupted()) { // a Ctrl-C that came when the last answer was just done
     cached = size_t(llmc_seq_len(session, seq));
     status = llmc_prefill(session, seq, prompt.data() + cached, prompt.size() - cached);
   }
@@ -96,7 +98,8 @@ Answer generate(llmc_session *session, llmc_seq seq, llmc_sampler *sampler, cons
   answer.generateSeconds = watch.seconds();
   if (sink.failure)
     std::rethrow_exception(sink.failure);
-  answer.interrupted = scope.interrupted() && (status == LLMC_ECANCELLED || answer.stop == LLMC_STOP_CALLBACK);
+  answer.interrupted =
+      scope.interrupted() && (status == LLMC_ECANCELLED || answer.stop == LLMC_STOP_CALLBACK);
   if (!answer.interrupted)
     check(status);
   return answer;
@@ -111,8 +114,8 @@ std::string Conversation::json() const {
 
 Tokens tokenizeChat(const llmc_tokenizer *tokenizer, const std::string &messages) {
   return collectTokens(messages.size() + 256, [&](llmc_token *buffer, size_t capacity, size_t *needed) {
-    return llmc_chat_tokenize(tokenizer, messages.data(), messages.size(), nullptr, /*add_generation_prompt=*/true,
-                              buffer, capacity, needed);
+    return llmc_chat_tokenize(tokenizer, messages.data(), messages.size(), nullptr,
+                              /*add_generation_prompt=*/true, buffer, capacity, needed);
   });
 }
 

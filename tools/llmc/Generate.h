@@ -20,10 +20,11 @@ struct Answer {
 
 SamplerPtr newSampler(llmc_model *, const RunOptions &);
 
-/// Evaluates the part of `prompt` that `seq` does not hold yet (its first `cached` tokens are there), then generates.
-/// `stream` writes each piece of text to standard output as it comes. Ctrl-C ends it with what there is.
-Answer generate(llmc_session *, llmc_seq, llmc_sampler *, const Tokens &prompt, size_t cached, const RunOptions &,
-                bool stream);
+/// Evaluates the part of `prompt` that `seq` does not hold yet (its first `cached` tokens are there), then
+/// generates. `stream` writes each piece of text to standard output as it comes. Ctrl-C ends it with what
+/// there is.
+Answer generate(llmc_session *, llmc_seq, llmc_sampler *, const Tokens &prompt, size_t cached,
+                const RunOptions &, bool stream);
 
 /// Token ids of a conversation in the model's own chat format, ready for the model's turn.
 Tokens tokenizeChat(const llmc_tokenizer *, const std::string &messagesJson);

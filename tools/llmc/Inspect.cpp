@@ -1,7 +1,7 @@
 //===- Inspect.cpp - llmc inspect -----------------------------------------===//
 //
-// Says what a model file is without executing anything in it: of a compiled model the footer, its hashes, the manifest
-// and the tokenizer's header; of a GGUF file the metadata and the tensors by type.
+// Says what a model file is without executing anything in it: of a compiled model the footer, its hashes, the
+// manifest and the tokenizer's header; of a GGUF file the metadata and the tensors by type.
 //
 //===----------------------------------------------------------------------===//
 #include "frontend/formats/Gguf.h"
@@ -27,7 +27,8 @@ std::string dump(const Json &json) { return json.dump(-1, ' ', false, Json::erro
 std::string bytesText(uint64_t bytes) {
   if (bytes < 10'000)
     return fmt::format("{} bytes", bytes);
-  return bytes < 10'000'000 ? fmt::format("{:.1f} kB", double(bytes) / 1e3) : fmt::format("{:.1f} MB", double(bytes) / 1e6);
+  return bytes < 10'000'000 ? fmt::format("{:.1f} kB", double(bytes) / 1e3)
+                            : fmt::format("{:.1f} MB", double(bytes) / 1e6);
 }
 
 /// Cut for display, on a character's border, in one line.
@@ -81,9 +82,10 @@ void printModule(const Json &json, const ModuleContents &module) {
                     bytesText(footer.file_size)));
   print(fmt::format("  code       {}\n", bytesText(footer.elf_size)));
   const Json &tokenizer = json["tokenizer"];
-  print(tokenizer.is_null() ? "  tokenizer  none\n"
-                            : fmt::format("  tokenizer  {}, {} tokens, {}\n", tokenizer["kind"].get<std::string>(),
-                                          tokenizer["vocab"].get<uint32_t>(), bytesText(footer.tokenizer_size)));
+  print(tokenizer.is_null()
+            ? "  tokenizer  none\n"
+            : fmt::format("  tokenizer  {}, {} tokens, {}\n", tokenizer["kind"].get<std::string>(),
+                          tokenizer["vocab"].get<uint32_t>(), bytesText(footer.tokenizer_size)));
   print(fmt::format("  weights    {}, xxh3 {}\n", bytesText(footer.weights_size),
                     json["weights_hash"].get<std::string>()));
   print("manifest\n");
@@ -125,8 +127,8 @@ Json ggufJson(const std::string &path, const formats::GgufFile &file) {
   }
   for (const auto &[name, count] : counts)
     types[name] = {{"tensors", count.tensors}, {"values", count.values}, {"bytes", count.bytes}};
-  return {{"file", path},           {"kind", "gguf"}, {"version", file.version()},
-          {"parameters", parameters}, {"types", types}, {"metadata", metadata}};
+  return {{"file", path},   {"kind", "gguf"},      {"version", file.version()}, {"parameters", parameters},
+          {"types", types}, {"metadata", metadata}};
 }
 
 void printGguf(const Json &json) {
@@ -137,9 +139,10 @@ void printGguf(const Json &json) {
                       bytesText(count["bytes"].get<uint64_t>())));
   print("metadata\n");
   for (const auto &[key, value] : json["metadata"].items())
-    print(value.is_object() ? fmt::format("  {}: {} values\n", key, value["array_size"].get<size_t>())
-                            : fmt::format("  {}: {}\n", key,
-                                          shorten(value.is_string() ? value.get<std::string>() : dump(value))));
+    print(value.is_object()
+              ? fmt::format("  {}: {} values\n", key, value["array_size"].get<size_t>())
+              : fmt::format("  {}: {}\n", key,
+                            shorten(value.is_string() ? value.get<std::string>() : dump(value))));
 }
 
 } // namespace
@@ -155,7 +158,8 @@ int inspect(const InspectOptions &options) {
     options.json ? print(dump(json) + "\n") : printGguf(json);
   } else {
     if (kind != FileKind::Module && kind != FileKind::Empty && kind != FileKind::Unknown)
-      throw Failure(fmt::format("{}: expected a compiled model or a GGUF file, found {}", options.model, describe(kind)));
+      throw Failure(fmt::format("{}: expected a compiled model or a GGUF file, found {}", options.model,
+                                describe(kind)));
     MappedFile file;
     ModuleContents contents;
     openModule(options.model, file, contents);

@@ -9,7 +9,8 @@
 namespace llmc::cli {
 namespace {
 
-/// {"rows":[{"index":i,"logits":[…]},…]}, a row at a time: all rows of a long input need not fit in memory as text.
+/// {"rows":[{"index":i,"logits":[…]},…]}, a row at a time: all rows of a long input need not fit in memory as
+/// text.
 class JsonRows {
 public:
   void row(size_t index, const float *logits, size_t n) {

@@ -1,7 +1,7 @@
 //===- Main.cpp - llmc ----------------------------------------------------===//
 //
-// The command line: options to structs, exceptions to exit codes. 0 is success, 1 a failure with one sentence on
-// stderr that names file and field, 2 a wrong command line.
+// The command line: options to structs, exceptions to exit codes. 0 is success, 1 a failure with one sentence
+// on stderr that names file and field, 2 a wrong command line.
 //
 //===----------------------------------------------------------------------===//
 #include "tools/llmc/Common.h"
@@ -23,8 +23,9 @@ void say(std::string_view sentence) {
 const CLI::Validator atLeastOne(
     [](std::string &text) {
       bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-      return digits && text.find_first_not_of('0') != std::string::npos ? ""
-                                                                        : "expected 1 or more, found '" + text + "'";
+      return digits && text.find_first_not_of('0') != std::string::npos
+                 ? ""
+                 : "expected 1 or more, found '" + text + "'";
     },
     ">=1");
 const CLI::Validator notNegative(
@@ -34,8 +35,10 @@ const CLI::Validator notNegative(
     ">=0");
 
 void addModelOptions(CLI::App *command, ModelOptions &options) {
-  command->add_option("MODEL", options.model, "model.so; a .gguf or .mlir is compiled into the cache first")->required();
-  command->add_option("--threads", options.threads, "worker threads (default: one a core)")->check(atLeastOne);
+  command->add_option("MODEL", options.model, "model.so; a .gguf or .mlir is compiled into the cache first")
+      ->required();
+  command->add_option("--threads", options.threads, "worker threads (default: one a core)")
+      ->check(atLeastOne);
   command->add_option("--ctx", options.ctx, "longest sequence in tokens")->check(atLeastOne);
   command->add_option("--batch", options.batch, "most tokens in one step (default: 512)")->check(atLeastOne);
   command->add_option("--kv", options.kv, "storage of the KV cache: auto, f32, f16, bf16, q8, q4")
@@ -51,7 +54,9 @@ void addRun(CLI::App &app, RunOptions &options) {
   command->add_flag("--chat", options.chat,
                     "use the model's chat format: a conversation on the terminal, or with -p one answer");
   command->add_option("--tokens", options.tokens, "token ids to continue: 1,2,3");
-  command->add_option("-n,--n", options.n, "most tokens to generate (default: until the model ends or the context is full)")
+  command
+      ->add_option("-n,--n", options.n,
+                   "most tokens to generate (default: until the model ends or the context is full)")
       ->check(atLeastOne);
   command->add_option("--temp", options.temperature, "temperature; 0 takes the likeliest token")
       ->check(notNegative);
@@ -61,7 +66,8 @@ void addRun(CLI::App &app, RunOptions &options) {
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--seed", options.seed, "the same seed gives the same text");
   command->add_flag("--ignore-eos", options.ignoreEos, "go on after an end-of-text token");
-  command->add_option("--stop", options.stop, "end before this text; may be given several times")->expected(1)
+  command->add_option("--stop", options.stop, "end before this text; may be given several times")
+      ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->add_flag("--json", options.json, "print one object: tokens, text, prompt_tokens, stop, timings");
   command->footer("Examples:\n"
@@ -83,9 +89,11 @@ void addTokenize(CLI::App &app, TokenizeOptions &options) {
   CLI::App *command = app.add_subcommand("tokenize", "turn text into token ids");
   command->add_option("MODEL", options.model, "model.so or a .gguf file")->required();
   command->add_option("-p,--prompt", options.prompt, "the text");
-  command->add_option("--file", options.file, "a file with the text, taken byte for byte; - is standard input");
+  command->add_option("--file", options.file,
+                      "a file with the text, taken byte for byte; - is standard input");
   command->add_flag("--plain", options.plain, "special tokens in the text are ordinary text");
-  command->add_flag("--add-special", options.addSpecial, "add the tokens that the model starts and ends a text with");
+  command->add_flag("--add-special", options.addSpecial,
+                    "add the tokens that the model starts and ends a text with");
   command->add_flag("--json", options.json, "print {\"tokens\":[1,2,3]}");
   command->footer("Example:\n  llmc tokenize model.so -p \"Hello, world\"");
 }
@@ -111,9 +119,10 @@ int parseAndRun(int argc, char **argv) {
   CLI::App app("llmc: compiles language models and runs them", "llmc");
   app.set_version_flag("--version", std::string("llmc ") + llmc_version_string());
   app.require_subcommand(1);
-  app.footer("Example:\n  llmc compile model.gguf -o model.so && llmc run model.so --chat\n\n"
-             "llmc COMMAND --help says more. A model.so is a program: run it only from where you would run one.\n"
-             "LLMC_CPU=avx2|avx512 chooses among the CPU variants in a model.so.");
+  app.footer(
+      "Example:\n  llmc compile model.gguf -o model.so && llmc run model.so --chat\n\n"
+      "llmc COMMAND --help says more. A model.so is a program: run it only from where you would run one.\n"
+      "LLMC_CPU=avx2|avx512 chooses among the CPU variants in a model.so.");
   addCompilerCommands(app);
   addRun(app, runOptions);
   addLogits(app, logitsOptions);

@@ -26,9 +26,11 @@ void printJson(const Answer &answer, double loadSeconds) {
 }
 
 void printSummary(const Answer &answer, double loadSeconds) {
-  fmt::print(stderr, "llmc: loaded in {:.0f} ms, prompt {} tokens at {:.1f}/s, answer {} tokens at {:.1f}/s, stop: {}\n",
-             loadSeconds * 1e3, answer.promptTokens, perSecond(answer.promptTokens, answer.prefillSeconds),
-             answer.tokens.size(), perSecond(answer.tokens.size(), answer.generateSeconds), answer.stopName());
+  fmt::print(
+      stderr,
+      "llmc: loaded in {:.0f} ms, prompt {} tokens at {:.1f}/s, answer {} tokens at {:.1f}/s, stop: {}\n",
+      loadSeconds * 1e3, answer.promptTokens, perSecond(answer.promptTokens, answer.prefillSeconds),
+      answer.tokens.size(), perSecond(answer.tokens.size(), answer.generateSeconds), answer.stopName());
 }
 
 Tokens promptTokens(llmc_model *model, const RunOptions &options) {

@@ -1,7 +1,7 @@
 //===- Tokenize.cpp - llmc tokenize ---------------------------------------===//
 //
-// Only the tokenizer of the model is read: of a compiled model the file is not executed, of a GGUF file the same
-// binary block is built in memory that the compiler would put into model.so.
+// Only the tokenizer of the model is read: of a compiled model the file is not executed, of a GGUF file the
+// same binary block is built in memory that the compiler would put into model.so.
 //
 //===----------------------------------------------------------------------===//
 #include "frontend/formats/TokenizerBlob.h"
@@ -50,7 +50,8 @@ void openBlock(const std::string &path, Block &block) {
     return;
   }
   if (kind != FileKind::Module)
-    throw Failure(fmt::format("{}: expected a compiled model or a GGUF file, found {}", path, describe(kind)));
+    throw Failure(
+        fmt::format("{}: expected a compiled model or a GGUF file, found {}", path, describe(kind)));
   ModuleContents contents;
   openModule(path, block.file, contents);
   if (contents.tokenizer.empty())

@@ -19,7 +19,8 @@ std::string_view environment(const char *name) {
   return value ? value : "";
 }
 
-/// One write per redraw, so that a bar is never half drawn. Progress is a courtesy: errors are nobody's business.
+/// One write per redraw, so that a bar is never half drawn. Progress is a courtesy: errors are nobody's
+/// business.
 void put(const std::string &text) {
   if (write(STDERR_FILENO, text.data(), text.size()) < 0) {
   }
@@ -30,7 +31,8 @@ std::string duration(double seconds) {
   if (seconds < 60)
     std::snprintf(text, sizeof text, "%.1f s", seconds);
   else
-    std::snprintf(text, sizeof text, "%d min %02d s", int(std::min(seconds, 1e6)) / 60, int(std::min(seconds, 1e6)) % 60);
+    std::snprintf(text, sizeof text, "%d min %02d s", int(std::min(seconds, 1e6)) / 60,
+                  int(std::min(seconds, 1e6)) % 60);
   return text;
 }
 
@@ -42,8 +44,8 @@ size_t terminalWidth() {
 } // namespace
 
 Progress::Progress(std::string stageName, uint64_t totalWork)
-    : stage(std::move(stageName)), total(totalWork), mode(Mode::Silent), colored(environment("NO_COLOR").empty()),
-      start(Clock::now()), nextDraw(drawEveryMicros) {
+    : stage(std::move(stageName)), total(totalWork), mode(Mode::Silent),
+      colored(environment("NO_COLOR").empty()), start(Clock::now()), nextDraw(drawEveryMicros) {
   std::string_view wish = environment("LLMC_PROGRESS");
   if (wish == "0")
     return;

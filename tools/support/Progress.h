@@ -1,8 +1,8 @@
 //===- Progress.h - a progress bar on stderr --------------------*- C++ -*-===//
 //
-// One bar with an estimate of the time left, redrawn at most ten times a second, on a terminal only. Elsewhere it is
-// silent, unless LLMC_PROGRESS=1 asks for one line per ten percent of whatever takes longer than two seconds, and one
-// at the end. LLMC_PROGRESS=0 silences it everywhere; NO_COLOR is honoured.
+// One bar with an estimate of the time left, redrawn at most ten times a second, on a terminal only.
+// Elsewhere it is silent, unless LLMC_PROGRESS=1 asks for one line per ten percent of whatever takes longer
+// than two seconds, and one at the end. LLMC_PROGRESS=0 silences it everywhere; NO_COLOR is honoured.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_TOOLS_SUPPORT_PROGRESS_H

@@ -1,19 +1,21 @@
 /* module_abi.h: the contract between a generated model.so and the code that runs it.
  *
- * Standalone C11: the compiler includes this file to fill the tables, the runtime to read them, and neither knows
- * anything else of the other. All integers are little-endian. A model.so is one file:
+ * Standalone C11: the compiler includes this file to fill the tables, the runtime to read them, and neither
+ * knows anything else of the other. All integers are little-endian. A model.so is one file:
  *
  *     ELF shared object | manifest (JSON) | tokenizer blob | padding | packed weights | llmc_footer
  *
- * The ELF part exports one symbol, `llmc_module`, a constant llmc_module. Manifest, tokenizer and weights stand
- * outside every ELF section and segment; the footer, the last bytes of the file, says where. The runtime checks the
- * footer and its hashes before it loads the ELF part, maps the weights read-only, and hands their address to kernels.
+ * The ELF part exports one symbol, `llmc_module`, a constant llmc_module. Manifest, tokenizer and weights
+ * stand outside every ELF section and segment; the footer, the last bytes of the file, says where. The
+ * runtime checks the footer and its hashes before it loads the ELF part, maps the weights read-only, and
+ * hands their address to kernels.
  *
- * How a step runs. A step evaluates T tokens of any sequences. Every worker thread walks the dispatch table in order
- * and calls each row's kernel with its own worker number; kernels split their work by it, never along a reduction.
- * Where `barrier` is set all workers meet before the row. A kernel may have two phases: `prepare` (workers together
- * write a packed form of the activations) and `run`. With fewer rows than `prepare_min_rows` the runtime skips
- * `prepare` and its barrier, and `run` does that work by itself in its worker's scratch.
+ * How a step runs. A step evaluates T tokens of any sequences. Every worker thread walks the dispatch table
+ * in order and calls each row's kernel with its own worker number; kernels split their work by it, never
+ * along a reduction. Where `barrier` is set all workers meet before the row. A kernel may have two phases:
+ * `prepare` (workers together write a packed form of the activations) and `run`. With fewer rows than
+ * `prepare_min_rows` the runtime skips `prepare` and its barrier, and `run` does that work by itself in its
+ * worker's scratch.
  */
 #ifndef LLMC_MODULE_ABI_H
 #define LLMC_MODULE_ABI_H
@@ -25,14 +27,14 @@ extern "C" {
 #define LLMC_MODULE_SYMBOL "llmc_module"
 #define LLMC_MODULE_MAGIC "LLMCMOD" /* 7 characters and a NUL */
 #define LLMC_FOOTER_MAGIC "LLMCEND"
-#define LLMC_MODULE_ABI 1u   /* raised by every change of this file that an older reader would misread */
+#define LLMC_MODULE_ABI 1u      /* raised by every change of this file that an older reader would misread */
 #define LLMC_MODULE_ALIGN 4096u /* file alignment of the weights */
 #define LLMC_NONE 0xffffffffu   /* no layer, no buffer, no location */
 
 /* CPU features that a variant needs; a bit each, tested against cpuid and XCR0. */
 enum {
-  LLMC_CPU_AVX2 = 1u << 0,       /* avx2, fma, f16c, bmi2: x86-64-v3 */
-  LLMC_CPU_AVX512 = 1u << 1,     /* avx512 f, bw, dq, vl, cd: x86-64-v4 */
+  LLMC_CPU_AVX2 = 1u << 0,   /* avx2, fma, f16c, bmi2: x86-64-v3 */
+  LLMC_CPU_AVX512 = 1u << 1, /* avx512 f, bw, dq, vl, cd: x86-64-v4 */
   LLMC_CPU_AVX512VNNI = 1u << 2,
   LLMC_CPU_AVXVNNI = 1u << 3,
   LLMC_CPU_AVX512BF16 = 1u << 4,
@@ -44,7 +46,8 @@ enum {
 enum {
   LLMC_ROWS_TOKENS = 0, /* the T tokens of the step */
   LLMC_ROWS_ASKED = 1,  /* the tokens whose outputs are asked for, in order */
-  LLMC_ROWS_KEYS = 2    /* all cached tokens of the step's sequences, after its appends: (sequence, position) ascending */
+  LLMC_ROWS_KEYS =
+      2 /* all cached tokens of the step's sequences, after its appends: (sequence, position) ascending */
 };
 #define LLMC_ROW_SPACES 3
 
@@ -53,9 +56,9 @@ typedef struct {
   int32_t id, seq, pos, asked;
 } llmc_token_row;
 
-/* One KV cache while a step runs. Page p of the pool starts at pages + p * page_bytes; the token at position x of
- * sequence slot s lies in page table[s * table_stride + x / page_tokens], row x % page_tokens. How a page is laid out
- * inside is the generated code's own affair. Pages are zero when first used. */
+/* One KV cache while a step runs. Page p of the pool starts at pages + p * page_bytes; the token at position
+ * x of sequence slot s lies in page table[s * table_stride + x / page_tokens], row x % page_tokens. How a
+ * page is laid out inside is the generated code's own affair. Pages are zero when first used. */
 typedef struct {
   uint8_t *pages;
   const int32_t *table;
@@ -67,26 +70,28 @@ typedef struct llmc_step {
   uint64_t rows[LLMC_ROW_SPACES]; /* number of rows in each row space */
   const llmc_token_row *tokens;   /* [rows[TOKENS]] */
   const int32_t *asked;           /* [rows[ASKED]] index into tokens */
-  const int32_t *keys;            /* [rows[KEYS]][2] sequence slot, position; filled only if the module uses the space */
-  const llmc_kv_pool *kv;         /* [n_caches] */
-  uint8_t *const *scratch;        /* [workers] private, 64-byte aligned, as large as the kernels declare */
-  void (*count_load)(const struct llmc_step *, const void *address, uint64_t bytes); /* called by instrumented kernels only */
+  const int32_t *keys; /* [rows[KEYS]][2] sequence slot, position; filled only if the module uses the space */
+  const llmc_kv_pool *kv;  /* [n_caches] */
+  uint8_t *const *scratch; /* [workers] private, 64-byte aligned, as large as the kernels declare */
+  void (*count_load)(const struct llmc_step *, const void *address,
+                     uint64_t bytes); /* called by instrumented kernels only */
   void *count_load_data;
 } llmc_step;
 
-/* A kernel's entry. args[i] is the i-th argument of the dispatch row: the address of a buffer or of weights, or an
- * immediate of 64 bits in place of the pointer. */
-typedef void (*llmc_kernel_fn)(const llmc_step *step, const void *const *args, uint32_t worker, uint32_t n_workers);
+/* A kernel's entry. args[i] is the i-th argument of the dispatch row: the address of a buffer or of weights,
+ * or an immediate of 64 bits in place of the pointer. */
+typedef void (*llmc_kernel_fn)(const llmc_step *step, const void *const *args, uint32_t worker,
+                               uint32_t n_workers);
 
 typedef struct {
   llmc_kernel_fn prepare; /* NULL: the kernel has one phase */
   llmc_kernel_fn run;
 } llmc_kernel_entry;
 
-/* A worker's scratch for one call: constant + per_row * rows + per_key * keys + per_row_key * rows * keys bytes,
- * where rows is the row count of the dispatch's row space and keys that of LLMC_ROWS_KEYS. */
+/* A worker's scratch for one call: constant + per_row * rows + per_key * keys + per_row_key * rows * keys
+ * bytes, where rows is the row count of the dispatch's row space and keys that of LLMC_ROWS_KEYS. */
 typedef struct {
-  uint32_t name;             /* offset in strings: operation, shape and scheme, e.g. "norm_linear_576_q4_1_..." */
+  uint32_t name; /* offset in strings: operation, shape and scheme, e.g. "norm_linear_576_q4_1_..." */
   uint32_t prepare_min_rows; /* the prepare phase runs for this many rows or more */
   uint64_t scratch_constant, scratch_per_row, scratch_per_key, scratch_per_row_key;
 } llmc_kernel;
@@ -97,7 +102,8 @@ typedef struct {
   const llmc_kernel_entry *entries; /* [n_kernels] */
 } llmc_variant;
 
-/* An arena buffer: rows * row_bytes bytes, 64-byte aligned; sizes are fixed when a session is made, for its largest step. */
+/* An arena buffer: rows * row_bytes bytes, 64-byte aligned; sizes are fixed when a session is made, for its
+ * largest step. */
 typedef struct {
   uint32_t rows; /* LLMC_ROWS_* */
   uint32_t name; /* offset in strings, for traces; LLMC_NONE: scratch shared by several values */
@@ -110,15 +116,15 @@ typedef struct {
   uint64_t value; /* buffer number, byte offset in the weights, or the immediate itself */
 } llmc_arg;
 
-/* One row of the dispatch table. Work done: flops_per_row * rows + flops_per_key * (sum over rows of the keys each row
- * sees); bytes read: weight_bytes + row_bytes * rows + key_bytes * keys. */
+/* One row of the dispatch table. Work done: flops_per_row * rows + flops_per_key * (sum over rows of the keys
+ * each row sees); bytes read: weight_bytes + row_bytes * rows + key_bytes * keys. */
 typedef struct {
   uint32_t kernel, layer; /* layer: LLMC_NONE outside the stack */
-  uint32_t rows;          /* LLMC_ROWS_*: the space this kernel works over; with no rows the call is skipped */
-  uint32_t barrier;       /* 1: every earlier row must have ended in all workers */
+  uint32_t rows;    /* LLMC_ROWS_*: the space this kernel works over; with no rows the call is skipped */
+  uint32_t barrier; /* 1: every earlier row must have ended in all workers */
   uint32_t first_arg, n_args;
-  uint32_t location;      /* offset in strings: where the operation came from; LLMC_NONE */
-  uint32_t output;        /* the buffer it writes that a trace would show; LLMC_NONE */
+  uint32_t location; /* offset in strings: where the operation came from; LLMC_NONE */
+  uint32_t output;   /* the buffer it writes that a trace would show; LLMC_NONE */
   uint64_t weight_bytes, row_bytes, key_bytes, flops_per_row, flops_per_key;
 } llmc_dispatch;
 
@@ -134,7 +140,8 @@ typedef struct {
   uint32_t abi, struct_size;
   uint32_t n_variants, n_kernels, n_buffers, n_dispatches, n_args, n_caches;
   uint32_t vocab, context, layers, hidden, heads, kv_heads;
-  uint32_t logits_buffer; /* row space ASKED, f32, row stride = row_bytes of the buffer, the first `vocab` columns count */
+  uint32_t logits_buffer; /* row space ASKED, f32, row stride = row_bytes of the buffer, the first `vocab`
+                             columns count */
   uint32_t hidden_buffer; /* LLMC_NONE if the model does not return hidden rows */
   uint32_t uses_keys;     /* 1: llmc_step.keys must be filled */
   uint32_t n_strings;     /* bytes */
