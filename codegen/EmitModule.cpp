@@ -18,6 +18,11 @@ using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
 
+/// A failure that is the machine's, not the model's.
+static InFlightDiagnostic fail(step::ProgramOp program) {
+  return emitError(UnknownLoc::get(program->getContext()));
+}
+
 /// Kernels and tables as one shared object at `path`.
 static LogicalResult linkKernels(step::ProgramOp program, const CompileKernelsOptions &options,
                                  const std::string &path) {
@@ -34,7 +39,7 @@ static LogicalResult linkKernels(step::ProgramOp program, const CompileKernelsOp
     objects.append(kernels->objects.begin(), kernels->objects.end());
     error = linkSharedObject(objects, path);
   }
-  return error.empty() ? success() : LogicalResult(program.emitError() << error);
+  return error.empty() ? success() : LogicalResult(fail(program) << error);
 }
 
 /// Everything before the weights, and where its parts are.
@@ -64,7 +69,7 @@ LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &w
   TemporaryFile result(path + ".%%%%%%.tmp"), linked(path + ".%%%%%%.elf");
   for (const TemporaryFile *file : {&result, &linked})
     if (!file->error().empty())
-      return program.emitError() << file->error();
+      return fail(program) << file->error();
   llvm::raw_fd_ostream &out = result.stream();
 
   progress("compile kernels", 0, 1);
@@ -73,8 +78,7 @@ LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &w
   progress("compile kernels", 1, 1);
   auto elf = llvm::MemoryBuffer::getFile(linked.path(), /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!elf)
-    return program.emitError() << path
-                               << ": cannot read back the linked kernels: " << elf.getError().message();
+    return fail(program) << path << ": cannot read back the linked kernels: " << elf.getError().message();
 
   llmc_footer footer = {};
   std::memcpy(footer.magic, LLMC_FOOTER_MAGIC, sizeof(LLMC_FOOTER_MAGIC));
@@ -91,5 +95,5 @@ LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &w
   footer.footer_hash = XXH3_64bits(&footer, offsetof(llmc_footer, footer_hash));
   out.write(reinterpret_cast<const char *>(&footer), sizeof(footer));
   std::string error = result.moveTo(path);
-  return error.empty() ? success() : LogicalResult(program.emitError() << error);
+  return error.empty() ? success() : LogicalResult(fail(program) << error);
 }

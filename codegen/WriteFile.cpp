@@ -20,6 +20,21 @@ std::string llmc::codegen::writeFile(const std::string &path,
   return code ? path + ": cannot write: " + code.message() : "";
 }
 
+std::string llmc::codegen::checkPlace(std::string &place, llvm::ArrayRef<std::string> inputs) {
+  llvm::sys::fs::file_status status;
+  if (llvm::sys::fs::status(place, status))
+    return ""; // nothing there; whether it can be made shows when it is
+  if (status.type() != llvm::sys::fs::file_type::regular_file)
+    return place + ": is there and not a regular file";
+  for (const std::string &input : inputs)
+    if (llvm::sys::fs::equivalent(place, input))
+      return place + ": cannot be written, it is also read as " + input;
+  llvm::SmallString<128> real;
+  if (llvm::sys::fs::is_symlink_file(place) && !llvm::sys::fs::real_path(place, real))
+    place = real.str().str();
+  return "";
+}
+
 TemporaryFile::TemporaryFile(const std::string &model) {
   llvm::SmallString<128> made;
   int fd = -1;

@@ -12,6 +12,8 @@
 #include "mlir/Parser/Parser.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SourceMgr.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -40,6 +42,10 @@ std::optional<Kind> kindOf(const std::string &path, std::string &error) {
   }
   if (fs::is_directory(status)) {
     error = fmt::format("{}: is a directory, {}", path, supported);
+    return std::nullopt;
+  }
+  if (!fs::is_regular_file(status)) {
+    error = fmt::format("{}: is not a regular file, {}", path, supported);
     return std::nullopt;
   }
   std::ifstream in(path, std::ios::binary);
@@ -174,10 +180,46 @@ OwningOpRef<ModuleOp> importGguf(MLIRContext &context, const std::string &path, 
   return module;
 }
 
+/// The parser recurses at every bracket; a text that a person or a tool means nests a few levels.
+constexpr int deepestNesting = 256;
+
+/// The line where brackets outside strings and comments nest too deep, 0 if nowhere.
+int lineOfDeepNesting(StringRef text) {
+  int depth = 0, line = 1;
+  for (size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '\n')
+      ++line;
+    else if (c == '"')
+      for (++i; i < text.size() && text[i] != '"' && text[i] != '\n'; ++i)
+        i += text[i] == '\\';
+    else if (c == '/' && text.substr(i).starts_with("//"))
+      i = std::min(text.find('\n', i), text.size()) - 1;
+    else if (StringRef("{([<").contains(c))
+      ++depth;
+    else if (StringRef("})]>").contains(c) && depth > 0 && !text.substr(i - 1).starts_with("->"))
+      --depth;
+    if (depth > deepestNesting)
+      return line;
+  }
+  return 0;
+}
+
 OwningOpRef<ModuleOp> importText(MLIRContext &context, const std::string &path, const std::string &folder,
                                  std::string &error) {
+  auto text = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
+  if (!text) {
+    error = path + ": " + text.getError().message();
+    return nullptr;
+  }
+  if (int line = lineOfDeepNesting((*text)->getBuffer())) {
+    error = fmt::format("{}:{}: brackets nest deeper than {}", path, line, deepestNesting);
+    return nullptr;
+  }
   FirstError reported(context);
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(path, ParserConfig(&context));
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(std::move(*text), llvm::SMLoc());
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
   if (!module) {
     error = reported.text().empty() ? path + ": does not parse" : reported.text();
     return nullptr;

@@ -23,29 +23,30 @@ struct CompileArguments {
   PipelineOptions pipeline;
   std::string source;
   std::string stopAfter = "link";
-  std::vector<std::string> variants;
+  std::string variants; // "avx2,avx512"; empty: all
   bool isVerbose = false, showTimes = false;
 };
 } // namespace
 
 /// The variants of `--cpu`: names, or `native` for those this machine can run.
-static std::string chooseVariants(const std::vector<std::string> &names,
-                                  std::vector<const cpu::Isa *> &variants) {
+static std::string chooseVariants(llvm::StringRef list, std::vector<const cpu::Isa *> &variants) {
+  llvm::SmallVector<llvm::StringRef> names;
+  list.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
   llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
   for (const cpu::Isa &isa : cpu::allIsas()) {
     bool isNamed = names.empty();
-    for (const std::string &name : names)
+    for (llvm::StringRef name : names)
       isNamed |= name == isa.name ||
                  (name == "native" && (isa.name == "avx2" ? host.lookup("avx2") : host.lookup("avx512vnni")));
     if (isNamed)
       variants.push_back(&isa);
   }
-  for (const std::string &name : names)
+  for (llvm::StringRef name : names)
     if (name != "native" && !cpu::isaByName(name)) {
       std::vector<std::string> known;
       for (const cpu::Isa &isa : cpu::allIsas())
         known.push_back(isa.name.str());
-      return "--cpu: expected native or some of " + llvm::join(known, ", ") + " but got '" + name + "'";
+      return "--cpu: expected native or some of " + llvm::join(known, ", ") + " but got '" + name.str() + "'";
     }
   return variants.empty() ? "--cpu: this machine's CPU runs none of the variants" : "";
 }
@@ -61,6 +62,10 @@ static std::string checkArguments(CompileArguments &arguments) {
     if (!llvm::is_contained(optionalPasses(), name))
       return "--disable-pass: expected one of " + llvm::join(optionalPasses(), ", ") + " but got '" + name +
              "'";
+  if (*phase == Phase::LLVM && arguments.pipeline.dumpDir.empty())
+    return "--stop-after llvm: leaves its results in the folder of --dump-ir, which is not given";
+  if (*phase == Phase::Link && arguments.pipeline.output == "-")
+    return "-o -: a model.so needs a file; the terminal is for the text of --stop-after";
   if (arguments.pipeline.output.empty()) {
     if (*phase == Phase::Link)
       return "-o is required";
@@ -71,7 +76,17 @@ static std::string checkArguments(CompileArguments &arguments) {
 
 /// What `--stop-after` leaves, as text.
 static int writeModule(Session &session, mlir::ModuleOp module, const std::string &path) {
-  std::string error = writeFile(path, [&](llvm::raw_ostream &out) { printNamed(module, out); });
+  std::string error;
+  if (path == "-") {
+    error = writeFile(path, [&](llvm::raw_ostream &out) { printNamed(module, out); });
+  } else {
+    TemporaryFile file(path + ".%%%%%%.tmp");
+    error = file.error();
+    if (error.empty()) {
+      printNamed(module, file.stream());
+      error = file.moveTo(path);
+    }
+  }
   return error.empty() ? 0 : session.fail(error);
 }
 
@@ -95,6 +110,10 @@ static int runCompile(CompileArguments &arguments) {
       frontend::findModelFiles(frontend::modelOf(*module), frontend::folderOf(arguments.source));
   options.weightFiles = files.weights;
   options.tokenizerFile = files.tokenizer;
+  files.weights.insert(files.weights.end(), {arguments.source, files.tokenizer});
+  if (options.output != "-" && options.stopAfter != Phase::LLVM)
+    if (std::string words = checkPlace(options.output, files.weights); !words.empty())
+      return session.fail(words);
   if (arguments.showTimes) {
     std::fprintf(stderr, "%-24s %8.1f ms\n", "import", milliseconds());
     options.timing = [](const std::string &line) { std::fprintf(stderr, "%s\n", line.c_str()); };
@@ -139,9 +158,11 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
   command
       ->add_option("--cpu", arguments->variants,
                    "variants to compile: native, or some of avx2,avx512 (default: all)")
-      ->delimiter(',');
+      ->type_name("LIST");
   command
-      ->add_option("--disable-pass", options.disabledPasses, "an optimization to leave out; may be repeated")
+      ->add_option("--disable-pass", options.disabledPasses,
+                   "an optimization to leave out, may be repeated: " + llvm::join(optionalPasses(), ", "))
+      ->type_name("NAME")
       ->allow_extra_args(false);
   command->add_option("--dump-ir", options.dumpDir,
                       "folder for the IR after each pass, and each kernel's LLVM IR and assembly");

@@ -27,14 +27,21 @@ static int runImport(const ImportArguments &arguments) {
   if (!module)
     return session.fail(error);
   if (arguments.output == "-") {
-    frontend::printModel(frontend::modelOf(*module), llvm::outs());
-    return 0;
+    std::string written = codegen::writeFile(
+        "-", [&](llvm::raw_ostream &out) { frontend::printModel(frontend::modelOf(*module), out); });
+    return written.empty() ? 0 : session.fail(written);
   }
-  codegen::TemporaryFile file(arguments.output + ".%%%%%%.tmp");
+  frontend::ModelFiles files =
+      frontend::findModelFiles(frontend::modelOf(*module), frontend::folderOf(arguments.output));
+  files.weights.insert(files.weights.end(), {arguments.source, files.tokenizer});
+  std::string place = arguments.output;
+  if (std::string words = codegen::checkPlace(place, files.weights); !words.empty())
+    return session.fail(words);
+  codegen::TemporaryFile file(place + ".%%%%%%.tmp");
   if (!file.error().empty())
     return session.fail(file.error());
   frontend::printModel(frontend::modelOf(*module), file.stream());
-  std::string written = file.moveTo(arguments.output);
+  std::string written = file.moveTo(place);
   return written.empty() ? 0 : session.fail(written);
 }
 

@@ -8,6 +8,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdio>
+
 int main(int argc, char **argv) {
   CLI::App app{"Turns model files into model.so.", "llmc"};
   app.require_subcommand(1);
@@ -19,8 +21,12 @@ int main(int argc, char **argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
-    // CLI11's own codes say which kind of usage error; ours is 2 for all of them, 0 for help.
-    return app.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0)
+      return app.exit(error); // --help
+    std::string command =
+        app.get_subcommands().empty() ? "" : " " + app.get_subcommands().front()->get_name();
+    std::fprintf(stderr, "llmc: error: %s (see llmc%s --help)\n", error.what(), command.c_str());
+    return 2;
   }
   return status;
 }
