@@ -26,7 +26,8 @@ MappedFile::~MappedFile() {
 }
 
 llmc_status MappedFile::open(const char *path) {
-  int descriptor = ::open(path, O_RDONLY | O_CLOEXEC);
+  // O_NONBLOCK: a FIFO in place of a file must not hang the open; it has no effect on regular files.
+  int descriptor = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0)
     return setError(errno == ENOENT || errno == ENOTDIR ? LLMC_ENOTFOUND : LLMC_EIO, "%s: cannot open: %s",
                     path, strerror(errno));

@@ -88,6 +88,13 @@ elseif(GROUP STREQUAL files)
   expect("${err}" "${WORK}/missing: cannot open")
   llmc(1 inspect ${WORK})
   expect("${err}" "found a directory")
+  # A FIFO that nobody writes to must not hang.
+  execute_process(COMMAND mkfifo ${WORK}/fifo COMMAND_ERROR_IS_FATAL ANY)
+  foreach(command "run;-p;a" "logits;--tokens;1" "tokenize;-p;a" "inspect")
+    list(POP_FRONT command name)
+    llmc(1 ${name} ${WORK}/fifo ${command})
+    expect("${err}" "${WORK}/fifo: not a regular file")
+  endforeach()
 
 elseif(GROUP STREQUAL inspect)
   llmc(0 inspect ${so} --json)
@@ -216,6 +223,12 @@ elseif(GROUP STREQUAL chat)
   execute_process(COMMAND ${LLMC} run ${so} --chat -n 5 --ignore-eos INPUT_FILE ${WORK}/turns
     OUTPUT_VARIABLE out ERROR_VARIABLE err RESULT_VARIABLE result)
   equal(${result} 0)
+
+  # A closed standard input is an empty one.
+  execute_process(COMMAND sh -c "exec \"$0\" run \"$1\" --chat <&-" ${LLMC} ${so} OUTPUT_VARIABLE out ERROR_VARIABLE err
+    RESULT_VARIABLE result TIMEOUT 60)
+  equal("${result}" 0)
+  equal("${out}" "")
 
 elseif(GROUP STREQUAL cache)
   # A tree of its own, with a compiler that writes the toy model and notes that it was called.

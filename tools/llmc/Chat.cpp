@@ -8,6 +8,7 @@
 #include "tools/llmc/Generate.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <fmt/format.h>
@@ -16,18 +17,19 @@
 namespace llmc::cli {
 namespace {
 
-/// A line without its end; false when the input has ended. Ctrl-C gives up the line and is seen by
-/// takeInterrupt().
+/// A line without its end; false when the input has ended or cannot be read. Ctrl-C gives up the line and is
+/// seen by takeInterrupt().
 bool readLine(std::string &line) {
   char *buffer = nullptr;
   size_t capacity = 0;
+  errno = 0;
   ssize_t n = getline(&buffer, &capacity, stdin);
+  bool interrupted = n < 0 && errno == EINTR;
   line.assign(buffer ? buffer : "", n > 0 ? size_t(n) : 0);
   std::free(buffer);
   if (n < 0) {
-    bool ended = std::feof(stdin);
     std::clearerr(stdin);
-    return !ended;
+    return interrupted;
   }
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r'))
     line.pop_back();

@@ -5,24 +5,26 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 namespace llmc::cli {
 
 FileKind fileKind(const std::string &path) {
+  // One descriptor for both the look at the file and its first bytes. O_NONBLOCK: a FIFO must not hang the
+  // open; it has no effect on regular files.
+  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  std::unique_ptr<FILE, Deleter<std::fclose>> file(descriptor < 0 ? nullptr : fdopen(descriptor, "rb"));
   struct stat status;
-  if (stat(path.c_str(), &status) != 0)
+  if (!file || fstat(descriptor, &status) != 0)
     throw Failure(fmt::format("{}: cannot open: {}", path, std::strerror(errno)));
   if (S_ISDIR(status.st_mode))
     return FileKind::Directory;
   if (!S_ISREG(status.st_mode))
-    return FileKind::Unknown;
+    throw Failure(fmt::format("{}: not a regular file", path));
   if (status.st_size == 0)
     return FileKind::Empty;
-  std::unique_ptr<FILE, Deleter<std::fclose>> file(std::fopen(path.c_str(), "rb"));
-  if (!file)
-    throw Failure(fmt::format("{}: cannot open: {}", path, std::strerror(errno)));
   char start[4] = {};
   size_t n = std::fread(start, 1, sizeof start, file.get());
   std::string_view magic(start, n);
