@@ -38,6 +38,28 @@ for n in 3 20 300 1500 8000 $((size - 1)); do
   head -c "$n" "$fixtures/deep-2.gguf" >"$work/in/cut-$n.gguf"
   refused "$work/in/cut-$n.gguf" '.'
 done
+# Text that nests deeper than a parser should recurse, and what is no regular file.
+printf 'module {%.0s' $(seq 20000) >"$work/in/nested.mlir"
+refused "$work/in/nested.mlir" 'nest deeper'
+mkfifo "$work/in/pipe.gguf"
+refused "$work/in/pipe.gguf" 'regular file'
+
+# Places that must not be written: the input itself, a pipe, a folder.
+kept() { # PLACE PATTERN
+  local place=$1 pattern=$2 message status
+  cases=$((cases + 1))
+  message=$("$llmc" compile "$work/in/copy.gguf" -o "$place" 2>&1)
+  status=$?
+  echo "$message"
+  [ $status -eq 1 ] && printf '%s' "$message" | grep -Eqi -- "$pattern" && cmp -s "$work/in/copy.gguf" "$fixtures/deep-2.gguf" ||
+    { echo "  exit code $status; expected 1, $pattern, and the input untouched"; failures=$((failures + 1)); }
+}
+cp "$fixtures/deep-2.gguf" "$work/in/copy.gguf"
+kept "$work/in/copy.gguf" 'also read'
+kept "$work/in/../in/copy.gguf" 'also read'
+kept "$work/in/pipe.gguf" 'regular file'
+kept "$work/in" 'regular file'
+[ -p "$work/in/pipe.gguf" ] || { echo "the pipe is gone"; failures=$((failures + 1)); }
 
 echo "$cases inputs, $failures failures"
-[ $cases -eq 14 ] && [ $failures -eq 0 ]
+[ $cases -eq 20 ] && [ $failures -eq 0 ]
