@@ -224,6 +224,13 @@ elseif(GROUP STREQUAL chat)
     OUTPUT_VARIABLE out ERROR_VARIABLE err RESULT_VARIABLE result)
   equal(${result} 0)
 
+  # A question that does not fit the context is told and left out; the chat goes on.
+  file(WRITE ${WORK}/turns "hello\nhello again and again and again\n/reset\nhello\n")
+  execute_process(COMMAND ${LLMC} run ${so} --chat -n 5 --ignore-eos --ctx 40 INPUT_FILE ${WORK}/turns
+    OUTPUT_VARIABLE out ERROR_VARIABLE err RESULT_VARIABLE result)
+  equal("${result}" 0)
+  equal("${out}" "${once}${once}")
+  equal("${err}" "llmc: the context is full; /reset starts again, --ctx N makes it longer\n")
   # A closed standard input is an empty one.
   execute_process(COMMAND sh -c "exec \"$0\" run \"$1\" --chat <&-" ${LLMC} ${so} OUTPUT_VARIABLE out ERROR_VARIABLE err
     RESULT_VARIABLE result TIMEOUT 60)

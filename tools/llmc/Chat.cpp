@@ -36,6 +36,10 @@ bool readLine(std::string &line) {
   return true;
 }
 
+void sayContextFull() {
+  fmt::print(stderr, "llmc: the context is full; /reset starts again, --ctx N makes it longer\n");
+}
+
 /// The tokens that the session's one sequence holds, and the sequence.
 class CachedPrefix {
 public:
@@ -92,17 +96,24 @@ int chat(llmc_model *model, const llmc_tokenizer *tokenizer, const RunOptions &o
       continue;
     }
     conversation.add("user", line);
-    Tokens prompt = tokenizeChat(tokenizer, conversation.json());
+    Tokens prompt = tokenizeChat(tokenizer, conversation.json(), options.model);
     if (prompt.empty())
       throw Failure(fmt::format("{}: the chat template writes nothing", options.model));
-    Answer answer = generate(session.get(), cache.sequence(), sampler.get(), prompt, cache.keepCommon(prompt),
-                             options, true);
+    Answer answer;
+    try {
+      answer = generate(session.get(), cache.sequence(), sampler.get(), prompt, cache.keepCommon(prompt),
+                        options, true);
+    } catch (const ContextFull &) {
+      conversation.removeLast(); // a shorter question may still fit
+      sayContextFull();
+      continue;
+    }
     cache.note(prompt, answer.tokens);
     takeInterrupt();
     print("\n");
     flushOutput();
     if (answer.stop == LLMC_STOP_CTX)
-      fmt::print(stderr, "llmc: the context is full; /reset starts again, --ctx N makes it longer\n");
+      sayContextFull();
     conversation.add("assistant", answer.text);
   }
   if (terminal)

@@ -15,6 +15,15 @@
 
 namespace llmc::cli {
 
+std::string lastSentence() {
+  std::string_view text = llmc_last_error();
+  if (text.starts_with("llmc_"))
+    if (size_t end = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_");
+        text.substr(std::min(end, text.size())).starts_with(": "))
+      text.remove_prefix(end + 2);
+  return std::string(text);
+}
+
 Tokens parseTokens(std::string_view text) {
   Tokens tokens;
   const char *at = text.data(), *end = at + text.size();
@@ -23,6 +32,8 @@ Tokens parseTokens(std::string_view text) {
     skipSpace();
     llmc_token token;
     auto [next, error] = std::from_chars(at, end, token);
+    if (error == std::errc::result_out_of_range && *at != '-')
+      throw UsageError(fmt::format("--tokens: {} is beyond the vocabulary", std::string_view(at, next - at)));
     if (error != std::errc() || token < 0) {
       std::string_view word(at, std::find(at, end, ',') - at);
       throw UsageError(
@@ -79,7 +90,7 @@ SessionPtr newSession(llmc_model *model, const ModelOptions &options, size_t fix
 const llmc_tokenizer *tokenizerOf(llmc_model *model, const std::string &path) {
   const llmc_tokenizer *tokenizer = nullptr;
   if (llmc_model_tokenizer(model, &tokenizer) != LLMC_OK || !tokenizer)
-    throw Failure(fmt::format("{}: {}; give the prompt with --tokens", path, llmc_last_error()));
+    throw Failure(fmt::format("{}: the model has no tokenizer; give the prompt with --tokens", path));
   return tokenizer;
 }
 

@@ -32,10 +32,12 @@ struct Exit {
   int code;
 };
 
-/// Throws llmc_last_error() unless the call went well.
+/// llmc_last_error() without the name of the C function that it may begin with: the user called none.
+std::string lastSentence();
+/// Throws lastSentence() unless the call went well.
 inline void check(llmc_status status) {
   if (status != LLMC_OK)
-    throw Failure(llmc_last_error());
+    throw Failure(lastSentence());
 }
 
 template <auto Free> struct Deleter {

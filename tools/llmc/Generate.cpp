@@ -79,6 +79,8 @@ Answer generate(llmc_session *session, llmc_seq seq, llmc_sampler *sampler, cons
     answer.interrupted = true;
     return answer;
   }
+  if (status == LLMC_ENOSPC_KV)
+    throw ContextFull(lastSentence());
   check(status);
 
   std::vector<const char *> stops;
@@ -112,10 +114,15 @@ std::string Conversation::json() const {
   return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-Tokens tokenizeChat(const llmc_tokenizer *tokenizer, const std::string &messages) {
+Tokens tokenizeChat(const llmc_tokenizer *tokenizer, const std::string &messages, const std::string &path) {
   return collectTokens(messages.size() + 256, [&](llmc_token *buffer, size_t capacity, size_t *needed) {
-    return llmc_chat_tokenize(tokenizer, messages.data(), messages.size(), nullptr,
-                              /*add_generation_prompt=*/true, buffer, capacity, needed);
+    llmc_status status = llmc_chat_tokenize(tokenizer, messages.data(), messages.size(), nullptr,
+                                            /*add_generation_prompt=*/true, buffer, capacity, needed);
+    if (status == LLMC_EUNSUPPORTED) // the library's advice is for programs
+      throw Failure(lastSentence().find("has no chat template") != std::string::npos
+                        ? path + ": the model has no chat template; use -p without --chat"
+                        : path + ": " + lastSentence());
+    return status;
   });
 }
 

@@ -40,7 +40,7 @@ Tokens promptTokens(llmc_model *model, const RunOptions &options) {
   if (options.chat) {
     Conversation conversation;
     conversation.add("user", *options.prompt);
-    return tokenizeChat(tokenizer, conversation.json());
+    return tokenizeChat(tokenizer, conversation.json(), options.model);
   }
   Tokens tokens =
       tokenizeText(tokenizer, *options.prompt, LLMC_TOKENIZE_ADD_SPECIAL | LLMC_TOKENIZE_PARSE_SPECIAL);
