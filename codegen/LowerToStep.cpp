@@ -428,7 +428,7 @@ FailureOr<step::KernelOp> StepLowering::kernelFor(Operation *op, StringRef space
   OpBuilder inner = OpBuilder::atBlockEnd(&body);
   Operation *computed = op->clone();
   for (OpOperand &operand : computed->getOpOperands())
-    operand.set(body.addArgument(operand.get().getType(), op->getLoc()));
+    operand.set(body.addArgument(operand.get().getType(), UnknownLoc::get(op->getContext())));
   inner.insert(computed);
   step::ReturnOp::create(inner, op->getLoc(), computed->getResults());
   FailureOr<int64_t> packed = packedRowBytes(kernel);

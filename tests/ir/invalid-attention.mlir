@@ -81,3 +81,28 @@ lm.model @kv_c2 {vocab = 8, context = 4} {
     lm.return %y : tensor<?x8xf32>
   }
 }
+
+// -----
+lm.model @cached_attention_c1 {vocab = 8, context = 4} {
+  // expected-note @+1 {{cache declared here}}
+  lm.cache @kv {heads = 1, dim_k = 8, dim_v = 8}
+  %table = lm.weight "table" : <8x8>
+  lm.forward(%tokens: !lm.tokens) {
+    %x = lm.embed %tokens, %table : <8x8>
+    // expected-error @+1 {{'lm.cached_attention' op expected 'kv_heads' 2 to be the 1 heads of the cache}}
+    %y = lm.cached_attention @kv, %x, %x, %x, %tokens {heads = 2, kv_heads = 2, scale = 1, mask = causal} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    lm.return %y : tensor<?x8xf32>
+  }
+}
+
+// -----
+lm.model @cached_attention_c2 {vocab = 8, context = 4} {
+  lm.cache @kv {heads = 1, dim_k = 8, dim_v = 8}
+  %table = lm.weight "table" : <8x8>
+  lm.forward(%tokens: !lm.tokens) {
+    %x = lm.embed %tokens, %table : <8x8>
+    // expected-error @+1 {{'lm.cached_attention' op has attributes of a rope but no 'rope_base'}}
+    %y = lm.cached_attention @kv, %x, %x, %x, %tokens {heads = 1, kv_heads = 1, scale = 1, mask = causal, rope_style = half} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    lm.return %y : tensor<?x8xf32>
+  }
+}
