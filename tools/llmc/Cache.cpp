@@ -10,6 +10,9 @@
 #include "tools/llmc/Files.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fmt/format.h>
@@ -95,6 +98,27 @@ void evict(const fs::path &folder, const fs::path &keep) {
   }
 }
 
+/// Removes what compilations that never ended left behind: part-PID-… of a process that is gone, or that
+/// nobody has written to for an hour.
+void sweepParts(const fs::path &folder) {
+  std::error_code error;
+  for (const fs::directory_entry &file : fs::directory_iterator(folder, error)) {
+    std::string name = file.path().filename();
+    constexpr std::string_view start = "part-";
+    pid_t process = 0;
+    if (!name.starts_with(start) ||
+        std::from_chars(name.data() + start.size(), name.data() + name.size(), process).ec != std::errc() ||
+        process <= 0)
+      continue;
+    std::error_code timeError, removeError;
+    auto written = file.last_write_time(timeError);
+    bool isOld = !timeError && fs::file_time_type::clock::now() - written > std::chrono::hours(1);
+    bool isOrphan = kill(process, 0) != 0 && errno == ESRCH;
+    if (isOld || isOrphan)
+      fs::remove(file.path(), removeError);
+  }
+}
+
 } // namespace
 
 std::string compiledModel(const std::string &given, bool verbose) {
@@ -119,6 +143,7 @@ std::string compiledModel(const std::string &given, bool verbose) {
   fs::create_directories(folder, error);
   if (error)
     throw Failure(fmt::format("{}: cannot make the cache folder: {}", folder.string(), error.message()));
+  sweepParts(folder);
   fmt::print(stderr, "llmc: compiling {} to {}\n", given, entry.string());
   fs::path aside = folder / fmt::format("part-{}-{}", getpid(), name);
   if (int code = runCompiler({"compile", source.string(), "-o", aside.string()})) {

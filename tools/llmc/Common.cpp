@@ -89,7 +89,9 @@ SessionPtr newSession(llmc_model *model, const ModelOptions &options, size_t fix
 
 const llmc_tokenizer *tokenizerOf(llmc_model *model, const std::string &path) {
   const llmc_tokenizer *tokenizer = nullptr;
-  if (llmc_model_tokenizer(model, &tokenizer) != LLMC_OK || !tokenizer)
+  size_t needed = 0; // a tokenizer may be there that only knows it has no tokens
+  if (llmc_model_tokenizer(model, &tokenizer) != LLMC_OK || !tokenizer ||
+      llmc_tokenize(tokenizer, "", 0, 0, nullptr, 0, &needed) == LLMC_EUNSUPPORTED)
     throw Failure(fmt::format("{}: the model has no tokenizer; give the prompt with --tokens", path));
   return tokenizer;
 }

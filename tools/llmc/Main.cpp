@@ -7,9 +7,12 @@
 #include "tools/llmc/Common.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
-#include <functional>
+#include <sstream>
 
 using namespace llmc::cli;
 
@@ -19,28 +22,42 @@ void say(std::string_view sentence) {
   std::fprintf(stderr, "llmc: error: %.*s\n", int(sentence.size()), sentence.data());
 }
 
-/// CLI11's own validators answer with the whole range of a double.
-const CLI::Validator atLeastOne(
-    [](std::string &text) {
-      bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-      return digits && text.find_first_not_of('0') != std::string::npos
-                 ? ""
-                 : "expected 1 or more, found '" + text + "'";
-    },
-    ">=1");
-const CLI::Validator notNegative(
-    [](std::string &text) {
-      return !text.empty() && text[0] == '-' ? "expected 0 or more, found '" + text + "'" : std::string();
-    },
-    ">=0");
+/// A decimal number from `least` to `most`; CLI11's own checks say neither what they expect nor what they
+/// found.
+CLI::Validator whole(uint64_t least, uint64_t most) {
+  auto check = [least, most](std::string &text) -> std::string {
+    uint64_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
+      return "expected a whole number from " + std::to_string(least) + " to " + std::to_string(most) +
+             ", but found '" + text + "'";
+    text = std::to_string(value); // CLI11 takes a leading zero for octal
+    return "";
+  };
+  return CLI::Validator(check, ">=" + std::to_string(least));
+}
+CLI::Validator real(float most, const char *expected) {
+  auto check = [most, expected](std::string &text) -> std::string {
+    char *end = nullptr;
+    float value = std::strtof(text.c_str(), &end);
+    bool isGood = !text.empty() && !*end && value >= 0 && value <= most;
+    return isGood ? "" : std::string("expected ") + expected + ", but found '" + text + "'";
+  };
+  return CLI::Validator(check, "");
+}
 
 void addModelOptions(CLI::App *command, ModelOptions &options) {
   command->add_option("MODEL", options.model, "model.so; a .gguf or .mlir is compiled into the cache first")
       ->required();
   command->add_option("--threads", options.threads, "worker threads (default: one a core)")
-      ->check(atLeastOne);
-  command->add_option("--ctx", options.ctx, "longest sequence in tokens")->check(atLeastOne);
-  command->add_option("--batch", options.batch, "most tokens in one step (default: 512)")->check(atLeastOne);
+      ->transform(whole(1, 1024));
+  command
+      ->add_option("--ctx", options.ctx,
+                   "longest sequence in tokens (default: as many as are known to be needed, else what the "
+                   "model is made for, at most 4096)")
+      ->transform(whole(1, UINT32_MAX));
+  command->add_option("--batch", options.batch, "most tokens in one step (default: 512)")
+      ->transform(whole(1, UINT32_MAX));
   command->add_option("--kv", options.kv, "storage of the KV cache: auto, f32, f16, bf16, q8, q4")
       ->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "q8", "q4"}));
   command->add_option("--device", options.device, "auto, cpu, cuda or simt");
@@ -57,14 +74,20 @@ void addRun(CLI::App &app, RunOptions &options) {
   command
       ->add_option("-n,--n", options.n,
                    "most tokens to generate (default: until the model ends or the context is full)")
-      ->check(atLeastOne);
-  command->add_option("--temp", options.temperature, "temperature; 0 takes the likeliest token")
-      ->check(notNegative);
-  command->add_option("--top-k", options.topK, "sample among the k likeliest tokens; 0: all")
-      ->check(notNegative);
-  command->add_option("--top-p", options.topP, "sample among the likeliest tokens of this total probability")
-      ->check(CLI::Range(0.0, 1.0));
-  command->add_option("--seed", options.seed, "the same seed gives the same text");
+      ->transform(whole(1, UINT32_MAX));
+  command
+      ->add_option("--temp", options.temperature,
+                   "temperature; 0 takes the likeliest token, whatever --top-k, --top-p and --seed say "
+                   "(default: 0)")
+      ->check(real(1e6f, "a number from 0 to 1000000"));
+  command->add_option("--top-k", options.topK, "sample among the k likeliest tokens; 0: all (default: 0)")
+      ->transform(whole(0, INT32_MAX));
+  command
+      ->add_option("--top-p", options.topP,
+                   "sample among the likeliest tokens of this total probability; 1: all (default: 1)")
+      ->check(real(1, "a number from 0 to 1"));
+  command->add_option("--seed", options.seed, "the same seed gives the same text (default: 0)")
+      ->transform(whole(0, UINT64_MAX));
   command->add_flag("--ignore-eos", options.ignoreEos, "go on after an end-of-text token");
   command->add_option("--stop", options.stop, "end before this text; may be given several times")
       ->expected(1)
@@ -131,15 +154,25 @@ int parseAndRun(int argc, char **argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success &success) { // --help, --version
-    return app.exit(success);
+    std::ostringstream out, err;
+    int code = app.exit(success, out, err);
+    print(out.str());
+    flushOutput();
+    return code;
   } catch (const CLI::ParseError &error) {
     if (argc == 1) {
       std::fputs(app.help().c_str(), stderr);
       return 2;
     }
+    auto isFirst = [&](CLI::App *command) { return command->get_name() == argv[1]; };
+    if (app.get_subcommands(isFirst).empty())
+      throw UsageError(std::string(argv[1][0] == '-' ? "unknown option '" : "unknown command '") + argv[1] +
+                       "'");
     throw UsageError(error.what());
   }
   std::string command = app.get_subcommands().front()->get_name();
+  if (std::ranges::any_of(runOptions.stop, [](const std::string &stop) { return stop.empty(); }))
+    throw UsageError("--stop: expected some text, but found none");
   if (command == "run")
     return run(runOptions);
   if (command == "logits")

@@ -55,7 +55,7 @@ void openBlock(const std::string &path, Block &block) {
   ModuleContents contents;
   openModule(path, block.file, contents);
   if (contents.tokenizer.empty())
-    throw Failure(fmt::format("{}: this model has no tokenizer", path));
+    throw Failure(fmt::format("{}: the model has no tokenizer", path));
   block.bytes = contents.tokenizer;
 }
 
@@ -69,6 +69,9 @@ int tokenize(const TokenizeOptions &options) {
   llmc_tokenizer *opened = nullptr;
   check(llmc_tokenizer_open(block.bytes.data(), block.bytes.size(), &opened));
   TokenizerPtr tokenizer(opened);
+  size_t needed = 0;
+  if (llmc_tokenize(opened, "", 0, 0, nullptr, 0, &needed) == LLMC_EUNSUPPORTED)
+    throw Failure(fmt::format("{}: the model has no tokenizer", options.model));
 
   std::string text = options.prompt ? *options.prompt : readText(*options.file);
   uint32_t flags = (options.plain ? 0 : LLMC_TOKENIZE_PARSE_SPECIAL) |
