@@ -20,6 +20,8 @@ add_library(llmc_mlir INTERFACE)
 target_include_directories(llmc_mlir SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
 target_compile_definitions(llmc_mlir INTERFACE ${LLMC_LLVM_DEFINITIONS})
 target_link_libraries(llmc_mlir INTERFACE MLIR LLVM)
+# What builds IR is not what runs: -O1 compiles a quarter faster and the compiler is as quick. Release keeps its -O3.
+target_compile_options(llmc_mlir INTERFACE $<$<CONFIG:RelWithDebInfo>:-O1>)
 
 add_library(llmc_lld INTERFACE)
 target_link_libraries(llmc_lld INTERFACE

@@ -1,6 +1,7 @@
 # Who may include whom: cmake -DSOURCE=<tree> -P layers.cmake. Reports every include that crosses a border.
 #
 # Paths of includes start at the tree's root; `llmc/x.h` is the public header runtime/include/llmc/x.h.
+cmake_minimum_required(VERSION 3.25) # the policies, also for a script run by itself
 
 # layer(<folder> [LLVM] [NOT <regex>] [ONLY <regex>] MAY <prefix>...): the files below the folder, without those whose
 # path matches NOT, include only what begins with one of the prefixes; LLVM and MLIR only if it says so.

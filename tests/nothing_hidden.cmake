@@ -1,5 +1,6 @@
 # The graph decides what a model computes, so the runtime may not know how to: cmake -DSOURCE=<tree> [-DNM=... -DLIBRARY=...]
 # -P nothing_hidden.cmake. Looks for functions of a model in the runtime's sources and among all symbols of the library.
+cmake_minimum_required(VERSION 3.25) # the policies, also for a script run by itself
 set(words "mat_?mul|gemm|gemv|rms_?norm|layer_?norm|attention|[^a-z]rope|rotary|silu|gelu|swiglu")
 
 file(GLOB_RECURSE sources RELATIVE ${SOURCE} ${SOURCE}/runtime/*.cpp ${SOURCE}/runtime/*.c ${SOURCE}/runtime/*.h)

@@ -2,6 +2,7 @@
 #   every op stands in tests/ir, every op with a decomposition in tests/ir/decompose.mlir;
 #   every numbered rule of a description is named in tests/ir/invalid*.mlir;
 #   every pass has tests/passes/<flag without lm->.mlir.
+cmake_minimum_required(VERSION 3.25) # the policies, also for a script run by itself
 
 function(read_all variable)
   set(text "")

@@ -1,4 +1,5 @@
 # What libllmc.so needs and what it shows: cmake -DREADELF=... -DLIBRARY=... -DHEADER=... -P check_library.cmake
+cmake_minimum_required(VERSION 3.25) # the policies, also for a script run by itself
 execute_process(COMMAND ${READELF} -d ${LIBRARY} OUTPUT_VARIABLE dynamic COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "NEEDED[^\n]*\\[[^]]+\\]" needed "${dynamic}")
 if(NOT needed)
