@@ -1,5 +1,17 @@
-# Warnings, sanitizers, linker and compiler cache: the same for every target of the tree.
+# Language, build type, warnings, sanitizers, linker and compiler cache: the same for every target of the tree.
 include_guard()
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+set(LLMC_SANITIZE "" CACHE STRING "sanitizers for all targets, e.g. address,undefined")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 
 find_program(LLMC_CCACHE ccache)
 if(LLMC_CCACHE)

@@ -101,7 +101,7 @@ std::string codegen::linkSharedObject(llvm::ArrayRef<llvm::StringRef> objects, c
   std::vector<std::unique_ptr<TemporaryFile>> files;
   for (llvm::StringRef object : objects) {
     TemporaryFile &file =
-        *files.emplace_back(std::make_unique<TemporaryFile>((folder + "/llmc-%%%%%%%%.o").str()));
+        *files.emplace_back(std::make_unique<TemporaryFile>((folder + "/llmc").str(), ".o"));
     if (!file.error().empty())
       return file.error();
     file.stream() << object;

@@ -66,7 +66,7 @@ LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &w
                                   const CompileKernelsOptions &options, const std::string &path,
                                   const ProgressFn &progress) {
   // Both files lie beside the result, so that the last step is a rename.
-  TemporaryFile result(path + ".%%%%%%.tmp"), linked(path + ".%%%%%%.elf");
+  TemporaryFile result(path, ".tmp"), linked(path, ".elf");
   for (const TemporaryFile *file : {&result, &linked})
     if (!file->error().empty())
       return fail(program) << file->error();

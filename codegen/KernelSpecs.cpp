@@ -2,11 +2,10 @@
 #include "codegen/KernelSpecs.h"
 
 #include "codegen/RowSpace.h"
+#include "ir/RotaryFrequencies.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
-
-#include <cmath>
 
 using namespace mlir;
 using namespace llmc;
@@ -56,15 +55,6 @@ std::string codegen::kernelName(Operation *op, ArrayRef<StringRef> schemes, Stri
   return name;
 }
 
-/// inv_freq as the reference implementations have it: worked out in double, rounded once.
-static SmallVector<float> frequencies(int64_t dims, double base, std::optional<ArrayRef<double>> given) {
-  SmallVector<float> freqs;
-  for (int64_t j = 0; j < dims / 2; ++j)
-    freqs.push_back(static_cast<float>(
-        given ? (*given)[j] : std::pow(base, -2.0 * static_cast<double>(j) / static_cast<double>(dims))));
-  return freqs;
-}
-
 static int64_t headDim(lm::CachedAttentionOp op) {
   return lm::widthOf(op.getK()) / static_cast<int64_t>(op.getKvHeads());
 }
@@ -74,7 +64,8 @@ std::optional<SmallVector<float>> codegen::rotaryFrequencies(Operation *op) {
   if (!attention || !attention.getRopeBase())
     return std::nullopt;
   double base = cast<FloatAttr>(*attention.getRopeBase()).getValueAsDouble();
-  return frequencies(attention.getRopeDims().value_or(headDim(attention)), base, attention.getRopeFreqs());
+  return lm::rotaryFrequencies(attention.getRopeDims().value_or(headDim(attention)), base,
+                               attention.getRopeFreqs());
 }
 
 static cpu::Activation activation(StringRef word) {

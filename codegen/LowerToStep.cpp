@@ -76,8 +76,6 @@ private:
   llvm::MapVector<StringAttr, CachePlan> caches;
   llvm::SetVector<StringAttr> usedCaches;                        // in the order of their numbers
   std::map<std::pair<std::string, int64_t>, int64_t> cacheSlots; // (cache, layer) => place in the page
-  std::optional<ValueId> logits, hiddenRows;
-  int64_t heads = 0, kvHeads = 0;
 };
 
 } // namespace
@@ -107,16 +105,14 @@ FailureOr<step::ProgramOp> StepLowering::run() {
     return failure();
 
   auto result = cast<lm::ReturnOp>(forward.getBody().front().getTerminator());
-  logits = values.lookup(result.getLogits());
-  calls.pin(*logits);
-  if (calls.spaceOf(*logits) != "asked")
+  ValueId logits = values.lookup(result.getLogits());
+  calls.pin(logits);
+  if (calls.spaceOf(logits) != "asked")
     return result.emitOpError("expected the logits to be made from 'lm.asked_rows'");
-  if (result.getHidden()) {
-    hiddenRows = values.lookup(result.getHidden());
-    calls.pin(*hiddenRows);
-  }
+  if (result.getHidden())
+    calls.pin(values.lookup(result.getHidden()));
 
-  OpBuilder end = OpBuilder::atBlockEnd(program.getBody().empty() ? nullptr : &program.getBody().front());
+  OpBuilder end = OpBuilder::atBlockEnd(&program.getBody().front());
   for (StringAttr name : usedCaches) {
     CachePlan &plan = caches[name];
     lm::CacheOp cache = plan.cache;
@@ -126,9 +122,9 @@ FailureOr<step::ProgramOp> StepLowering::run() {
                           end.getI64IntegerAttr(plan.layers * (plan.keyBytes() + plan.valueBytes())));
   }
   llvm::DenseMap<ValueId, FlatSymbolRefAttr> pinned = calls.build(end);
-  program.setLogitsAttr(pinned.lookup(*logits));
-  if (hiddenRows)
-    program.setHiddenRowsAttr(pinned.lookup(*hiddenRows));
+  program.setLogitsAttr(pinned.lookup(logits));
+  if (result.getHidden())
+    program.setHiddenRowsAttr(pinned.lookup(values.lookup(result.getHidden())));
   setFacts();
   return program;
 }
@@ -373,11 +369,6 @@ LogicalResult StepLowering::addCacheArgs(Operation *op, std::optional<int64_t> l
 FailureOr<step::KernelOp> StepLowering::kernelFor(Operation *op, StringRef space,
                                                   ArrayRef<WeightTable::Entry> entries) {
   Builder builder(op->getContext());
-  if (auto attention = dyn_cast<lm::CachedAttentionOp>(op); attention && !heads)
-    heads = attention.getHeads(), kvHeads = attention.getKvHeads();
-  if (auto attention = dyn_cast<lm::AttentionOp>(op); attention && !heads)
-    heads = attention.getHeads(), kvHeads = attention.getKvHeads();
-
   SmallVector<StringRef> schemes;
   bool allIntegers = true, anyMatrix = false;
   for (const WeightTable::Entry &entry : entries) {
@@ -390,14 +381,13 @@ FailureOr<step::KernelOp> StepLowering::kernelFor(Operation *op, StringRef space
   StringRef activations = options.int8Activations && anyMatrix && allIntegers ? "int8" : "f32";
 
   // The key: all that decides the code. The frequencies of a rope are an argument, not code.
-  Operation *keyed = op->clone();
-  llvm::scope_exit destroyKeyed([&] { keyed->destroy(); });
-  for (StringRef argument : {"rope_base", "rope_freqs"})
-    if (isa<lm::CachedAttentionOp>(op) && keyed->getAttr(argument))
-      keyed->setAttr(argument, argument == "rope_base" ? Attribute(builder.getF64FloatAttr(1)) : Attribute());
+  NamedAttrList attrs(op->getAttrDictionary());
+  attrs.erase("rope_freqs");
+  if (attrs.get("rope_base"))
+    attrs.set("rope_base", builder.getUnitAttr());
   std::string key;
   llvm::raw_string_ostream os(key);
-  os << op->getName() << keyed->getAttrDictionary() << space << activations;
+  os << op->getName() << attrs.getDictionary(op->getContext()) << space << activations;
   llvm::interleave(schemes, os, ",");
   for (Type type : llvm::concat<const Type>(SmallVector<Type>(op->getOperandTypes()),
                                             SmallVector<Type>(op->getResultTypes())))
@@ -450,8 +440,14 @@ void StepLowering::setFacts() {
     program.setHidden(lm::widthOf(result.getHidden()));
   else if (auto asked = body.getOps<lm::AskedRowsOp>(); !asked.empty())
     program.setHidden(lm::widthOf((*asked.begin()).getX()));
-  program.setHeads(heads);
-  program.setKvHeads(kvHeads);
+  // The first attention speaks for all.
+  model.forward().walk([&](Operation *op) {
+    if (!isa<lm::AttentionOp, lm::CachedAttentionOp>(op))
+      return WalkResult::advance();
+    program.setHeads(op->getAttrOfType<IntegerAttr>("heads").getInt());
+    program.setKvHeads(op->getAttrOfType<IntegerAttr>("kv_heads").getInt());
+    return WalkResult::interrupt();
+  });
   program.setParameters(weights->parameters());
   program.setWeightBytes(weights->bytes());
 }

@@ -12,6 +12,7 @@
 #include "runtime/include/llmc/module_abi.h"
 
 #include "llvm/IR/Constants.h"
+#include "llvm/Support/Path.h"
 
 #include <cstddef>
 #include <cstring>
@@ -22,11 +23,7 @@ using namespace llmc::codegen;
 
 std::string codegen::describeLocation(Location loc) {
   if (auto line = dyn_cast<FileLineColLoc>(loc))
-    return (llvm::StringRef(line.getFilename()).rsplit('/').second.empty()
-                ? line.getFilename().getValue()
-                : line.getFilename().getValue().rsplit('/').second)
-               .str() +
-           ":" + std::to_string(line.getLine());
+    return (llvm::sys::path::filename(line.getFilename()) + ":" + llvm::Twine(line.getLine())).str();
   if (auto name = dyn_cast<NameLoc>(loc))
     return name.getName().str();
   std::string text;

@@ -44,7 +44,7 @@ struct LMPass {
   const char *name; // the td flag without "lm-"
   Phase phase;
   bool isOptional;
-  std::function<std::unique_ptr<Pass>(const PipelineOptions &, StringRef cacheType)> create;
+  std::function<std::unique_ptr<Pass>(StringRef cacheType)> create;
 };
 } // namespace
 
@@ -53,13 +53,13 @@ struct LMPass {
 /// epilogue and is not half of a gated pair.
 static const std::vector<LMPass> &lmPasses() {
   static const std::vector<LMPass> passes = {
-      {"fuse-rmsnorm-matmul", Phase::Fuse, true, [](auto &, auto) { return createFuseRMSNormMatmulPass(); }},
-      {"fuse-swiglu", Phase::Fuse, true, [](auto &, auto) { return createFuseSwigluPass(); }},
-      {"fuse-epilogue", Phase::Fuse, true, [](auto &, auto) { return createFuseEpiloguePass(); }},
-      {"fuse-qkv", Phase::Fuse, true, [](auto &, auto) { return createFuseQKVPass(); }},
-      {"fuse-rope-attention", Phase::Fuse, true, [](auto &, auto) { return createFuseRopeAttentionPass(); }},
+      {"fuse-rmsnorm-matmul", Phase::Fuse, true, [](auto) { return createFuseRMSNormMatmulPass(); }},
+      {"fuse-swiglu", Phase::Fuse, true, [](auto) { return createFuseSwigluPass(); }},
+      {"fuse-epilogue", Phase::Fuse, true, [](auto) { return createFuseEpiloguePass(); }},
+      {"fuse-qkv", Phase::Fuse, true, [](auto) { return createFuseQKVPass(); }},
+      {"fuse-rope-attention", Phase::Fuse, true, [](auto) { return createFuseRopeAttentionPass(); }},
       {"plan-kv-cache", Phase::Plan, false,
-       [](auto &, StringRef cacheType) {
+       [](StringRef cacheType) {
          PlanKVCachePassOptions options;
          options.type = cacheType.str();
          return createPlanKVCachePass(options);
@@ -87,6 +87,15 @@ void codegen::registerPipelineDialects(DialectRegistry &registry) {
 namespace {
 
 lm::ModelOp modelOf(ModuleOp module) { return *module.getOps<lm::ModelOp>().begin(); }
+
+/// The first layer of the kind that the weight stands in; nothing outside the stack.
+std::optional<int64_t> firstLayerOf(lm::WeightRefOp weight) {
+  auto layers = weight->getParentOfType<lm::LayersOp>();
+  for (int64_t i = 0; layers && i < static_cast<int64_t>(layers.getCount()); ++i)
+    if (layers.getBodies()[layers.kindOf(i)].isAncestor(weight->getParentRegion()))
+      return i;
+  return std::nullopt;
+}
 
 /// One run of the pipeline: numbers the dumps and times the phases.
 class PipelineRun {
@@ -143,8 +152,8 @@ LogicalResult PipelineRun::openWeights() {
   WalkResult walk = modelOf(module).walk([&](lm::WeightRefOp weight) {
     if (!weight.use_empty())
       return WalkResult::advance();
-    auto layer = weight->getParentOfType<lm::LayersOp>() ? std::optional<int64_t>(0) : std::nullopt;
-    return failed(weights->schemeOf(weight.getW(), layer)) ? WalkResult::interrupt() : WalkResult::advance();
+    return failed(weights->schemeOf(weight.getW(), firstLayerOf(weight))) ? WalkResult::interrupt()
+                                                                          : WalkResult::advance();
   });
   return failure(walk.wasInterrupted());
 }
@@ -154,20 +163,12 @@ bool PipelineRun::usesInt8() {
   if (options.activations != "auto")
     return options.activations == "int8";
   bool found = false;
-  lm::ModelOp model = modelOf(module);
-  lm::LayersOp layers = model.layers();
-  model.walk([&](lm::WeightRefOp weight) {
-    bool isInLayer = weight->getParentOfType<lm::LayersOp>() != nullptr;
+  modelOf(module).walk([&](lm::WeightRefOp weight) {
     if (found || cast<lm::WeightType>(weight.getW().getType()).rank() != 2)
       return;
-    // The kind's first layer stands for the others: only the default of the cache type hangs on it.
-    std::optional<int64_t> layer;
-    if (isInLayer)
-      for (int64_t i = 0; i < static_cast<int64_t>(layers.getCount()) && !layer; ++i)
-        if (layers.getBodies()[layers.kindOf(i)].isAncestor(weight->getParentRegion()))
-          layer = i;
     ScopedDiagnosticHandler quiet(module.getContext(), [](Diagnostic &) { return success(); });
-    FailureOr<const quant::QuantScheme *> scheme = weights->schemeOf(weight.getW(), layer);
+    // The kind's first layer stands for the others: only the default of the cache type hangs on it.
+    FailureOr<const quant::QuantScheme *> scheme = weights->schemeOf(weight.getW(), firstLayerOf(weight));
     found = succeeded(scheme) && (*scheme)->isInteger();
   });
   return found;
@@ -185,7 +186,7 @@ LogicalResult PipelineRun::runPass(std::unique_ptr<Pass> pass, StringRef name) {
 LogicalResult PipelineRun::runPasses(Phase phase) {
   for (const LMPass &pass : lmPasses())
     if (pass.phase == phase && !llvm::is_contained(options.disabledPasses, pass.name))
-      if (failed(runPass(pass.create(options, cacheType), pass.name)))
+      if (failed(runPass(pass.create(cacheType), pass.name)))
         return failure();
   return success();
 }

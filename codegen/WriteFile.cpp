@@ -5,18 +5,27 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Signals.h"
 
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+
 using namespace llmc::codegen;
 
 std::string llmc::codegen::writeFile(const std::string &path,
                                      llvm::function_ref<void(llvm::raw_ostream &)> write) {
+  if (path != "-") {
+    TemporaryFile file(path, ".tmp");
+    if (!file.error().empty())
+      return file.error();
+    write(file.stream());
+    return file.moveTo(path);
+  }
   std::error_code code;
   llvm::raw_fd_ostream out(path, code);
-  if (!code) {
-    write(out);
-    out.flush();
-    code = out.error();
-    out.clear_error(); // a stream that ends with an error ends the program
-  }
+  write(out);
+  out.flush();
+  code = out.error();
+  out.clear_error(); // a stream that ends with an error ends the program
   return code ? path + ": cannot write: " + code.message() : "";
 }
 
@@ -35,14 +44,14 @@ std::string llmc::codegen::checkPlace(std::string &place, llvm::ArrayRef<std::st
   return "";
 }
 
-TemporaryFile::TemporaryFile(const std::string &model) {
-  llvm::SmallString<128> made;
-  int fd = -1;
-  if (std::error_code code = llvm::sys::fs::createUniqueFile(model, fd, made)) {
-    failure = model.substr(0, model.find(".%")) + ": cannot write: " + code.message();
+TemporaryFile::TemporaryFile(const std::string &beside, llvm::StringRef suffix) {
+  std::string made = beside + ".XXXXXX" + suffix.str();
+  int fd = mkostemps(made.data(), static_cast<int>(suffix.size()), O_CLOEXEC);
+  if (fd < 0) {
+    failure = beside + ": cannot write: " + std::error_code(errno, std::generic_category()).message();
     return;
   }
-  name = made.str().str();
+  name = made;
   llvm::sys::RemoveFileOnSignal(name);
   out = std::make_unique<llvm::raw_fd_ostream>(fd, /*shouldClose=*/true);
 }

@@ -11,19 +11,20 @@
 
 namespace llmc::codegen {
 
-/// Writes what `write` prints to `path` (`-`: the terminal); one sentence if that fails, else nothing.
+/// Writes what `write` prints to `path` (`-`: the terminal); one sentence if that fails, else nothing. The
+/// file is there only when it is whole.
 std::string writeFile(const std::string &path, llvm::function_ref<void(llvm::raw_ostream &)> write);
 
-/// Whether a result may be written to `place`: there is nothing yet or a regular file, and it is none of `inputs`. One
-/// sentence if not. Where `place` is a symbolic link it becomes what the link points at.
+/// Whether a result may be written to `place`: there is nothing yet or a regular file, and it is none of
+/// `inputs`. One sentence if not. Where `place` is a symbolic link it becomes what the link points at.
 std::string checkPlace(std::string &place, llvm::ArrayRef<std::string> inputs);
 
 /// A new file of a name of its own, open for writing. It goes away when the object does, or when a signal
 /// ends the program, unless moveTo has given it its place.
 class TemporaryFile {
 public:
-  /// `model`: the path, a random digit for each '%'.
-  explicit TemporaryFile(const std::string &model);
+  /// The name is `beside`, something random, and the suffix.
+  TemporaryFile(const std::string &beside, llvm::StringRef suffix);
   ~TemporaryFile();
   TemporaryFile(const TemporaryFile &) = delete;
   TemporaryFile &operator=(const TemporaryFile &) = delete;

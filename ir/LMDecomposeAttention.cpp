@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "ir/DecomposeBuilder.h"
+#include "ir/RotaryFrequencies.h"
 
 #include <cmath>
 
@@ -19,32 +20,16 @@ using namespace llmc::lm;
 // Rope
 //===----------------------------------------------------------------------===//
 
-/// f_j of each pair, worked out in double and rounded to f32.
-static std::optional<SmallVector<float>> frequencies(RopeOp op, int64_t dims) {
-  SmallVector<float> result;
-  if (std::optional<ArrayRef<double>> given = op.getFreqs()) {
-    for (double f : *given)
-      result.push_back(static_cast<float>(f));
-    return result;
-  }
-  std::optional<double> base = numberOf(op.getBase());
-  if (!base)
-    return std::nullopt;
-  for (int64_t j = 0; j < dims / 2; ++j)
-    result.push_back(
-        static_cast<float>(std::pow(*base, -2.0 * static_cast<double>(j) / static_cast<double>(dims))));
-  return result;
-}
-
 Decomposed RopeOp::decompose(OpBuilder &builder) {
   DecomposeBuilder b(builder, getLoc());
   int64_t headDim = getHeadDim(), dims = getDims() ? static_cast<int64_t>(*getDims()) : headDim,
           pairs = dims / 2;
-  std::optional<SmallVector<float>> numbers = frequencies(*this, dims);
-  if (!numbers)
+  std::optional<double> base = numberOf(getBase());
+  if (!getFreqs() && !base)
     return failure();
+  SmallVector<float> numbers = rotaryFrequencies(dims, base.value_or(0), getFreqs());
   Value freqs = arith::ConstantOp::create(
-      b, DenseElementsAttr::get(RankedTensorType::get({pairs}, b.getF32Type()), ArrayRef<float>(*numbers)));
+      b, DenseElementsAttr::get(RankedTensorType::get({pairs}, b.getF32Type()), ArrayRef<float>(numbers)));
   Value positions = b.column(b.tokenRows(getTokens()), 2);
   OpFoldResult rows = b.size(getX(), 0);
   // cos and sin of every (row, pair), shared by the heads.

@@ -171,6 +171,17 @@ private:
     return false;
   }
 
+  /// The array of strings at `key`; false with an error if there is none.
+  bool strings(std::string_view key, const GgufArray *&out) {
+    error.clear();
+    out = file.array(key, error);
+    if (!out)
+      return error.empty() ? fail(key, "is absent, expected an array of strings") : false;
+    if (out->elementType != 8)
+      return fail(key, "has element type " + std::to_string(out->elementType) + ", expected 8 (string)");
+    return true;
+  }
+
   /// The array at `key` if it is there; false with an error if it has another element type or size.
   bool sized(std::string_view key, uint32_t elementType, const char *typeName, const GgufArray *&out) {
     error.clear();
@@ -224,12 +235,9 @@ bool GgufTokenizerReader::readPreTokenizer(Description &d) {
 
 bool GgufTokenizerReader::readVocabulary(Description &d) {
   constexpr std::string_view key = "tokenizer.ggml.tokens";
-  error.clear();
-  const GgufArray *list = file.array(key, error);
-  if (!list)
-    return error.empty() ? fail(key, "is absent, expected an array of strings") : false;
-  if (list->elementType != 8)
-    return fail(key, "has element type " + std::to_string(list->elementType) + ", expected 8 (string)");
+  const GgufArray *list = nullptr;
+  if (!strings(key, list))
+    return false;
   if (list->size() == 0 || list->size() > kMaxVocab)
     return fail(key, "has " + std::to_string(list->size()) + " elements, expected 1 to " +
                          std::to_string(kMaxVocab));
@@ -290,12 +298,9 @@ bool GgufTokenizerReader::readVocabulary(Description &d) {
 
 bool GgufTokenizerReader::readMerges(Description &d) {
   constexpr std::string_view key = "tokenizer.ggml.merges";
-  error.clear();
-  const GgufArray *list = file.array(key, error);
-  if (!list)
-    return error.empty() ? fail(key, "is absent, expected an array of strings") : false;
-  if (list->elementType != 8)
-    return fail(key, "has element type " + std::to_string(list->elementType) + ", expected 8 (string)");
+  const GgufArray *list = nullptr;
+  if (!strings(key, list))
+    return false;
   std::unordered_map<uint64_t, uint32_t> seen;
   seen.reserve(list->size());
   std::string joined;

@@ -21,6 +21,7 @@ void addCompileCommand(CLI::App &app, int &status);
 class Session {
 public:
   explicit Session(bool isVerbose);
+  ~Session(); // says how many remarks were not shown
   mlir::MLIRContext context;
 
   /// Prints the one sentence of a failure (`words`, else the first diagnostic) and yields exit status 1.
@@ -30,9 +31,6 @@ private:
   bool isVerbose;
   std::string firstError;
   unsigned numRemarks = 0;
-
-public:
-  ~Session();
 };
 
 } // namespace llmc::tools

@@ -10,7 +10,6 @@
 #include <CLI/CLI.hpp>
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/TargetParser/Host.h"
 
 #include <chrono>
 
@@ -32,15 +31,10 @@ struct CompileArguments {
 static std::string chooseVariants(llvm::StringRef list, std::vector<const cpu::Isa *> &variants) {
   llvm::SmallVector<llvm::StringRef> names;
   list.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
-  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
-  for (const cpu::Isa &isa : cpu::allIsas()) {
-    bool isNamed = names.empty();
-    for (llvm::StringRef name : names)
-      isNamed |= name == isa.name ||
-                 (name == "native" && (isa.name == "avx2" ? host.lookup("avx2") : host.lookup("avx512vnni")));
-    if (isNamed)
+  for (const cpu::Isa &isa : cpu::allIsas())
+    if (names.empty() || llvm::is_contained(names, isa.name) ||
+        (llvm::is_contained(names, "native") && cpu::runsHere(isa)))
       variants.push_back(&isa);
-  }
   for (llvm::StringRef name : names)
     if (name != "native" && !cpu::isaByName(name)) {
       std::vector<std::string> known;
@@ -72,22 +66,6 @@ static std::string checkArguments(CompileArguments &arguments) {
     arguments.pipeline.output = "-";
   }
   return chooseVariants(arguments.variants, arguments.pipeline.variants);
-}
-
-/// What `--stop-after` leaves, as text.
-static int writeModule(Session &session, mlir::ModuleOp module, const std::string &path) {
-  std::string error;
-  if (path == "-") {
-    error = writeFile(path, [&](llvm::raw_ostream &out) { printNamed(module, out); });
-  } else {
-    TemporaryFile file(path + ".%%%%%%.tmp");
-    error = file.error();
-    if (error.empty()) {
-      printNamed(module, file.stream());
-      error = file.moveTo(path);
-    }
-  }
-  return error.empty() ? 0 : session.fail(error);
 }
 
 static int runCompile(CompileArguments &arguments) {
@@ -133,9 +111,10 @@ static int runCompile(CompileArguments &arguments) {
     return session.fail();
   if (arguments.showTimes)
     std::fprintf(stderr, "%-24s %8.1f ms\n", "total", milliseconds());
-  if (options.stopAfter != Phase::Link && options.stopAfter != Phase::LLVM)
-    return writeModule(session, *module, options.output);
-  return 0;
+  if (options.stopAfter == Phase::Link || options.stopAfter == Phase::LLVM)
+    return 0;
+  error = writeFile(options.output, [&](llvm::raw_ostream &out) { printNamed(*module, out); });
+  return error.empty() ? 0 : session.fail(error);
 }
 
 void tools::addCompileCommand(CLI::App &app, int &status) {

@@ -26,23 +26,16 @@ static int runImport(const ImportArguments &arguments) {
       frontend::importModel(session.context, arguments.source, options, error);
   if (!module)
     return session.fail(error);
-  if (arguments.output == "-") {
-    std::string written = codegen::writeFile(
-        "-", [&](llvm::raw_ostream &out) { frontend::printModel(frontend::modelOf(*module), out); });
-    return written.empty() ? 0 : session.fail(written);
-  }
-  frontend::ModelFiles files =
-      frontend::findModelFiles(frontend::modelOf(*module), frontend::folderOf(arguments.output));
-  files.weights.insert(files.weights.end(), {arguments.source, files.tokenizer});
   std::string place = arguments.output;
-  if (std::string words = codegen::checkPlace(place, files.weights); !words.empty())
-    return session.fail(words);
-  codegen::TemporaryFile file(place + ".%%%%%%.tmp");
-  if (!file.error().empty())
-    return session.fail(file.error());
-  frontend::printModel(frontend::modelOf(*module), file.stream());
-  std::string written = file.moveTo(place);
-  return written.empty() ? 0 : session.fail(written);
+  if (place != "-") {
+    frontend::ModelFiles files = frontend::findModelFiles(frontend::modelOf(*module), options.relativeTo);
+    files.weights.insert(files.weights.end(), {arguments.source, files.tokenizer});
+    if (std::string words = codegen::checkPlace(place, files.weights); !words.empty())
+      return session.fail(words);
+  }
+  error = codegen::writeFile(
+      place, [&](llvm::raw_ostream &out) { frontend::printModel(frontend::modelOf(*module), out); });
+  return error.empty() ? 0 : session.fail(error);
 }
 
 void tools::addImportCommand(CLI::App &app, int &status) {

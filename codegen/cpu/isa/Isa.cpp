@@ -3,6 +3,10 @@
 
 #include "runtime/include/llmc/module_abi.h"
 
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
+
 namespace llmc::cpu {
 namespace {
 
@@ -33,6 +37,14 @@ const Isa *isaByName(llvm::StringRef name) {
     if (isa.name == name)
       return &isa;
   return nullptr;
+}
+
+bool runsHere(const Isa &isa) {
+  static const std::pair<uint64_t, const char *> hostNames[] = {
+      {LLMC_CPU_AVX2, "avx2"}, {LLMC_CPU_AVX512, "avx512bw"}, {LLMC_CPU_AVX512VNNI, "avx512vnni"}};
+  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
+  return llvm::all_of(
+      hostNames, [&](auto &entry) { return !(isa.features & entry.first) || host.lookup(entry.second); });
 }
 
 } // namespace llmc::cpu

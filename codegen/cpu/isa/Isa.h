@@ -46,6 +46,8 @@ struct Isa {
 /// Best first.
 llvm::ArrayRef<Isa> allIsas();
 const Isa *isaByName(llvm::StringRef name);
+/// Whether this machine can execute the variant.
+bool runsHere(const Isa &);
 
 } // namespace llmc::cpu
 #endif
