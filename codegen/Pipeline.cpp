@@ -213,8 +213,7 @@ FailureOr<std::string> PipelineRun::makeTokenizer() {
   std::string blob, error;
   if (options.tokenizerFile.empty())
     return blob;
-  std::unique_ptr<formats::GgufFile> file = formats::GgufFile::open(options.tokenizerFile, error);
-  if (!file || !formats::buildTokenizerBlob(*file, blob, error))
+  if (!formats::buildTokenizerBlobFromFile(options.tokenizerFile, blob, error))
     return emitError(UnknownLoc::get(module.getContext())) << error;
   return blob;
 }

@@ -2,6 +2,8 @@
 // that a piece of n bytes costs n log n.
 #include "runtime/BpeMerger.h"
 
+#include "runtime/Utf8.h"
+
 #include <algorithm>
 
 namespace llmc {
@@ -9,21 +11,78 @@ namespace llmc {
 static constexpr uint32_t kNoRank = UINT32_MAX, kGone = UINT32_MAX;
 static constexpr size_t kShort = 48; // symbols
 
+BpeMerger::BpeMerger(const TokenizerData &data) : data(data) {
+  asciiToken.fill(-1);
+  if (data.header->kind == LLMC_TOK_CHARACTER_BPE)
+    for (size_t c = 0; c < asciiToken.size(); ++c) {
+      char character = static_cast<char>(c);
+      asciiToken[c] = data.tokenOf({&character, 1});
+    }
+}
+
 void BpeMerger::merge(std::string_view piece, std::vector<llmc_token> &out) {
-  if (int32_t id = data.tokenOf(piece); id >= 0 && (data.attr[id] & LLMC_TOK_WHOLE)) {
+  if (int32_t id = data.tokenOf(piece); id >= 0 && (data.attr[static_cast<size_t>(id)] & LLMC_TOK_WHOLE)) {
     out.push_back(id);
+    ++steps;
     return;
   }
-  int32_t unknown = data.header->flags & LLMC_TOK_EMIT_UNK ? data.header->special[LLMC_TOK_UNK] : -1;
   symbols.clear();
+  if (data.header->kind == LLMC_TOK_CHARACTER_BPE)
+    startFromCharacters(piece);
+  else
+    startFromBytes(piece);
+  steps += symbols.size();
+  if (symbols.size() > kShort)
+    return mergeLong(out);
+  mergeShort(out);
+}
+
+void BpeMerger::startFromBytes(std::string_view piece) {
+  int32_t unknown = data.has(LLMC_TOK_EMIT_UNK) ? data.header->special[LLMC_TOK_UNK] : -1;
   for (unsigned char byte : piece) {
     int32_t id = data.byteToken[byte] >= 0 ? data.byteToken[byte] : unknown;
     if (id >= 0) // a byte that the vocabulary lacks is dropped, as the reference implementation does
       symbols.push_back({static_cast<uint32_t>(id), kNoRank, 0});
   }
-  if (symbols.size() > kShort)
-    return mergeLong(out);
-  mergeShort(out);
+}
+
+void BpeMerger::startFromCharacters(std::string_view piece) {
+  bool isAfterUnknown = false;
+  for (size_t i = 0, size; i < piece.size(); i += size) {
+    size = utf8Char(piece.data() + i, piece.size() - i).size;
+    int32_t id = tokenOfCharacter(piece, i, size);
+    if (id < 0) {
+      addUnknown(piece.substr(i, size), isAfterUnknown);
+      continue;
+    }
+    symbols.push_back({static_cast<uint32_t>(id), kNoRank, 0});
+    isAfterUnknown = false;
+  }
+}
+
+int32_t BpeMerger::tokenOfCharacter(std::string_view piece, size_t at, size_t size) {
+  bool hasPrefix = at > 0 && data.header->word_prefix.size;
+  bool hasSuffix = at + size == piece.size() && data.header->word_suffix.size;
+  if (!hasPrefix && !hasSuffix)
+    return size == 1 ? asciiToken[piece[at] & 0x7f] : data.tokenOf(piece.substr(at, size));
+  affixed.assign(hasPrefix ? data.string(data.header->word_prefix) : "").append(piece.substr(at, size));
+  return data.tokenOf(affixed.append(hasSuffix ? data.string(data.header->word_suffix) : ""));
+}
+
+void BpeMerger::addUnknown(std::string_view character, bool &isAfterUnknown) {
+  bool hasBytes = data.has(LLMC_TOK_BYTE_FALLBACK);
+  for (unsigned char byte : character)
+    hasBytes &= data.byteToken[byte] >= 0;
+  if (hasBytes) {
+    for (unsigned char byte : character)
+      symbols.push_back({static_cast<uint32_t>(data.byteToken[byte]), kNoRank, 0});
+    isAfterUnknown = false;
+    return;
+  }
+  int32_t unknown = data.has(LLMC_TOK_EMIT_UNK) ? data.header->special[LLMC_TOK_UNK] : -1;
+  if (unknown >= 0 && !(isAfterUnknown && data.has(LLMC_TOK_FUSE_UNK)))
+    symbols.push_back({static_cast<uint32_t>(unknown), kNoRank, 0});
+  isAfterUnknown = true;
 }
 
 void BpeMerger::rankPair(size_t i) {
@@ -37,6 +96,7 @@ void BpeMerger::mergeShort(std::vector<llmc_token> &out) {
     rankPair(i);
   while (symbols.size() > 1) {
     size_t best = 0;
+    steps += symbols.size();
     for (size_t i = 1; i < symbols.size(); ++i)
       if (symbols[i].rank < symbols[best].rank)
         best = i;
@@ -76,6 +136,7 @@ void BpeMerger::mergeLong(std::vector<llmc_token> &out) {
       heap.push_back(c);
   std::make_heap(heap.begin(), heap.end(), later);
   while (!heap.empty()) {
+    ++steps;
     std::pop_heap(heap.begin(), heap.end(), later);
     Candidate top = heap.back();
     heap.pop_back();

@@ -4,6 +4,8 @@
 #include "llmc/llmc.h"
 #include "runtime/TokenizerData.h"
 
+#include <array>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,10 +14,13 @@ namespace llmc {
 /// Holds the working arrays, so that pieces after the first allocate nothing. Belongs to one thread.
 class BpeMerger {
 public:
-  explicit BpeMerger(const TokenizerData &data) : data(data) {}
+  explicit BpeMerger(const TokenizerData &data);
 
   /// Appends the tokens of `piece`: always the pair of lowest rank merges next, the leftmost of equal ones.
+  /// For merges over characters it must be valid UTF-8.
   void merge(std::string_view piece, std::vector<llmc_token> &out);
+
+  uint64_t steps = 0; // of all calls, to see how the work grows
 
 private:
   struct Symbol {
@@ -32,10 +37,16 @@ private:
   };
 
   const TokenizerData &data;
+  std::array<int32_t, 128> asciiToken; // of merges over characters
+  std::string affixed;                 // a character with the affixes of its place
   std::vector<Symbol> symbols;
   std::vector<Node> nodes;
   std::vector<Candidate> heap;
 
+  void startFromBytes(std::string_view piece);
+  void startFromCharacters(std::string_view piece);
+  int32_t tokenOfCharacter(std::string_view piece, size_t at, size_t size);
+  void addUnknown(std::string_view character, bool &isAfterUnknown);
   void rankPair(size_t i);
   void mergeShort(std::vector<llmc_token> &out);
   void mergeLong(std::vector<llmc_token> &out);

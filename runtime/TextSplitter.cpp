@@ -3,8 +3,10 @@
 
 #include "runtime/Error.h"
 #include "runtime/TextSplitterScratch.h"
+#include "runtime/UnicodeForms.h"
 #include "runtime/Utf8.h"
 
+#include <algorithm>
 #include <new>
 
 namespace llmc {
@@ -43,31 +45,69 @@ TextSplitter::~TextSplitter() {
     pcre2_code_free(step.code);
 }
 
-llmc_status TextSplitter::open(const TokenizerData &data) {
-  steps.reserve(data.steps.size());
-  for (const llmc_tok_step &s : data.steps) {
-    std::string_view pattern = data.string(s.pattern);
-    int code;
-    PCRE2_SIZE at;
-    // \C is refused because it could cut a character in two.
-    pcre2_code *compiled =
-        pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &at, nullptr);
-    if (!compiled) {
-      PCRE2_UCHAR message[160] = {};
-      pcre2_get_error_message(code, message, sizeof message);
-      return setError(LLMC_EFORMAT, "tokenizer block: pre-tokenizer pattern %zu, character %zu: %s",
-                      steps.size(), at, reinterpret_cast<const char *>(message));
+llmc_status compilePattern(std::string_view pattern, const char *what, pcre2_code *&code) {
+  int error;
+  PCRE2_SIZE at;
+  // \C is refused because it could cut a character in two.
+  code =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error, &at, nullptr);
+  if (!code) {
+    PCRE2_UCHAR message[160] = {};
+    pcre2_get_error_message(error, message, sizeof message);
+    return setError(LLMC_EFORMAT, "tokenizer block: %s pattern, character %zu: %s", what, at,
+                    reinterpret_cast<const char *>(message));
+  }
+  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); // without it matching is slower
+  return LLMC_OK;
+}
+
+llmc_status PatternSearch::next(size_t &begin, size_t &end, bool &found) {
+  auto *subject = reinterpret_cast<PCRE2_SPTR>(text.data());
+  found = false;
+  while (from < text.size()) {
+    int rc = hasJit ? pcre2_jit_match(code, subject, text.size(), from, 0, scratch.match, scratch.context)
+                    : pcre2_match(code, subject, text.size(), from, PCRE2_NO_UTF_CHECK, scratch.match,
+                                  scratch.context);
+    if (rc == PCRE2_ERROR_NOMATCH)
+      break;
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT && scratch.growStack())
+      continue;
+    const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(scratch.match);
+    begin = ends[0], end = ends[1];
+    if (rc < 0 || begin < done || end < begin || end > text.size()) {
+      PCRE2_UCHAR message[160] = "unusable match";
+      if (rc < 0)
+        pcre2_get_error_message(rc, message, sizeof message);
+      return setError(LLMC_EINTERNAL, "a tokenizer's pattern failed on %zu bytes of text: %s", text.size(),
+                      reinterpret_cast<const char *>(message));
     }
-    bool hasJit = pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE) == 0;
-    steps.push_back({compiled, s.behaviour, hasJit});
+    if (begin < end) {
+      done = from = end;
+      found = true;
+      break;
+    }
+    if (end >= text.size())
+      break;
+    from = end + utf8Char(text.data() + end, text.size() - end).size;
   }
   return LLMC_OK;
 }
 
-llmc_status TextSplitter::split(std::string_view text, Scratch &scratch,
-                                std::vector<std::string_view> &pieces) const {
-  return apply(0, text, scratch, pieces);
+llmc_status TextSplitter::open(const TokenizerData &data) {
+  steps.reserve(data.steps.size());
+  for (const llmc_tok_step &s : data.steps) {
+    steps.push_back({s.type, s.behaviour, s.flags, nullptr, data.string(s.pattern)});
+    if (s.type == LLMC_TOK_STEP_SPLIT)
+      if (auto status = compilePattern(data.string(s.pattern), "pre-tokenizer", steps.back().code))
+        return status;
+  }
+  return LLMC_OK;
+}
+
+llmc_status TextSplitter::split(std::string_view text, bool isFirst, Scratch &scratch, Pieces &pieces) const {
+  scratch.texts.clear();
+  return apply(0, text, isFirst, scratch, pieces);
 }
 
 namespace {
@@ -77,7 +117,7 @@ struct Span {
   bool isMatch;
 };
 
-/// Joins matches with their neighbours as the behaviour says; `spans` alternate freely.
+/// Joins matches with their neighbours as the behaviour says.
 void joinMatches(uint32_t behaviour, std::vector<Span> &spans) {
   std::vector<Span> out;
   bool matchBefore = false;
@@ -103,64 +143,87 @@ void joinMatches(uint32_t behaviour, std::vector<Span> &spans) {
 
 } // namespace
 
-llmc_status TextSplitter::apply(size_t number, std::string_view text, Scratch &scratch,
-                                std::vector<std::string_view> &pieces) const {
+llmc_status TextSplitter::apply(size_t number, std::string_view text, bool isFirst, Scratch &scratch,
+                                Pieces &pieces) const {
   if (text.empty())
     return LLMC_OK;
   if (number == steps.size()) {
     pieces.push_back(text);
     return LLMC_OK;
   }
-  const Step &step = steps[number];
-  auto next = [&](size_t begin, size_t end) {
-    return apply(number + 1, text.substr(begin, end - begin), scratch, pieces);
-  };
-  bool simple = step.behaviour == LLMC_TOK_ISOLATED || step.behaviour == LLMC_TOK_REMOVED;
-  std::vector<Span> spans; // only for the behaviours that join
-  auto *subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-  size_t done = 0, from = 0;
-  while (from < text.size()) {
-    int rc = step.hasJit
-                 ? pcre2_jit_match(step.code, subject, text.size(), from, 0, scratch.match, scratch.context)
-                 : pcre2_match(step.code, subject, text.size(), from, PCRE2_NO_UTF_CHECK, scratch.match,
-                               scratch.context);
-    if (rc == PCRE2_ERROR_NOMATCH)
-      break;
-    if (rc == PCRE2_ERROR_JIT_STACKLIMIT && scratch.growStack())
-      continue;
-    const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(scratch.match);
-    size_t begin = ends[0], end = ends[1];
-    if (rc < 0 || begin < done || end < begin || end > text.size()) {
-      PCRE2_UCHAR message[160] = "unusable match";
-      if (rc < 0)
-        pcre2_get_error_message(rc, message, sizeof message);
-      return setError(LLMC_EINTERNAL, "pre-tokenizer pattern %zu failed on %zu bytes of text: %s", number,
-                      text.size(), reinterpret_cast<const char *>(message));
-    }
-    if (begin == end) { // an empty match splits nothing
-      if (end >= text.size())
-        break;
-      from = end + utf8Char(text.data() + end, text.size() - end).size;
-      continue;
-    }
-    if (simple) {
-      if (begin > done)
-        if (auto status = next(done, begin))
-          return status;
-      if (step.behaviour == LLMC_TOK_ISOLATED)
-        if (auto status = next(begin, end))
-          return status;
-    } else {
-      if (begin > done)
-        spans.push_back({done, begin, false});
-      spans.push_back({begin, end, true});
-    }
-    done = from = end;
+  switch (steps[number].type) {
+  case LLMC_TOK_STEP_PREFIX_SPACE: {
+    size_t size;
+    if (isWhiteSpace(codePointAt(text, size)))
+      return apply(number + 1, text, isFirst, scratch, pieces);
+    std::string &own = scratch.texts.emplace_back(" ");
+    return apply(number + 1, own.append(text), isFirst, scratch, pieces);
   }
-  if (simple)
-    return done < text.size() ? next(done, text.size()) : LLMC_OK;
-  if (done < text.size())
-    spans.push_back({done, text.size(), false});
+  case LLMC_TOK_STEP_METASPACE:
+    return markSpaces(number, text, isFirst, scratch, pieces);
+  default:
+    return splitByPattern(number, text, isFirst, scratch, pieces);
+  }
+}
+
+llmc_status TextSplitter::markSpaces(size_t number, std::string_view text, bool isFirst, Scratch &scratch,
+                                     Pieces &pieces) const {
+  const Step &step = steps[number];
+  std::string &own = scratch.texts.emplace_back();
+  bool hasPrefix =
+      (step.flags & LLMC_TOK_META_PREFIX_EACH) || ((step.flags & LLMC_TOK_META_PREFIX_FIRST) && isFirst);
+  if (hasPrefix && text[0] != ' ' && !text.starts_with(step.mark))
+    own.append(step.mark);
+  for (size_t at = 0; at < text.size();) {
+    size_t next = std::min(text.find(' ', at), text.size());
+    own.append(text.substr(at, next - at));
+    if (next < text.size())
+      own.append(step.mark);
+    at = next + 1;
+  }
+  if (!(step.flags & LLMC_TOK_META_SPLIT))
+    return apply(number + 1, own, isFirst, scratch, pieces);
+  std::string_view rest = own;
+  while (!rest.empty()) {
+    size_t end = std::min(rest.find(step.mark, 1), rest.size());
+    if (auto status = apply(number + 1, rest.substr(0, end), isFirst, scratch, pieces))
+      return status;
+    rest.remove_prefix(end);
+    isFirst = false;
+  }
+  return LLMC_OK;
+}
+
+llmc_status TextSplitter::splitByPattern(size_t number, std::string_view text, bool isFirst, Scratch &scratch,
+                                         Pieces &pieces) const {
+  const Step &step = steps[number];
+  bool isInverted = step.flags & LLMC_TOK_SPLIT_INVERT;
+  bool isSimple = step.behaviour == LLMC_TOK_ISOLATED || step.behaviour == LLMC_TOK_REMOVED;
+  auto next = [&](size_t begin, size_t end) {
+    return apply(number + 1, text.substr(begin, end - begin), isFirst && begin == 0, scratch, pieces);
+  };
+  std::vector<Span> spans; // only for the behaviours that join
+  auto take = [&](size_t begin, size_t end, bool isMatch) -> llmc_status {
+    isMatch ^= isInverted;
+    if (begin == end || (isMatch && step.behaviour == LLMC_TOK_REMOVED))
+      return LLMC_OK;
+    if (isSimple)
+      return next(begin, end);
+    spans.push_back({begin, end, isMatch});
+    return LLMC_OK;
+  };
+  PatternSearch search(step.code, text, scratch);
+  for (size_t done = 0, begin, end;; done = end) {
+    bool found;
+    if (auto status = search.next(begin, end, found))
+      return status;
+    if (auto status = take(done, found ? begin : text.size(), false))
+      return status;
+    if (!found)
+      break;
+    if (auto status = take(begin, end, true))
+      return status;
+  }
   joinMatches(step.behaviour, spans);
   for (const Span &s : spans)
     if (auto status = next(s.begin, s.end))

@@ -23,19 +23,23 @@ public:
   /// What one call needs; not shared by threads.
   class Scratch;
 
-  /// Appends the pieces of valid UTF-8 in order; they point into `text`.
-  llmc_status split(std::string_view text, Scratch &, std::vector<std::string_view> &pieces) const;
+  /// Appends the pieces of valid UTF-8 in order; they point into `text` or into the scratch, until the next
+  /// call. `isFirst`: nothing lies before the text.
+  llmc_status split(std::string_view text, bool isFirst, Scratch &,
+                    std::vector<std::string_view> &pieces) const;
 
 private:
   struct Step {
-    pcre2_real_code_8 *code;
-    uint32_t behaviour;
-    bool hasJit;
+    uint32_t type, behaviour, flags;
+    pcre2_real_code_8 *code; // of a split
+    std::string_view mark;   // of a metaspace
   };
   std::vector<Step> steps;
 
-  llmc_status apply(size_t step, std::string_view text, Scratch &,
-                    std::vector<std::string_view> &pieces) const;
+  using Pieces = std::vector<std::string_view>;
+  llmc_status apply(size_t step, std::string_view text, bool isFirst, Scratch &, Pieces &) const;
+  llmc_status splitByPattern(size_t step, std::string_view text, bool isFirst, Scratch &, Pieces &) const;
+  llmc_status markSpaces(size_t step, std::string_view text, bool isFirst, Scratch &, Pieces &) const;
 };
 
 } // namespace llmc

@@ -1,97 +1,103 @@
-// Encoding: special tokens are found first, the text between them is normalized, cut into pieces and merged.
+// Encoding: special tokens are found first; the text between them is normalized, cut into pieces and turned
+// into tokens piece by piece.
 #include "runtime/Tokenizer.h"
 
+#include "runtime/BpeMerger.h"
 #include "runtime/Error.h"
 #include "runtime/TextSplitterScratch.h"
+#include "runtime/Unigram.h"
 #include "runtime/Utf8.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <utf8proc.h>
 
 namespace llmc {
 
 static constexpr size_t kMaxText = size_t(1) << 30; // bytes of one call; positions are 32 bits wide
-static constexpr uint8_t kControlBit = 1, kUserBit = 2;
+static constexpr std::string_view kMark = "\xe2\x96\x81";
 
 llmc_status Tokenizer::open(const void *blob, size_t n) {
   if (auto status = data.open(blob, n))
     return status;
   if (isNone())
     return LLMC_OK;
-  for (const llmc_tok_special &s : data.specials) {
-    auto first = static_cast<uint8_t>(data.tokenText(s.id)[0]);
-    startsSpecial[first] |=
-        tokenKind(static_cast<llmc_token>(s.id)) == LLMC_TOK_USER_DEFINED ? kUserBit : kControlBit;
-    ++firstSpecial[first + 1];
-  }
-  for (size_t i = 1; i < firstSpecial.size(); ++i)
-    firstSpecial[i] += firstSpecial[i - 1];
-  return splitter.open(data);
+  if (auto status = normalizer.open(data))
+    return status;
+  if (auto status = splitter.open(data))
+    return status;
+  return openSpecials();
 }
 
-/// The longest special token at the start of `text`, -1 if none. Control tokens must lie in the first
-/// `parsable` bytes. The candidates are a range of the sorted list that each further byte narrows.
-int32_t Tokenizer::longestSpecial(std::string_view text, size_t parsable, size_t &length) const {
-  auto lead = static_cast<uint8_t>(text[0]);
-  auto low = data.specials.begin() + firstSpecial[lead],
-       high = data.specials.begin() + firstSpecial[lead + 1];
-  int32_t best = -1;
-  for (size_t k = 1; low < high; ++k) {
-    if (data.tokenText(low->id).size() == k) {
-      auto id = static_cast<int32_t>(low->id);
-      if (k <= parsable || tokenKind(id) == LLMC_TOK_USER_DEFINED)
-        best = id, length = k;
-      ++low;
+llmc_status Tokenizer::openSpecials() {
+  std::vector<SpecialMatcher::Entry> user, every, normalized;
+  normalizedSpecials.reserve(data.specials.size()); // entries point into it
+  for (const llmc_tok_special &s : data.specials) {
+    SpecialMatcher::Entry entry{data.tokenText(s.id), s.id, s.flags,
+                                tokenKind(int32_t(s.id)) != LLMC_TOK_USER_DEFINED};
+    // Control tokens are found in text as it is: afterwards nobody knows who wrote it.
+    if (!entry.isControl && (s.flags & LLMC_TOK_SPELLED)) {
+      entry.text = data.tokenSpelling(s.id);
+    } else if (!entry.isControl && (s.flags & LLMC_TOK_NORMALIZED)) {
+      std::string buffer;
+      if (validUtf8Prefix(entry.text.data(), entry.text.size()) != entry.text.size())
+        return setError(LLMC_EFORMAT, "tokenizer block: token %u is not UTF-8", s.id);
+      if (auto status = normalizer.apply(entry.text, {true, true}, buffer, entry.text))
+        return status;
+      entry.text = normalizedSpecials.emplace_back(entry.text);
+    } else {
+      every.push_back(entry);
+      if (!entry.isControl)
+        user.push_back(entry);
+      continue;
     }
-    if (k == text.size())
-      break;
-    auto byteAt = [&](const llmc_tok_special &s) { return static_cast<uint8_t>(data.tokenText(s.id)[k]); };
-    auto next = static_cast<uint8_t>(text[k]);
-    low = std::partition_point(low, high, [&](const llmc_tok_special &s) { return byteAt(s) < next; });
-    high = std::partition_point(low, high, [&](const llmc_tok_special &s) { return byteAt(s) <= next; });
+    if (!entry.text.empty())
+      normalized.push_back(entry);
   }
-  return best;
+  userDefined.open(std::move(user));
+  all.open(std::move(every));
+  inNormalized.open(std::move(normalized));
+  return LLMC_OK;
 }
 
 /// One call of encode: the working arrays and the text between special tokens.
 class Tokenizer::Encoder {
 public:
-  Encoder(const Tokenizer &t, std::vector<llmc_token> &out) : t(t), merger(t.data), out(out) {}
+  Encoder(const Tokenizer &t, std::vector<llmc_token> &out)
+      : t(t), merger(t.data), unigram(t.data), out(out) {}
 
   /// `parsable(i)`: how many bytes from i on may hold control tokens.
-  template <typename Parsable> llmc_status encode(std::string_view text, uint8_t wanted, Parsable parsable) {
+  template <typename Parsable>
+  llmc_status encode(std::string_view text, const SpecialMatcher &specials, Parsable parsable) {
+    SpecialMatcher::Match m;
     size_t plain = 0;
-    for (size_t i = 0; i < text.size();) {
-      size_t length = 0;
-      int32_t id = -1;
-      if (t.startsSpecial[static_cast<uint8_t>(text[i])] & wanted)
-        id = t.longestSpecial(text.substr(i), parsable(i), length);
-      if (id < 0) {
-        ++i;
-        continue;
-      }
-      if (auto status = plainText(text.substr(plain, i - plain)))
+    for (; specials.next(text, plain, parsable, m); plain = m.end) {
+      if (auto status = plainText(text.substr(plain, m.begin - plain), {plain == 0, false}))
         return status;
-      out.push_back(id);
-      plain = i += length;
+      out.push_back(static_cast<llmc_token>(m.id));
     }
-    return plainText(text.substr(plain));
+    return plainText(text.substr(plain), {plain == 0, true});
   }
+
+  uint64_t steps() const { return merger.steps + unigram.steps; }
 
 private:
   const Tokenizer &t;
   BpeMerger merger;
+  Unigram unigram;
   TextSplitter::Scratch scratch;
   std::vector<std::string_view> pieces;
+  std::string repaired, normalized;
   std::vector<llmc_token> &out;
 
-  /// Text without special tokens: stretches of valid UTF-8, and between them bytes that are merged as they
-  /// are.
-  llmc_status plainText(std::string_view text) {
+  /// Text without special tokens. Where bytes are the alphabet, those between stretches of valid UTF-8 are
+  /// merged as they are.
+  llmc_status plainText(std::string_view text, Normalizer::Place place) {
+    size_t valid = validUtf8Prefix(text.data(), text.size());
+    if (valid != text.size() && t.data.header->kind != LLMC_TOK_BYTE_LEVEL_BPE)
+      return validText(repair(text), place);
+    bool isLast = place.isLast;
     while (!text.empty()) {
-      size_t valid = validUtf8Prefix(text.data(), text.size());
-      if (auto status = validText(text.substr(0, valid)))
+      place.isLast = isLast && valid == text.size();
+      if (auto status = validText(text.substr(0, valid), place))
         return status;
       text.remove_prefix(valid);
       size_t invalid = 0;
@@ -103,39 +109,86 @@ private:
       if (invalid)
         merger.merge(text.substr(0, invalid), out);
       text.remove_prefix(invalid);
+      valid = validUtf8Prefix(text.data(), text.size());
+      place.isFirst = false;
     }
     return LLMC_OK;
   }
 
-  llmc_status validText(std::string_view text) {
-    // All characters below U+0300 are in composed form already unless one from there on follows.
-    bool composed =
-        std::all_of(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) < 0xcc; });
-    if (!(t.data.header->normalizers & LLMC_TOK_NORM_NFC) || composed)
-      return pieceByPiece(text);
-    utf8proc_uint8_t *normal = nullptr;
-    utf8proc_ssize_t n = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t *>(text.data()),
-                                      static_cast<utf8proc_ssize_t>(text.size()), &normal,
-                                      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-    if (n < 0)
-      return setError(n == UTF8PROC_ERROR_NOMEM ? LLMC_ENOMEM : LLMC_EINTERNAL, "cannot normalize text: %s",
-                      utf8proc_errmsg(n));
-    struct Owner {
-      void *p;
-      ~Owner() { std::free(p); }
-    } owner{normal};
-    return pieceByPiece({reinterpret_cast<const char *>(normal), static_cast<size_t>(n)});
+  /// Every byte that is no part of a character becomes U+FFFD, as SentencePiece does.
+  std::string_view repair(std::string_view text) {
+    repaired.clear();
+    while (!text.empty()) {
+      size_t valid = validUtf8Prefix(text.data(), text.size());
+      repaired.append(text.substr(0, valid));
+      text.remove_prefix(valid);
+      if (text.empty())
+        break;
+      repaired += "\xef\xbf\xbd";
+      text.remove_prefix(1);
+    }
+    return repaired;
   }
 
-  llmc_status pieceByPiece(std::string_view text) {
+  llmc_status validText(std::string_view text, Normalizer::Place place) {
+    if (text.empty())
+      return LLMC_OK;
+    if (!t.normalizer.isIdentity())
+      if (auto status = t.normalizer.apply(text, place, normalized, text))
+        return status;
+    SpecialMatcher::Match m;
+    size_t plain = 0;
+    if (!t.inNormalized.isEmpty())
+      for (; t.inNormalized.next(text, plain, [](size_t) { return 0; }, m); plain = m.end) {
+        if (auto status = pieceByPiece(text.substr(plain, m.begin - plain), place.isFirst && plain == 0))
+          return status;
+        out.push_back(static_cast<llmc_token>(m.id));
+      }
+    return pieceByPiece(text.substr(plain), place.isFirst && plain == 0);
+  }
+
+  llmc_status pieceByPiece(std::string_view text, bool isFirst) {
     pieces.clear();
-    if (auto status = t.splitter.split(text, scratch, pieces))
+    if (auto status = t.splitter.split(text, isFirst, scratch, pieces))
       return status;
     for (std::string_view piece : pieces)
-      merger.merge(piece, out);
+      if (t.data.has(LLMC_TOK_CUT_AT_MARKS))
+        cutAtMarks(piece);
+      else
+        tokensOf(piece);
     return LLMC_OK;
   }
+
+  void cutAtMarks(std::string_view piece) {
+    const uint8_t *holds = t.data.header->before_mark;
+    for (size_t at = piece.find(kMark, 1); at != piece.npos; at = piece.find(kMark, at)) {
+      auto before = static_cast<uint8_t>(piece[at - 1]);
+      if (holds[before / 8] >> before % 8 & 1) {
+        ++at;
+        continue;
+      }
+      tokensOf(piece.substr(0, at));
+      piece.remove_prefix(at);
+      at = 1;
+    }
+    tokensOf(piece);
+  }
+
+  void tokensOf(std::string_view piece) {
+    if (t.data.header->kind == LLMC_TOK_UNIGRAM)
+      unigram.segment(piece, out);
+    else
+      merger.merge(piece, out);
+  }
 };
+
+llmc_status Tokenizer::countSteps(std::string_view text, uint64_t &steps) const {
+  std::vector<llmc_token> out;
+  Encoder encoder(*this, out);
+  auto status = encoder.encode(text, all, [&](size_t i) { return text.size() - i; });
+  steps = encoder.steps();
+  return status;
+}
 
 llmc_status Tokenizer::encode(std::span<const Segment> segments, bool addSpecial,
                               std::vector<llmc_token> &out) const {
@@ -149,14 +202,14 @@ llmc_status Tokenizer::encode(std::span<const Segment> segments, bool addSpecial
     total += s.text.size();
     parseAny |= s.parseSpecial && !s.text.empty();
   }
-  if (addSpecial && addsBos())
-    out.push_back(special("bos"));
+  if (addSpecial)
+    out.insert(out.end(), data.prefix.begin(), data.prefix.end());
   Encoder encoder(*this, out);
-  uint8_t wanted = kUserBit | (parseAny ? kControlBit : 0);
+  const SpecialMatcher &specials = parseAny ? all : userDefined;
   llmc_status status = LLMC_OK;
   if (segments.size() == 1) {
     std::string_view text = segments[0].text;
-    status = encoder.encode(text, wanted, [&](size_t i) { return parseAny ? text.size() - i : 0; });
+    status = encoder.encode(text, specials, [&](size_t i) { return parseAny ? text.size() - i : 0; });
   } else if (total != 0) {
     // One text; `runs` holds where stretches that may be parsed begin and end.
     std::string text;
@@ -172,25 +225,36 @@ llmc_status Tokenizer::encode(std::span<const Segment> segments, bool addSpecial
       text.append(s.text);
     }
     size_t run = 0;
-    status = encoder.encode(text, wanted, [&](size_t i) -> size_t {
+    status = encoder.encode(text, specials, [&](size_t i) -> size_t {
       while (run < runs.size() && runs[run].second <= i)
         ++run;
       return run < runs.size() && runs[run].first <= i ? runs[run].second - i : 0;
     });
   }
-  if (status == LLMC_OK && addSpecial && addsEos())
-    out.push_back(special("eos"));
+  if (status == LLMC_OK && addSpecial)
+    out.insert(out.end(), data.suffix.begin(), data.suffix.end());
   return status;
 }
 
-llmc_status Tokenizer::decode(std::span<const llmc_token> tokens, bool skipSpecial, std::string &out) const {
+llmc_status Tokenizer::decode(std::span<const llmc_token> tokens, bool skipSpecial, std::string &out,
+                              bool isWhole) const {
+  size_t start = out.size();
   for (llmc_token id : tokens) {
     if (!isToken(id))
       return setError(LLMC_EARG, "token %d, expected 0 to %lld", id, static_cast<long long>(size()) - 1);
     if (!(skipSpecial && tokenKind(id) == LLMC_TOK_CONTROL))
       out += tokenBytes(id);
   }
+  if (isWhole && !isNone() && data.has(LLMC_TOK_STRIP_LAST) && out.size() > start && out.back() == ' ')
+    out.pop_back();
+  if (isWhole && !isNone() && data.has(LLMC_TOK_STRIP_SPACE) && out.size() > start && out[start] == ' ')
+    out.erase(start, 1);
   return LLMC_OK;
+}
+
+bool Tokenizer::adds(std::span<const int32_t> ids, int role) const {
+  return !isNone() && data.header->special[role] >= 0 &&
+         std::find(ids.begin(), ids.end(), data.header->special[role]) != ids.end();
 }
 
 llmc_token Tokenizer::special(std::string_view role) const {
@@ -221,39 +285,6 @@ std::string_view Tokenizer::chatTemplate(std::string_view name) const {
     if (data.string(t.name) == name)
       return data.string(t.text);
   return {};
-}
-
-llmc_status Detokenizer::push(llmc_token id, std::string_view &out) {
-  text.clear();
-  out = {};
-  if (auto status = tokenizer.decode({&id, 1}, skipSpecial, pending))
-    return status;
-  emitComplete(false);
-  out = text;
-  return LLMC_OK;
-}
-
-std::string_view Detokenizer::flush() {
-  text.clear();
-  emitComplete(true);
-  return text;
-}
-
-void Detokenizer::emitComplete(bool atEnd) {
-  size_t i = 0;
-  while (i < pending.size()) {
-    size_t valid = validUtf8Prefix(pending.data() + i, pending.size() - i);
-    text.append(pending, i, valid);
-    i += valid;
-    if (i == pending.size())
-      break;
-    Utf8Char c = utf8Char(pending.data() + i, pending.size() - i);
-    if (c.kind == Utf8Char::Cut && !atEnd)
-      break;
-    text += "\xef\xbf\xbd";
-    i += c.size;
-  }
-  pending.erase(0, i);
 }
 
 } // namespace llmc

@@ -1,8 +1,9 @@
 // Text to tokens and back, from a compiled tokenizer (llmc/tokenizer_blob.h).
 #pragma once
 
-#include "runtime/BpeMerger.h"
 #include "runtime/Busy.h"
+#include "runtime/Normalizer.h"
+#include "runtime/SpecialMatcher.h"
 #include "runtime/TextSplitter.h"
 #include "runtime/TokenizerData.h"
 
@@ -33,8 +34,8 @@ public:
   std::string_view preTokenizerName() const { return isNone() ? "" : data.string(data.header->pre_name); }
 
   /// Appends the tokens of the segments, tokenized as one text: pieces may span segments, special tokens may
-  /// not. Bytes that are not UTF-8 are tokenized byte by byte. `addSpecial`: with BOS and EOS if the model
-  /// wants them.
+  /// not. Bytes that are not UTF-8 are tokenized byte by byte; vocabularies of characters see U+FFFD for
+  /// each. `addSpecial`: with the tokens that the model wants around a text (BOS, EOS).
   llmc_status encode(std::span<const Segment>, bool addSpecial, std::vector<llmc_token> &out) const;
 
   bool isToken(llmc_token id) const { return id >= 0 && static_cast<uint32_t>(id) < size(); }
@@ -42,8 +43,10 @@ public:
   std::string_view tokenBytes(llmc_token id) const { return data.tokenText(static_cast<uint32_t>(id)); }
   uint32_t tokenKind(llmc_token id) const { return data.attr[static_cast<size_t>(id)] & LLMC_TOK_KIND_MASK; }
 
-  /// Appends the bytes of tokens, which may end inside a character.
-  llmc_status decode(std::span<const llmc_token>, bool skipSpecial, std::string &out) const;
+  /// Appends the bytes of tokens, which may end inside a character. `isWhole`: they are a text from its start
+  /// to its end, so that the space goes which the normalizer put there.
+  llmc_status decode(std::span<const llmc_token>, bool skipSpecial, std::string &out,
+                     bool isWhole = false) const;
 
   /// "bos", "eos", "eot", "eom", "unk", "pad", "sep", "cls", "mask", "fim_pre", ...; -1: none.
   llmc_token special(std::string_view role) const;
@@ -52,8 +55,11 @@ public:
   std::span<const llmc_token> stopTokens() const { return data.stops; } // ascending
   bool isStop(llmc_token id) const;
 
-  bool addsBos() const { return !isNone() && (data.header->flags & LLMC_TOK_ADD_BOS); }
-  bool addsEos() const { return !isNone() && (data.header->flags & LLMC_TOK_ADD_EOS); }
+  bool addsBos() const { return adds(data.prefix, LLMC_TOK_BOS); }
+  bool addsEos() const { return adds(data.suffix, LLMC_TOK_EOS); }
+
+  /// Steps that encoding a text takes, to see how the work grows.
+  llmc_status countSteps(std::string_view text, uint64_t &steps) const;
 
   size_t templateCount() const { return data.templates.size(); }
   std::string_view templateName(size_t i) const { return data.string(data.templates[i].name); }
@@ -63,12 +69,14 @@ public:
 private:
   class Encoder;
   TokenizerData data;
+  Normalizer normalizer;
   TextSplitter splitter;
-  std::array<uint8_t, 256>
-      startsSpecial{}; // bit 0: a control token starts with the byte, bit 1: a user-defined one
-  std::array<uint32_t, 257> firstSpecial{}; // index into specials by first byte
+  SpecialMatcher userDefined, all; // found in text as it is: without control tokens, and with
+  SpecialMatcher inNormalized;     // found in normalized text
+  std::vector<std::string> normalizedSpecials;
 
-  int32_t longestSpecial(std::string_view text, size_t parsable, size_t &length) const;
+  llmc_status openSpecials();
+  bool adds(std::span<const int32_t> ids, int role) const;
 };
 
 /// Tokens to text as they come: whole characters only. Bytes that can no longer become a character turn into
@@ -80,7 +88,7 @@ public:
 
   /// The text that became complete; valid until the next call.
   llmc_status push(llmc_token, std::string_view &out);
-  /// What is still held, as U+FFFD.
+  /// What is still held, as U+FFFD; ends the text.
   std::string_view flush();
 
 private:

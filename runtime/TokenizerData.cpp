@@ -3,6 +3,8 @@
 
 #include "runtime/Error.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdio>
@@ -10,13 +12,14 @@
 namespace llmc {
 
 static_assert(std::endian::native == std::endian::little, "the block is read in place");
-static_assert(sizeof(llmc_tok_header) == 48 + 4 * LLMC_TOK_MAX_ROLES + 16 * LLMC_TOK_MAX_SECTIONS);
+static_assert(sizeof(llmc_tok_header) == 96 + 4 * LLMC_TOK_MAX_ROLES + 16 * LLMC_TOK_MAX_SECTIONS);
 
-static const char *const sectionNames[LLMC_TOK_N_SECTIONS] = {"offsets", "text",   "attributes", "scores",
-                                                              "index",   "merges", "bytes",      "specials",
-                                                              "steps",   "stops",  "templates",  "strings"};
+static const char *const sectionNames[LLMC_TOK_N_SECTIONS] = {
+    "offsets",     "text",  "attributes", "scores",    "index",   "merges",           "bytes",
+    "specials",    "steps", "stops",      "templates", "strings", "spelling offsets", "spelling",
+    "normalizers", "trie",  "prefix",     "suffix"};
 
-static constexpr uint32_t kMaxSteps = 32, kMaxPattern = 1u << 16;
+static constexpr uint32_t kMaxSteps = 32, kMaxPattern = 1u << 16, kMaxReplacement = 256;
 
 namespace {
 
@@ -66,15 +69,10 @@ private:
       return fail("is cut off or damaged: %zu bytes, the header says %llu", size,
                   static_cast<unsigned long long>(h->total_size));
     size = h->total_size;
-    if (h->kind > LLMC_TOK_WORDPIECE)
+    if (h->kind >= LLMC_TOK_N_KINDS)
       return fail("unknown kind %u", h->kind);
-    if (h->kind != LLMC_TOK_NONE && h->kind != LLMC_TOK_BYTE_LEVEL_BPE)
-      return setError(LLMC_EUNSUPPORTED, "tokenizer block: kind %u is not supported, only byte-level BPE",
-                      h->kind);
-    if ((h->flags & ~uint32_t(LLMC_TOK_KNOWN_FLAGS)) || (h->normalizers & ~uint32_t(LLMC_TOK_KNOWN_NORMS)))
-      return setError(LLMC_EABI,
-                      "tokenizer block: needs a newer version of llmc (flags %#x, normalizers %#x)", h->flags,
-                      h->normalizers);
+    if (h->flags & ~uint32_t(LLMC_TOK_KNOWN_FLAGS))
+      return setError(LLMC_EABI, "tokenizer block: needs a newer version of llmc (flags %#x)", h->flags);
     if (h->n_sections < LLMC_TOK_N_SECTIONS || h->n_sections > LLMC_TOK_MAX_SECTIONS)
       return fail("%u sections, expected %d to %d", h->n_sections, int(LLMC_TOK_N_SECTIONS),
                   int(LLMC_TOK_MAX_SECTIONS));
@@ -97,7 +95,7 @@ private:
   }
 
   llmc_status sections() {
-    std::span<const char> text, strings;
+    std::span<const char> text, strings, spelling;
     llmc_status status = LLMC_OK;
     auto read = [&](int i, auto &out) { status = status ? status : section(i, out); };
     read(LLMC_TOK_SEC_OFFSETS, d.offsets);
@@ -111,6 +109,14 @@ private:
     read(LLMC_TOK_SEC_STOPS, d.stops);
     read(LLMC_TOK_SEC_TEMPLATES, d.templates);
     read(LLMC_TOK_SEC_STRINGS, strings);
+    read(LLMC_TOK_SEC_SCORES, d.scores);
+    read(LLMC_TOK_SEC_SPELLING_OFFSETS, d.spellingOffsets);
+    read(LLMC_TOK_SEC_SPELLING, spelling);
+    read(LLMC_TOK_SEC_NORMS, d.norms);
+    read(LLMC_TOK_SEC_TRIE, d.trie);
+    read(LLMC_TOK_SEC_PREFIX, d.prefix);
+    read(LLMC_TOK_SEC_SUFFIX, d.suffix);
+    d.spelling = {spelling.data(), spelling.size()};
     d.text = {text.data(), text.size()};
     d.strings = {strings.data(), strings.size()};
     return status;
@@ -118,15 +124,28 @@ private:
 
   bool isToken(int64_t id) const { return id >= 0 && id < int64_t(d.header->n_vocab); }
 
+  llmc_status texts(std::span<const uint32_t> offsets, std::string_view text, const char *name) {
+    bool isAscending = true;
+    for (size_t i = 0; i + 1 < offsets.size(); ++i)
+      isAscending &= offsets[i] <= offsets[i + 1];
+    if (!isAscending)
+      return fail("section '%s' decreases", name);
+    if (offsets.back() > text.size())
+      return fail("section '%s' points behind the text", name);
+    return LLMC_OK;
+  }
+
   llmc_status vocabulary() {
     uint32_t n = d.header->n_vocab;
     if (n > INT32_MAX || d.offsets.size() != size_t(n) + 1 || d.attr.size() != n)
       return fail("sections 'offsets' and 'attributes' do not fit %u tokens", n);
-    for (uint32_t i = 0; i < n; ++i)
-      if (d.offsets[i] > d.offsets[i + 1])
-        return fail("section 'offsets' decreases at token %u", i);
-    if (d.offsets[n] > d.text.size())
-      return fail("section 'offsets' points behind the text");
+    if (auto status = texts(d.offsets, d.text, "offsets"))
+      return status;
+    if (d.spelling.data() && d.spellingOffsets.size() != size_t(n) + 1)
+      return fail("section 'spelling offsets' does not fit %u tokens", n);
+    if (d.spelling.data())
+      if (auto status = texts(d.spellingOffsets, d.spelling, "spelling offsets"))
+        return status;
     for (uint32_t i = 0; i < n; ++i)
       if (int kind = d.attr[i] & LLMC_TOK_KIND_MASK; kind < LLMC_TOK_NORMAL || kind > LLMC_TOK_BYTE)
         return fail("token %u has the unknown attribute %u", i, d.attr[i]);
@@ -143,18 +162,39 @@ private:
     };
     if (!isTable(d.index.size()) || !isTable(d.merges.size()))
       return fail("a hash table's size is not a power of two from 8");
+    uint32_t highest = 0;
     for (uint32_t entry : d.index)
-      if (entry > n)
-        return fail("section 'index' names token %u, expected less than %u", entry - 1, n);
+      highest = std::max(highest, entry);
+    if (highest > n)
+      return fail("section 'index' names token %u, expected less than %u", highest - 1, n);
+    bool fits = true;
     for (const llmc_tok_merge &m : d.merges)
-      if (m.left != UINT32_MAX && (m.left >= n || m.right >= n || m.id >= n))
-        return fail("section 'merges' names a token that is not less than %u", n);
+      fits &= m.left == UINT32_MAX || (m.left < n && m.right < n && m.id < n);
+    if (!fits)
+      return fail("section 'merges' names a token that is not less than %u", n);
     if (d.byteToken.size() != 256)
       return fail("section 'bytes' has %zu entries, expected 256", d.byteToken.size());
     for (int32_t id : d.byteToken)
       if (id != -1 && !isToken(id))
         return fail("section 'bytes' names token %d, expected less than %u", id, n);
-    return LLMC_OK;
+    return d.header->kind == LLMC_TOK_UNIGRAM ? unigram() : LLMC_OK;
+  }
+
+  llmc_status unigram() {
+    if (d.scores.size() != d.header->n_vocab)
+      return fail("section 'scores' has %zu entries, expected %u", d.scores.size(), d.header->n_vocab);
+    bool isFinite = std::isfinite(d.header->unknown_score);
+    for (float score : d.scores)
+      isFinite &= std::isfinite(score);
+    if (!isFinite)
+      return fail("section 'scores' holds a number that is not finite");
+    if (d.trie.empty() || d.trie.size() > INT32_MAX)
+      return fail("section 'trie' has %zu nodes", d.trie.size());
+    bool fits = true;
+    for (const llmc_tok_node &node : d.trie)
+      fits &= node.base <= d.trie.size() && d.trie.size() - node.base >= 256 && node.token >= -1 &&
+              node.token < int64_t(d.header->n_vocab);
+    return fits ? llmc_status(LLMC_OK) : fail("section 'trie' leads outside of the trie or the vocabulary");
   }
 
   bool isString(llmc_tok_string s) const {
@@ -166,7 +206,7 @@ private:
     for (const llmc_tok_special &s : d.specials) {
       if (!isToken(s.id))
         return fail("section 'specials' names token %u, expected less than %u", s.id, d.header->n_vocab);
-      if (s.flags != 0)
+      if (s.flags & ~uint32_t(LLMC_TOK_KNOWN_SPECIAL_FLAGS))
         return setError(LLMC_EABI, "tokenizer block: needs a newer version of llmc (special flags %#x)",
                         s.flags);
       std::string_view text = d.tokenText(s.id);
@@ -177,20 +217,39 @@ private:
     if (d.steps.size() > kMaxSteps)
       return fail("%zu pre-tokenizer steps, expected at most %u", d.steps.size(), kMaxSteps);
     for (const llmc_tok_step &s : d.steps) {
-      if (s.type != LLMC_TOK_STEP_SPLIT || s.behaviour > LLMC_TOK_CONTIGUOUS)
+      if (s.type < LLMC_TOK_STEP_SPLIT || s.type > LLMC_TOK_STEP_METASPACE ||
+          s.behaviour > LLMC_TOK_CONTIGUOUS || (s.flags & ~uint32_t(LLMC_TOK_KNOWN_STEP_FLAGS)))
         return setError(LLMC_EABI, "tokenizer block: needs a newer version of llmc (step %u, behaviour %u)",
                         s.type, s.behaviour);
       if (!isString(s.pattern) || s.pattern.size > kMaxPattern)
         return fail("a pre-tokenizer pattern lies outside of the strings");
+      if (s.type == LLMC_TOK_STEP_METASPACE && (s.pattern.size == 0 || s.pattern.size > kMaxReplacement))
+        return fail("a pre-tokenizer's mark has %u bytes, expected 1 to %u", s.pattern.size, kMaxReplacement);
     }
-    for (int32_t id : d.stops)
-      if (!isToken(id))
-        return fail("section 'stops' names token %d, expected less than %u", id, d.header->n_vocab);
+    if (d.norms.size() > kMaxSteps)
+      return fail("%zu normalizer steps, expected at most %u", d.norms.size(), kMaxSteps);
+    for (const llmc_tok_norm &s : d.norms) {
+      if (s.type < LLMC_TOK_NORM_NFC || s.type > LLMC_TOK_NORM_BERT)
+        return setError(LLMC_EABI, "tokenizer block: needs a newer version of llmc (normalizer %u)", s.type);
+      if (!isString(s.a) || !isString(s.b))
+        return fail("a normalizer's text lies outside of the strings");
+      if (s.a.size == 0 && (s.type == LLMC_TOK_NORM_REPLACE || s.type == LLMC_TOK_NORM_REPLACE_PATTERN))
+        return fail("a normalizer replaces nothing");
+      if (s.b.size > kMaxReplacement || (s.type == LLMC_TOK_NORM_PREPEND && s.a.size > kMaxReplacement))
+        return fail("a normalizer's text has %u bytes, expected at most %u", std::max(s.a.size, s.b.size),
+                    kMaxReplacement);
+    }
+    for (auto &ids : {d.stops, d.prefix, d.suffix})
+      for (int32_t id : ids)
+        if (!isToken(id))
+          return fail("token %d in front of texts, behind them or at a stop, expected less than %u", id,
+                      d.header->n_vocab);
     for (const llmc_tok_template &t : d.templates)
       if (!isString(t.name) || !isString(t.text))
         return fail("a chat template lies outside of the strings");
-    if (!isString(d.header->pre_name))
-      return fail("the pre-tokenizer's name lies outside of the strings");
+    for (llmc_tok_string s : {d.header->pre_name, d.header->word_prefix, d.header->word_suffix})
+      if (!isString(s))
+        return fail("the pre-tokenizer's name or the affixes of words lie outside of the strings");
     return LLMC_OK;
   }
 };

@@ -23,6 +23,12 @@ struct TokenizerData {
   std::span<const llmc_tok_step> steps;
   std::span<const int32_t> stops;
   std::span<const llmc_tok_template> templates;
+  std::span<const uint32_t> spellingOffsets; // where tokens are spelled unlike their bytes
+  std::string_view spelling;
+  std::span<const float> scores;
+  std::span<const llmc_tok_norm> norms;
+  std::span<const llmc_tok_node> trie;
+  std::span<const int32_t> prefix, suffix;
 
   /// The block must be aligned to LLMC_TOK_ALIGN and outlive this.
   llmc_status open(const void *blob, size_t n);
@@ -30,15 +36,23 @@ struct TokenizerData {
   std::string_view tokenText(uint32_t id) const {
     return text.substr(offsets[id], offsets[id + 1] - offsets[id]);
   }
+  /// What a text has to hold for the token.
+  std::string_view tokenSpelling(uint32_t id) const {
+    return spelling.data()
+               ? spelling.substr(spellingOffsets[id], spellingOffsets[id + 1] - spellingOffsets[id])
+               : tokenText(id);
+  }
+  bool has(uint32_t flag) const { return (header->flags & flag) != 0; }
   std::string_view string(llmc_tok_string s) const { return strings.substr(s.offset, s.size); }
 
-  /// The token of exactly these bytes; special tokens are not found. -1: none.
-  int32_t tokenOf(std::string_view bytes) const {
+  /// The token of exactly this spelling; special tokens are not found. -1: none.
+  int32_t tokenOf(std::string_view spelled) const {
     if (index.empty())
       return -1;
-    size_t slot = llmc_tok_hash_bytes(bytes.data(), bytes.size()) >> (64 - std::countr_zero(index.size()));
+    size_t slot =
+        llmc_tok_hash_bytes(spelled.data(), spelled.size()) >> (64 - std::countr_zero(index.size()));
     for (uint32_t probe = 0; probe <= LLMC_TOK_MAX_PROBE && index[slot] != 0; ++probe) {
-      if (tokenText(index[slot] - 1) == bytes)
+      if (tokenSpelling(index[slot] - 1) == spelled)
         return static_cast<int32_t>(index[slot] - 1);
       slot = (slot + 1) & (index.size() - 1);
     }

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace llmc::formats {
 
@@ -20,11 +21,17 @@ struct PreTokenizer {
   bool addBos = false; // unless the file says otherwise
 };
 
+/// The pattern of GPT-2, which ByteLevel of tokenizer.json stands for too.
+extern const char *const kGpt2Pattern;
+
 /// Null for a name that is not in the table.
 const PreTokenizer *findPreTokenizer(std::string_view name);
 
 /// All names, for diagnostics: "deepseek-coder, deepseek-v3, ...".
 std::string preTokenizerNames();
+
+/// Row `i` of the table; a null value behind the last one.
+std::pair<std::string_view, const PreTokenizer *> preTokenizerAt(size_t i);
 
 } // namespace llmc::formats
 #endif

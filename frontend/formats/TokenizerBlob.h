@@ -12,10 +12,22 @@
 
 namespace llmc::formats {
 
-/// Builds the block from the `tokenizer.*` keys. A file without tokenizer (model "none" or no key) gives a
-/// block of kind LLMC_TOK_NONE. On failure returns false and fills `error` with one sentence that names file
-/// and key.
+/// Builds the block from what `path` names: a GGUF file, a tokenizer.json, a SentencePiece model
+/// (tokenizer.model), or a directory with tokenizer.json or else tokenizer.model. Files are told apart by
+/// content; those beside tokenizer.json and tokenizer.model (tokenizer_config.json, generation_config.json,
+/// chat_template.jinja ...) are read too. On failure returns false and fills `error` with one sentence that
+/// names file and field.
+bool buildTokenizerBlobFromFile(const std::string &path, std::string &blob, std::string &error);
+
+/// From the `tokenizer.*` keys. A file without tokenizer (model "none" or no key) gives a block of kind
+/// LLMC_TOK_NONE.
 bool buildTokenizerBlob(const GgufFile &file, std::string &blob, std::string &error);
+
+/// From the bytes of a tokenizer.json or tokenizer.model alone; `path` is for diagnostics.
+bool buildTokenizerBlobFromJson(std::string_view json, const std::string &path, std::string &blob,
+                                std::string &error);
+bool buildTokenizerBlobFromModel(std::string_view model, const std::string &path, std::string &blob,
+                                 std::string &error);
 
 } // namespace llmc::formats
 #endif

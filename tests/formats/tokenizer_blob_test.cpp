@@ -34,7 +34,9 @@ TEST(TokenizerBlob, HeaderHoldsTheMetadata) {
   llmc_tok_header h = headerOf(blob);
   EXPECT_EQ(h.total_size, blob.size());
   EXPECT_EQ(h.kind, uint32_t(LLMC_TOK_BYTE_LEVEL_BPE));
-  EXPECT_EQ(h.flags, uint32_t(LLMC_TOK_ADD_BOS));
+  EXPECT_EQ(h.flags, 0u);
+  EXPECT_EQ(h.section[LLMC_TOK_SEC_PREFIX].size, 4u);
+  EXPECT_EQ(h.section[LLMC_TOK_SEC_SUFFIX].size, 0u);
   EXPECT_EQ(h.n_vocab, TinyVocabulary().tokens.size());
   EXPECT_EQ(h.special[LLMC_TOK_BOS], 0);
   EXPECT_EQ(h.special[LLMC_TOK_EOS], 1);
@@ -62,13 +64,14 @@ TEST(TokenizerBlob, NamesImplyDefaults) {
   TinyVocabulary v;
   v.pre = "llama-bpe";
   ASSERT_TRUE(build(v.writeAll(), blob, error)) << error;
-  EXPECT_EQ(headerOf(blob).flags, uint32_t(LLMC_TOK_ADD_BOS | LLMC_TOK_IGNORE_MERGES));
-  ASSERT_TRUE(build(v.writeAll().add("tokenizer.ggml.add_bos_token", false), blob, error)) << error;
   EXPECT_EQ(headerOf(blob).flags, uint32_t(LLMC_TOK_IGNORE_MERGES));
+  EXPECT_EQ(headerOf(blob).section[LLMC_TOK_SEC_PREFIX].size, 4u);
+  ASSERT_TRUE(build(v.writeAll().add("tokenizer.ggml.add_bos_token", false), blob, error)) << error;
+  EXPECT_EQ(headerOf(blob).section[LLMC_TOK_SEC_PREFIX].size, 0u);
   v.pre = "qwen2";
   ASSERT_TRUE(build(v.writeAll(), blob, error)) << error;
   EXPECT_EQ(headerOf(blob).flags, 0u);
-  EXPECT_EQ(headerOf(blob).normalizers, uint32_t(LLMC_TOK_NORM_NFC));
+  EXPECT_EQ(headerOf(blob).section[LLMC_TOK_SEC_NORMS].size, sizeof(llmc_tok_norm));
 }
 
 TEST(TokenizerBlob, EachBrokenRuleIsNamed) {
@@ -83,12 +86,12 @@ TEST(TokenizerBlob, EachBrokenRuleIsNamed) {
     const char *what;
     Change file;
   } files[] = {
-      {"'tokenizer.ggml.model' is 'llama', expected 'gpt2'",
-       [](auto) { return GgufWriter().addString("tokenizer.ggml.model", "llama"); }},
+      {"'tokenizer.ggml.model' is 'bert', expected 'gpt2'",
+       [](auto) { return GgufWriter().addString("tokenizer.ggml.model", "bert"); }},
       {"'tokenizer.ggml.model' is an unsigned integer",
        [](auto) { return GgufWriter().add("tokenizer.ggml.model", uint8_t(1)); }},
       {"'tokenizer.ggml.pre' is absent", [&](auto) { return keys({}); }},
-      {"'tokenizer.ggml.pre' is 'klingon', expected one of: command-r, ",
+      {"'tokenizer.ggml.pre' is 'klingon', expected one of: bloom, ",
        [](auto v) { return v.pre = "klingon", v.write(); }},
       {"'tokenizer.ggml.tokens' is absent", [&](auto) { return keys({"tokenizer.ggml.pre"}); }},
       {"'tokenizer.ggml.tokens' is a string",

@@ -28,7 +28,7 @@ Pieces split(const std::string &pre, std::string_view text) {
   EXPECT_EQ(splitter.open(data), LLMC_OK) << lastError();
   TextSplitter::Scratch scratch;
   std::vector<std::string_view> pieces;
-  EXPECT_EQ(splitter.split(text, scratch, pieces), LLMC_OK) << lastError();
+  EXPECT_EQ(splitter.split(text, true, scratch, pieces), LLMC_OK) << lastError();
   return {pieces.begin(), pieces.end()};
 }
 

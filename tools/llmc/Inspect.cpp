@@ -44,7 +44,7 @@ std::string shorten(std::string text) {
 }
 
 const char *tokenizerKind(uint32_t kind) {
-  constexpr const char *names[] = {"none", "byte-level bpe", "scored bpe", "unigram", "wordpiece"};
+  constexpr const char *names[] = {"none", "byte-level bpe", "character bpe", "unigram"};
   return kind < std::size(names) ? names[kind] : "unknown";
 }
 

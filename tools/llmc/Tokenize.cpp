@@ -1,6 +1,6 @@
 //===- Tokenize.cpp - llmc tokenize ---------------------------------------===//
 //
-// Only the tokenizer of the model is read: of a compiled model the file is not executed, of a GGUF file the
+// Only the tokenizer of the model is read: of a compiled model the file is not executed, of any other the
 // same binary block is built in memory that the compiler would put into model.so.
 //
 //===----------------------------------------------------------------------===//
@@ -41,17 +41,13 @@ struct Block {
 
 void openBlock(const std::string &path, Block &block) {
   FileKind kind = fileKind(path);
-  if (kind == FileKind::Gguf) {
+  if (kind != FileKind::Module) {
     std::string error;
-    auto gguf = formats::GgufFile::open(path, error);
-    if (!gguf || !formats::buildTokenizerBlob(*gguf, block.built, error))
+    if (!formats::buildTokenizerBlobFromFile(path, block.built, error))
       throw Failure(error);
     block.bytes = {reinterpret_cast<const uint8_t *>(block.built.data()), block.built.size()};
     return;
   }
-  if (kind != FileKind::Module)
-    throw Failure(
-        fmt::format("{}: expected a compiled model or a GGUF file, found {}", path, describe(kind)));
   ModuleContents contents;
   openModule(path, block.file, contents);
   if (contents.tokenizer.empty())
