@@ -1,9 +1,9 @@
 //===- CompileKernels.cpp - step kernels => machine code ------------------===//
 //
 //   1. For each instruction set, every kernel of the program is emitted into one MLIR module: by its emitter,
-//      or from its decomposition.
-//   2. The module is lowered to the LLVM dialect and translated.
-//   3. LLVM optimizes and compiles the variants in parallel, each in a context of its own.
+//      or from its decomposition; the module is cut into units.
+//   2. Units whose text the cache knows are done. The others are lowered to the LLVM dialect and translated.
+//   3. LLVM optimizes and compiles them in parallel, each in a context of its own.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/CompileKernels.h"
@@ -11,12 +11,16 @@
 #include "codegen/Backend.h"
 #include "codegen/DefaultKernels.h"
 #include "codegen/KernelSpecs.h"
+#include "codegen/KernelUnits.h"
+#include "codegen/ObjectCache.h"
 #include "codegen/WriteFile.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Export.h"
 
+#include <atomic>
+#include <mutex>
 #include <thread>
 
 using namespace mlir;
@@ -61,17 +65,33 @@ static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel,
                      result->scratchPerRowKey};
 }
 
-/// All kernels of one variant as an LLVM module.
-static FailureOr<std::unique_ptr<llvm::Module>> emitVariant(step::ProgramOp program, const cpu::Isa &isa,
-                                                            const CompileKernelsOptions &options,
-                                                            llvm::LLVMContext &context,
-                                                            CompiledKernels &compiled) {
+namespace {
+
+/// A unit on its way to its object.
+struct Job {
+  KernelUnit unit;
+  std::string key;
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> translated;
+  llvm::SmallString<0> object;
+  std::string error;
+};
+using Jobs = std::vector<std::unique_ptr<Job>>;
+
+} // namespace
+
+/// Emits all kernels for one variant and appends their units.
+static LogicalResult emitVariant(step::ProgramOp program, const cpu::Isa &isa,
+                                 const CompileKernelsOptions &options, CompiledKernels &compiled,
+                                 Jobs &jobs) {
   OwningOpRef<ModuleOp> module = ModuleOp::create(program.getLoc());
+  std::vector<std::string> entries;
   for (step::KernelOp kernel : program.getBody().getOps<step::KernelOp>()) {
     FailureOr<KernelFacts> facts = emitKernel(*module, kernel, isa, options);
     if (failed(facts))
       return failure();
     compiled.facts[kernel.getSymNameAttr()] = *facts;
+    entries.push_back(kernelSymbol(kernel.getSymName(), isa));
   }
   if (!options.dumpDir.empty()) {
     std::string error = writeFile(options.dumpDir + "/kernels/" + isa.name.str() + ".mlir",
@@ -81,49 +101,87 @@ static FailureOr<std::unique_ptr<llvm::Module>> emitVariant(step::ProgramOp prog
   }
   if (failed(verify(*module)))
     return failure();
+  for (KernelUnit &unit : splitIntoUnits(*module, entries)) {
+    Job &job = *jobs.emplace_back(std::make_unique<Job>());
+    std::string text;
+    llvm::raw_string_ostream out(text);
+    unit.module->print(out, OpPrintingFlags().useLocalScope());
+    job.key = ObjectCache::keyOf(text);
+    job.unit = std::move(unit);
+  }
+  return success();
+}
+
+/// Units => the LLVM dialect => LLVM IR.
+static LogicalResult translate(step::ProgramOp program, ArrayRef<Job *> jobs) {
+  // As siblings in one module the pass manager takes them in parallel.
+  OwningOpRef<ModuleOp> all = ModuleOp::create(program.getLoc());
+  for (Job *job : jobs)
+    all->push_back(job->unit.module.release());
   PassManager passes(program->getContext());
-  cpu::buildKernelLoweringPipeline(passes);
-  if (failed(passes.run(*module)))
+  cpu::buildKernelLoweringPipeline(passes.nest<ModuleOp>());
+  if (failed(passes.run(*all)))
     return failure();
-  std::unique_ptr<llvm::Module> translated = translateModuleToLLVMIR(*module, context);
-  if (!translated)
-    return program.emitError() << "cannot translate the kernels of variant '" << isa.name << "' to LLVM IR";
-  // Kernels meet their callers through the table alone: nothing is exported.
-  for (llvm::Function &function : *translated)
-    if (!function.isDeclaration())
-      function.setVisibility(llvm::GlobalValue::HiddenVisibility);
-  return translated;
+  for (auto [job, unit] : llvm::zip_equal(jobs, all->getOps<ModuleOp>())) {
+    job->translated = translateModuleToLLVMIR(unit, job->context, job->unit.name);
+    if (!job->translated)
+      return program.emitError() << "cannot translate '" << job->unit.name << "' to LLVM IR";
+    // Units meet inside model.so; nothing of them is exported.
+    for (llvm::Function &function : *job->translated)
+      if (!function.isIntrinsic() && !function.hasLocalLinkage())
+        function.setVisibility(llvm::GlobalValue::HiddenVisibility);
+  }
+  return success();
+}
+
+/// Calls `work` for each job, on all cores.
+static void forEachInParallel(ArrayRef<Job *> jobs, llvm::function_ref<void(Job &)> work) {
+  std::atomic<size_t> next = 0;
+  auto worker = [&] {
+    for (size_t i = next++; i < jobs.size(); i = next++)
+      work(*jobs[i]);
+  };
+  std::vector<std::thread> threads;
+  size_t count = std::min<size_t>(std::max(1u, std::thread::hardware_concurrency()), jobs.size());
+  for (size_t i = 1; i < count; ++i)
+    threads.emplace_back(worker);
+  worker();
+  for (std::thread &thread : threads)
+    thread.join();
 }
 
 FailureOr<CompiledKernels> codegen::compileKernels(step::ProgramOp program,
-                                                   const CompileKernelsOptions &options) {
-  struct Variant {
-    llvm::LLVMContext context;
-    std::unique_ptr<llvm::Module> module;
-    std::string error;
-  };
+                                                   const CompileKernelsOptions &options,
+                                                   const std::function<void(uint64_t, uint64_t)> &progress) {
   CompiledKernels compiled;
-  std::vector<std::unique_ptr<Variant>> variants;
-  for (const cpu::Isa *isa : options.variants) {
-    auto &variant = variants.emplace_back(std::make_unique<Variant>());
-    FailureOr<std::unique_ptr<llvm::Module>> module =
-        emitVariant(program, *isa, options, variant->context, compiled);
-    if (failed(module))
+  Jobs jobs;
+  for (const cpu::Isa *isa : options.variants)
+    if (failed(emitVariant(program, *isa, options, compiled, jobs)))
       return failure();
-    variant->module = std::move(*module);
+
+  // What is to be dumped is made anew.
+  ObjectCache cache(options.dumpDir.empty() ? options.cacheDir : "");
+  std::vector<Job *> missing;
+  for (auto &job : jobs)
+    if (!cache.find(job->key, job->object))
+      missing.push_back(job.get());
+  if (failed(translate(program, missing)))
+    return failure();
+  std::mutex mutex;
+  uint64_t done = jobs.size() - missing.size();
+  progress(done, jobs.size());
+  forEachInParallel(missing, [&](Job &job) {
+    std::string stem = options.dumpDir.empty() ? "" : options.dumpDir + "/kernels/" + job.unit.name;
+    job.error = compileModule(*job.translated, stem, job.object);
+    if (job.error.empty())
+      cache.store(job.key, job.object);
+    std::lock_guard lock(mutex);
+    progress(++done, jobs.size());
+  });
+  for (auto &job : jobs) {
+    if (!job->error.empty())
+      return program.emitError() << job->unit.name << ": " << job->error;
+    compiled.objects.push_back(std::move(job->object));
   }
-  compiled.objects.resize(variants.size());
-  std::vector<std::thread> threads;
-  for (size_t i = 0; i < variants.size(); ++i)
-    threads.emplace_back([&, i] {
-      std::string stem =
-          options.dumpDir.empty() ? "" : options.dumpDir + "/kernels/" + options.variants[i]->name.str();
-      variants[i]->error = compileModule(*variants[i]->module, stem, compiled.objects[i]);
-    });
-  for (std::thread &thread : threads)
-    thread.join();
-  for (auto &variant : variants)
-    if (!variant->error.empty())
-      return program.emitError() << variant->error;
   return compiled;
 }

@@ -8,6 +8,7 @@
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SmallString.h"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ struct CompileKernelsOptions {
   std::vector<const cpu::Isa *> variants; // best first
   bool defaultKernels = false;            // use no emitter, only decompositions: slow, the oracle
   bool countLoads = false;                // kernels report what they read (see llmc_step.count_load)
-  std::string dumpDir;                    // kernels/<variant>.mlir, .ll and .s go there; empty: nowhere
+  std::string dumpDir;                    // kernels/<variant>.mlir, <unit>.ll and .s go there; empty: nowhere
+  std::string cacheDir;                   // where compiled units are kept; empty: nowhere
 };
 
 /// What the tables must know of one kernel; the same for every variant.
@@ -29,14 +31,15 @@ struct KernelFacts {
 
 struct CompiledKernels {
   llvm::MapVector<mlir::StringAttr, KernelFacts> facts; // in the program's order
-  std::vector<llvm::SmallString<0>> objects;            // relocatable ELF, one a variant
+  std::vector<llvm::SmallString<0>> objects;            // relocatable ELF, one a unit
 };
 
 /// The function of a kernel in a variant; its prepare phase has ".prepare" behind it.
 std::string kernelSymbol(llvm::StringRef kernel, const cpu::Isa &isa);
 
-mlir::FailureOr<CompiledKernels> compileKernels(step::ProgramOp program,
-                                                const CompileKernelsOptions &options);
+/// `progress` is told how many units of how many are done, from any thread but never from two at a time.
+mlir::FailureOr<CompiledKernels> compileKernels(step::ProgramOp program, const CompileKernelsOptions &options,
+                                                const std::function<void(uint64_t, uint64_t)> &progress);
 
 } // namespace llmc::codegen
 #endif

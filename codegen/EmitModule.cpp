@@ -25,8 +25,10 @@ static InFlightDiagnostic fail(step::ProgramOp program) {
 
 /// Kernels and tables as one shared object at `path`.
 static LogicalResult linkKernels(step::ProgramOp program, const CompileKernelsOptions &options,
-                                 const std::string &path) {
-  FailureOr<CompiledKernels> kernels = compileKernels(program, options);
+                                 const std::string &path, const ProgressFn &progress) {
+  // The last step is the linker's.
+  FailureOr<CompiledKernels> kernels = compileKernels(
+      program, options, [&](uint64_t done, uint64_t total) { progress("compile kernels", done, total + 1); });
   if (failed(kernels))
     return failure();
   llvm::LLVMContext context;
@@ -38,6 +40,7 @@ static LogicalResult linkKernels(step::ProgramOp program, const CompileKernelsOp
     SmallVector<StringRef> objects = {tablesObject};
     objects.append(kernels->objects.begin(), kernels->objects.end());
     error = linkSharedObject(objects, path);
+    progress("compile kernels", objects.size(), objects.size());
   }
   return error.empty() ? success() : LogicalResult(fail(program) << error);
 }
@@ -72,10 +75,8 @@ LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &w
       return fail(program) << file->error();
   llvm::raw_fd_ostream &out = result.stream();
 
-  progress("compile kernels", 0, 1);
-  if (failed(linkKernels(program, options, linked.path())))
+  if (failed(linkKernels(program, options, linked.path(), progress)))
     return failure();
-  progress("compile kernels", 1, 1);
   auto elf = llvm::MemoryBuffer::getFile(linked.path(), /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!elf)
     return fail(program) << path << ": cannot read back the linked kernels: " << elf.getError().message();

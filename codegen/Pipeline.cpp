@@ -224,14 +224,16 @@ LogicalResult PipelineRun::emit() {
   if (failed(tokenizer))
     return failure();
   time("tokenizer");
-  CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads,
-                                options.dumpDir};
+  CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads, options.dumpDir,
+                                options.cacheDir};
   ManifestFacts facts{int8 ? "int8" : "f32", cacheType, passesRun, options.variants, options.weightFiles};
   FailureOr<std::string> manifest = makeManifest(program, facts);
   if (failed(manifest))
     return failure();
   if (options.stopAfter == Phase::LLVM) {
-    LogicalResult compiled = compileKernels(program, kernels);
+    LogicalResult compiled = compileKernels(program, kernels, [&](uint64_t done, uint64_t total) {
+      options.progress("compile kernels", done, total);
+    });
     time("llvm");
     return compiled;
   }

@@ -29,6 +29,7 @@ struct PipelineOptions {
   std::vector<std::string> disabledPasses;
   std::vector<const cpu::Isa *> variants;
   std::string dumpDir;
+  std::string cacheDir; // of compiled kernels; empty: none
   Phase stopAfter = Phase::Link;
   bool defaultKernels = false, countLoads = false;
   ProgressFn progress = [](const char *, uint64_t, uint64_t) {};

@@ -13,7 +13,7 @@ same() { # RESULT SOURCE OPTIONS...
   local result=$1 from=$2
   shift 2
   compared=$((compared + 1))
-  "$llmc" compile "$from" -o "$result" "$@" 2>"$work/stderr" && [ -s "$result" ] && cmp "$first" "$result" ||
+  "$llmc" compile "$from" -o "$result" --no-cache "$@" 2>"$work/stderr" && [ -s "$result" ] && cmp "$first" "$result" ||
     { echo "$result: not the same bytes (options $*)"; cat "$work/stderr"; failures=$((failures + 1)); }
 }
 

@@ -23,9 +23,18 @@ struct CompileArguments {
   std::string source;
   std::string stopAfter = "link";
   std::string variants; // "avx2,avx512"; empty: all
+  bool isUncached = false;
   bool isVerbose = false, showTimes = false;
 };
 } // namespace
+
+/// Where compiled kernels are kept when nobody says; empty if there is no such place.
+static std::string defaultCacheDir() {
+  const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
+  if (cache && *cache == '/')
+    return std::string(cache) + "/llmc/kernels";
+  return home && *home == '/' ? std::string(home) + "/.cache/llmc/kernels" : "";
+}
 
 /// The variants of `--cpu`: names, or `native` for those this machine can run.
 static std::string chooseVariants(llvm::StringRef list, std::vector<const cpu::Isa *> &variants) {
@@ -65,6 +74,8 @@ static std::string checkArguments(CompileArguments &arguments) {
       return "-o is required";
     arguments.pipeline.output = "-";
   }
+  if (arguments.isUncached)
+    arguments.pipeline.cacheDir.clear();
   return chooseVariants(arguments.variants, arguments.pipeline.variants);
 }
 
@@ -149,6 +160,13 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
       ->add_option("--stop-after", arguments->stopAfter,
                    "phase to stop after: import, fuse, quantize, plan, step, llvm, link")
       ->capture_default_str();
+  options.cacheDir = defaultCacheDir();
+  command
+      ->add_option("--cache-dir", options.cacheDir,
+                   "folder that keeps compiled kernels for the next compile, at most 256 MiB (default: "
+                   "llmc/kernels in XDG_CACHE_HOME or ~/.cache)")
+      ->type_name("DIR");
+  command->add_flag("--no-cache", arguments->isUncached, "compile every kernel, keep none");
   command->add_flag("--times", arguments->showTimes, "print how long each phase took");
   command->add_flag("-v,--verbose", arguments->isVerbose, "show remarks");
   command->add_flag("--default-kernels", options.defaultKernels,
