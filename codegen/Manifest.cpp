@@ -6,7 +6,6 @@
 
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
-#include "llvm/Support/MemoryBuffer.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -17,17 +16,35 @@ using namespace llmc::codegen;
 
 static llvm::json::Array strings(ArrayRef<std::string> values) { return llvm::json::Array(values); }
 
-static FailureOr<llvm::json::Array> hashFiles(step::ProgramOp program, ArrayRef<std::string> paths) {
-  llvm::json::Array files;
-  for (const std::string &path : paths) {
-    auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-    if (!buffer)
-      return program.emitError() << path << ": cannot read: " << buffer.getError().message();
-    uint64_t hash = XXH3_64bits((*buffer)->getBufferStart(), (*buffer)->getBufferSize());
-    files.push_back(llvm::json::Object{{"bytes", static_cast<int64_t>((*buffer)->getBufferSize())},
-                                       {"xxh3", llvm::formatv("{0:x-16}", hash).str()}});
+static void update(XXH3_state_t &hash, const void *data, size_t bytes) {
+  XXH3_64bits_update(&hash, data, bytes);
+}
+
+/// One hash for each file of weights: over its tensors in the order of their names, so that it does not
+/// depend on how a model is cut into parts.
+static llvm::json::Array hashSources(const WeightSource &weights) {
+  llvm::json::Array sources;
+  for (const auto &file : weights.openFiles()) {
+    std::vector<const formats::WeightTensor *> tensors;
+    for (const formats::WeightTensor &tensor : file->tensors())
+      tensors.push_back(&tensor);
+    llvm::sort(tensors, [](auto *a, auto *b) { return a->name < b->name; });
+    XXH3_state_t hash;
+    XXH3_64bits_reset(&hash);
+    int64_t bytes = 0;
+    for (const formats::WeightTensor *tensor : tensors) {
+      update(hash, tensor->name.c_str(), tensor->name.size() + 1);
+      update(hash, &tensor->type, sizeof tensor->type);
+      uint64_t rank = tensor->shape.size();
+      update(hash, &rank, sizeof rank);
+      update(hash, tensor->shape.data(), rank * sizeof(uint64_t));
+      update(hash, tensor->data.data(), tensor->data.size());
+      bytes += static_cast<int64_t>(tensor->data.size());
+    }
+    sources.push_back(llvm::json::Object{
+        {"bytes", bytes}, {"xxh3", llvm::formatv("{0:x-16}", XXH3_64bits_digest(&hash)).str()}});
   }
-  return files;
+  return sources;
 }
 
 /// Bytes of packed weights by scheme.
@@ -55,10 +72,7 @@ static llvm::json::Array dispatches(step::ProgramOp program) {
   return rows;
 }
 
-FailureOr<std::string> codegen::makeManifest(step::ProgramOp program, const ManifestFacts &facts) {
-  FailureOr<llvm::json::Array> files = hashFiles(program, facts.files);
-  if (failed(files))
-    return failure();
+std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &facts) {
   llvm::json::Object model{{"name", program.getSymName()},
                            {"vocab", static_cast<int64_t>(program.getVocab())},
                            {"context", static_cast<int64_t>(program.getContext())},
@@ -88,7 +102,7 @@ FailureOr<std::string> codegen::makeManifest(step::ProgramOp program, const Mani
       {"options", llvm::json::Object{{"activations", facts.activations}, {"kv", facts.cacheType}}},
       {"passes", strings(facts.passes)},
       {"cpu", std::move(variants)},
-      {"sources", std::move(*files)},
+      {"sources", hashSources(facts.weights)},
       {"weights", llvm::json::Object{{"bytes", static_cast<int64_t>(program.getWeightBytes())},
                                      {"schemes", bytesByScheme(program)}}},
       {"caches", std::move(caches)},

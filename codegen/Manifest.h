@@ -2,6 +2,7 @@
 #ifndef LLMC_CODEGEN_MANIFEST_H
 #define LLMC_CODEGEN_MANIFEST_H
 
+#include "codegen/WeightSource.h"
 #include "codegen/cpu/isa/Isa.h"
 #include "ir/StepOps.h"
 
@@ -15,12 +16,12 @@ struct ManifestFacts {
   std::string activations, cacheType;
   std::vector<std::string> passes;
   std::vector<const cpu::Isa *> variants;
-  std::vector<std::string> files; // hashed, never named by path
+  const WeightSource &weights; // its files are hashed, never named by path
 };
 
 /// JSON: the model's facts, options, pass list, source hashes, kernels and dispatches. The same input and
 /// options give the same text.
-mlir::FailureOr<std::string> makeManifest(step::ProgramOp program, const ManifestFacts &facts);
+std::string makeManifest(step::ProgramOp program, const ManifestFacts &facts);
 
 } // namespace llmc::codegen
 #endif

@@ -226,10 +226,8 @@ LogicalResult PipelineRun::emit() {
   time("tokenizer");
   CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads, options.dumpDir,
                                 options.cacheDir};
-  ManifestFacts facts{int8 ? "int8" : "f32", cacheType, passesRun, options.variants, options.weightFiles};
-  FailureOr<std::string> manifest = makeManifest(program, facts);
-  if (failed(manifest))
-    return failure();
+  ManifestFacts facts{int8 ? "int8" : "f32", cacheType, passesRun, options.variants, *weights};
+  std::string manifest = makeManifest(program, facts);
   if (options.stopAfter == Phase::LLVM) {
     LogicalResult compiled = compileKernels(program, kernels, [&](uint64_t done, uint64_t total) {
       options.progress("compile kernels", done, total);
@@ -242,7 +240,7 @@ LogicalResult PipelineRun::emit() {
       time(stage);
     options.progress(stage, done, total);
   };
-  return emitModule(program, *weights, *manifest, *tokenizer, kernels, options.output, progress);
+  return emitModule(program, *weights, manifest, *tokenizer, kernels, options.output, progress);
 }
 
 LogicalResult PipelineRun::run() {

@@ -299,7 +299,7 @@ private:
 std::unique_ptr<WeightSource> WeightSource::open(ArrayRef<std::string> paths, std::string &error) {
   auto source = std::make_unique<WeightSource>();
   for (const std::string &path : paths) {
-    auto file = formats::GgufFile::open(path, error);
+    auto file = formats::WeightFile::open(path, error);
     if (!file)
       return nullptr;
     source->files.push_back(std::move(file));
@@ -309,16 +309,15 @@ std::unique_ptr<WeightSource> WeightSource::open(ArrayRef<std::string> paths, st
 
 std::optional<WeightSource::Tensor> WeightSource::lookup(StringRef name, std::string &error) const {
   for (const auto &file : files) {
-    const formats::GgufTensor *stored = file->tensor(std::string_view(name.data(), name.size()));
+    const formats::WeightTensor *stored = file->tensor(std::string_view(name.data(), name.size()));
     if (!stored)
       continue;
     if (const quant::QuantScheme *scheme = quant::schemeForGgmlType(stored->type))
-      return Tensor{scheme, stored, &file->path()};
-    const formats::GgmlTypeInfo *info = formats::ggmlTypeInfo(stored->type);
+      return Tensor{scheme, stored, &file->partOf(*stored)};
     std::string known =
         llvm::join(llvm::map_range(quant::allSchemes(), [](auto &s) { return std::string(s.name); }), ", ");
-    error = file->path() + ": tensor '" + name.str() + "' has type " +
-            (info ? info->name : "number " + std::to_string(stored->type)) + ", expected one of: " + known;
+    error = file->partOf(*stored) + ": tensor '" + name.str() + "' has type " + stored->typeName() +
+            ", expected one of: " + known;
     return std::nullopt;
   }
   std::string searched = llvm::join(llvm::map_range(files, [](auto &file) { return file->path(); }), ", ");

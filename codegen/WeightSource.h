@@ -8,7 +8,7 @@
 #ifndef LLMC_CODEGEN_WEIGHTSOURCE_H
 #define LLMC_CODEGEN_WEIGHTSOURCE_H
 
-#include "frontend/formats/Gguf.h"
+#include "frontend/formats/WeightFile.h"
 #include "ir/LMOps.h"
 #include "ir/quant/QuantScheme.h"
 
@@ -43,11 +43,13 @@ public:
   /// Opens all files; null and one sentence on failure.
   static std::unique_ptr<WeightSource> open(llvm::ArrayRef<std::string> paths, std::string &error);
 
-  /// How the file stores the tensor; `found` and the file's path. Null with a sentence (file, tensor, type)
-  /// if there is no such tensor or its type has no scheme.
+  llvm::ArrayRef<std::unique_ptr<formats::WeightFile>> openFiles() const { return files; }
+
+  /// How its file stores a tensor, and the path of the part that holds it. Null with a sentence (file,
+  /// tensor, type) if there is no such tensor or its type has no scheme.
   struct Tensor {
     const quant::QuantScheme *scheme = nullptr;
-    const formats::GgufTensor *stored = nullptr;
+    const formats::WeightTensor *stored = nullptr;
     const std::string *file = nullptr;
   };
   std::optional<Tensor> lookup(llvm::StringRef name, std::string &error) const;
@@ -60,7 +62,7 @@ public:
                                                         std::optional<int64_t> layer) const;
 
 private:
-  std::vector<std::unique_ptr<formats::GgufFile>> files;
+  std::vector<std::unique_ptr<formats::WeightFile>> files;
 };
 
 } // namespace llmc::codegen

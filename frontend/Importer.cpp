@@ -135,15 +135,12 @@ bool readGguf(const formats::GgufFile &file, ModelSpec &spec, std::string &error
   const Architecture *architecture = architectureOf(file, error);
   if (!architecture)
     return false;
-  GgufConfig split(file, "split");
-  if (int64_t parts = split.optionalInteger("count", 0, 1 << 16).value_or(1); parts > 1)
-    split.refuse("count", std::to_string(parts), "1: files in several parts are not supported");
   GgufConfig general(file, "general");
   std::string name = general.optionalString("basename").value_or("");
   if (name.empty())
     name = general.optionalString("name").value_or("");
-  if (!split.ok() || !general.ok()) {
-    error = split.ok() ? general.firstError() : split.firstError();
+  if (!general.ok()) {
+    error = general.firstError();
     return false;
   }
   spec.file = file.path();

@@ -1,7 +1,7 @@
 //===- TensorCheck.cpp - a model against the tensors of a file ------------===//
 #include "frontend/TensorCheck.h"
 
-#include "frontend/GgufConfig.h"
+#include "frontend/formats/Quote.h"
 #include "ir/quant/QuantScheme.h"
 
 #include <fmt/format.h>
@@ -28,47 +28,45 @@ bool mayBeLeftOut(StringRef name) {
 
 class Check {
 public:
-  Check(const formats::GgufFile &file, std::string &error) : file(file), error(error) {}
+  Check(const formats::WeightFile &file, std::string &error) : file(file), error(error) {}
 
   WalkResult tensor(const std::string &name, ArrayRef<int64_t> shape) {
-    used.insert(name);
-    const formats::GgufTensor *found = file.tensor(name);
-    if (!found)
-      return refuse(name, "is missing");
-    if (!std::equal(shape.begin(), shape.end(), found->shape.begin(), found->shape.end()))
-      return refuse(name,
-                    fmt::format("is {}, expected {}", fmt::join(found->shape, "x"), fmt::join(shape, "x")));
-    if (!quant::schemeForGgmlType(found->type)) {
-      const formats::GgmlTypeInfo *info = formats::ggmlTypeInfo(found->type);
-      return refuse(name, fmt::format("has type {}, expected one of: {}",
-                                      info ? std::string(info->name) : fmt::format("number {}", found->type),
-                                      knownTypes()));
+    const formats::WeightTensor *found = file.tensor(name);
+    if (!found) {
+      error = fmt::format("{}: tensor {} is missing", file.path(), formats::quotedText(name));
+      return WalkResult::interrupt();
     }
+    used.insert(found);
+    if (!std::equal(shape.begin(), shape.end(), found->shape.begin(), found->shape.end()))
+      return refuse(*found,
+                    fmt::format("is {}, expected {}", fmt::join(found->shape, "x"), fmt::join(shape, "x")));
+    if (!quant::schemeForGgmlType(found->type))
+      return refuse(*found, fmt::format("has type {}, expected one of: {}", found->typeName(), knownTypes()));
     return WalkResult::advance();
   }
 
   bool nothingLeftOut() {
-    for (const formats::GgufTensor &tensor : file.tensors())
-      if (!used.count(tensor.name) && !mayBeLeftOut(tensor.name)) {
-        refuse(tensor.name, "has no place in a model of this architecture");
+    for (const formats::WeightTensor &tensor : file.tensors())
+      if (!used.count(&tensor) && !mayBeLeftOut(tensor.name)) {
+        refuse(tensor, "has no place in a model of this architecture");
         return false;
       }
     return true;
   }
 
 private:
-  WalkResult refuse(const std::string &name, const std::string &what) {
-    error = fmt::format("{}: tensor {} {}", file.path(), quotedText(name), what);
+  WalkResult refuse(const formats::WeightTensor &tensor, const std::string &what) {
+    error = fmt::format("{}: tensor {} {}", file.partOf(tensor), formats::quotedText(tensor.name), what);
     return WalkResult::interrupt();
   }
-  const formats::GgufFile &file;
+  const formats::WeightFile &file;
   std::string &error;
-  std::unordered_set<std::string> used;
+  std::unordered_set<const formats::WeightTensor *> used;
 };
 
 } // namespace
 
-bool checkTensors(lm::ModelOp model, const formats::GgufFile &file, std::string &error) {
+bool checkTensors(lm::ModelOp model, const formats::WeightFile &file, std::string &error) {
   Check check(file, error);
   WalkResult result = model.walk([&](lm::WeightRefOp op) {
     ArrayRef<int64_t> shape = cast<lm::WeightType>(op.getW().getType()).getShape();

@@ -2,7 +2,7 @@
 #ifndef LLMC_FRONTEND_TENSORCHECK_H
 #define LLMC_FRONTEND_TENSORCHECK_H
 
-#include "frontend/formats/Gguf.h"
+#include "frontend/formats/WeightFile.h"
 #include "ir/LMOps.h"
 
 #include <string>
@@ -12,7 +12,7 @@ namespace llmc::frontend {
 /// Whether the file has every tensor that the model names, for every layer, with the model's shape and of a
 /// type that has a scheme, and holds none that the model leaves out (it would then compute something else
 /// than the file means).
-bool checkTensors(lm::ModelOp model, const formats::GgufFile &file, std::string &error);
+bool checkTensors(lm::ModelOp model, const formats::WeightFile &file, std::string &error);
 
 } // namespace llmc::frontend
 #endif

@@ -1,521 +1,132 @@
-//===- Gguf.cpp - GGUF files as checked plain data ------------------------===//
+//===- Gguf.cpp - GGUF models: their parts and values ---------------------===//
 //
-// One pass over header, metadata and tensor table with a cursor that knows how many bytes remain; then the
-// rules that concern several entries (duplicates, overlap). Names are compared through sorted indices, so
-// that no choice of names makes a check quadratic.
+// A split model lies in files named NAME-00001-of-0000N.gguf. Each says which part it is (split.no, from 0)
+// and of how many (split.count); the model's metadata stands in the first.
 //
 //===----------------------------------------------------------------------===//
 #include "frontend/formats/Gguf.h"
 
+#include "frontend/formats/Quote.h"
+
 #include <algorithm>
-#include <cinttypes>
-#include <cmath>
 #include <cstdio>
-#include <cstring>
-#include <numeric>
 
 using namespace llmc::formats;
 
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "GGUF numbers are read in place");
-
 //===----------------------------------------------------------------------===//
-// Tensor and value types
+// Parts
 //===----------------------------------------------------------------------===//
-
-const GgmlTypeInfo *llmc::formats::ggmlTypeInfo(uint32_t type) {
-  static const GgmlTypeInfo table[] = {
-      {"f32", 1, 4},      {"f16", 1, 2},        {"q4_0", 32, 18},    {"q4_1", 32, 20},     {nullptr, 0, 0},
-      {nullptr, 0, 0},    {"q5_0", 32, 22},     {"q5_1", 32, 24},    {"q8_0", 32, 34},     {"q8_1", 32, 36},
-      {"q2_k", 256, 84},  {"q3_k", 256, 110},   {"q4_k", 256, 144},  {"q5_k", 256, 176},   {"q6_k", 256, 210},
-      {"q8_k", 256, 292}, {"iq2_xxs", 256, 66}, {"iq2_xs", 256, 74}, {"iq3_xxs", 256, 98}, {"iq1_s", 256, 50},
-      {"iq4_nl", 32, 18}, {"iq3_s", 256, 110},  {"iq2_s", 256, 82},  {"iq4_xs", 256, 136}, {"i8", 1, 1},
-      {"i16", 1, 2},      {"i32", 1, 4},        {"i64", 1, 8},       {"f64", 1, 8},        {"iq1_m", 256, 56},
-      {"bf16", 1, 2},     {nullptr, 0, 0},      {nullptr, 0, 0},     {nullptr, 0, 0},      {"tq1_0", 256, 54},
-      {"tq2_0", 256, 66}, {nullptr, 0, 0},      {nullptr, 0, 0},     {nullptr, 0, 0},      {"mxfp4", 32, 17},
-  };
-  if (type >= std::size(table) || !table[type].name)
-    return nullptr;
-  return &table[type];
-}
 
 namespace {
 
-enum ValueType : uint32_t {
-  U8 = 0,
-  I8 = 1,
-  U16 = 2,
-  I16 = 3,
-  U32 = 4,
-  I32 = 5,
-  F32 = 6,
-  Bool = 7,
-  String = 8,
-  Array = 9,
-  U64 = 10,
-  I64 = 11,
-  F64 = 12,
-};
+constexpr uint64_t maxParts = 4096;
 
-/// Bytes of a fixed-size value; 0 for strings, arrays and unknown numbers.
-size_t scalarBytes(uint32_t type) {
-  switch (type) {
-  case U8:
-  case I8:
-  case Bool:
-    return 1;
-  case U16:
-  case I16:
-    return 2;
-  case U32:
-  case I32:
-  case F32:
-    return 4;
-  case U64:
-  case I64:
-  case F64:
-    return 8;
-  default:
-    return 0;
-  }
+std::string partSuffix(uint64_t part, uint64_t count) {
+  char text[64];
+  std::snprintf(text, sizeof text, "-%05llu-of-%05llu.gguf", static_cast<unsigned long long>(part),
+                static_cast<unsigned long long>(count));
+  return text;
 }
 
-constexpr uint64_t kMaxEntries = 1'000'000; // metadata keys, and tensors
-constexpr uint64_t kMaxString = 64u << 20;  // bytes of one string
-constexpr uint64_t kMaxKey = 65535;         // bytes of a key
-constexpr uint64_t kMaxTensorName = 64;     // bytes of a tensor name
-constexpr uint64_t kMaxArray = 1u << 24;    // elements of one array: 64 times the largest vocabularies
-constexpr uint64_t kMinKvBytes = 8 + 4 + 1; // empty key, type, one byte
-constexpr uint64_t kMinTensorBytes = 8 + 4 + 4 + 8;
-constexpr uint64_t kDefaultAlignment = 32;
+/// Whether the key is the number that is expected; else a sentence.
+bool holds(const GgufFile &file, const char *key, uint64_t expected, std::string &error) {
+  auto found = file.integer(key, error);
+  if (!error.empty() || found == expected)
+    return error.empty();
+  error = file.path() + ": key '" + key + "' is " + (found ? std::to_string(*found) : "missing") +
+          ", expected " + std::to_string(expected);
+  return false;
+}
 
-/// A name from the file as it may be shown on a terminal: quoted, printable, not long.
-std::string quoted(std::string_view s) {
-  std::string out = "'";
-  for (unsigned char c : s.substr(0, 80)) {
-    if (c < 0x20 || c == 0x7f) {
-      char buf[8];
-      std::snprintf(buf, sizeof buf, "\\x%02x", c);
-      out += buf;
+} // namespace
+
+std::unique_ptr<GgufFile> GgufFile::open(const std::string &path, std::string &error) {
+  auto map = MappedFile::open(path, error);
+  return map ? open(std::move(map), error) : nullptr;
+}
+
+std::unique_ptr<GgufFile> GgufFile::open(std::unique_ptr<MappedFile> map, std::string &error) {
+  std::span<const uint8_t> bytes = map->bytes();
+  std::string path = map->path();
+  auto file = parseOne(bytes, path, std::move(map), error);
+  if (!file)
+    return nullptr;
+  error.clear();
+  auto count = file->integer("split.count", error);
+  if (!error.empty())
+    return nullptr;
+  return count.value_or(0) > 1 ? openParts(std::move(file), *count, error) : std::move(file);
+}
+
+std::unique_ptr<GgufFile> GgufFile::openParts(std::unique_ptr<GgufFile> one, uint64_t count,
+                                              std::string &error) {
+  std::string path = one->path();
+  auto fail = [&](const std::string &what) {
+    error = path + ": " + what;
+    return nullptr;
+  };
+  if (count > maxParts)
+    return fail("key 'split.count' is " + std::to_string(count) + ", expected at most " +
+                std::to_string(maxParts));
+  auto number = one->integer("split.no", error);
+  if (!error.empty())
+    return nullptr;
+  if (!number || *number >= count)
+    return fail("key 'split.no' is " + (number ? std::to_string(*number) : "missing") + ", expected 0 to " +
+                std::to_string(count - 1));
+  std::string suffix = partSuffix(*number + 1, count);
+  if (!path.ends_with(suffix))
+    return fail("is part " + std::to_string(*number + 1) + " of " + std::to_string(count) +
+                ", expected a file name that ends in " + suffix);
+  std::string stem = path.substr(0, path.size() - suffix.size());
+
+  std::unique_ptr<GgufFile> whole;
+  for (uint64_t i = 0; i < count; ++i) {
+    std::unique_ptr<GgufFile> part;
+    if (i == *number) {
+      part = std::move(one);
     } else {
-      out += static_cast<char>(c);
+      auto map = MappedFile::open(stem + partSuffix(i + 1, count), error);
+      if (!map) {
+        error += ", a part of the model in " + path;
+        return nullptr;
+      }
+      std::span<const uint8_t> bytes = map->bytes();
+      std::string name = map->path();
+      part = parseOne(bytes, name, std::move(map), error);
     }
+    if (!part || !holds(*part, "split.no", i, error) || !holds(*part, "split.count", count, error))
+      return nullptr;
+    if (whole)
+      whole->append(std::move(*part));
+    else
+      whole = std::move(part);
   }
-  if (s.size() > 80)
-    out += "...";
-  return out + "'";
+  if (whole->value("split.tensors.count") &&
+      !holds(*whole, "split.tensors.count", whole->tensors().size(), error))
+    return nullptr;
+  return whole->finish(error) ? std::move(whole) : nullptr;
 }
 
-std::string decimal(uint64_t v) { return std::to_string(v); }
+//===----------------------------------------------------------------------===//
+// Values
+//===----------------------------------------------------------------------===//
 
-/// A position in the bytes. Every read names the field, for the error.
-class Cursor {
-public:
-  Cursor(std::span<const uint8_t> bytes, const std::string &file, std::string &error)
-      : bytes(bytes), file(file), error(error) {}
-
-  bool fail(const std::string &what) {
-    error = file + ": " + what;
-    return false;
-  }
-  uint64_t remaining() const { return bytes.size() - pos; }
-  uint64_t offset() const { return pos; }
-
-  bool need(uint64_t n, const std::string &field) {
-    if (n <= remaining())
-      return true;
-    return fail("file ends inside " + field + ": " + decimal(n) + " bytes needed at offset " + decimal(pos) +
-                ", " + decimal(remaining()) + " left");
-  }
-  template <typename T> bool read(T &out, const std::string &field) {
-    if (!need(sizeof(T), field))
-      return false;
-    std::memcpy(&out, bytes.data() + pos, sizeof(T));
-    pos += sizeof(T);
-    return true;
-  }
-  bool readString(std::string_view &out, uint64_t limit, const std::string &field) {
-    uint64_t n;
-    if (!read(n, "the length of " + field))
-      return false;
-    if (n > limit)
-      return fail(field + " has " + decimal(n) + " bytes, expected at most " + decimal(limit));
-    if (!need(n, field))
-      return false;
-    out = {reinterpret_cast<const char *>(bytes.data() + pos), static_cast<size_t>(n)};
-    pos += n;
-    return true;
-  }
-  const uint8_t *here() const { return bytes.data() + pos; }
-  void skip(uint64_t n) { pos += n; }
-
-private:
-  std::span<const uint8_t> bytes;
-  const std::string &file;
-  std::string &error;
-  uint64_t pos = 0;
-};
-
-template <typename T> double loadAs(const uint8_t *p) {
-  T v;
-  std::memcpy(&v, p, sizeof v);
-  return static_cast<double>(v);
+const GgufValue *GgufFile::value(std::string_view wanted) const {
+  auto it = std::lower_bound(byKey.begin(), byKey.end(), wanted,
+                             [&](uint32_t i, std::string_view w) { return keys[i].first < w; });
+  return it != byKey.end() && keys[*it].first == wanted ? &keys[*it].second : nullptr;
 }
 
-double loadNumber(uint32_t type, const uint8_t *p) {
-  switch (type) {
-  case U8:
-  case Bool:
-    return loadAs<uint8_t>(p);
-  case I8:
-    return loadAs<int8_t>(p);
-  case U16:
-    return loadAs<uint16_t>(p);
-  case I16:
-    return loadAs<int16_t>(p);
-  case U32:
-    return loadAs<uint32_t>(p);
-  case I32:
-    return loadAs<int32_t>(p);
-  case F32:
-    return loadAs<float>(p);
-  case U64:
-    return loadAs<uint64_t>(p);
-  case I64:
-    return loadAs<int64_t>(p);
-  default:
-    return loadAs<double>(p);
-  }
-}
-
-bool readArray(Cursor &in, const std::string &field, GgufArray &out) {
-  uint64_t n;
-  if (!in.read(out.elementType, "the element type of " + field) || !in.read(n, "the length of " + field))
-    return false;
-  if (out.elementType == Array)
-    return in.fail(field + " is an array of arrays, which is not supported");
-  size_t each = out.elementType == String ? 8 : scalarBytes(out.elementType);
-  if (each == 0)
-    return in.fail(field + " has unknown element type " + decimal(out.elementType));
-  if (n > kMaxArray)
-    return in.fail(field + " has " + decimal(n) + " elements, expected at most " + decimal(kMaxArray));
-  if (!in.need(n * each, field)) // cannot overflow: n <= kMaxArray
-    return false;
-  if (out.elementType == String) {
-    out.strings.reserve(n);
-    for (uint64_t i = 0; i < n; ++i) {
-      std::string_view s;
-      if (!in.readString(s, kMaxString, "an element of " + field))
-        return false;
-      out.strings.push_back(s);
-    }
-    return true;
-  }
-  out.numbers.resize(n);
-  for (uint64_t i = 0; i < n; ++i)
-    out.numbers[i] = loadNumber(out.elementType, in.here() + i * each);
-  if (out.elementType == Bool)
-    for (double v : out.numbers)
-      if (v > 1)
-        return in.fail(field + " has a bool element that is neither 0 nor 1");
-  in.skip(n * each);
-  return true;
-}
-
-bool readValue(Cursor &in, const std::string &field, uint32_t type, GgufValue &out) {
-  if (type == String) {
-    std::string_view s;
-    if (!in.readString(s, kMaxString, field))
-      return false;
-    out = s;
-    return true;
-  }
-  if (type == Array) {
-    GgufArray a;
-    if (!readArray(in, field, a))
-      return false;
-    out = std::move(a);
-    return true;
-  }
-  size_t n = scalarBytes(type);
-  if (n == 0)
-    return in.fail(field + " has unknown value type " + decimal(type));
-  if (!in.need(n, field))
-    return false;
-  const uint8_t *p = in.here();
-  in.skip(n);
-  switch (type) {
-  case U8:
-  case U16:
-  case U32:
-  case U64: {
-    uint64_t v = 0;
-    std::memcpy(&v, p, n);
-    out = v;
-    return true;
-  }
-  case I64: {
-    int64_t v;
-    std::memcpy(&v, p, n);
-    out = v;
-    return true;
-  }
-  case I8:
-  case I16:
-  case I32:
-    out = static_cast<int64_t>(loadNumber(type, p));
-    return true;
-  case Bool:
-    if (*p > 1)
-      return in.fail(field + " is a bool with value " + decimal(*p) + ", expected 0 or 1");
-    out = *p == 1;
-    return true;
-  default:
-    out = loadNumber(type, p);
-    return true;
-  }
-}
-
-/// Positions of `items` in order of their names.
-template <typename Items, typename Name> std::vector<uint32_t> sortedBy(const Items &items, Name name) {
-  std::vector<uint32_t> order(items.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(),
-            [&](uint32_t a, uint32_t b) { return name(items[a]) < name(items[b]); });
-  return order;
-}
-
-template <typename Items, typename Name>
-const typename Items::value_type *lookup(const Items &items, const std::vector<uint32_t> &order, Name name,
-                                         std::string_view wanted) {
-  auto it = std::lower_bound(order.begin(), order.end(), wanted,
-                             [&](uint32_t i, std::string_view w) { return name(items[i]) < w; });
-  return it != order.end() && name(items[*it]) == wanted ? &items[*it] : nullptr;
-}
-
-std::string_view keyOf(const std::pair<std::string, GgufValue> &kv) { return kv.first; }
-std::string_view nameOf(const GgufTensor &t) { return t.name; }
-
-const char *typeName(const GgufValue &v) {
+static const char *typeName(const GgufValue &v) {
   static const char *const names[] = {
       "an unsigned integer", "a signed integer", "a floating-point number", "a bool", "a string", "an array"};
   return names[v.index()];
 }
 
-} // namespace
-
-//===----------------------------------------------------------------------===//
-// Parsing
-//===----------------------------------------------------------------------===//
-
-struct GgufFile::Impl {
-  std::unique_ptr<MappedFile> map; // null when the bytes belong to the caller
-  std::string path;
-  uint32_t version = 0;
-  std::vector<GgufTensor> tensors;
-  std::vector<std::pair<std::string, GgufValue>> metadata;
-  std::vector<uint32_t> tensorOrder, keyOrder;
-
-  bool parse(std::span<const uint8_t> bytes, std::string &error);
-
-private:
-  bool readHeader(Cursor &in, uint64_t &nTensors, uint64_t &nKeys);
-  bool readMetadata(Cursor &in, uint64_t nKeys, uint64_t &alignment);
-  bool readTensorInfo(Cursor &in, GgufTensor &t, uint64_t &offset);
-  bool placeTensors(Cursor &in, std::span<const uint8_t> bytes, uint64_t alignment,
-                    const std::vector<uint64_t> &offsets);
-};
-
-bool GgufFile::Impl::readHeader(Cursor &in, uint64_t &nTensors, uint64_t &nKeys) {
-  char magic[4];
-  if (!in.read(magic, "the magic"))
-    return false;
-  if (std::memcmp(magic, "GGUF", 4) != 0)
-    return in.fail("not a GGUF file: the first four bytes are not 'GGUF'");
-  if (!in.read(version, "the version"))
-    return false;
-  if (version != 0 && (version & 0xffff) == 0)
-    return in.fail("a big-endian GGUF file, which is not supported; convert it to little-endian");
-  if (version == 1)
-    return in.fail("GGUF version 1, which is not supported; convert the model again to version 3");
-  if (version != 2 && version != 3)
-    return in.fail("GGUF version " + decimal(version) + ", expected 2 or 3");
-  if (!in.read(nTensors, "the tensor count") || !in.read(nKeys, "the metadata count"))
-    return false;
-  if (nTensors > kMaxEntries)
-    return in.fail("the tensor count is " + decimal(nTensors) + ", expected at most " + decimal(kMaxEntries));
-  if (nKeys > kMaxEntries)
-    return in.fail("the metadata count is " + decimal(nKeys) + ", expected at most " + decimal(kMaxEntries));
-  uint64_t least = nKeys * kMinKvBytes + nTensors * kMinTensorBytes;
-  if (least > in.remaining())
-    return in.fail("header announces " + decimal(nKeys) + " keys and " + decimal(nTensors) +
-                   " tensors, more than the " + decimal(in.remaining()) + " bytes left can hold");
-  return true;
-}
-
-bool GgufFile::Impl::readMetadata(Cursor &in, uint64_t nKeys, uint64_t &alignment) {
-  alignment = kDefaultAlignment;
-  metadata.reserve(nKeys);
-  for (uint64_t i = 0; i < nKeys; ++i) {
-    std::string_view key;
-    uint32_t type;
-    if (!in.readString(key, kMaxKey, "metadata key " + decimal(i)))
-      return false;
-    std::string field = "key " + quoted(key);
-    if (!in.read(type, "the type of " + field))
-      return false;
-    GgufValue value;
-    if (!readValue(in, field, type, value))
-      return false;
-    if (key == "general.alignment") {
-      if (type != U32)
-        return in.fail(field + " has value type " + decimal(type) + ", expected 4 (u32)");
-      alignment = std::get<uint64_t>(value);
-      if (alignment < 8 || alignment > 65536 || (alignment & (alignment - 1)))
-        return in.fail(field + " is " + decimal(alignment) + ", expected a power of two from 8 to 65536");
-    }
-    metadata.emplace_back(std::string(key), std::move(value));
-  }
-  keyOrder = sortedBy(metadata, keyOf);
-  for (size_t i = 1; i < keyOrder.size(); ++i)
-    if (metadata[keyOrder[i - 1]].first == metadata[keyOrder[i]].first)
-      return in.fail("key " + quoted(metadata[keyOrder[i]].first) + " occurs twice");
-  return true;
-}
-
-bool GgufFile::Impl::readTensorInfo(Cursor &in, GgufTensor &t, uint64_t &offset) {
-  std::string_view name;
-  if (!in.readString(name, kMaxTensorName, "the name of tensor " + decimal(tensors.size())))
-    return false;
-  t.name = name;
-  std::string field = "tensor " + quoted(name);
-  uint32_t nDims;
-  if (!in.read(nDims, "the dimension count of " + field))
-    return false;
-  if (nDims > 4)
-    return in.fail(field + " has " + decimal(nDims) + " dimensions, expected at most 4");
-  t.shape.resize(nDims);
-  for (uint32_t d = 0; d < nDims; ++d) {
-    uint64_t &extent = t.shape[nDims - 1 - d];
-    if (!in.read(extent, "the shape of " + field))
-      return false;
-    if (extent == 0)
-      return in.fail(field + " has an empty dimension " + decimal(d));
-  }
-  return in.read(t.type, "the type of " + field) && in.read(offset, "the offset of " + field);
-}
-
-bool GgufFile::Impl::placeTensors(Cursor &in, std::span<const uint8_t> bytes, uint64_t alignment,
-                                  const std::vector<uint64_t> &offsets) {
-  if (tensors.empty())
-    return true;
-  uint64_t dataStart = (in.offset() + alignment - 1) & ~(alignment - 1);
-  if (dataStart > bytes.size())
-    return in.fail("file ends before the tensor data, which starts at offset " + decimal(dataStart) +
-                   "; it has " + decimal(bytes.size()) + " bytes");
-  uint64_t room = bytes.size() - dataStart;
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    GgufTensor &t = tensors[i];
-    std::string field = "tensor " + quoted(t.name);
-    if (offsets[i] % alignment != 0)
-      return in.fail(field + " has offset " + decimal(offsets[i]) + ", expected a multiple of " +
-                     decimal(alignment));
-    if (offsets[i] > room)
-      return in.fail(field + " starts at offset " + decimal(offsets[i]) + " of the tensor data, which has " +
-                     decimal(room) + " bytes");
-    uint64_t values = 1;
-    for (uint64_t extent : t.shape)
-      if (__builtin_mul_overflow(values, extent, &values) || values > INT64_MAX)
-        return in.fail(field + " has a shape whose number of values overflows");
-    const GgmlTypeInfo *type = ggmlTypeInfo(t.type);
-    if (!type)
-      continue;
-    uint64_t row = t.shape.empty() ? 1 : t.shape.back();
-    if (row % type->blockValues != 0)
-      return in.fail(field + " of type " + type->name + " has rows of " + decimal(row) +
-                     " values, expected a multiple of " + decimal(type->blockValues));
-    uint64_t size;
-    if (__builtin_mul_overflow(values / type->blockValues, uint64_t(type->blockBytes), &size))
-      return in.fail(field + " has a shape whose number of bytes overflows");
-    if (size > room - offsets[i])
-      return in.fail(field + " needs " + decimal(size) + " bytes at offset " + decimal(offsets[i]) +
-                     " of the tensor data, which has " + decimal(room) + " bytes");
-    t.data = bytes.subspan(dataStart + offsets[i], size);
-  }
-  auto byOffset = sortedBy(offsets, [](uint64_t o) { return o; });
-  const GgufTensor *before = nullptr;
-  uint64_t end = 0;
-  for (uint32_t i : byOffset) {
-    if (tensors[i].data.empty())
-      continue;
-    if (before && offsets[i] < end)
-      return in.fail("tensors " + quoted(before->name) + " and " + quoted(tensors[i].name) + " overlap");
-    before = &tensors[i];
-    end = offsets[i] + tensors[i].data.size();
-  }
-  return true;
-}
-
-bool GgufFile::Impl::parse(std::span<const uint8_t> bytes, std::string &error) {
-  Cursor in(bytes, path, error);
-  uint64_t nTensors, nKeys, alignment;
-  if (!readHeader(in, nTensors, nKeys) || !readMetadata(in, nKeys, alignment))
-    return false;
-  std::vector<uint64_t> offsets(nTensors);
-  tensors.reserve(nTensors);
-  for (uint64_t i = 0; i < nTensors; ++i) {
-    GgufTensor t;
-    if (!readTensorInfo(in, t, offsets[i]))
-      return false;
-    tensors.push_back(std::move(t));
-  }
-  tensorOrder = sortedBy(tensors, nameOf);
-  for (size_t i = 1; i < tensorOrder.size(); ++i)
-    if (tensors[tensorOrder[i - 1]].name == tensors[tensorOrder[i]].name)
-      return in.fail("tensor " + quoted(tensors[tensorOrder[i]].name) + " occurs twice");
-  return placeTensors(in, bytes, alignment, offsets);
-}
-
-std::unique_ptr<GgufFile> GgufFile::parse(std::span<const uint8_t> bytes, const std::string &name,
-                                          std::string &error) {
-  auto impl = std::make_shared<Impl>();
-  impl->path = name;
-  if (!impl->parse(bytes, error))
-    return nullptr;
-  std::unique_ptr<GgufFile> file(new GgufFile);
-  file->impl = std::move(impl);
-  return file;
-}
-
-std::unique_ptr<GgufFile> GgufFile::open(const std::string &path, std::string &error) {
-  auto impl = std::make_shared<Impl>();
-  impl->path = path;
-  impl->map = MappedFile::open(path, error);
-  if (!impl->map || !impl->parse(impl->map->bytes(), error))
-    return nullptr;
-  std::unique_ptr<GgufFile> file(new GgufFile);
-  file->impl = std::move(impl);
-  return file;
-}
-
-//===----------------------------------------------------------------------===//
-// Access
-//===----------------------------------------------------------------------===//
-
-const std::string &GgufFile::path() const { return impl->path; }
-uint32_t GgufFile::version() const { return impl->version; }
-const std::vector<GgufTensor> &GgufFile::tensors() const { return impl->tensors; }
-const GgufTensor *GgufFile::tensor(std::string_view name) const {
-  return lookup(impl->tensors, impl->tensorOrder, nameOf, name);
-}
-const std::vector<std::pair<std::string, GgufValue>> &GgufFile::metadata() const { return impl->metadata; }
-const GgufValue *GgufFile::value(std::string_view key) const {
-  auto *kv = lookup(impl->metadata, impl->keyOrder, keyOf, key);
-  return kv ? &kv->second : nullptr;
-}
-
 static std::nullopt_t mismatch(const std::string &path, std::string_view key, const char *expected,
                                const std::string &found, std::string &error) {
-  error = path + ": key " + quoted(key) + " is " + found + ", expected " + expected;
+  error = path + ": key " + quotedText(key) + " is " + found + ", expected " + expected;
   return std::nullopt;
 }
 
