@@ -7,18 +7,25 @@
 #ifndef LLMC_FRONTEND_ARCHITECTURE_H
 #define LLMC_FRONTEND_ARCHITECTURE_H
 
+#include "frontend/HfConfig.h"
 #include "frontend/ModelSpec.h"
 #include "frontend/formats/Gguf.h"
 
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace llmc::frontend {
 
 struct Architecture {
-  const char *ggufName; // the value of general.architecture
+  const char *ggufName; // the value of general.architecture; null if GGUF has no such architecture
   /// Fills `spec`; false with one sentence in `error` if the file does not say a model of this architecture.
   bool (*readGguf)(const formats::GgufFile &file, ModelSpec &spec, std::string &error);
+  /// What config.json calls it: the first of `architectures`, and `model_type`, last.
+  std::vector<std::string_view> hfNames = {};
+  /// Fills `spec`; `config` keeps the first thing that is not said as a model of this architecture says it.
+  void (*readHf)(HfConfig &config, ModelSpec &spec) = nullptr;
 };
 
 std::span<const Architecture *const> architectures();

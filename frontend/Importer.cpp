@@ -3,8 +3,10 @@
 
 #include "frontend/Architecture.h"
 #include "frontend/GgufConfig.h"
+#include "frontend/HfDirectory.h"
 #include "frontend/ModelBuilder.h"
 #include "frontend/TensorCheck.h"
+#include "frontend/formats/Quote.h"
 #include "ir/Print.h"
 
 #include "mlir/IR/Diagnostics.h"
@@ -28,9 +30,9 @@ using namespace mlir;
 namespace llmc::frontend {
 namespace {
 
-const char *const supported = "lm text (.mlir) and GGUF files are supported";
+const char *const supported = "expected lm text (.mlir), a GGUF file or a Hugging Face directory";
 
-enum class Kind { Text, Gguf };
+enum class Kind { Text, Gguf, HuggingFace };
 
 /// Looks at the first bytes.
 std::optional<Kind> kindOf(const std::string &path, std::string &error) {
@@ -40,10 +42,8 @@ std::optional<Kind> kindOf(const std::string &path, std::string &error) {
     error = fmt::format("{}: {}", path, code ? code.message() : std::string("no such file"));
     return std::nullopt;
   }
-  if (fs::is_directory(status)) {
-    error = fmt::format("{}: is a directory, {}", path, supported);
-    return std::nullopt;
-  }
+  if (fs::is_directory(status))
+    return Kind::HuggingFace;
   if (!fs::is_regular_file(status)) {
     error = fmt::format("{}: is not a regular file, {}", path, supported);
     return std::nullopt;
@@ -58,6 +58,9 @@ std::optional<Kind> kindOf(const std::string &path, std::string &error) {
   StringRef bytes(head, in.gcount());
   if (bytes.starts_with("GGUF"))
     return Kind::Gguf;
+  // The JSON files of a checkpoint, and its weights, whose JSON follows 8 bytes of length.
+  if (bytes.ltrim().starts_with("{") || bytes.drop_front(std::min<size_t>(8, bytes.size())).starts_with("{"))
+    return Kind::HuggingFace;
   if (!bytes.empty() && !bytes.contains('\0') && !bytes.starts_with("ML\xefR"))
     return Kind::Text;
   error = fmt::format("{}: {}, {}", path, bytes.empty() ? "is empty" : "is of an unknown format", supported);
@@ -122,6 +125,8 @@ const Architecture *architectureOf(const formats::GgufFile &file, std::string &e
     return nullptr;
   std::string known;
   for (const Architecture *architecture : architectures()) {
+    if (!architecture->ggufName)
+      continue;
     if (name && *name == architecture->ggufName)
       return architecture;
     known += (known.empty() ? "" : ", ") + std::string(architecture->ggufName);
@@ -156,25 +161,84 @@ bool readGguf(const formats::GgufFile &file, ModelSpec &spec, std::string &error
   return error.empty();
 }
 
+/// By the first of `architectures`, else by `model_type`; of a model of several modalities, that of its
+/// language model.
+const Architecture *architectureOf(HfConfig &config) {
+  std::vector<std::string> said;
+  for (std::string scope : {"", "text_config."}) {
+    if (auto names = config.strings(scope + "architectures"); !names.empty())
+      said.push_back(names.front());
+    if (auto type = config.optionalString(scope + "model_type"))
+      said.push_back(*type);
+  }
+  std::string known;
+  for (const std::string &name : said)
+    for (const Architecture *architecture : architectures())
+      if (llvm::is_contained(architecture->hfNames, name))
+        return architecture;
+  for (const Architecture *architecture : architectures())
+    if (architecture->readHf)
+      known += (known.empty() ? "" : ", ") + std::string(architecture->hfNames.front());
+  const char *key = config.value("architectures") ? "architectures" : "model_type";
+  config.refuse(key, said.empty() ? "missing" : formats::quotedText(said.front()), "one of: " + known);
+  return nullptr;
+}
+
+bool readHf(const HfDirectory &directory, const formats::WeightFile &weights, ModelSpec &spec,
+            std::string &error) {
+  HfConfig config(directory.configPath, directory.config, weights);
+  spec.file = directory.configPath;
+  spec.name = symbolName(directory.name);
+  if (const formats::JsonValue *quantized = config.value("quantization_config")) {
+    const formats::JsonValue *method = quantized->find("quant_method");
+    config.refuse("quantization_config", method ? method->describe() : quantized->describe(),
+                  "no such key: weights that another tool has quantized are not supported");
+  } else if (const Architecture *architecture = architectureOf(config)) {
+    spec.family = architecture->hfNames.back();
+    architecture->readHf(config, spec);
+  }
+  error = config.firstError();
+  return error.empty() && spec.check(error);
+}
+
+/// The model of a spec, checked against the tensors of its file.
+OwningOpRef<ModuleOp> build(MLIRContext &context, const ModelSpec &spec, const ModelPaths &paths,
+                            const formats::WeightFile &weights, std::string &error) {
+  OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
+  OpBuilder builder(&context);
+  builder.setInsertionPointToEnd(module->getBody());
+  lm::ModelOp model = buildModel(builder, spec, paths);
+  FirstError reported(context);
+  if (failed(verify(*module))) {
+    error = fmt::format("{}: {}", spec.file, reported.text());
+    return nullptr;
+  }
+  if (!checkTensors(model, weights, spec.leftOut, error))
+    return nullptr;
+  return module;
+}
+
 OwningOpRef<ModuleOp> importGguf(MLIRContext &context, const std::string &path, const std::string &folder,
                                  std::string &error) {
   auto file = formats::GgufFile::open(path, error);
   ModelSpec spec;
   if (!file || !readGguf(*file, spec, error))
     return nullptr;
-  OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
-  OpBuilder builder(&context);
-  builder.setInsertionPointToEnd(module->getBody());
   std::string spelled = spelledFrom(folder, path);
-  lm::ModelOp model = buildModel(builder, spec, {{spelled}, spelled});
-  FirstError reported(context);
-  if (failed(verify(*module))) {
-    error = fmt::format("{}: {}", path, reported.text());
+  return build(context, spec, {{spelled}, spelled}, *file, error);
+}
+
+OwningOpRef<ModuleOp> importHf(MLIRContext &context, const std::string &path, const std::string &folder,
+                               std::string &error) {
+  std::optional<HfDirectory> directory = HfDirectory::open(path, error);
+  if (!directory)
     return nullptr;
-  }
-  if (!checkTensors(model, *file, error))
+  auto weights = formats::WeightFile::open(directory->weights, error);
+  ModelSpec spec;
+  if (!weights || !readHf(*directory, *weights, spec, error))
     return nullptr;
-  return module;
+  std::string tokenizer = directory->tokenizer.empty() ? "" : spelledFrom(folder, directory->tokenizer);
+  return build(context, spec, {{spelledFrom(folder, directory->weights)}, tokenizer}, *weights, error);
 }
 
 /// The parser recurses at every bracket; a text that a person or a tool means nests a few levels.
@@ -243,6 +307,9 @@ OwningOpRef<ModuleOp> importText(MLIRContext &context, const std::string &path, 
 } // namespace
 
 std::string folderOf(const std::string &path) {
+  std::error_code code;
+  if (fs::is_directory(path, code))
+    return path;
   fs::path folder = fs::path(path).parent_path();
   return folder.empty() ? "." : folder.string();
 }
@@ -266,8 +333,15 @@ OwningOpRef<ModuleOp> importModel(MLIRContext &context, const std::string &path,
   if (!kind)
     return nullptr;
   std::string folder = options.relativeTo.empty() ? folderOf(path) : options.relativeTo;
-  return *kind == Kind::Gguf ? importGguf(context, path, folder, error)
-                             : importText(context, path, folder, error);
+  switch (*kind) {
+  case Kind::Text:
+    return importText(context, path, folder, error);
+  case Kind::Gguf:
+    return importGguf(context, path, folder, error);
+  case Kind::HuggingFace:
+    return importHf(context, path, folder, error);
+  }
+  return nullptr;
 }
 
 void printModel(lm::ModelOp model, llvm::raw_ostream &out) { printNamed(model, out); }

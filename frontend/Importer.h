@@ -17,9 +17,10 @@ struct ImportOptions {
   std::string relativeTo;
 };
 
-/// Reads lm text or a GGUF file, told apart by content, into a module that holds one verified lm.model. The
-/// tensors of a GGUF file are checked against the model: each is there, of the shape and of a type that can
-/// be compiled. On failure returns null, and `error` is one sentence that names file and place.
+/// Reads lm text, a GGUF file or a Hugging Face directory (or a file in one), told apart by content, into a
+/// module that holds one verified lm.model. The tensors of a checkpoint are checked against the model: each
+/// is there, of the shape and of a type that can be compiled. On failure returns null, and `error` is one
+/// sentence that names file and place.
 mlir::OwningOpRef<mlir::ModuleOp> importModel(mlir::MLIRContext &context, const std::string &path,
                                               const ImportOptions &options, std::string &error);
 
@@ -33,7 +34,7 @@ struct ModelFiles {
 };
 ModelFiles findModelFiles(lm::ModelOp model, const std::string &folder);
 
-/// The folder that paths in a model read from `path` are relative to.
+/// The folder that paths in a model read from `path`, a file or a folder, are relative to.
 std::string folderOf(const std::string &path);
 
 /// Writes the model as a person would: readable names, no locations, nothing around the lm.model.

@@ -95,6 +95,9 @@ struct ModelSpec {
   double outputScale = 1.0;
   std::optional<double> outputSoftcap;
 
+  /// Tensors that files may hold besides and the model does not read; a `*` stands for anything.
+  std::vector<std::string> leftOut;
+
   /// Whether every trait is in range and the traits fit each other; else one sentence that names file, key,
   /// what was found and what is expected.
   bool check(std::string &error) const;

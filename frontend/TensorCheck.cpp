@@ -20,10 +20,36 @@ std::string knownTypes() {
 }
 
 /// Tensors that files may hold beside the model's: numbers that the importer has used, or that follow from
-/// others.
-bool mayBeLeftOut(StringRef name) {
-  return name == "rope_freqs.weight" || name.ends_with(".attn_rot_embd.weight") ||
-         name.ends_with(".rope_freqs.weight");
+/// others, and the parts of models for other things than text.
+const char *const alwaysLeftOut[] = {
+    // GGUF
+    "rope_freqs.weight",
+    "*.attn_rot_embd.weight",
+    "*.rope_freqs.weight",
+    // Hugging Face
+    "*.rotary_emb.inv_freq",
+    "*.attn.bias",
+    "*.attn.masked_bias",
+    "*.attention.bias",
+    "*.attention.masked_bias",
+    "vision_tower.*",
+    "vision_model.*",
+    "audio_tower.*",
+    "multi_modal_projector.*",
+    "visual.*",
+    "model.vision_tower.*",
+    "model.vision_model.*",
+    "model.audio_tower.*",
+    "model.multi_modal_projector.*",
+    "model.visual.*",
+};
+
+/// Whether a name is that of the pattern; a `*` in the pattern stands for anything.
+bool matches(StringRef name, StringRef pattern) {
+  auto [head, tail] = pattern.split('*');
+  return head.size() == pattern.size()
+             ? name == pattern
+             : name.size() >= head.size() + tail.size() && name.starts_with(head) && name.ends_with(tail);
 }
 
 class Check {
@@ -45,7 +71,11 @@ public:
     return WalkResult::advance();
   }
 
-  bool nothingLeftOut() {
+  bool nothingLeftOut(ArrayRef<std::string> leftOut) {
+    auto mayBeLeftOut = [&](StringRef name) {
+      auto isName = [&](StringRef pattern) { return matches(name, pattern); };
+      return llvm::any_of(alwaysLeftOut, isName) || llvm::any_of(leftOut, isName);
+    };
     for (const formats::WeightTensor &tensor : file.tensors())
       if (!used.count(&tensor) && !mayBeLeftOut(tensor.name)) {
         refuse(tensor, "has no place in a model of this architecture");
@@ -66,7 +96,8 @@ private:
 
 } // namespace
 
-bool checkTensors(lm::ModelOp model, const formats::WeightFile &file, std::string &error) {
+bool checkTensors(lm::ModelOp model, const formats::WeightFile &file, ArrayRef<std::string> leftOut,
+                  std::string &error) {
   Check check(file, error);
   WalkResult result = model.walk([&](lm::WeightRefOp op) {
     ArrayRef<int64_t> shape = cast<lm::WeightType>(op.getW().getType()).getShape();
@@ -80,7 +111,7 @@ bool checkTensors(lm::ModelOp model, const formats::WeightFile &file, std::strin
         return WalkResult::interrupt();
     return WalkResult::advance();
   });
-  return !result.wasInterrupted() && check.nothingLeftOut();
+  return !result.wasInterrupted() && check.nothingLeftOut(leftOut);
 }
 
 } // namespace llmc::frontend

@@ -11,8 +11,9 @@ namespace llmc::frontend {
 
 /// Whether the file has every tensor that the model names, for every layer, with the model's shape and of a
 /// type that has a scheme, and holds none that the model leaves out (it would then compute something else
-/// than the file means).
-bool checkTensors(lm::ModelOp model, const formats::WeightFile &file, std::string &error);
+/// than the file means), but for those in `leftOut`, where a `*` stands for anything.
+bool checkTensors(lm::ModelOp model, const formats::WeightFile &file, llvm::ArrayRef<std::string> leftOut,
+                  std::string &error);
 
 } // namespace llmc::frontend
 #endif

@@ -1,12 +1,14 @@
-//===- Llama.cpp - Llama 1 to 3, SmolLM2, TinyLlama, Mistral --------------===//
+//===- Llama.cpp - Llama 1 to 3, SmolLM2, TinyLlama -----------------------===//
 //
 // Pre-norm blocks with RMSNorm, rotary positions, grouped attention and a gated SiLU mlp. A GGUF of this
-// architecture stores the rows of q and k so that the rotation is interleaved; they are used as they are.
-// Biases, untied output and the divisors of the Llama 3 frequencies are there if their tensors are.
+// architecture, also one of a Mistral, stores the rows of q and k so that the rotation is interleaved; they
+// are used as they are. A Hugging Face checkpoint has them so that the rotation is by halves. Biases, untied
+// output and the divisors of the Llama 3 frequencies are there if their tensors are.
 //
 //===----------------------------------------------------------------------===//
 #include "frontend/Architecture.h"
 #include "frontend/GgufConfig.h"
+#include "frontend/HfDecoder.h"
 
 #include <cmath>
 #include <cstring>
@@ -165,9 +167,12 @@ bool readLlama(const formats::GgufFile &file, ModelSpec &spec, std::string &erro
   return true;
 }
 
+void readHf(HfConfig &config, ModelSpec &spec) { readDecoder(config, spec); }
+
 } // namespace
 
 extern const Architecture architectureLlama;
-const Architecture architectureLlama{"llama", readLlama};
+const Architecture architectureLlama{
+    "llama", readLlama, {"LlamaForCausalLM", "LLaMAForCausalLM", "llama"}, readHf};
 
 } // namespace llmc::frontend

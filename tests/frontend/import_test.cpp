@@ -269,7 +269,7 @@ const Broken broken[] = {
     {"Experts", [](TinyLlama &l) { l.set<uint32_t>("llama.expert_count", 8); },
      "key 'llama.expert_count' is 8, expected 0: mixtures of experts are not supported"},
     {"Split", [](TinyLlama &l) { l.set<uint16_t>("split.count", 3); },
-     "key 'split.count' is 3, expected 1: files in several parts are not supported"},
+     "key 'split.no' is missing, expected 0 to 2"},
     {"VocabSize", [](TinyLlama &l) { l.set<uint32_t>("llama.vocab_size", 51); },
      "key 'llama.vocab_size' is 51, expected 50, the rows of tensor 'token_embd.weight'"},
     {"TooManyTokens",
@@ -311,9 +311,10 @@ TEST_F(Import, NotAModel) {
   EXPECT_FALSE(import(none));
   EXPECT_EQ(error, none + ": No such file or directory");
   EXPECT_FALSE(import(folder.path("")));
-  EXPECT_HOLDS(error, "is a directory, lm text (.mlir) and GGUF files are supported");
+  EXPECT_HOLDS(error, ": has no config.json, expected a Hugging Face directory");
   EXPECT_FALSE(import(save("zip", std::string("PK\x03\x04\0\0", 6))));
-  EXPECT_HOLDS(error, "is of an unknown format, lm text (.mlir) and GGUF files are supported");
+  EXPECT_HOLDS(error,
+               "is of an unknown format, expected lm text (.mlir), a GGUF file or a Hugging Face directory");
   EXPECT_FALSE(import(save("empty.mlir", "")));
   EXPECT_HOLDS(error, "is empty");
   EXPECT_FALSE(import(save("cut.gguf", "GGUF")));

@@ -132,7 +132,8 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
   auto arguments = std::make_shared<CompileArguments>();
   PipelineOptions &options = arguments->pipeline;
   CLI::App *command = app.add_subcommand("compile", "Compile a model file into one model.so.");
-  command->add_option("SRC", arguments->source, "model.mlir or model.gguf")->required();
+  command->add_option("SRC", arguments->source, "model.mlir, model.gguf or a Hugging Face directory")
+      ->required();
   command->add_option("-o,--output", options.output,
                       "file to write (with --stop-after: the text; - is the terminal)");
   command
@@ -175,6 +176,7 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
       ->group("");
   command->footer("Examples:\n"
                   "  llmc compile smollm2.gguf -o smollm2.so\n"
+                  "  llmc compile SmolLM2-135M-Instruct/ -o smollm2.so\n"
                   "  llmc compile model.mlir -o model.so --activations f32 --dump-ir dumps\n"
                   "  llmc compile model.mlir --stop-after fuse");
   command->callback([arguments, &status] { status = runCompile(*arguments); });

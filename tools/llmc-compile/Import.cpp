@@ -42,7 +42,9 @@ void tools::addImportCommand(CLI::App &app, int &status) {
   auto arguments = std::make_shared<ImportArguments>();
   CLI::App *command =
       app.add_subcommand("import", "Write a model file as lm text; the weights stay where they are.");
-  command->add_option("SRC", arguments->source, "model.gguf, or model.mlir to tidy up")->required();
+  command
+      ->add_option("SRC", arguments->source, "model.gguf, a Hugging Face directory, or model.mlir to tidy up")
+      ->required();
   command->add_option("-o,--output", arguments->output, "file to write; - is the terminal")
       ->capture_default_str();
   command->add_flag("-v,--verbose", arguments->isVerbose, "show remarks");
