@@ -177,9 +177,9 @@ private:
     ArrayRef<int64_t> shape = shapeOf(op.getW());
     if (failed(checkSize(op, shape[0], shape[1])))
       return failure();
-    if (a->kind->blockValues > 1)
+    if (a->kind->isInteger())
       widened(op, "transposing breaks up blocks");
-    const quant::QuantScheme *kind = a->kind->blockValues > 1 ? float32() : a->kind;
+    const quant::QuantScheme *kind = a->kind->isInteger() ? float32() : a->kind;
     if (!withData)
       return empty(kind, shape[1]);
     WeightRows from = a->kind == kind ? std::move(*a) : toFloat(*a);
@@ -314,10 +314,8 @@ std::optional<WeightSource::Tensor> WeightSource::lookup(StringRef name, std::st
       continue;
     if (const quant::QuantScheme *scheme = quant::schemeForGgmlType(stored->type))
       return Tensor{scheme, stored, &file->partOf(*stored)};
-    std::string known =
-        llvm::join(llvm::map_range(quant::allSchemes(), [](auto &s) { return std::string(s.name); }), ", ");
     error = file->partOf(*stored) + ": tensor '" + name.str() + "' has type " + stored->typeName() +
-            ", expected one of: " + known;
+            ", expected one of: " + quant::fileSchemeNames();
     return std::nullopt;
   }
   std::string searched = llvm::join(llvm::map_range(files, [](auto &file) { return file->path(); }), ", ");

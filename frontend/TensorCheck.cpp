@@ -12,13 +12,6 @@ using namespace mlir;
 namespace llmc::frontend {
 namespace {
 
-std::string knownTypes() {
-  std::string names;
-  for (const quant::QuantScheme &scheme : quant::allSchemes())
-    names += (names.empty() ? "" : ", ") + std::string(scheme.name);
-  return names;
-}
-
 /// Tensors that files may hold beside the model's: numbers that the importer has used, or that follow from
 /// others, and the parts of models for other things than text.
 const char *const alwaysLeftOut[] = {
@@ -67,7 +60,8 @@ public:
       return refuse(*found,
                     fmt::format("is {}, expected {}", fmt::join(found->shape, "x"), fmt::join(shape, "x")));
     if (!quant::schemeForGgmlType(found->type))
-      return refuse(*found, fmt::format("has type {}, expected one of: {}", found->typeName(), knownTypes()));
+      return refuse(*found, fmt::format("has type {}, expected one of: {}", found->typeName(),
+                                        quant::fileSchemeNames()));
     return WalkResult::advance();
   }
 

@@ -10,37 +10,88 @@
 namespace llmc::quant {
 namespace {
 
-// Bytes of a packed record: `groups` groups of 32 values for 16 rows, an f16 scale (and minimum) per row and
-// group.
-constexpr int64_t blockRecord(int64_t groups, int64_t bits, bool hasMin) {
-  return groups * panelRows * (32 * bits / 8 + (hasMin ? 4 : 2));
+constexpr int8_t iq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+/// Twice the values of a 4-bit float with two bits of exponent and one of mantissa.
+constexpr int8_t fp4Values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+using Reader = void (*)(const QuantScheme &, const uint8_t *, StoredBlock &);
+
+constexpr QuantScheme floats(std::string_view name, uint32_t type, Storage storage, int64_t bytes) {
+  return {name,    type, storage,           0, 1, bytes, nullptr, 1, 0, 0, ScaleKind::None, false, 0,
+          nullptr, 1,    bytes * panelRows, 0, 0};
 }
 
-// Records are whole cache lines: one group of q4_1 fills five, the others need two groups.
+/// A record is a number of blocks that fills whole cache lines; where that would take more than a
+/// super-block, the rest of the last line is left empty.
+constexpr QuantScheme integers(std::string_view name, uint32_t type, int64_t blockValues, int64_t blockBytes,
+                               Reader read, int64_t group, int lowBits, int highBits, ScaleKind scale,
+                               bool hasMin, int32_t zeroPoint, const int8_t *codebook, double int8Budget) {
+  const bool isRow = scale == ScaleKind::Row;
+  QuantScheme s = {name,
+                   type,
+                   Storage::Integer,
+                   isRow ? 4 : 0,
+                   blockValues,
+                   blockBytes,
+                   read,
+                   group,
+                   lowBits,
+                   highBits,
+                   scale,
+                   hasMin,
+                   zeroPoint,
+                   codebook,
+                   0,
+                   0,
+                   isRow ? 4 * panelRows : 0,
+                   int8Budget};
+  do {
+    s.recordValues += blockValues < chunkValues ? chunkValues : blockValues;
+    s.recordBytes = s.superScalesOffset() + (s.hasSuperBlocks() ? 2 * panelRows * (1 + hasMin) : 0);
+  } while (s.recordBytes % lineBytes && s.recordValues < StoredBlock::maxValues);
+  s.recordBytes = (s.recordBytes + lineBytes - 1) / lineBytes * lineBytes;
+  return s;
+}
+
+constexpr ScaleKind half = ScaleKind::Half, super = ScaleKind::SuperBlock;
+
 constexpr QuantScheme schemes[] = {
-    // name, ggml type, storage, block values and bytes, group, min, zero, record values and bytes, int8
-    // budget
-    {"f32", 0, Storage::Float32, 1, 4, 1, false, 0, 1, 64, 0},
-    {"f16", 1, Storage::Float16, 1, 2, 1, false, 0, 1, 32, 0},
-    {"bf16", 30, Storage::BFloat16, 1, 2, 1, false, 0, 1, 32, 0},
-    {"q8_0", 8, Storage::Int8, 32, 34, 32, false, 0, 64, blockRecord(2, 8, false), 0.35},
-    {"q4_0", 2, Storage::Int4, 32, 18, 32, false, 8, 64, blockRecord(2, 4, false), 0.35},
-    {"q4_1", 3, Storage::Int4, 32, 20, 32, true, 0, 32, blockRecord(1, 4, true), 0.35},
+    floats("f32", 0, Storage::Float32, 4),
+    floats("f16", 1, Storage::Float16, 2),
+    floats("bf16", 30, Storage::BFloat16, 2),
+    // clang-format off
+    //       name, ggml type, block values and bytes, reader, group, low and high bits, scale, min, zero point, codebook,
+    //       int8 budget                                                           // bits a weight: packed (file)
+    integers("q8_0",    8,  32,  34, readByteBlock,   32, 8, 0, half,  false, 0,  nullptr,   0.35), // 8.5    (8.5)
+    integers("q4_0",    2,  32,  18, readNibbleBlock, 32, 4, 0, half,  false, 8,  nullptr,   0.35), // 4.5    (4.5)
+    integers("q4_1",    3,  32,  20, readNibbleBlock, 32, 4, 0, half,  true,  0,  nullptr,   0.35), // 5      (5)
+    integers("q5_0",    6,  32,  22, readNibbleBlock, 32, 4, 1, half,  false, 16, nullptr,   0.35), // 5.5    (5.5)
+    integers("q5_1",    7,  32,  24, readNibbleBlock, 32, 4, 1, half,  true,  0,  nullptr,   0.35), // 6      (6)
+    integers("iq4_nl",  20, 32,  18, readNibbleBlock, 32, 4, 0, half,  false, 0,  iq4Values, 0.35), // 4.5    (4.5)
+    integers("mxfp4",   39, 32,  17, readNibbleBlock, 32, 4, 0, ScaleKind::Exponent, false, 0, fp4Values, 0.35), // 4.25 (4.25)
+    integers("q2_k",    10, 256, 84,  readQ2K,    16, 2, 0, ScaleKind::SuperNibbles, true, 0, nullptr, 0.35), // 2.625 (2.625)
+    integers("q3_k",    11, 256, 110, readQ3K,    16, 2, 1, super, false, 4,  nullptr,   0.35), // 3.625  (3.4375)
+    integers("q4_k",    12, 256, 144, readQ4K,    32, 4, 0, super, true,  0,  nullptr,   0.35), // 4.625  (4.5)
+    integers("q5_k",    13, 256, 176, readQ4K,    32, 4, 1, super, true,  0,  nullptr,   0.35), // 5.625  (5.5)
+    integers("q6_k",    14, 256, 210, readQ6K,    16, 4, 2, super, false, 32, nullptr,   0.35), // 6.625  (6.5625)
+    integers("iq4_xs",  23, 256, 136, readIq4Xs,  32, 4, 0, super, false, 0,  iq4Values, 0.35), // 4.375  (4.25)
+    integers("int8", noGgmlType, 1, 1, nullptr,   32, 8, 0, ScaleKind::Row, false, 0, nullptr, 0.35), // 8 + 32 / k
+    // clang-format on
 };
 
 } // namespace
 
 void QuantScheme::packPanel(std::span<const uint8_t *const> rows, int64_t k, uint8_t *out) const {
-  return isInteger() ? packBlockPanel(*this, rows, k, out) : packFloatPanel(*this, rows, k, out);
+  return isInteger() ? packIntegerPanel(*this, rows, k, out) : packFloatPanel(*this, rows, k, out);
 }
 
 void QuantScheme::unpackRow(const uint8_t *row, int64_t k, float *out) const {
-  return isInteger() ? unpackBlockRow(*this, row, k, out) : unpackFloatRow(*this, row, k, out);
+  return isInteger() ? unpackIntegerRow(*this, row, k, out) : unpackFloatRow(*this, row, k, out);
 }
 
 const QuantScheme *schemeForGgmlType(uint32_t type) {
   for (const QuantScheme &scheme : schemes)
-    if (scheme.ggmlType == type)
+    if (scheme.ggmlType == type && type != noGgmlType)
       return &scheme;
   return nullptr;
 }
@@ -53,5 +104,13 @@ const QuantScheme *schemeByName(std::string_view name) {
 }
 
 std::span<const QuantScheme> allSchemes() { return schemes; }
+
+std::string fileSchemeNames() {
+  std::string names;
+  for (const QuantScheme &scheme : schemes)
+    if (scheme.ggmlType != noGgmlType)
+      names += (names.empty() ? "" : ", ") + std::string(scheme.name);
+  return names;
+}
 
 } // namespace llmc::quant

@@ -12,48 +12,61 @@
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
-namespace llmc::quant {
+#include <functional>
 
-// Geometry of a record of an integer scheme.
-constexpr int64_t lineBytes = 64;
-inline int64_t columnsPerLine(const QuantScheme &s) { return s.storage == Storage::Int4 ? 8 : 4; }
-inline int64_t linesPerGroup(const QuantScheme &s) { return s.group / columnsPerLine(s); }
+namespace llmc::quant {
 
 /// One element as f32: row `row` (0..15) of the panel at `panelBase`, column `k` (both i64).
 mlir::Value loadElement(mlir::ImplicitLocOpBuilder &b, const QuantScheme &scheme, mlir::Value panelBase,
                         mlir::Value row, mlir::Value k);
 
-/// Reads of one record of a panel, 16 rows at once; loads are emitted once each, where first asked for, so
-/// all uses must stand in one block.
-class RecordReader {
-public:
-  RecordReader(mlir::ImplicitLocOpBuilder &b, const QuantScheme &scheme, mlir::Value recordBase)
-      : b(b), scheme(scheme), base(recordBase) {}
+/// vector<64xi8> of table[index & 15] for a vector<64xi8> of indices below 16: what an instruction set has
+/// for it.
+using ByteLookup = std::function<mlir::Value(mlir::Value indices, llvm::ArrayRef<int8_t> table)>;
 
-  /// vector<16xf32>: the weights of column k of the record (0 <= k < recordValues).
+/// Scales that hold for a whole panel (of rows) or record (of super-blocks), vector<16xf32>; loaded once,
+/// outside of the loop that they are constant in. Null where a scheme has none.
+struct OuterScales {
+  mlir::Value scales, minimums;
+  static OuterScales ofPanel(mlir::ImplicitLocOpBuilder &b, const QuantScheme &, mlir::Value panelBase);
+  static OuterScales ofRecord(mlir::ImplicitLocOpBuilder &b, const QuantScheme &, mlir::Value recordBase);
+};
+
+/// Reads one chunk of 32 columns of a panel's record (float schemes: one column), 16 rows at once. Loads are
+/// emitted once each, where first asked for, so all uses must stand in one block.
+class ChunkReader {
+public:
+  /// `chunk`: its number in the record, i64; null for the first. `lookup` is only used for codebooks.
+  ChunkReader(mlir::ImplicitLocOpBuilder &b, const QuantScheme &scheme, mlir::Value recordBase,
+              mlir::Value chunk, OuterScales outer, ByteLookup lookup);
+
+  /// vector<16xf32>: the weights of column k of the chunk.
   mlir::Value column(int64_t k);
 
   // Integer schemes only.
-  /// vector<64xi8>: the stored quants of columns 4q..4q+3 (row-major: 4 columns of row 0, of row 1, ...).
-  /// Unsigned nibbles for Int4, signed bytes for Int8; the zero point is not subtracted.
-  mlir::Value quad(int64_t q);
-  /// vector<16xf32>: the scales or minimums of group g of the record.
+  /// vector<64xi8>: the quants of columns 4q..4q+3 (row-major: 4 columns of row 0, of row 1, ...), out of the
+  /// codebook where there is one. `offset` is added to signed quants (as bytes: 128 makes them unsigned); the
+  /// zero point of unsigned ones is not subtracted.
+  mlir::Value quad(int64_t q, int offset = 0);
+  /// vector<16xf32>: the scales or minimums of group g of the chunk.
   mlir::Value scales(int64_t g);
   mlir::Value minimums(int64_t g);
-  /// vector<16xf32>: column c (0 <= c < columnsPerLine) of one 64-byte line, with the line's scales and
-  /// minimums.
-  static mlir::Value unpackColumn(mlir::ImplicitLocOpBuilder &b, const QuantScheme &scheme, mlir::Value line,
-                                  int64_t c, mlir::Value scales, mlir::Value minimums);
 
 private:
-  mlir::Value load(mlir::Type type, int64_t offset, unsigned alignment);
-  mlir::Value line(int64_t index);
-  mlir::Value halves(int64_t offset);
+  mlir::Value load(mlir::Type type, int64_t offset, int64_t perChunk, unsigned alignment);
+  mlir::Value plane(int64_t offset, int bits, int64_t q, int to);
+  mlir::Value halves(int64_t offset, int64_t perChunk);
+  mlir::Value groupBytes(int64_t offset, int64_t g);
+  mlir::Value makeScales(int64_t g);
+  mlir::Value makeMinimums(int64_t g);
 
   mlir::ImplicitLocOpBuilder &b;
   const QuantScheme &scheme;
-  mlir::Value base;
-  llvm::SmallDenseMap<int64_t, mlir::Value> loaded; // by byte offset
+  mlir::Value base, chunk;
+  OuterScales outer;
+  ByteLookup lookup;
+  llvm::SmallDenseMap<std::pair<int64_t, int64_t>, mlir::Value> loaded; // by offset, and offset per chunk
+  llvm::SmallDenseMap<int64_t, mlir::Value> quads, groupScales, groupMinimums;
 };
 
 } // namespace llmc::quant

@@ -3,6 +3,7 @@
 
 #include "codegen/cpu/Emitter.h"
 #include "ir/quant/QuantScheme.h"
+#include "tests/support/RandomRows.h"
 
 #include "mlir/Parser/Parser.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
@@ -50,25 +51,12 @@ Weight test::vectorWeight(std::vector<float> values) {
 Weight test::randomWeight(std::string_view name, int64_t rows, int64_t columns, uint32_t seed) {
   const quant::QuantScheme &scheme = *quant::schemeByName(name);
   std::mt19937 random(seed);
-  std::vector<std::vector<uint8_t>> file(rows, std::vector<uint8_t>(scheme.rowBytes(columns)));
+  std::vector<std::vector<uint8_t>> file;
   Weight result;
   result.values = Rows(rows, columns);
   for (int64_t row = 0; row < rows; ++row) {
-    for (uint8_t &byte : file[row])
-      byte = static_cast<uint8_t>(random());
-    for (int64_t at = 0; at < scheme.rowBytes(columns); at += scheme.blockBytes) {
-      uint8_t *block = file[row].data() + at;
-      // Scales and minimums of moderate size.
-      for (int64_t half = 0; scheme.isInteger() && half <= scheme.hasMin; ++half)
-        block[2 * half + 1] = half ? 0xa8 : 0x24;
-      if (scheme.storage == quant::Storage::Float32) {
-        float x = static_cast<float>(random() % 2001) / 1000.0f - 1;
-        std::memcpy(block, &x, 4);
-      } else if (!scheme.isInteger()) {
-        block[1] = scheme.storage == quant::Storage::Float16 ? 0x38 : 0x3f;
-      }
-    }
-    scheme.unpackRow(file[row].data(), columns, &result.values.at(row, 0));
+    file.push_back(randomRow(scheme, columns, random));
+    scheme.unpackRow(file.back().data(), columns, &result.values.at(row, 0));
   }
   result.packed.resize(scheme.packedBytes(rows, columns));
   for (int64_t panel = 0; panel < scheme.panels(rows); ++panel) {

@@ -3,6 +3,7 @@
 #define LLMC_TESTS_CODEGEN_TESTDATA_H
 
 #include "ir/quant/QuantScheme.h"
+#include "tests/support/RandomRows.h"
 
 #include <cmath>
 #include <cstdint>
@@ -34,39 +35,6 @@ struct Matrix {
         at(r, c) = uniform(random, low, high);
   }
 };
-
-/// A half with exponent 2^-7 .. 2^-2 times a scale, any sign.
-inline uint16_t randomHalf(Random &random) {
-  return uint16_t((random() & 0x83ff) | (8 + random() % 6) << 10);
-}
-
-/// One row of random file blocks, every quant possible.
-inline std::vector<uint8_t> randomRow(const quant::QuantScheme &scheme, int64_t k, Random &random) {
-  std::vector<uint8_t> row(scheme.rowBytes(k));
-  for (int64_t i = 0; i < k / scheme.blockValues; ++i) {
-    uint8_t *block = row.data() + i * scheme.blockBytes;
-    uint16_t half = randomHalf(random), minimum = randomHalf(random);
-    float value = uniform(random, -1, 1);
-    switch (scheme.storage) {
-    case quant::Storage::Float32:
-      std::memcpy(block, &value, 4);
-      break;
-    case quant::Storage::Float16:
-      std::memcpy(block, &half, 2);
-      break;
-    case quant::Storage::BFloat16:
-      std::memcpy(block, reinterpret_cast<uint8_t *>(&value) + 2, 2);
-      break;
-    default:
-      for (int64_t b = 0; b < scheme.blockBytes; ++b)
-        block[b] = uint8_t(random());
-      std::memcpy(block, &half, 2);
-      if (scheme.hasMin)
-        std::memcpy(block + 2, &minimum, 2);
-    }
-  }
-  return row;
-}
 
 /// N rows of a scheme: file blocks, packed panels, and the exact values.
 struct Weights {

@@ -5,6 +5,7 @@
 #include "TinyLlama.h"
 
 #include "ir/quant/QuantScheme.h"
+#include "tests/support/RandomRows.h"
 
 #include <cstring>
 
@@ -24,12 +25,10 @@ struct WeightFile {
     Matrix m{
         int64_t(shape[0]), shape.size() > 1 ? int64_t(shape[1]) : 1, quant::schemeByName(scheme), "", {}};
     int64_t rowBytes = m.scheme->rowBytes(m.columns);
-    for (int64_t i = 0; i < m.rows * rowBytes; ++i)
-      m.bytes += static_cast<char>(random());
-    // Scales and floats of random bits would be NaN or huge; their high bytes get a middle exponent.
-    for (int64_t block = 0; block < m.rows * rowBytes; block += m.scheme->blockBytes)
-      for (int64_t at : scaleBytes(*m.scheme))
-        m.bytes[block + at] = static_cast<char>((m.bytes[block + at] & 0x81) | highBits(*m.scheme));
+    for (int64_t r = 0; r < m.rows; ++r) {
+      std::vector<uint8_t> row = randomRow(*m.scheme, m.columns, random);
+      m.bytes.append(row.begin(), row.end());
+    }
     m.values.resize(m.rows * m.columns);
     for (int64_t r = 0; r < m.rows; ++r)
       m.scheme->unpackRow(reinterpret_cast<const uint8_t *>(m.bytes.data()) + r * rowBytes, m.columns,
@@ -43,14 +42,6 @@ struct WeightFile {
   GgufWriter writer;
 
 private:
-  static std::vector<int64_t> scaleBytes(const quant::QuantScheme &s) {
-    if (!s.isInteger())
-      return {s.blockBytes - 1};
-    return s.hasMin ? std::vector<int64_t>{1, 3} : std::vector<int64_t>{1};
-  }
-  static int highBits(const quant::QuantScheme &s) {
-    return s.name == "f32" || s.name == "bf16" ? 0x3e : 0x30; // about 0.25 in each format
-  }
   std::mt19937 random{7};
   std::map<std::string, Matrix> tensors;
 };

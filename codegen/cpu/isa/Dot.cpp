@@ -1,7 +1,8 @@
 //===- Dot.cpp - int8 dot products of a group -----------------------------===//
 //
-// MaddUbs: products of nibbles (at most 15 * 127 each) of a whole group fit int16: 16 of them are 30480.
-// Products of bytes fill int16 with two (2 * 128 * 127 = 32512), so they widen quad by quad.
+// MaddUbs adds two products of an unsigned and a signed byte in 16 bits, and saturates. A quad contributes at
+// most 2 * 127 * (largest quant), so as many quads as fit are added in 16 bits before they are widened: 8 of
+// nibbles (30480), 4 of 5 bits (31496), 2 of 6 bits (32004), 1 of bytes (|-128|: 32512).
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/isa/Dot.h"
@@ -11,23 +12,45 @@ using namespace mlir;
 namespace llmc::cpu {
 
 using quant::QuantScheme;
-using quant::Storage;
 
-int dotBias(const QuantScheme &scheme, DotUnit unit) {
-  if (scheme.storage == Storage::Int8)
-    return unit == DotUnit::Vnni ? 128 : 0;
-  return scheme.zeroPoint;
+DotForm DotForm::of(const QuantScheme &scheme, DotUnit unit) {
+  constexpr int quadLimit = 32767 / (2 * 127);
+  if (!scheme.isSigned()) {
+    const int largest = (1 << (scheme.lowBits + scheme.highBits)) - 1;
+    return {0, scheme.zeroPoint, false, quadLimit / largest};
+  }
+  if (unit == DotUnit::Vnni)
+    return {128, 128, false, 0};
+  int lowest = -128, highest = 127;
+  if (scheme.codebook) {
+    auto [low, high] = std::minmax_element(scheme.codebook, scheme.codebook + 16);
+    lowest = *low, highest = *high;
+  }
+  if (highest - lowest <= quadLimit / 2) // unsigned is cheaper, as soon as two quads fit
+    return {-lowest, -lowest, false, quadLimit / (highest - lowest)};
+  return {0, 0, true, 1};
 }
 
-SmallVector<Value> prepareQuad(Emitter &e, const QuantScheme &scheme, DotUnit unit, Value quad) {
-  const bool isSigned = scheme.storage == Storage::Int8;
-  if (unit == DotUnit::Vnni) {
-    if (isSigned)
-      quad = arith::XOrIOp::create(e, quad, e.splat(e.vec(64, e.i8()), 0x80));
+Value lookupBytes(Emitter &e, DotUnit unit, Value indices, ArrayRef<int8_t> table) {
+  const int64_t bytes = unit == DotUnit::Vnni ? 64 : 32;
+  SmallVector<int8_t> repeated;
+  for (int64_t i = 0; i < bytes; ++i)
+    repeated.push_back(table[i % 16]);
+  auto type = e.vec(bytes, e.i8());
+  Value values = arith::ConstantOp::create(e, DenseElementsAttr::get(type, ArrayRef<int8_t>(repeated)));
+  if (unit == DotUnit::Vnni)
+    return e.intrinsic("llvm.x86.avx512.pshuf.b.512", type, {values, indices});
+  auto half = [&](int64_t first) {
+    return e.intrinsic("llvm.x86.avx2.pshuf.b", type, {values, e.slice(indices, first, bytes)});
+  };
+  return e.concat(half(0), half(32));
+}
+
+SmallVector<Value> prepareQuad(Emitter &e, const DotForm &form, DotUnit unit, Value quad) {
+  if (unit == DotUnit::Vnni)
     return {quad};
-  }
   SmallVector<Value> halves = {e.slice(quad, 0, 32), e.slice(quad, 32, 32)};
-  if (isSigned)
+  if (form.isSigned)
     for (int h = 0; h < 2; ++h)
       halves.push_back(
           e.intrinsic("llvm.x86.avx2.psign.b", e.vec(32, e.i8()), {halves[h], halves[h]})); // |w|
@@ -39,10 +62,10 @@ SmallVector<Value> prepareActivations(Emitter &e, DotUnit unit, Value four) {
   return {e.bitcast(e.broadcast(four, lanes), e.vec(4 * lanes, e.i8()))};
 }
 
-GroupDot::GroupDot(Emitter &e, const QuantScheme &scheme, DotUnit unit, Value start)
-    : scheme(scheme), unit(unit), start(start) {
-  if (unit == DotUnit::Vnni)
-    sums.push_back(start ? e.broadcast(start, 16) : e.splat(e.vec(16, e.i32()), 0));
+GroupDot::GroupDot(Emitter &e, const DotForm &form, DotUnit unit, Value start) : form(form), unit(unit) {
+  const int lanes = unit == DotUnit::Vnni ? 16 : 8;
+  if (start || unit == DotUnit::Vnni)
+    sums.assign(16 / lanes, start ? e.broadcast(start, lanes) : e.splat(e.vec(lanes, e.i32()), 0));
 }
 
 void GroupDot::add(Emitter &e, ArrayRef<Value> quad, ArrayRef<Value> activations) {
@@ -51,42 +74,41 @@ void GroupDot::add(Emitter &e, ArrayRef<Value> quad, ArrayRef<Value> activations
         e.intrinsic("llvm.x86.avx512.vpdpbusd.512", e.vec(16, e.i32()), {sums[0], quad[0], activations[0]});
     return;
   }
-  const bool isSigned = scheme.storage == Storage::Int8;
-  SmallVector<Value> parts;
   for (int h = 0; h < 2; ++h) {
     Value w = quad[h], x = activations[0];
-    if (isSigned) {
+    if (form.isSigned) {
       x = e.intrinsic("llvm.x86.avx2.psign.b", e.vec(32, e.i8()), {x, w});
       w = quad[2 + h];
     }
     Value pairs = e.intrinsic("llvm.x86.avx2.pmadd.ub.sw", e.vec(16, e.i16()), {w, x});
-    if (isSigned)
-      pairs =
-          e.intrinsic("llvm.x86.avx2.pmadd.wd", e.vec(8, e.i32()), {pairs, e.splat(e.vec(16, e.i16()), 1)});
-    parts.push_back(pairs);
+    if (quadsInWords == 0)
+      words.push_back(pairs);
+    else
+      words[h] = e.add(words[h], pairs);
   }
-  if (sums.empty())
-    sums = parts;
-  else
-    for (int h = 0; h < 2; ++h)
-      sums[h] = e.add(sums[h], parts[h]);
+  if (++quadsInWords == form.quadsPerWord)
+    widen(e);
+}
+
+/// Moves the 16-bit sums to the 32-bit ones.
+void GroupDot::widen(Emitter &e) {
+  if (quadsInWords == 0)
+    return;
+  for (int h = 0; h < 2; ++h) {
+    Value wide =
+        e.intrinsic("llvm.x86.avx2.pmadd.wd", e.vec(8, e.i32()), {words[h], e.splat(e.vec(16, e.i16()), 1)});
+    if (int(sums.size()) == h)
+      sums.push_back(wide);
+    else
+      sums[h] = e.add(sums[h], wide);
+  }
+  words.clear();
+  quadsInWords = 0;
 }
 
 Value GroupDot::finish(Emitter &e) {
-  Value sum;
-  if (unit == DotUnit::Vnni) {
-    sum = sums[0];
-  } else {
-    SmallVector<Value> halves = sums;
-    if (scheme.storage != Storage::Int8)
-      for (Value &half : halves)
-        half =
-            e.intrinsic("llvm.x86.avx2.pmadd.wd", e.vec(8, e.i32()), {half, e.splat(e.vec(16, e.i16()), 1)});
-    if (start)
-      for (Value &half : halves)
-        half = e.add(half, e.broadcast(start, 8));
-    sum = e.concat(halves[0], halves[1]);
-  }
+  widen(e);
+  Value sum = unit == DotUnit::Vnni ? sums[0] : e.concat(sums[0], sums[1]);
   return arith::SIToFPOp::create(e, e.vec(16, e.f32()), sum);
 }
 

@@ -1,6 +1,6 @@
 //===- Dot.h - int8 dot products of a group ---------------------*- C++ -*-===//
 //
-// One accumulator for 16 output rows over one group of 32 columns, for the dot unit of an instruction set.
+// One accumulator for 16 output rows over one group of columns, for the dot unit of an instruction set.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_CPU_ISA_DOT_H
@@ -12,12 +12,20 @@
 
 namespace llmc::cpu {
 
-/// What the unit multiplies instead of the true weight: weight = stored - bias. The caller starts the sum at
-/// -bias * sum(x), see GroupDot.
-int dotBias(const quant::QuantScheme &, DotUnit);
+/// How a unit multiplies the quants of a scheme by int8 activations (-127 to 127).
+struct DotForm {
+  int offset;       // added to signed quants, which makes them unsigned bytes
+  int bias;         // what is multiplied is weight + bias: the sum starts at -bias * sum(x), see GroupDot
+  bool isSigned;    // the products of this unit take signed quants as they are
+  int quadsPerWord; // quads whose sum fits the unit's accumulator whatever the data is
+  static DotForm of(const quant::QuantScheme &, DotUnit);
+};
+
+/// table[index] of bytes, by the unit's vector instructions.
+mlir::Value lookupBytes(Emitter &, DotUnit, mlir::Value indices, llvm::ArrayRef<int8_t> table);
 
 /// Weights of one quad as the unit wants them; made once, used for every activation row.
-llvm::SmallVector<mlir::Value> prepareQuad(Emitter &, const quant::QuantScheme &, DotUnit, mlir::Value quad);
+llvm::SmallVector<mlir::Value> prepareQuad(Emitter &, const DotForm &, DotUnit, mlir::Value quad);
 /// The same for four activations: an i32 of four int8.
 llvm::SmallVector<mlir::Value> prepareActivations(Emitter &, DotUnit, mlir::Value four);
 
@@ -25,16 +33,18 @@ llvm::SmallVector<mlir::Value> prepareActivations(Emitter &, DotUnit, mlir::Valu
 class GroupDot {
 public:
   /// `start`: i32, -bias * sum(x) of the group; null if the bias is 0.
-  GroupDot(Emitter &, const quant::QuantScheme &, DotUnit, mlir::Value start);
+  GroupDot(Emitter &, const DotForm &, DotUnit, mlir::Value start);
   void add(Emitter &, llvm::ArrayRef<mlir::Value> quad, llvm::ArrayRef<mlir::Value> activations);
   /// The exact sum of all quads, as vector<16xf32>.
   mlir::Value finish(Emitter &);
 
 private:
-  const quant::QuantScheme &scheme;
+  void widen(Emitter &);
+
+  DotForm form;
   DotUnit unit;
-  mlir::Value start;
-  llvm::SmallVector<mlir::Value> sums;
+  llvm::SmallVector<mlir::Value, 2> sums, words; // of 32 bits, and of 16 on their way there
+  int quadsInWords = 0;
 };
 
 } // namespace llmc::cpu

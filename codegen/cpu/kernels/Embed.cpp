@@ -15,9 +15,8 @@ using namespace mlir;
 namespace llmc::cpu {
 
 FailureOr<KernelResult> emitEmbed(ModuleOp module, StringRef name, const EmbedSpec &spec, const Isa &isa) {
-  if (!spec.scheme || spec.width <= 0 || spec.vocab <= 0 || spec.width % spec.scheme->blockValues) {
-    module.emitError() << "embed kernel '" << name
-                       << "': expected a scheme, a vocabulary and a width of whole blocks";
+  if (!spec.scheme || spec.width <= 0 || spec.vocab <= 0) {
+    module.emitError() << "embed kernel '" << name << "': expected a scheme, a vocabulary and a width";
     return failure();
   }
   Emitter e(module.getLoc(), module.getContext());

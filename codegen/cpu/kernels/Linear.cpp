@@ -246,9 +246,6 @@ LogicalResult check(ModuleOp module, StringRef name, const LinearSpec &spec) {
   for (auto [i, weight] : llvm::enumerate(spec.weights)) {
     if (!weight.scheme || weight.n <= 0)
       return fail("expected a scheme and rows for weight " + Twine(i));
-    if (spec.k % weight.scheme->blockValues)
-      return fail("expected columns in multiples of " + Twine(weight.scheme->blockValues) + " for scheme '" +
-                  llvm::StringRef(weight.scheme->name) + "', but got " + Twine(spec.k));
     if (spec.activations == ActivationType::Int8 && !weight.scheme->isInteger())
       return fail("int8 activations need an integer scheme, but got '" +
                   llvm::StringRef(weight.scheme->name) + "'");

@@ -13,15 +13,21 @@
 
 namespace llmc::cpu {
 
-/// A packed int8 row: for each group of 32 columns, ascending.
+/// A packed int8 row: for each group of 32 columns, ascending. "sum" is the sum of the int8.
 namespace int8group {
 constexpr int64_t values = 32;
 constexpr int64_t scale = 32;    // f32: largest magnitude / 127
-constexpr int64_t sum = 36;      // f32: scale * sum of the int8
-constexpr int64_t minus8 = 40;   // i32: -8 * sum of the int8
-constexpr int64_t minus128 = 44; // i32: -128 * sum of the int8
-constexpr int64_t bytes = 48;
+constexpr int64_t sum = 36;      // f32: scale * sum
+constexpr int64_t minus8 = 40;   // i32: -8 * sum
+constexpr int64_t minus128 = 44; // i32: -128 * sum
+// Of each half of the group, where a weight needs them (needsHalfSums).
+constexpr int64_t halfSums = 48;    // f32: scale * sum
+constexpr int64_t minusHalves = 56; // i32: -sum
+constexpr int64_t bytes = 64;
 } // namespace int8group
+
+/// Whether int8 products of the scheme read the sums of half groups.
+bool needsHalfSums(const quant::QuantScheme &, const Isa &);
 
 /// Columns of a packed row: k, padded to whole records of every weight.
 int64_t paddedColumns(const LinearSpec &);

@@ -16,6 +16,7 @@ struct RowPacker {
   Emitter &e;
   const LinearSpec &spec;
   Value x, gain, normBias, out;
+  bool wantsHalves;    // the sums of half groups
   Value mean, inverse; // of the norm, broadcast; mean is null for an RMS norm
 
   /// Vector number v of x; the buffer's padding beyond the row's end reads as zero.
@@ -98,36 +99,65 @@ struct RowPacker {
       e.store(e.zeros(), out, 64 * done);
   }
 
+  /// Group number g of the packed row.
+  void packGroup(Value g, ArrayRef<Value> values) {
+    auto words = e.vec(lanes, e.i32());
+    Value target = e.at(out, e.mul(g, int8group::bytes));
+    Value largest = e.maxLanes(e.maxf(e.abs(values[0]), e.abs(values[1])));
+    Value scale = e.divf(largest, e.real(e.f32(), 127));
+    // A group of zeros divides by one instead: all its int8 are zero.
+    Value isZero = e.less(arith::CmpFPredicate::OEQ, scale, e.real(e.f32(), 0));
+    Value divisor = e.broadcast(e.select(isZero, e.real(e.f32(), 1), scale));
+    Values halves;
+    for (int h = 0; h < 2; ++h) {
+      // To nearest, ties to even: adding 1.5 * 2^23 leaves the integer in the low bits. The limits only
+      // matter where a subnormal scale is imprecise.
+      Value scaled = e.divf(values[h], divisor);
+      Value shifted = e.addf(scaled, 12582912.0);
+      Value integer = e.sub(arith::BitcastOp::create(e, words, shifted), 0x4b400000);
+      integer = e.min(e.max(integer, e.splat(words, -127)), e.splat(words, 127));
+      e.store(arith::TruncIOp::create(e, e.vec(lanes, e.i8()), integer), target, lanes * h);
+      halves.push_back(integer);
+    }
+    auto scaled = [&](Value sum) { return e.mulf(scale, arith::SIToFPOp::create(e, e.f32(), sum)); };
+    Value sum;
+    if (wantsHalves) {
+      for (int64_t h = 0; h < 2; ++h) {
+        halves[h] = e.sumLanes(halves[h]);
+        e.store(scaled(halves[h]), target, int8group::halfSums + 4 * h);
+        e.store(e.mul(halves[h], -1), target, int8group::minusHalves + 4 * h);
+      }
+      sum = e.add(halves[0], halves[1]);
+    } else {
+      sum = e.sumLanes(e.add(halves[0], halves[1]));
+      e.store(e.c(0), target, int8group::halfSums);
+      e.store(e.c(0), target, int8group::minusHalves);
+    }
+    e.store(scale, target, int8group::scale);
+    e.store(scaled(sum), target, int8group::sum);
+    e.store(e.mul(sum, -8), target, int8group::minus8);
+    e.store(e.mul(sum, -128), target, int8group::minus128);
+  }
+
   void packInt8() {
     const int64_t groups = spec.k / int8group::values, all = paddedColumns(spec) / int8group::values;
-    auto words = e.vec(lanes, e.i32());
     e.loop(e.c(0), e.c(groups), 1, [&](Value g) {
-      Value first = e.mul(g, 2), target = e.at(out, e.mul(g, int8group::bytes));
-      Value values[2] = {normed(first, false), normed(e.add(first, 1), false)};
-      Value largest = e.maxLanes(e.maxf(e.abs(values[0]), e.abs(values[1])));
-      Value scale = e.divf(largest, e.real(e.f32(), 127));
-      // A group of zeros divides by one instead: all its int8 are zero.
-      Value isZero = e.less(arith::CmpFPredicate::OEQ, scale, e.real(e.f32(), 0));
-      Value divisor = e.broadcast(e.select(isZero, e.real(e.f32(), 1), scale)), sum;
-      for (int h = 0; h < 2; ++h) {
-        // To nearest, ties to even: adding 1.5 * 2^23 leaves the integer in the low bits. The limits only
-        // matter where a subnormal scale is imprecise.
-        Value scaled = e.divf(values[h], divisor);
-        Value shifted = e.addf(scaled, 12582912.0);
-        Value integer = e.sub(arith::BitcastOp::create(e, words, shifted), 0x4b400000);
-        integer = e.min(e.max(integer, e.splat(words, -127)), e.splat(words, 127));
-        e.store(arith::TruncIOp::create(e, e.vec(lanes, e.i8()), integer), target, lanes * h);
-        sum = sum ? e.add(sum, integer) : integer;
-      }
-      sum = e.sumLanes(sum);
-      e.store(scale, target, int8group::scale);
-      e.store(e.mulf(scale, arith::SIToFPOp::create(e, e.f32(), sum)), target, int8group::sum);
-      e.store(e.mul(sum, -8), target, int8group::minus8);
-      e.store(e.mul(sum, -128), target, int8group::minus128);
+      Value first = e.mul(g, 2);
+      packGroup(g, {normed(first, false), normed(e.add(first, 1), false)});
     });
-    for (int64_t g = groups; g < all; ++g)
+    int64_t done = groups;
+    if (spec.k % int8group::values) {
+      const int64_t whole = spec.k / lanes;
+      Values values;
+      for (int64_t v = 2 * groups; v < 2 * groups + 2; ++v)
+        values.push_back(v < whole                      ? normed(e.c(v), false)
+                         : v == whole && spec.k % lanes ? normed(e.c(v), true)
+                                                        : e.zeros());
+      packGroup(e.c(done++), values);
+    }
+    for (; done < all; ++done)
       for (int64_t offset = 0; offset < int8group::bytes; offset += 8)
-        e.store(e.c(0), out, g * int8group::bytes + offset);
+        e.store(e.c(0), out, done * int8group::bytes + offset);
   }
 };
 
@@ -136,7 +166,9 @@ struct RowPacker {
 LLVM::LLVMFuncOp emitPackRow(Emitter &e, ModuleOp module, StringRef name, const LinearSpec &spec,
                              const Isa &isa) {
   return e.function(module, name, isa, {e.ptr(), e.ptr(), e.ptr(), e.ptr()}, true, [&](ValueRange a) {
-    RowPacker packer{e, spec, a[0], a[1], a[2], a[3], {}, {}};
+    const bool wantsHalves =
+        llvm::any_of(spec.weights, [&](auto &weight) { return needsHalfSums(*weight.scheme, isa); });
+    RowPacker packer{e, spec, a[0], a[1], a[2], a[3], wantsHalves, {}, {}};
     packer.statistics();
     if (spec.activations == ActivationType::Int8)
       packer.packInt8();

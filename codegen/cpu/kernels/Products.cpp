@@ -3,7 +3,9 @@
 // rows x panels accumulators of 16 outputs stay in registers while K is walked once. Every tile size computes
 // a sum by the same operations in the same order:
 //   int8: for each group: acc = fma(float(dot), wscale * xscale, acc), then acc = fma(wmin, xscale * sum(x),
-//   acc) f32:  for each k:     acc = fma(w, x, acc)
+//   acc);
+//         with a scale per row: acc = fma(float(dot), xscale, acc) for each 32, and wscale * acc at the end
+//   f32:  for each k:     acc = fma(w, x, acc)
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/isa/Dot.h"
@@ -16,8 +18,10 @@ using namespace mlir;
 namespace llmc::cpu {
 namespace {
 
+using quant::ChunkReader;
+using quant::OuterScales;
 using quant::QuantScheme;
-using quant::RecordReader;
+using quant::ScaleKind;
 
 /// One tile: `rows` activation rows at x + i * stride, `panels` panels at w + p * stride.
 struct Tile {
@@ -26,6 +30,8 @@ struct Tile {
   const Isa &isa;
   int rows, panels;
   Value ahead; // null: no prefetching
+  const DotForm form = scheme.isInteger() ? DotForm::of(scheme, isa.dot) : DotForm{};
+  const int64_t chunks = std::max<int64_t>(scheme.recordValues / quant::chunkValues, 1);
 
   Value &sum(Values &sums, int row, int panel) { return sums[row * panels + panel]; }
   Values addresses(Value base, Value stride, int count) {
@@ -34,128 +40,171 @@ struct Tile {
       result.push_back(e.at(result.back(), stride));
     return result;
   }
+  ChunkReader reader(Value record, Value chunk, OuterScales outer) {
+    return ChunkReader(e, scheme, record, chunk, outer, [this](Value indices, ArrayRef<int8_t> table) {
+      return lookupBytes(e, isa.dot, indices, table);
+    });
+  }
 
+  using ChunkBody =
+      llvm::function_ref<void(MutableArrayRef<ChunkReader> weights, ValueRange x, Values &sums)>;
+  Values overChunks(Value w, Value wStride, Value x, Value xStride, Value records, int64_t xBytes,
+                    ChunkBody body);
   Values int8(Value w, Value wStride, Value x, Value xStride, Value records);
   Values floats(Value w, Value wStride, Value x, Value xStride, Value records);
-  void int8Group(RecordReader *weights, ValueRange x, int64_t group, Values &sums);
+  void int8Group(MutableArrayRef<ChunkReader> weights, ValueRange x, int64_t group, int firstPanel,
+                 int lastPanel, Values &sums);
+  Value dotStart(Value x, int64_t group);
 };
 
-// One group of 32 columns; x addresses its record's first group.
-void Tile::int8Group(RecordReader *weights, ValueRange x, int64_t group, Values &sums) {
-  const int bias = dotBias(scheme, isa.dot);
-  const int64_t at = group * int8group::bytes;
+/// Walks the records and their chunks; a chunk has `xBytes` of every activation row. Weights of the same
+/// place `ahead` are prefetched on the way.
+Values Tile::overChunks(Value w, Value wStride, Value x, Value xStride, Value records, int64_t xBytes,
+                        ChunkBody body) {
+  Values wBase = addresses(w, wStride, panels), xBase = addresses(x, xStride, rows);
+  SmallVector<OuterScales> ofPanel;
+  for (Value &base : wBase) {
+    ofPanel.push_back(OuterScales::ofPanel(e, scheme, base));
+    base = e.at(base, scheme.panelHeader);
+  }
+  const int64_t lines = roundUp(scheme.recordBytes, quant::lineBytes) / quant::lineBytes;
+  const int64_t linesPerChunk = roundUp(lines, chunks) / chunks;
+  return e.loop(
+      e.c(0), records, e.c(1), Values(rows * panels, e.zeros()), [&](Value record, ValueRange carried) {
+        Value wOffset = e.mul(record, scheme.recordBytes), xOffset = e.mul(record, chunks * xBytes);
+        Values bases, xs;
+        SmallVector<OuterScales> outer;
+        for (int p = 0; p < panels; ++p) {
+          bases.push_back(e.at(wBase[p], wOffset));
+          outer.push_back(scheme.hasSuperBlocks() ? OuterScales::ofRecord(e, scheme, bases[p]) : ofPanel[p]);
+        }
+        for (int i = 0; i < rows; ++i)
+          xs.push_back(e.at(xBase[i], xOffset));
+        auto oneChunk = [&](Value chunk, ValueRange carried) {
+          Values sums(carried), xsOfChunk;
+          SmallVector<ChunkReader, 0> weights;
+          for (int p = 0; p < panels; ++p) {
+            if (ahead) {
+              Value later = e.at(e.at(bases[p], ahead), e.mul(chunk, linesPerChunk * quant::lineBytes));
+              for (int64_t line = 0; line < linesPerChunk; ++line)
+                e.prefetch(e.at(later, line * quant::lineBytes));
+            }
+            weights.push_back(reader(bases[p], chunk, outer[p]));
+          }
+          for (int i = 0; i < rows; ++i)
+            xsOfChunk.push_back(e.at(xs[i], e.mul(chunk, xBytes)));
+          body(weights, xsOfChunk, sums);
+          return sums;
+        };
+        // Short records are written out; the chunks of long ones are a loop, which keeps the code small.
+        if (chunks > 2)
+          return e.loop(e.c(0), e.c(chunks), e.c(1), carried, oneChunk);
+        Values sums(carried);
+        for (int64_t chunk = 0; chunk < chunks; ++chunk)
+          sums = oneChunk(e.c(chunk), sums);
+        return sums;
+      });
+}
+
+/// -bias * sum(x) of group `group` of a chunk.
+Value Tile::dotStart(Value x, int64_t group) {
+  if (!form.bias)
+    return Value();
+  if (scheme.group == int8group::values && form.bias == 8)
+    return e.load(e.i32(), x, int8group::minus8);
+  if (scheme.group == int8group::values && form.bias == 128)
+    return e.load(e.i32(), x, int8group::minus128);
+  Value sum = e.load(e.i32(), x, int8group::minusHalves + 4 * group);
+  if (scheme.group == int8group::values)
+    sum = e.add(sum, e.load(e.i32(), x, int8group::minusHalves + 4));
+  return e.mul(sum, form.bias);
+}
+
+// One group of columns of a chunk.
+void Tile::int8Group(MutableArrayRef<ChunkReader> weights, ValueRange x, int64_t group, int firstPanel,
+                     int lastPanel, Values &sums) {
+  const int64_t quads = scheme.group / 4;
+  const int count = lastPanel - firstPanel;
   SmallVector<GroupDot> dots;
   for (int i = 0; i < rows; ++i) {
-    Value start;
-    if (bias)
-      start = e.load(e.i32(), x[i], at + (bias == 8 ? int8group::minus8 : int8group::minus128));
-    for (int p = 0; p < panels; ++p)
-      dots.emplace_back(e, scheme, isa.dot, start);
+    Value start = dotStart(x[i], group);
+    for (int p = 0; p < count; ++p)
+      dots.emplace_back(e, form, isa.dot, start);
   }
-  for (int64_t quad = 0; quad < int8group::values / 4; ++quad) {
+  for (int64_t quad = group * quads; quad < (group + 1) * quads; ++quad) {
     SmallVector<Values> w;
-    for (int p = 0; p < panels; ++p)
-      w.push_back(prepareQuad(e, scheme, isa.dot, weights[p].quad(group * 8 + quad)));
+    for (int p = 0; p < count; ++p)
+      w.push_back(prepareQuad(e, form, isa.dot, weights[firstPanel + p].quad(quad, form.offset)));
     for (int i = 0; i < rows; ++i) {
-      Values four = prepareActivations(e, isa.dot, e.load(e.i32(), x[i], at + 4 * quad));
-      for (int p = 0; p < panels; ++p)
-        dots[i * panels + p].add(e, w[p], four);
+      Values four = prepareActivations(e, isa.dot, e.load(e.i32(), x[i], 4 * quad));
+      for (int p = 0; p < count; ++p)
+        dots[i * count + p].add(e, w[p], four);
     }
   }
   for (int i = 0; i < rows; ++i) {
-    Value scale = e.broadcast(e.load(e.f32(), x[i], at + int8group::scale));
-    for (int p = 0; p < panels; ++p) {
-      Value &acc = sum(sums, i, p);
-      acc = e.fma(dots[i * panels + p].finish(e), e.mulf(weights[p].scales(group), scale), acc);
+    Value scale = e.broadcast(e.load(e.f32(), x[i], int8group::scale));
+    for (int p = 0; p < count; ++p) {
+      // The scale of a whole row multiplies its finished sum.
+      Value factor =
+          scheme.scale == ScaleKind::Row ? scale : e.mulf(weights[firstPanel + p].scales(group), scale);
+      Value &acc = sum(sums, i, firstPanel + p);
+      acc = e.fma(dots[i * count + p].finish(e), factor, acc);
     }
     if (scheme.hasMin) {
-      Value total = e.broadcast(e.load(e.f32(), x[i], at + int8group::sum));
-      for (int p = 0; p < panels; ++p)
+      const bool isWhole = scheme.group == int8group::values;
+      Value total =
+          e.broadcast(e.load(e.f32(), x[i], isWhole ? int8group::sum : int8group::halfSums + 4 * group));
+      for (int p = firstPanel; p < lastPanel; ++p)
         sum(sums, i, p) = e.fma(weights[p].minimums(group), total, sum(sums, i, p));
     }
   }
 }
 
 Values Tile::int8(Value w, Value wStride, Value x, Value xStride, Value records) {
-  const int64_t groups = scheme.recordValues / int8group::values;
-  Values wBase = addresses(w, wStride, panels), xBase = addresses(x, xStride, rows);
-  return e.loop(
-      e.c(0), records, e.c(1), Values(rows * panels, e.zeros()), [&](Value record, ValueRange carried) {
-        Value wOffset = e.mul(record, scheme.recordBytes), xOffset = e.mul(record, groups * int8group::bytes);
-        SmallVector<RecordReader> weights;
-        for (int p = 0; p < panels; ++p) {
-          Value base = e.at(wBase[p], wOffset);
-          if (ahead) {
-            Value later = e.at(base, ahead);
-            for (int64_t line = 0; line < scheme.recordBytes; line += 64)
-              e.prefetch(e.at(later, line));
-          }
-          weights.emplace_back(e, scheme, base);
-        }
-        Values xs, sums(carried);
-        for (int i = 0; i < rows; ++i)
-          xs.push_back(e.at(xBase[i], xOffset));
-        for (int64_t g = 0; g < groups; ++g)
-          int8Group(weights.data(), xs, g, sums);
-        return sums;
-      });
+  Values sums = overChunks(w, wStride, x, xStride, records, int8group::bytes,
+                           [&](MutableArrayRef<ChunkReader> weights, ValueRange x, Values &sums) {
+                             // A single row needs no quad twice: panel by panel takes fewer registers.
+                             const int together = rows == 1 ? 1 : panels;
+                             for (int p = 0; p < panels; p += together)
+                               for (int64_t g = 0; g < quant::chunkValues / scheme.group; ++g)
+                                 int8Group(weights, x, g, p, p + together, sums);
+                           });
+  if (scheme.scale == ScaleKind::Row) {
+    Values bases = addresses(w, wStride, panels);
+    for (int p = 0; p < panels; ++p) {
+      Value scales = OuterScales::ofPanel(e, scheme, bases[p]).scales;
+      for (int i = 0; i < rows; ++i)
+        sum(sums, i, p) = e.mulf(scales, sum(sums, i, p));
+    }
+  }
+  return sums;
 }
 
 Values Tile::floats(Value w, Value wStride, Value x, Value xStride, Value records) {
-  Values wBase = addresses(w, wStride, panels), xBase = addresses(x, xStride, rows);
-  auto multiply = [&](ArrayRef<Value> columns, ArrayRef<Value> xs, int64_t offset, Values &sums) {
-    for (int i = 0; i < rows; ++i) {
-      Value value = e.broadcast(e.load(e.f32(), xs[i], offset));
-      for (int p = 0; p < panels; ++p)
-        sum(sums, i, p) = e.fma(columns[p], value, sum(sums, i, p));
-    }
-  };
-  return e.loop(
-      e.c(0), records, e.c(1), Values(rows * panels, e.zeros()), [&](Value record, ValueRange carried) {
-        Value wOffset = e.mul(record, scheme.recordBytes), xOffset = e.mul(record, scheme.recordValues * 4);
-        Values sums(carried), ws, xs;
-        for (int p = 0; p < panels; ++p)
-          ws.push_back(e.at(wBase[p], wOffset));
-        for (int i = 0; i < rows; ++i)
-          xs.push_back(e.at(xBase[i], xOffset));
-        if (!scheme.isInteger()) {
-          Values columns;
-          for (int p = 0; p < panels; ++p)
-            columns.push_back(RecordReader(e, scheme, ws[p]).column(0));
-          multiply(columns, xs, 0, sums);
-          return sums;
-        }
-        const int64_t width = quant::columnsPerLine(scheme), lines = quant::linesPerGroup(scheme);
-        for (int64_t g = 0; g < scheme.recordValues / scheme.group; ++g) {
-          Values scales, minimums;
-          for (int p = 0; p < panels; ++p) {
-            RecordReader reader(e, scheme, ws[p]);
-            scales.push_back(reader.scales(g));
-            minimums.push_back(scheme.hasMin ? reader.minimums(g) : Value());
-          }
-          sums =
-              e.loop(e.c(g * lines), e.c((g + 1) * lines), e.c(1), sums, [&](Value line, ValueRange carried) {
-                Values sums(carried), lineValues, xLine;
-                Value wAt = e.mul(line, quant::lineBytes), xAt = e.mul(line, width * 4);
-                for (int p = 0; p < panels; ++p)
-                  lineValues.push_back(e.load(e.vec(64, e.i8()), e.at(ws[p], wAt), 0, 32));
-                for (int i = 0; i < rows; ++i)
-                  xLine.push_back(e.at(xs[i], xAt));
-                for (int64_t c = 0; c < width; ++c) {
-                  Values columns;
-                  for (int p = 0; p < panels; ++p)
-                    columns.push_back(
-                        RecordReader::unpackColumn(e, scheme, lineValues[p], c, scales[p], minimums[p]));
-                  multiply(columns, xLine, 4 * c, sums);
-                }
-                return sums;
-              });
-        }
-        return sums;
-      });
+  const int64_t columns = std::min(scheme.recordValues, quant::chunkValues);
+  return overChunks(w, wStride, x, xStride, records, columns * 4,
+                    [&](MutableArrayRef<ChunkReader> weights, ValueRange x, Values &sums) {
+                      for (int64_t k = 0; k < columns; ++k) {
+                        Values column;
+                        for (ChunkReader &panel : weights)
+                          column.push_back(panel.column(k));
+                        for (int i = 0; i < rows; ++i) {
+                          Value value = e.broadcast(e.load(e.f32(), x[i], 4 * k));
+                          for (int p = 0; p < panels; ++p)
+                            sum(sums, i, p) = e.fma(column[p], value, sum(sums, i, p));
+                        }
+                      }
+                    });
 }
 
 } // namespace
+
+bool needsHalfSums(const QuantScheme &scheme, const Isa &isa) {
+  if (!scheme.isInteger())
+    return false;
+  const int bias = DotForm::of(scheme, isa.dot).bias;
+  return scheme.group < int8group::values || (bias && bias != 8 && bias != 128);
+}
 
 LLVM::LLVMFuncOp emitProducts(Emitter &e, ModuleOp module, const QuantScheme &scheme,
                               ActivationType activations, const Isa &isa, int rows, int panels) {
@@ -165,7 +214,8 @@ LLVM::LLVMFuncOp emitProducts(Emitter &e, ModuleOp module, const QuantScheme &sc
   return e.function(module, name, isa,
                     {e.ptr(), e.i64(), e.ptr(), e.i64(), e.i64(), e.ptr(), e.i64(), e.i64()}, true,
                     [&](ValueRange a) {
-                      Tile tile{e, scheme, isa, rows, panels, isa.tuning.prefetchBytes ? a[7] : Value()};
+                      const bool isAhead = isInt8 && isa.tuning.prefetchBytes;
+                      Tile tile{e, scheme, isa, rows, panels, isAhead ? a[7] : Value()};
                       Values sums = isInt8 ? tile.int8(a[0], a[1], a[2], a[3], a[4])
                                            : tile.floats(a[0], a[1], a[2], a[3], a[4]);
                       Values out = tile.addresses(a[5], a[6], rows);
