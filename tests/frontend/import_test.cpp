@@ -290,7 +290,8 @@ const Broken broken[] = {
     {"TensorRank", [](TinyLlama &l) { l.tensors["blk.0.attn_norm.weight"] = {{32, 1}}; },
      "tensor 'blk.0.attn_norm.weight' is 32x1, expected 32"},
     {"TensorType", [](TinyLlama &l) { l.tensors["blk.1.attn_v.weight"] = {{32, 32}, 24}; },
-     "tensor 'blk.1.attn_v.weight' has type i8, expected one of: f32, f16, bf16, q8_0, q4_0, q4_1"},
+     "tensor 'blk.1.attn_v.weight' has type i8, expected one of: f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, "
+     "q5_1, iq4_nl, mxfp4, q2_k, q3_k, q4_k, q5_k, q6_k, iq4_xs"},
     {"TensorTooMany", [](TinyLlama &l) { l.tensors["blk.0.attn_q_norm.weight"] = {{16}}; },
      "tensor 'blk.0.attn_q_norm.weight' has no place in a model of this architecture"},
 };

@@ -217,9 +217,9 @@ TEST_F(WeightSourceTest, ShapesAreThoseOfTheFile) {
   EXPECT_EQ(messages, std::vector<std::string>{path + ": tensor 'a' is <96x64>, expected <64x96>"});
   EXPECT_FALSE(evaluate("%a = lm.weight \"v\" : <96x1>"));
   EXPECT_FALSE(evaluate("%a = lm.weight \"odd\" : <4x4>"));
-  EXPECT_EQ(messages,
-            std::vector<std::string>{
-                path + ": tensor 'odd' has type i8, expected one of: f32, f16, bf16, q8_0, q4_0, q4_1"});
+  EXPECT_EQ(messages, std::vector<std::string>{
+                          path + ": tensor 'odd' has type i8, expected one of: f32, f16, bf16, q8_0, q4_0, "
+                                 "q4_1, q5_0, q5_1, iq4_nl, mxfp4, q2_k, q3_k, q4_k, q5_k, q6_k, iq4_xs"});
 }
 
 TEST_F(WeightSourceTest, FirstFileWithTheNameGivesTheTensor) {
