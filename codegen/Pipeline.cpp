@@ -213,11 +213,6 @@ FailureOr<std::string> PipelineRun::makeTokenizer() {
   std::string blob, error;
   if (options.tokenizerFile.empty())
     return blob;
-  if (StringRef name = options.tokenizerFile; name.ends_with(".json") || name.ends_with(".model")) {
-    module.emitRemark() << options.tokenizerFile
-                        << ": only tokenizers in GGUF files are supported, the model gets none";
-    return blob;
-  }
   if (!formats::buildTokenizerBlobFromFile(options.tokenizerFile, blob, error))
     return emitError(UnknownLoc::get(module.getContext())) << error;
   return blob;

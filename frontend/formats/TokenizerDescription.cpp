@@ -7,19 +7,6 @@
 
 using namespace llmc::formats;
 
-std::string llmc::formats::quoted(std::string_view s) {
-  std::string out = "'";
-  for (unsigned char c : s.substr(0, 80)) {
-    char hex[8];
-    std::snprintf(hex, sizeof hex, "\\x%02x", c);
-    if (c < 0x20 || c == 0x7f)
-      out += hex;
-    else
-      out += static_cast<char>(c);
-  }
-  return out + (s.size() > 80 ? "...'" : "'");
-}
-
 static bool standsForItself(int b) { return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174; }
 
 /// The byte that a code point of the byte alphabet stands for, -1 if none.

@@ -7,6 +7,7 @@
 #ifndef LLMC_FRONTEND_FORMATS_TOKENIZERDESCRIPTION_H
 #define LLMC_FRONTEND_FORMATS_TOKENIZERDESCRIPTION_H
 
+#include "frontend/formats/Quote.h"
 #include "llmc/tokenizer_blob.h"
 
 #include <array>
@@ -63,9 +64,6 @@ struct TokenizerDescription {
     inIndex.assign(n, false);
   }
 };
-
-/// For diagnostics: in quotes, control bytes escaped, cut after 80 bytes.
-std::string quoted(std::string_view);
 
 /// The bytes behind the spelling of a byte-level vocabulary, which has one printable character for each byte.
 /// False if a character is not of that alphabet.

@@ -1,10 +1,66 @@
 //===- TokenizerFile.cpp - a tokenizer from whatever a path names ---------===//
+#include "frontend/formats/MappedFile.h"
 #include "frontend/formats/TokenizerBlob.h"
+#include "frontend/formats/TokenizerReaders.h"
+
+#include <filesystem>
 
 using namespace llmc::formats;
+namespace fs = std::filesystem;
+
+using Reader = bool (*)(std::string_view, const std::string &, TokenizerDescription &, std::string &);
+
+/// `folder` holds the files beside it; empty for none.
+static bool build(Reader reader, std::string_view bytes, const std::string &path, const std::string &folder,
+                  std::string &blob, std::string &error) {
+  TokenizerDescription d;
+  error.clear();
+  return reader(bytes, path, d, error) && readTokenizerConfig(folder, d, error) &&
+         writeTokenizerBlob(d, path, blob, error);
+}
+
+bool llmc::formats::buildTokenizerBlobFromJson(std::string_view json, const std::string &path,
+                                               std::string &blob, std::string &error) {
+  return build(readTokenizerJson, json, path, "", blob, error);
+}
+
+bool llmc::formats::buildTokenizerBlobFromModel(std::string_view model, const std::string &path,
+                                                std::string &blob, std::string &error) {
+  return build(readTokenizerModel, model, path, "", blob, error);
+}
 
 bool llmc::formats::buildTokenizerBlobFromFile(const std::string &path, std::string &blob,
                                                std::string &error) {
-  auto gguf = GgufFile::open(path, error);
-  return gguf && buildTokenizerBlob(*gguf, blob, error);
+  std::error_code code;
+  std::string name = path;
+  if (fs::is_directory(path, code)) {
+    for (const char *file : {"tokenizer.json", "tokenizer.model"})
+      if (name = (fs::path(path) / file).string(); fs::exists(name, code))
+        break;
+    if (!fs::exists(name, code)) {
+      error = path + ": the directory has neither tokenizer.json nor tokenizer.model";
+      return false;
+    }
+  }
+  auto file = MappedFile::open(name, error);
+  if (!file)
+    return false;
+  std::string_view bytes(reinterpret_cast<const char *>(file->bytes().data()), file->bytes().size());
+  if (bytes.starts_with("GGUF")) {
+    auto gguf = GgufFile::open(name, error);
+    return gguf && buildTokenizerBlob(*gguf, blob, error);
+  }
+  std::string folder = fs::path(name).parent_path().string();
+  if (folder.empty())
+    folder = ".";
+  // A model of SentencePiece starts with the field 'pieces'; JSON with a brace, perhaps behind white space.
+  if (bytes.starts_with('\n') && bytes.substr(0, 64).find('{') == bytes.npos)
+    return build(readTokenizerModel, bytes, name, folder, blob, error);
+  size_t first = bytes.find_first_not_of(" \t\r\n");
+  if (first != bytes.npos && bytes[first] == '{')
+    return build(readTokenizerJson, bytes, name, folder, blob, error);
+  if (bytes.starts_with('\n'))
+    return build(readTokenizerModel, bytes, name, folder, blob, error);
+  error = name + ": expected a GGUF file, a tokenizer.json or a SentencePiece model";
+  return false;
 }

@@ -58,7 +58,7 @@ private:
   bool addsBos = false;
 
   bool fail(std::string_view key, const std::string &what) {
-    error = file.path() + ": key " + quoted(key) + " " + what;
+    error = file.path() + ": key " + quotedText(key) + " " + what;
     return false;
   }
 
@@ -116,11 +116,11 @@ bool GgufTokenizerReader::readPreTokenizer(Description &d) {
     auto family = file.string("general.architecture", error);
     if (family != "gptneox" && family != "gpt2")
       return fail(key, "is absent, expected the name of a pre-tokenizer: " + preTokenizerNames());
-    name = "gpt-2";
+    name = family == "gptneox" ? "olmo" : "gpt-2"; // the same pattern; only the former composes characters
   }
   const PreTokenizer *pre = findPreTokenizer(*name);
   if (!pre)
-    return fail(key, "is " + quoted(*name) + ", expected one of: " + preTokenizerNames());
+    return fail(key, "is " + quotedText(*name) + ", expected one of: " + preTokenizerNames());
   d.preName = *name;
   if (pre->ignoreMerges)
     d.flags |= LLMC_TOK_IGNORE_MERGES;
@@ -168,7 +168,7 @@ bool GgufTokenizerReader::readVocabulary(Description &d) {
 bool GgufTokenizerReader::readToken(size_t i, Description &d) {
   constexpr std::string_view key = "tokenizer.ggml.tokens";
   std::string_view spelling = tokens[i];
-  auto at = [&] { return "element " + std::to_string(i) + " " + quoted(spelling); };
+  auto at = [&] { return "element " + std::to_string(i) + " " + quotedText(spelling); };
   if (spelling.size() > kMaxTokenText)
     return fail(key, at() + " has " + std::to_string(spelling.size()) + " bytes, expected at most " +
                          std::to_string(kMaxTokenText));
@@ -218,7 +218,7 @@ bool GgufTokenizerReader::readMerges(Description &d) {
         break;
       }
     if (lacking)
-      return fail(key, "element " + std::to_string(rank) + " " + quoted(merge) +
+      return fail(key, "element " + std::to_string(rank) + " " + quotedText(merge) +
                            (lacking[1] == 't' ? ": " : " ") + lacking);
   }
   return true;
@@ -377,7 +377,7 @@ bool llmc::formats::buildTokenizerBlob(const GgufFile &file, std::string &blob, 
       return GgufTokenizerReader(file, model, error).read(d) &&
              writeTokenizerBlob(d, file.path(), blob, error);
   error =
-      file.path() + ": key 'tokenizer.ggml.model' is " + quoted(*name) +
+      file.path() + ": key 'tokenizer.ggml.model' is " + quotedText(*name) +
       ", expected 'gpt2' (byte-level BPE), 'llama' (SentencePiece BPE), 'gemma4' (BPE over characters), 't5' "
       "(Unigram) or 'none'; other tokenizers are not supported";
   return false;

@@ -46,9 +46,8 @@ int64_t llmc::formats::mergesByScore(TokenizerDescription &d, std::span<const fl
   for (size_t i = 0; i < d.text.size(); ++i)
     if (d.inIndex[i])
       order.push_back(static_cast<uint32_t>(i));
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;
-  });
+  std::sort(order.begin(), order.end(),
+            [&](uint32_t a, uint32_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a < b; });
   uint32_t rank = 0;
   for (size_t k = 0; k < order.size(); ++k) {
     uint32_t id = order[k];

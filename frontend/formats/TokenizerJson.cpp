@@ -1,0 +1,298 @@
+//===- TokenizerJson.cpp - tokenizer.json ---------------------------------===//
+//
+// The model (BPE or Unigram), the added tokens, and through PipelineReader and DecoderReader the rest. What
+// is not supported is refused by the name of its field, never skipped.
+//
+//===----------------------------------------------------------------------===//
+#include "frontend/formats/TokenizerMerges.h"
+#include "frontend/formats/TokenizerReaders.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace llmc::formats;
+using Json = nlohmann::json;
+
+bool llmc::formats::parseObject(std::string_view bytes, const std::string &path, Json &out,
+                                std::string &error) {
+  constexpr int kMaxDepth = 64;
+  bool isTooDeep = false;
+  auto limit = [&](int depth, Json::parse_event_t, Json &) {
+    isTooDeep |= depth > kMaxDepth;
+    return !isTooDeep;
+  };
+  try {
+    out = Json::parse(bytes, limit);
+  } catch (const Json::exception &e) {
+    error = path + ": is not JSON: " + e.what();
+    return false;
+  }
+  if (isTooDeep || !out.is_object()) {
+    error = path + (isTooDeep ? ": is nested too deeply" : ": expected a JSON object");
+    return false;
+  }
+  return true;
+}
+
+namespace {
+
+class JsonTokenizerReader {
+public:
+  JsonTokenizerReader(const Json &root, const std::string &path, TokenizerDescription &d, std::string &error)
+      : root(root), path(path), d(d), error(error), pipeline(path, d, error), decoder(path, error) {}
+
+  bool read() {
+    const Json &modelField = field("model");
+    if (!modelField.is_object())
+      return fail("field 'model' is absent or no object");
+    model = &modelField;
+    std::string type = model->contains("type") && (*model)["type"].is_string()
+                           ? (*model)["type"].get<std::string>()
+                           : (model->contains("merges") ? "BPE" : "");
+    if (type != "BPE" && type != "Unigram")
+      return fail("field 'model.type' is " + quotedText(type) + ", expected 'BPE' or 'Unigram'");
+    if (!pipeline.readNormalizer(field("normalizer")) || !pipeline.readPreTokenizer(field("pre_tokenizer")) ||
+        !decoder.read(field("decoder")))
+      return false;
+    d.flags |= decoder.flags;
+    d.kind = type == "Unigram"      ? LLMC_TOK_UNIGRAM
+             : pipeline.isByteLevel ? LLMC_TOK_BYTE_LEVEL_BPE
+                                    : LLMC_TOK_CHARACTER_BPE;
+    if (d.kind == LLMC_TOK_UNIGRAM && pipeline.isByteLevel)
+      return fail("field 'pre_tokenizer' has ByteLevel with a Unigram model, which is not supported");
+    d.preName = "tokenizer.json";
+    bool ok = d.kind == LLMC_TOK_UNIGRAM ? readPieces() : readVocab();
+    return ok && readAddedTokens() && describeTokens() && (d.kind == LLMC_TOK_UNIGRAM || readBpe()) &&
+           pipeline.readPostProcessor(field("post_processor"));
+  }
+
+private:
+  const Json &root;
+  const std::string &path;
+  TokenizerDescription &d;
+  std::string &error;
+  PipelineReader pipeline;
+  DecoderReader decoder;
+  const Json *model = nullptr;
+  std::vector<std::string> spellings; // by id; the text of added tokens
+  std::vector<float> scores;
+  std::vector<bool> inModel;
+  TokenIds ids; // of the model's tokens
+
+  bool fail(const std::string &what) {
+    error = path + ": " + what;
+    return false;
+  }
+  const Json &field(const char *name) const {
+    static const Json null;
+    auto it = root.find(name);
+    return it == root.end() ? null : *it;
+  }
+  std::string modelString(const char *name) const {
+    auto it = model->find(name);
+    return it != model->end() && it->is_string() ? it->get<std::string>() : "";
+  }
+  bool modelFlag(const char *name) const {
+    auto it = model->find(name);
+    return it != model->end() && it->is_boolean() && it->get<bool>();
+  }
+
+  bool place(const std::string &where, uint64_t id, const std::string &text) {
+    if (id >= kMaxVocab || text.size() > kMaxTokenText)
+      return fail("field '" + where + "', token " + std::to_string(id) + " " + quotedText(text) +
+                  " is more than can be kept: at most " + std::to_string(kMaxVocab) + " tokens of " +
+                  std::to_string(kMaxTokenText) + " bytes");
+    if (id >= spellings.size()) {
+      // Ids may have gaps, but a short file must not ask for much memory.
+      if (id > 1024 && id / 16 > spellings.size() + root.size() + modelSize())
+        return fail("field '" + where + "', token " + quotedText(text) + " has the id " + std::to_string(id) +
+                    ", which is far more than there are tokens");
+      spellings.resize(id + 1);
+      inModel.resize(id + 1);
+    }
+    spellings[id] = text;
+    return true;
+  }
+  size_t modelSize() const {
+    auto it = model->find("vocab");
+    return it == model->end() ? 0 : it->size();
+  }
+
+  bool readVocab();
+  bool readPieces();
+  bool readAddedTokens();
+  bool describeTokens();
+  bool describeToken(uint32_t id);
+  bool readBpe();
+  bool readMerge(const Json &merge, size_t rank, const std::string &wordPrefix, MergeList &);
+};
+
+bool JsonTokenizerReader::readVocab() {
+  auto vocab = model->find("vocab");
+  if (vocab == model->end() || !vocab->is_object() || vocab->empty())
+    return fail("field 'model.vocab' is absent, empty or no object");
+  for (auto it = vocab->begin(); it != vocab->end(); ++it) {
+    if (!it->is_number_unsigned())
+      return fail("field 'model.vocab', token " + quotedText(it.key()) +
+                  " has an id that is no number from 0");
+    auto id = it->get<uint64_t>();
+    if (!place("model.vocab", id, it.key()))
+      return false;
+    if (inModel[id])
+      return fail("field 'model.vocab', token " + quotedText(it.key()) + " has the id of another token, " +
+                  std::to_string(id));
+    inModel[id] = true;
+  }
+  return true;
+}
+
+bool JsonTokenizerReader::readPieces() {
+  auto vocab = model->find("vocab");
+  if (vocab == model->end() || !vocab->is_array() || vocab->empty())
+    return fail("field 'model.vocab' is absent, empty or no list");
+  for (const Json &piece : *vocab) {
+    bool isPair = piece.is_array() && piece.size() == 2 && piece[0].is_string() && piece[1].is_number();
+    auto score = isPair ? piece[1].get<float>() : NAN;
+    if (!std::isfinite(score))
+      return fail("field 'model.vocab', element " + std::to_string(scores.size()) +
+                  " is no pair of a string and a finite score");
+    if (!place("model.vocab", scores.size(), piece[0].get<std::string>()))
+      return false;
+    inModel[scores.size()] = true;
+    scores.push_back(score);
+  }
+  auto unknown = model->find("unk_id");
+  if (unknown != model->end() && !unknown->is_null()) {
+    if (!unknown->is_number_unsigned() || unknown->get<uint64_t>() >= scores.size())
+      return fail("field 'model.unk_id' is not less than " + std::to_string(scores.size()));
+    d.special[LLMC_TOK_UNK] = static_cast<int32_t>(unknown->get<uint64_t>());
+  }
+  d.flags |= LLMC_TOK_FUSE_UNK | (d.special[LLMC_TOK_UNK] >= 0 ? LLMC_TOK_EMIT_UNK : 0) |
+             (modelFlag("byte_fallback") ? LLMC_TOK_BYTE_FALLBACK : 0);
+  return true;
+}
+
+bool JsonTokenizerReader::readAddedTokens() {
+  const Json &list = field("added_tokens");
+  if (list.is_null()) {
+    d.resize(spellings.size());
+    return true;
+  }
+  if (!list.is_array())
+    return fail("field 'added_tokens' is no list");
+  std::vector<std::pair<uint32_t, bool>> added;
+  for (size_t i = 0; i < list.size(); ++i) {
+    const Json &t = list[i];
+    auto flag = [&](const char *key) { return t.contains(key) && t[key].is_boolean() && t[key].get<bool>(); };
+    if (!t.is_object() || !t.contains("id") || !t["id"].is_number_unsigned() || !t.contains("content") ||
+        !t["content"].is_string())
+      return fail("field 'added_tokens', element " + std::to_string(i) + " has no 'id' or no 'content'");
+    auto id = t["id"].get<uint64_t>();
+    if (!place("added_tokens", id, t["content"].get<std::string>()))
+      return false;
+    added.push_back({static_cast<uint32_t>(id), flag("special")});
+    uint32_t flags = (flag("lstrip") ? LLMC_TOK_LSTRIP : 0u) | (flag("rstrip") ? LLMC_TOK_RSTRIP : 0u) |
+                     (flag("single_word") ? LLMC_TOK_SINGLE_WORD : 0u) |
+                     (flag("normalized") && !d.norms.empty() ? LLMC_TOK_NORMALIZED : 0u);
+    if (flags)
+      d.specialFlags[static_cast<uint32_t>(id)] = flags;
+  }
+  d.resize(spellings.size());
+  for (auto [id, isSpecial] : added)
+    d.attr[id] = isSpecial ? LLMC_TOK_CONTROL : LLMC_TOK_USER_DEFINED;
+  return true;
+}
+
+bool JsonTokenizerReader::describeTokens() {
+  if (spellings.size() > kMaxVocab || spellings.empty())
+    return fail("field 'model.vocab' has no tokens or too many");
+  std::string unknown = modelString("unk_token");
+  if (d.kind != LLMC_TOK_BYTE_LEVEL_BPE)
+    d.spelling = spellings;
+  bool hasBytes = modelFlag("byte_fallback");
+  for (uint32_t id = 0; id < spellings.size(); ++id) {
+    const std::string &spelling = spellings[id];
+    bool isControl = d.attr[id] == LLMC_TOK_CONTROL, isAdded = d.attr[id] != LLMC_TOK_NORMAL;
+    if (inModel[id])
+      ids.emplace(spelling, id);
+    if (inModel[id] && !unknown.empty() && spelling == unknown)
+      d.special[LLMC_TOK_UNK] = static_cast<int32_t>(id);
+    if (!inModel[id] && !isAdded)
+      d.attr[id] = LLMC_TOK_UNUSED; // a gap in the numbers
+    int b = hasBytes && !isAdded ? hexByte(spelling) : -1;
+    bool isByteLevel = d.kind == LLMC_TOK_BYTE_LEVEL_BPE;
+    if (b >= 0) {
+      d.attr[id] = LLMC_TOK_BYTE;
+      d.text[id].assign(1, static_cast<char>(b));
+      d.byteToken[static_cast<size_t>(b)] = static_cast<int32_t>(id);
+    } else if (isAdded || !(isByteLevel || decoder.isByteLevel)) {
+      d.text[id] = isAdded ? spelling : decoder.textOf(spelling);
+    } else if (!spelledBytes(spelling, d.text[id])) {
+      d.text[id] = spelling;
+    } else if (isByteLevel && d.text[id].size() == 1) {
+      d.byteToken[static_cast<unsigned char>(d.text[id][0])] = static_cast<int32_t>(id);
+    }
+    std::string bytes;
+    bool isSpelled = !isByteLevel || (!isAdded && spelledBytes(spelling, bytes));
+    d.inIndex[id] = inModel[id] && !isControl && b < 0 && isSpelled && !spelling.empty() &&
+                    static_cast<int32_t>(id) != d.special[LLMC_TOK_UNK];
+  }
+  if (d.kind == LLMC_TOK_UNIGRAM) {
+    scores.resize(spellings.size());
+    d.unknownScore = scores.empty() ? 0 : *std::min_element(scores.begin(), scores.end()) - 10;
+    d.scores = scores;
+  }
+  return true;
+}
+
+bool JsonTokenizerReader::readBpe() {
+  d.wordSuffix = modelString("end_of_word_suffix");
+  d.wordPrefix = modelString("continuing_subword_prefix");
+  if (d.kind == LLMC_TOK_BYTE_LEVEL_BPE && !(d.wordPrefix.empty() && d.wordSuffix.empty()))
+    return fail("field 'model' has affixes of words with ByteLevel, which is not supported");
+  if (model->contains("dropout") && (*model)["dropout"].is_number() && (*model)["dropout"] != 0)
+    return fail("field 'model.dropout' is not 0, which is not supported");
+  d.flags |= (modelFlag("ignore_merges") ? LLMC_TOK_IGNORE_MERGES : 0) |
+             (modelFlag("fuse_unk") ? LLMC_TOK_FUSE_UNK : 0) |
+             (modelFlag("byte_fallback") ? LLMC_TOK_BYTE_FALLBACK : 0) |
+             (d.special[LLMC_TOK_UNK] >= 0 ? LLMC_TOK_EMIT_UNK : 0);
+  auto list = model->find("merges");
+  if (list == model->end() || !list->is_array())
+    return fail("field 'model.merges' is absent or no list");
+  MergeList merges(d.merges, list->size());
+  for (size_t rank = 0; rank < list->size(); ++rank)
+    if (!readMerge((*list)[rank], rank, d.wordPrefix, merges))
+      return false;
+  return true;
+}
+
+bool JsonTokenizerReader::readMerge(const Json &merge, size_t rank, const std::string &wordPrefix,
+                                    MergeList &merges) {
+  auto at = [&] { return "field 'model.merges', element " + std::to_string(rank) + " "; };
+  std::string_view left, right;
+  if (merge.is_string()) {
+    std::string_view text = merge.get_ref<const std::string &>();
+    size_t space = text.find(' ');
+    if (space == text.npos || text.find(' ', space + 1) != text.npos)
+      return fail(at() + quotedText(text) + " is not two tokens separated by a space");
+    left = text.substr(0, space), right = text.substr(space + 1);
+  } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+    left = merge[0].get_ref<const std::string &>(), right = merge[1].get_ref<const std::string &>();
+  } else {
+    return fail(at() + "is neither a string nor a pair of strings");
+  }
+  llmc_tok_merge m;
+  if (const char *lacking = findMerge(ids, left, right, wordPrefix, m))
+    return fail(at() + quotedText(std::string(left) + " " + std::string(right)) + ": " + lacking);
+  if (d.attr[m.id] != LLMC_TOK_CONTROL) // plain text never becomes a special token
+    merges.add(m.left, m.right, static_cast<uint32_t>(rank), m.id);
+  return true;
+}
+
+} // namespace
+
+bool llmc::formats::readTokenizerJson(std::string_view bytes, const std::string &path,
+                                      TokenizerDescription &d, std::string &error) {
+  Json root;
+  return parseObject(bytes, path, root, error) && JsonTokenizerReader(root, path, d, error).read();
+}
