@@ -1,13 +1,27 @@
 // The batch functions of the C API.
 #include "runtime/Batch.h"
 
+#include "runtime/Sampler.h"
+
+#include <algorithm>
+
 using namespace llmc;
 
 void Batch::clear() {
   ids.clear();
   seqs.clear();
   outputs.clear();
+  samplers.clear();
   nRows = 0;
+}
+
+void Batch::sample(int32_t row, Sampler &sampler) {
+  auto place = std::lower_bound(samplers.begin(), samplers.end(), row,
+                                [](const RowSampler &entry, int32_t wanted) { return entry.row < wanted; });
+  if (place != samplers.end() && place->row == row)
+    place->sampler = &sampler;
+  else
+    samplers.insert(place, {row, &sampler});
 }
 
 llmc_status llmc_batch_new(uint32_t cap_tokens, llmc_batch **out) {
@@ -78,10 +92,16 @@ llmc_status llmc_batch_add_rows(llmc_batch *batch, llmc_seq seq, const llmc_toke
   return LLMC_OK;
 }
 
-llmc_status llmc_batch_sample(llmc_batch *batch, int32_t, llmc_sampler *sampler) {
+llmc_status llmc_batch_sample(llmc_batch *batch, int32_t row, llmc_sampler *sampler) {
   LLMC_CHECK_ARG(batch);
   LLMC_CHECK_ARG(sampler);
-  return setError(
-      LLMC_EUNSUPPORTED,
-      "llmc_batch_sample: this build does not choose inside eval: use llmc_sampler_sample after it");
+  LLMC_ENTER(batch, batch);
+  const int64_t index = row < 0 ? int64_t(batch->rows()) + row : row;
+  if (index < 0 || index >= batch->rows())
+    return setError(LLMC_EARG, "llmc_batch_sample: row is %d, but the batch asks for %d rows so far", row,
+                    batch->rows());
+  return guarded([&] {
+    batch->sample(int32_t(index), *sampler);
+    return LLMC_OK;
+  });
 }

@@ -29,7 +29,10 @@ public:
       *firstRow = nRows > before ? before : -1;
   }
   size_t room() const { return capacity - ids.size(); }
-  StepTokens tokens() const { return {ids, seqs, outputs}; }
+  int32_t rows() const { return nRows; }
+  /// A row has one sampler: the last one given.
+  void sample(int32_t row, Sampler &sampler);
+  StepTokens tokens() const { return {ids, seqs, outputs, samplers}; }
 
   const uint32_t capacity;
   BusyFlag busy;
@@ -38,6 +41,7 @@ private:
   std::vector<llmc_token> ids;
   std::vector<llmc_seq> seqs;
   std::vector<uint8_t> outputs;
+  std::vector<RowSampler> samplers; ///< ascending rows
   int32_t nRows = 0;
 };
 

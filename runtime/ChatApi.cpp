@@ -3,16 +3,31 @@
 #include "runtime/ChatTemplate.h"
 #include "runtime/Tokenizer.h"
 
+#include <nlohmann/json.hpp>
+
 #include <cstdlib>
 #include <cstring>
 
 using namespace llmc;
 
+/// Whether the extra variables hold tools. What is no JSON is reported by the template.
+static bool hasTools(const char *extra) {
+  if (!extra || !strstr(extra, "\"tools\""))
+    return false;
+  const auto variables = nlohmann::json::parse(extra, nullptr, /*allow_exceptions=*/false);
+  return variables.is_object() && variables.contains("tools") && !variables["tools"].is_null();
+}
+
 static llmc_status render(const llmc_tokenizer *tokenizer, const char *function, const char *messages,
                           size_t n, const char *extra, bool addGenerationPrompt,
                           std::vector<ChatSegment> &out) {
   const Tokenizer &impl = tokenizer->impl;
-  const std::string_view source = impl.chatTemplate();
+  // Models may bring a template of its own for conversations with tools.
+  std::string_view source;
+  if (hasTools(extra))
+    source = impl.chatTemplate("tool_use");
+  if (source.empty())
+    source = impl.chatTemplate();
   if (source.empty())
     return setError(LLMC_EUNSUPPORTED, "%s: this model has no chat template: use llmc_tokenize", function);
   std::string error;

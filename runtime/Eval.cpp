@@ -1,5 +1,9 @@
 // One step: check everything, take the pages, walk the dispatch table with all workers, then commit or undo.
+#include "runtime/Sampler.h"
 #include "runtime/Session.h"
+
+#include <algorithm>
+#include <deque>
 
 namespace llmc {
 
@@ -23,7 +27,7 @@ private:
     uint32_t here = meetings++;
     if (worker == 0 && stopAt.load(std::memory_order_relaxed) == never && session.takeInterrupt())
       stopAt.store(here, std::memory_order_relaxed);
-    session.pool->barrier();
+    session.pool->barrier(worker);
     return stopAt.load(std::memory_order_relaxed) > here;
   }
 
@@ -102,7 +106,8 @@ llmc_status Session::reserveScratch(const uint64_t (&rows)[LLMC_ROW_SPACES], uin
   uint8_t *start = scratch.data();
   if (need > bytes) {
     bytes = need;
-    if (!mulAdd(bytes, pool->size(), 0, total) || !stepScratch.allocate(total, Region::Commit::Accounted))
+    if (!mulAdd(bytes, pool->size(), 0, total) ||
+        !stepScratch.allocate(total, Region::Commit::Accounted, &allocator))
       return setError(
           LLMC_ENOMEM, "%s: no scratch memory for %llu tokens over %llu keys (%llu bytes a worker)", function,
           (unsigned long long)rows[LLMC_ROWS_TOKENS], (unsigned long long)nKeys, (unsigned long long)bytes);
@@ -133,6 +138,35 @@ void Session::buildRows(const StepTokens &tokens) {
     }
 }
 
+llmc_status Session::checkSamplers(const StepTokens &tokens, const char *function) const {
+  for (const RowSampler &entry : tokens.samplers)
+    if (entry.sampler->vocabulary() != vocab())
+      return setError(LLMC_EARG, "%s: the sampler of row %d is for %u tokens, the session's model has %u",
+                      function, entry.row, entry.sampler->vocabulary(), vocab());
+  return LLMC_OK;
+}
+
+/// The tokens of the rows that have a sampler. On failure or interrupt all samplers stand where they stood.
+llmc_status Session::chooseTokens(std::span<const RowSampler> samplers, std::vector<OutputRow> &rows,
+                                  const char *function) {
+  std::vector<uint64_t> before;
+  for (const RowSampler &entry : samplers)
+    before.push_back(entry.sampler->drawState());
+  llmc_status status = LLMC_OK;
+  for (size_t i = 0; status == LLMC_OK && i < samplers.size(); ++i) {
+    OutputRow &row = rows[samplers[i].row];
+    status = guarded([&] {
+      return samplers[i].sampler->sample({logitsAt(samplers[i].row), vocab()}, row.sampled, &row.logprob);
+    });
+  }
+  // An interrupt that came after the last meeting still belongs to this call.
+  if (status == LLMC_OK && takeInterrupt())
+    status = setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);
+  for (size_t i = 0; status != LLMC_OK && i < samplers.size(); ++i)
+    samplers[i].sampler->setDrawState(before[i]);
+  return status;
+}
+
 llmc_status Session::eval(const StepTokens &tokens, const char *function) {
   const size_t n = tokens.ids.size();
   if (n == 0)
@@ -149,6 +183,18 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
     if ((tokens.outputs[i] & LLMC_OUT_HIDDEN) && module().hidden_buffer == LLMC_NONE)
       return setError(LLMC_EUNSUPPORTED, "%s: this model keeps no hidden rows, only logits", function);
   }
+  if (llmc_status status = checkSamplers(tokens, function))
+    return status;
+  std::deque<BusyGuard> samplersInUse;
+  for (size_t i = 0; i < tokens.samplers.size(); ++i) {
+    const Sampler *sampler = tokens.samplers[i].sampler;
+    if (std::any_of(tokens.samplers.begin(), tokens.samplers.begin() + i,
+                    [&](const RowSampler &entry) { return entry.sampler == sampler; }))
+      continue;
+    if (!samplersInUse.emplace_back(sampler->busy))
+      return setError(LLMC_EBUSY, "%s: the sampler of row %d is in use by another call", function,
+                      tokens.samplers[i].row);
+  }
   if (llmc_status status = cache.checkRoom(newTokens))
     return status;
   if (takeInterrupt())
@@ -157,8 +203,12 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
   // Everything that can run out of memory comes before the first page is taken.
   buildRows(tokens);
   std::vector<OutputRow> rows;
-  for (int32_t index : asked)
-    rows.push_back({tokenRows[index].seq, tokenRows[index].pos});
+  for (int32_t index : asked) {
+    const bool hasHidden = tokens.outputs[index] & LLMC_OUT_HIDDEN;
+    rows.push_back({tokenRows[index].seq, tokenRows[index].pos, hasHidden});
+    if (hasHidden)
+      pooling.prepare(tokenRows[index].seq);
+  }
   uint64_t nKeys = 0;
   for (size_t seq = 0; seq < newTokens.size(); ++seq)
     if (newTokens[seq])
@@ -181,20 +231,26 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
     if (newTokens[seq])
       cache.extend(llmc_seq(seq), newTokens[seq]);
   hasOutputs = false;
-  // An interrupt that came after the last meeting still belongs to this call.
-  bool isDone = StepRun(*this, step).run() && !takeInterrupt();
+  llmc_status status = LLMC_OK;
+  if (!StepRun(*this, step).run())
+    status = setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);
   stepScratch.reset();
+  if (status == LLMC_OK)
+    status = guarded([&] { return chooseTokens(tokens.samplers, rows, function); });
   for (size_t seq = 0; seq < newTokens.size(); ++seq) {
     if (!newTokens[seq])
       continue;
-    if (isDone)
+    if (status == LLMC_OK)
       cache.commit(llmc_seq(seq), newTokens[seq]);
     else
       cache.truncate(llmc_seq(seq), cache.length(llmc_seq(seq)));
   }
-  if (!isDone)
-    return setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);
+  if (status != LLMC_OK)
+    return status;
   outputRows = std::move(rows);
+  for (size_t i = 0; i < outputRows.size(); ++i)
+    if (outputRows[i].hasHidden)
+      pooling.add(outputRows[i].seq, outputRows[i].pos, hiddenAt(i));
   hasOutputs = true;
   return LLMC_OK;
 }

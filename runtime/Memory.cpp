@@ -15,25 +15,29 @@ Region &Region::operator=(Region &&other) noexcept {
   return *this;
 }
 
+bool Region::rounded(uint64_t bytes, uint64_t &out) {
+  return alignUp(bytes ? bytes : 1, 4096, out) && out <= SIZE_MAX / 2;
+}
+
 bool Region::allocate(uint64_t size, Commit commit, const llmc_allocator *allocator) {
   reset();
-  uint64_t rounded;
-  if (!alignUp(size ? size : 1, 4096, rounded) || rounded > SIZE_MAX / 2)
+  uint64_t whole;
+  if (!rounded(size, whole))
     return false;
   if (allocator && allocator->alloc) {
-    auto *memory = static_cast<uint8_t *>(allocator->alloc(rounded, 4096, allocator->ud));
+    auto *memory = static_cast<uint8_t *>(allocator->alloc(whole, 4096, allocator->ud));
     if (!memory)
       return false;
     start = memory;
     custom = *allocator;
   } else {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | (commit == Commit::Lazy ? MAP_NORESERVE : 0);
-    void *memory = mmap(nullptr, rounded, PROT_READ | PROT_WRITE, flags, -1, 0);
+    void *memory = mmap(nullptr, whole, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (memory == MAP_FAILED)
       return false;
     start = static_cast<uint8_t *>(memory);
   }
-  bytes = rounded;
+  bytes = whole;
   return true;
 }
 

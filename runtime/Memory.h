@@ -42,6 +42,8 @@ public:
   uint8_t *data() const { return start; }
   uint64_t size() const { return bytes; }
   bool isZeroed() const { return !custom.alloc; }
+  /// What a region of so many bytes takes: whole pages. False: beyond what can be addressed.
+  static bool rounded(uint64_t bytes, uint64_t &out);
 
 private:
   uint8_t *start = nullptr;

@@ -13,9 +13,13 @@
 
 namespace llmc {
 
+const size_t progressStep = 16 << 20; // bytes between two calls of a progress callback; whole pages
+
 Module::~Module() {
   llmc_tokenizer_free(tokenizer);
   ownPool.reset();
+  if (lockedBytes) // memory of the caller's allocator goes back as it came
+    munlock(weightsStart, lockedBytes);
   if (library)
     dlclose(library);
 }
@@ -35,7 +39,11 @@ llmc_status Module::load(const char *path, const llmc_model_params &params) {
       return setError(status, "%s: tokenizer: %s", path, std::string(lastError()).c_str());
   borrowedPool = params.pool;
   nThreads = params.n_threads;
-  log(LogInfo, "%s: loaded, kernels for %s", path, variant->name);
+  log(LogInfo, "%s: loaded, kernels for %s, %zu MB of weights%s", path, variant->name,
+      contents.weights.size() >> 20,
+      params.flags & LLMC_LOAD_COPY_WEIGHTS ? " copied"
+      : params.flags & LLMC_LOAD_MLOCK      ? " locked"
+                                            : "");
   return LLMC_OK;
 }
 
@@ -66,26 +74,46 @@ llmc_status Module::loadWeights(const char *path, const llmc_model_params &param
   if (bytes == 0)
     return LLMC_OK;
   if (params.flags & LLMC_LOAD_COPY_WEIGHTS) {
-    if (!weightsCopy.allocate(bytes, Region::Commit::Accounted, params.allocator))
-      return setError(LLMC_ENOMEM, "%s: no memory for a copy of the weights (%zu bytes)", path, bytes);
-    const size_t chunk = 16 << 20;
-    for (size_t done = 0; done < bytes;) {
-      size_t n = std::min(chunk, bytes - done);
-      memcpy(weightsCopy.data() + done, weightsStart + done, n);
-      done += n;
-      if (params.progress && !params.progress("weights", done, bytes, params.progress_ud))
-        return setError(LLMC_ECANCELLED, "%s: cancelled while the weights were copied", path);
-    }
-    weightsStart = weightsCopy.data();
+    if (llmc_status status = copyWeights(path, params))
+      return status;
   } else {
     // Read ahead in the background: the first step touches every byte.
     madvise(const_cast<uint8_t *>(weightsStart), bytes, MADV_WILLNEED);
   }
-  if ((params.flags & LLMC_LOAD_MLOCK) && mlock(weightsStart, bytes) != 0)
-    return setError(LLMC_ENOMEM, "%s: cannot lock %zu bytes of weights in memory: %s", path, bytes,
-                    strerror(errno));
+  if (params.flags & LLMC_LOAD_MLOCK)
+    if (llmc_status status = lockWeights(path, params))
+      return status;
   if (params.progress && !params.progress("load", bytes, bytes, params.progress_ud))
     return setError(LLMC_ECANCELLED, "%s: cancelled", path);
+  return LLMC_OK;
+}
+
+llmc_status Module::copyWeights(const char *path, const llmc_model_params &params) {
+  const size_t bytes = contents.weights.size();
+  if (!weightsCopy.allocate(bytes, Region::Commit::Accounted, params.allocator))
+    return setError(LLMC_ENOMEM, "%s: no memory for a copy of the weights (%zu bytes)", path, bytes);
+  for (size_t done = 0; done < bytes;) {
+    size_t n = std::min(progressStep, bytes - done);
+    memcpy(weightsCopy.data() + done, weightsStart + done, n);
+    done += n;
+    if (params.progress && !params.progress("weights", done, bytes, params.progress_ud))
+      return setError(LLMC_ECANCELLED, "%s: cancelled while the weights were copied", path);
+  }
+  weightsStart = weightsCopy.data();
+  return LLMC_OK;
+}
+
+llmc_status Module::lockWeights(const char *path, const llmc_model_params &params) {
+  const size_t bytes = contents.weights.size();
+  while (lockedBytes < bytes) {
+    size_t n = std::min(progressStep, bytes - lockedBytes);
+    if (mlock(weightsStart + lockedBytes, n) != 0)
+      return setError(LLMC_ENOMEM, "%s: cannot lock %zu bytes of weights in memory: %s", path, bytes,
+                      strerror(errno));
+    lockedBytes += n;
+    if (params.progress && !params.progress("lock", lockedBytes, bytes, params.progress_ud))
+      return setError(LLMC_ECANCELLED, "%s: cancelled while the weights were locked in memory", path);
+  }
   return LLMC_OK;
 }
 
@@ -101,6 +129,7 @@ llmc_status Module::pool(ThreadPool *&out) {
     } catch (const std::system_error &error) {
       return setError(LLMC_ENOMEM, "cannot start a worker thread: %s", error.what());
     }
+    log(LogDebug, "a model's own pool of %u threads has started", ownPool->size());
   }
   out = ownPool.get();
   return LLMC_OK;

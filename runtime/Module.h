@@ -44,11 +44,14 @@ public:
 private:
   llmc_status loadCode(const char *path, const llmc_model_params &params);
   llmc_status loadWeights(const char *path, const llmc_model_params &params);
+  llmc_status copyWeights(const char *path, const llmc_model_params &params);
+  llmc_status lockWeights(const char *path, const llmc_model_params &params);
 
   void *library = nullptr;
   const llmc_module *module = nullptr;
   const llmc_variant *variant = nullptr;
   const uint8_t *weightsStart = nullptr;
+  size_t lockedBytes = 0;
   Region weightsCopy;
   uint32_t nThreads = 0;
   std::mutex poolMutex;

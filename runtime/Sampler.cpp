@@ -145,54 +145,99 @@ llmc_status Sampler::sample(std::span<const float> row, llmc_token &token, float
   return LLMC_OK;
 }
 
+bool Sampler::isBefore(const Candidate &a, const Candidate &b) {
+  return isBetter(a.logit, a.token, b.logit, b.token);
+}
+
+double Sampler::weightOf(const Candidate &candidate, double highest) const {
+  return std::exp((candidate.logit - highest) / params.temperature);
+}
+
+void Sampler::keepTopK() {
+  if (params.top_k <= 0 || size_t(params.top_k) >= candidates.size())
+    return;
+  std::nth_element(candidates.begin(), candidates.begin() + params.top_k, candidates.end(), isBefore);
+  candidates.resize(params.top_k);
+}
+
+/// The fewest best tokens that reach top_p; sorted in growing parts, since few usually suffice.
+void Sampler::keepTopP(double highest) {
+  if (params.top_p >= 1)
+    return;
+  double total = 0, sum = 0;
+  for (const Candidate &candidate : candidates)
+    total += weightOf(candidate, highest);
+  size_t kept = 0;
+  auto isShort = [&] { return kept == 0 || sum < params.top_p * total; };
+  for (size_t sorted = 0, part = 128; isShort() && sorted < candidates.size(); part *= 8) {
+    size_t end = std::min(candidates.size(), sorted + part);
+    std::partial_sort(candidates.begin() + sorted, candidates.begin() + end, candidates.end(), isBefore);
+    for (sorted = end; kept < end && isShort(); ++kept)
+      sum += weightOf(candidates[kept], highest);
+  }
+  candidates.resize(kept);
+}
+
+/// The fewest tokens that reach typical_p, those first whose surprise is nearest to the entropy.
+void Sampler::keepTypical(double highest) {
+  if (params.typical_p >= 1)
+    return;
+  double total = 0, entropy = 0;
+  for (const Candidate &candidate : candidates)
+    total += weightOf(candidate, highest);
+  const double logTotal = std::log(total);
+  auto logOf = [&](const Candidate &candidate) {
+    return (candidate.logit - highest) / params.temperature - logTotal;
+  };
+  for (const Candidate &candidate : candidates)
+    entropy -= weightOf(candidate, highest) / total * logOf(candidate);
+  struct Shift {
+    double distance, probability;
+    Candidate candidate;
+  };
+  std::vector<Shift> shifts;
+  shifts.reserve(candidates.size());
+  for (const Candidate &candidate : candidates)
+    shifts.push_back({std::abs(-logOf(candidate) - entropy), std::exp(logOf(candidate)), candidate});
+  std::sort(shifts.begin(), shifts.end(), [](const Shift &a, const Shift &b) {
+    return a.distance < b.distance || (a.distance == b.distance && a.candidate.token < b.candidate.token);
+  });
+  double sum = 0;
+  candidates.clear();
+  for (const Shift &shift : shifts) {
+    candidates.push_back(shift.candidate);
+    if ((sum += shift.probability) >= params.typical_p)
+      break;
+  }
+}
+
 llmc_token Sampler::draw(std::span<const float> logits) {
   const int32_t best = argmax(logits);
   if (best < 0 || std::isinf(logits[best])) // one certain token, or nothing but -infinity
     return best >= 0 && logits[best] > 0 ? best : -1;
-  const double highest = logits[best], inverse = 1.0 / params.temperature;
-  // Candidates in order of ids; sorting comes only as far as a filter needs it.
+  const double highest = logits[best];
   candidates.clear();
   double minLogit = -std::numeric_limits<double>::infinity();
   if (params.min_p > 0)
     minLogit = highest + std::log(double(params.min_p)) * params.temperature;
+  // min-p compares with the best token only, so it may come first where nothing before it looks at sums.
   const bool isFilteredFirst = params.top_k <= 0 && params.top_p >= 1;
   for (size_t i = 0; i < logits.size(); ++i)
     if (logits[i] > -std::numeric_limits<float>::infinity() && (!isFilteredFirst || logits[i] >= minLogit))
       candidates.push_back({logits[i], llmc_token(i)});
-  auto better = [](const Candidate &a, const Candidate &b) {
-    return isBetter(a.logit, a.token, b.logit, b.token);
-  };
-  if (params.top_k > 0 && size_t(params.top_k) < candidates.size()) {
-    std::nth_element(candidates.begin(), candidates.begin() + params.top_k, candidates.end(), better);
-    candidates.resize(params.top_k);
-  }
-  auto weightOf = [&](const Candidate &candidate) { return std::exp((candidate.logit - highest) * inverse); };
-  double total = 0;
-  if (params.top_p < 1) {
-    for (const Candidate &candidate : candidates)
-      total += weightOf(candidate);
-    // The fewest best tokens that reach top_p; sorted in growing parts, since few usually suffice.
-    double sum = 0;
-    size_t kept = 0;
-    for (size_t sorted = 0, part = 128;
-         (kept == 0 || sum < params.top_p * total) && sorted < candidates.size(); part *= 8) {
-      size_t end = std::min(candidates.size(), sorted + part);
-      std::partial_sort(candidates.begin() + sorted, candidates.begin() + end, candidates.end(), better);
-      for (sorted = end; kept < end && (kept == 0 || sum < params.top_p * total); ++kept)
-        sum += weightOf(candidates[kept]);
-    }
-    candidates.resize(kept);
-  }
+  keepTopK();
+  keepTopP(highest);
   if (!isFilteredFirst && params.min_p > 0)
     std::erase_if(candidates, [&](const Candidate &candidate) { return candidate.logit < minLogit; });
+  keepTypical(highest);
   // The draw walks in order of ids, so that equal sets give equal tokens however they were filtered.
-  if (!std::is_sorted(candidates.begin(), candidates.end(),
-                      [](auto &a, auto &b) { return a.token < b.token; }))
-    std::sort(candidates.begin(), candidates.end(), [](auto &a, auto &b) { return a.token < b.token; });
+  auto byId = [](const Candidate &a, const Candidate &b) { return a.token < b.token; };
+  if (!std::is_sorted(candidates.begin(), candidates.end(), byId))
+    std::sort(candidates.begin(), candidates.end(), byId);
   weights.clear();
-  total = 0;
+  double total = 0;
   for (const Candidate &candidate : candidates) {
-    weights.push_back(weightOf(candidate));
+    weights.push_back(weightOf(candidate, highest));
     total += weights.back();
   }
   double left = uniform() * total;

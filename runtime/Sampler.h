@@ -1,6 +1,11 @@
-// Choosing a token from a row of logits: bias and penalties, the caller's stages, then temperature, top-k,
-// top-p, min-p and a seeded draw. The same seed and logits give the same tokens on every machine with the
-// same libm.
+// Choosing a token from a row of logits: penalties and biases, the caller's stages, then temperature, top-k,
+// top-p, min-p, typical-p and a seeded draw. The same seed and logits give the same tokens on every machine
+// with the same libm.
+//
+// Order and formulas of the filters are those of Hugging Face transformers (logits_process.py): temperature
+// first, each filter over what the one before left, with probabilities that sum to 1 again. The repeat
+// penalty is CTRL's (Keskar et al. 2019), presence and frequency penalties are OpenAI's, typical-p is Meister
+// et al. 2022.
 #pragma once
 
 #include "runtime/Busy.h"
@@ -34,6 +39,9 @@ public:
   void addBias(llmc_token token, float bias) { biases.push_back({token, bias}); }
   void addStage(const llmc_sampler_stage &stage) { stages.push_back(stage); }
   bool hasStages() const { return !stages.empty(); }
+  /// Where the draws stand, for a step that is undone.
+  uint64_t drawState() const { return state; }
+  void setDrawState(uint64_t before) { state = before; }
   uint32_t vocabulary() const { return vocab; }
 
   BusyFlag busy;
@@ -47,9 +55,14 @@ private:
     float logit;
     llmc_token token;
   };
+  static bool isBefore(const Candidate &a, const Candidate &b);
   bool hasPenalties() const;
   void penalize(std::vector<float> &logits) const;
   llmc_token draw(std::span<const float> logits);
+  void keepTopK();
+  void keepTopP(double highest);
+  void keepTypical(double highest);
+  double weightOf(const Candidate &candidate, double highest) const;
   double uniform();
 
   llmc_sampling_params params;
@@ -59,7 +72,7 @@ private:
   std::vector<llmc_sampler_stage> stages;
   std::deque<llmc_token> history;
   std::vector<float> changed;
-  std::vector<Candidate> candidates;
+  std::vector<Candidate> candidates; ///< of the draw under way, in order of ids until a filter sorts them
   std::vector<double> weights;
 };
 

@@ -48,9 +48,6 @@ llmc_status llmc_sampler_new(const llmc_model *model, const llmc_sampling_params
   if (resolved.penalty_last_n < -1)
     return setError(LLMC_EARG, "llmc_sampler_new: penalty_last_n is %d, expected -1 (all) or more",
                     resolved.penalty_last_n);
-  if (resolved.typical_p != 1)
-    return setError(LLMC_EUNSUPPORTED,
-                    "llmc_sampler_new: typical_p is not in this build: use top_p or min_p");
   return guarded([&] {
     *out = new llmc_sampler(resolved, model->tables().vocab);
     return LLMC_OK;

@@ -1,6 +1,8 @@
 // Making a session, and reading what its last step left.
 #include "runtime/Session.h"
 
+#include "runtime/Log.h"
+
 namespace llmc {
 
 Session::~Session() { llmc_model_release(owner); }
@@ -34,7 +36,14 @@ llmc_status Session::create(llmc_model *model, const llmc_session_params *params
   }
   scratchOf.resize(pool->size());
   newTokens.resize(plan.cache.nSeqs);
+  pooling.create(plan.cache.nSeqs, tables.hidden);
+  if (resolved.allocator)
+    allocator = *resolved.allocator;
   owner = llmc_model_retain(model);
+  log(LogDebug,
+      "a session of %u sequences, %u tokens each: %llu MB of cache, %llu MB of workspace, %u threads",
+      plan.cache.nSeqs, plan.cache.nCtx, (unsigned long long)plan.cacheBytes >> 20,
+      (unsigned long long)(plan.arenaBytes + scratchBytes) >> 20, pool->size());
   return LLMC_OK;
 }
 
@@ -66,10 +75,22 @@ llmc_status Session::logits(int32_t row, const char *function, const float *&out
   size_t index;
   if (llmc_status status = resolveRow(row, function, index))
     return status;
-  uint32_t buffer = module().logits_buffer;
-  out = reinterpret_cast<const float *>(arena.data() + plan.bufferOffsets[buffer] +
-                                        index * module().buffers[buffer].row_bytes);
+  out = logitsAt(index);
   return LLMC_OK;
+}
+
+const float *Session::logitsAt(size_t row) const {
+  uint32_t buffer = module().logits_buffer;
+  return reinterpret_cast<const float *>(arena.data() + plan.bufferOffsets[buffer] +
+                                         row * module().buffers[buffer].row_bytes);
+}
+
+const float *Session::hiddenAt(size_t row) const {
+  uint32_t buffer = module().hidden_buffer;
+  if (module().buffers[buffer].rows == LLMC_ROWS_TOKENS)
+    row = size_t(asked[row]);
+  return reinterpret_cast<const float *>(arena.data() + plan.bufferOffsets[buffer] +
+                                         row * module().buffers[buffer].row_bytes);
 }
 
 llmc_status Session::hiddenRow(int32_t row, const char *function, const float *&out) const {
@@ -80,10 +101,34 @@ llmc_status Session::hiddenRow(int32_t row, const char *function, const float *&
   size_t index;
   if (llmc_status status = resolveRow(row, function, index))
     return status;
-  if (module().buffers[buffer].rows == LLMC_ROWS_TOKENS)
-    index = size_t(asked[index]);
-  out = reinterpret_cast<const float *>(arena.data() + plan.bufferOffsets[buffer] +
-                                        index * module().buffers[buffer].row_bytes);
+  if (!outputRows[index].hasHidden)
+    return setError(LLMC_EARG,
+                    "%s: the hidden row of row %d was not asked for: evaluate it in a batch with "
+                    "LLMC_OUT_HIDDEN",
+                    function, row);
+  out = hiddenAt(index);
+  return LLMC_OK;
+}
+
+llmc_status Session::embedding(llmc_seq seq, int32_t kind, const float *&out) const {
+  if (module().hidden_buffer == LLMC_NONE)
+    return setError(LLMC_EUNSUPPORTED,
+                    "llmc_embedding: this model keeps no hidden rows, only logits (llmc_logits)");
+  if (llmc_status status = pooling.pool(seq, cache.length(seq), kind, pooled))
+    return status;
+  out = pooled.data();
+  return LLMC_OK;
+}
+
+llmc_status Session::sampled(int32_t row, const char *function, llmc_token &token, float &logprob) const {
+  size_t index;
+  if (llmc_status status = resolveRow(row, function, index))
+    return status;
+  if (outputRows[index].sampled < 0)
+    return setError(LLMC_EARG, "%s: row %d had no sampler in the last step: name one with llmc_batch_sample",
+                    function, row);
+  token = outputRows[index].sampled;
+  logprob = outputRows[index].logprob;
   return LLMC_OK;
 }
 
@@ -95,7 +140,9 @@ int32_t Session::lastRow(llmc_seq seq) const {
   return -1;
 }
 
-void Session::forgetRows(llmc_seq seq, uint32_t length) {
+void Session::truncate(llmc_seq seq, uint32_t length) {
+  cache.truncate(seq, length);
+  pooling.truncate(seq, length);
   for (OutputRow &row : outputRows)
     if (row.seq == seq && row.pos >= llmc_pos(length))
       row.seq = -1;

@@ -3,6 +3,7 @@
 
 #include "runtime/Busy.h"
 #include "runtime/KVCache.h"
+#include "runtime/Pooling.h"
 #include "runtime/Workspace.h"
 
 #include <atomic>
@@ -10,12 +11,21 @@
 
 namespace llmc {
 
+class Sampler;
+
+/// A row whose token is chosen at the end of the step.
+struct RowSampler {
+  int32_t row;
+  Sampler *sampler;
+};
+
 /// The tokens of one step: parallel arrays; outputs holds LLMC_OUT_* bits for each token, nonzero asks for
 /// its row.
 struct StepTokens {
   std::span<const llmc_token> ids;
   std::span<const llmc_seq> seqs;
   std::span<const uint8_t> outputs;
+  std::span<const RowSampler> samplers = {};
 };
 
 class Session {
@@ -33,10 +43,14 @@ public:
   bool hasRoom(llmc_seq seq, uint32_t n) const;
   llmc_status logits(int32_t row, const char *function, const float *&out) const;
   llmc_status hiddenRow(int32_t row, const char *function, const float *&out) const;
+  /// The vector is the session's own, until the next step or the next call.
+  llmc_status embedding(llmc_seq seq, int32_t pooling, const float *&out) const;
+  /// What a sampler of the last step chose for a row.
+  llmc_status sampled(int32_t row, const char *function, llmc_token &token, float &logprob) const;
   /// The row that holds the logits of the sequence's last token, or -1.
   int32_t lastRow(llmc_seq seq) const;
-  /// Rows of positions that are gone no longer stand for their sequence.
-  void forgetRows(llmc_seq seq, uint32_t length);
+  /// Cuts a sequence; rows of positions that are gone no longer stand for it.
+  void truncate(llmc_seq seq, uint32_t length);
   bool takeInterrupt() { return interrupted.load(std::memory_order_relaxed) && interrupted.exchange(false); }
 
   const llmc_model &model() const { return *owner; }
@@ -58,16 +72,25 @@ private:
   struct OutputRow {
     llmc_seq seq;
     llmc_pos pos;
+    bool hasHidden;
+    llmc_token sampled = -1;
+    float logprob = 0;
   };
   const llmc_module &module() const;
   llmc_status checkTokens(std::span<const llmc_token> ids, const char *function) const;
   llmc_status reserveScratch(const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t keys, const char *function);
   llmc_status resolveRow(int32_t row, const char *function, size_t &out) const;
+  llmc_status checkSamplers(const StepTokens &tokens, const char *function) const;
   void buildRows(const StepTokens &tokens);
+  const float *logitsAt(size_t row) const;
+  const float *hiddenAt(size_t row) const;
+  llmc_status chooseTokens(std::span<const RowSampler> samplers, std::vector<OutputRow> &rows,
+                           const char *function);
 
   llmc_model *owner = nullptr;
   ThreadPool *pool = nullptr;
   WorkspacePlan plan = {};
+  llmc_allocator allocator = {}; ///< without alloc: the system
   Region arena, scratch, stepScratch;
   std::vector<const void *> args;   ///< of all dispatches, resolved once
   std::vector<uint8_t *> scratchOf; ///< of each worker
@@ -78,6 +101,8 @@ private:
   std::vector<int32_t> asked, keys;
   std::vector<OutputRow> outputRows; ///< of the last step; their logits are in the arena
   bool hasOutputs = false;
+  Pooling pooling;
+  mutable std::vector<float> pooled;
 };
 
 } // namespace llmc

@@ -23,7 +23,9 @@ llmc_status llmc_plan(const llmc_model *model, const llmc_session_params *params
     llmc_memory_plan result = {};
     result.weights = model->contents.weights.size();
     result.kv = plan.cacheBytes;
-    if (!mulAdd(plan.scratchBytes, pool->size(), plan.arenaBytes, result.workspace))
+    uint64_t arena, scratch;
+    if (!Region::rounded(plan.arenaBytes, arena) || !mulAdd(plan.scratchBytes, pool->size(), 0, scratch) ||
+        !Region::rounded(scratch, scratch) || !mulAdd(arena, 1, scratch, result.workspace))
       return setError(LLMC_ENOMEM, "llmc_plan: the sizes of this session do not fit in 64 bits");
     return writeSized("llmc_plan", result, out);
   });
@@ -68,7 +70,7 @@ llmc_status llmc_seq_free(llmc_session *session, llmc_seq seq) {
   LLMC_ENTER(session, session);
   if (llmc_status status = session->checkSequence(seq, __func__))
     return status;
-  session->forgetRows(seq, 0);
+  session->truncate(seq, 0);
   session->cache.freeSequence(seq);
   return LLMC_OK;
 }
@@ -151,6 +153,33 @@ llmc_status llmc_hidden(const llmc_session *session, int32_t row, const float **
   return LLMC_OK;
 }
 
+llmc_status llmc_embedding(const llmc_session *session, llmc_seq seq, int32_t pooling, const float **out,
+                           size_t *n) {
+  LLMC_CHECK_ARG(session);
+  LLMC_CHECK_ARG(out);
+  LLMC_ENTER(session, session);
+  if (llmc_status status = session->checkSequence(seq, __func__))
+    return status;
+  return guarded([&] {
+    llmc_status status = session->embedding(seq, pooling, *out);
+    if (status == LLMC_OK && n)
+      *n = session->model().tables().hidden;
+    return status;
+  });
+}
+
+llmc_status llmc_sampled(const llmc_session *session, int32_t row, llmc_token *out, float *out_logprob) {
+  LLMC_CHECK_ARG(session);
+  LLMC_CHECK_ARG(out);
+  LLMC_ENTER(session, session);
+  float logprob = 0;
+  if (llmc_status status = session->sampled(row, __func__, *out, logprob))
+    return status;
+  if (out_logprob)
+    *out_logprob = logprob;
+  return LLMC_OK;
+}
+
 llmc_status llmc_kv_remove(llmc_session *session, llmc_seq seq, llmc_pos p0, llmc_pos p1) {
   LLMC_CHECK_ARG(session);
   LLMC_ENTER(session, session);
@@ -169,8 +198,7 @@ llmc_status llmc_kv_remove(llmc_session *session, llmc_seq seq, llmc_pos p0, llm
         "llmc_kv_remove: positions %d to %d leave a gap: this build removes only the end of a sequence "
         "(p1 = -1 or %d)",
         p0, p1, length);
-  session->forgetRows(seq, uint32_t(p0));
-  session->cache.truncate(seq, uint32_t(p0));
+  session->truncate(seq, uint32_t(p0));
   return LLMC_OK;
 }
 
@@ -194,20 +222,6 @@ llmc_status llmc_encode_batch(llmc_session *session, const llmc_batch *batch) {
   LLMC_CHECK_ARG(session);
   LLMC_CHECK_ARG(batch);
   return setError(LLMC_EUNSUPPORTED, "llmc_encode_batch: this model has no encoder: use llmc_eval");
-}
-
-llmc_status llmc_embedding(const llmc_session *session, llmc_seq, int32_t, const float **out, size_t *) {
-  LLMC_CHECK_ARG(session);
-  LLMC_CHECK_ARG(out);
-  return setError(LLMC_EUNSUPPORTED,
-                  "llmc_embedding: pooled embeddings are not in this build: use llmc_hidden");
-}
-
-llmc_status llmc_sampled(const llmc_session *session, int32_t, llmc_token *out, float *) {
-  LLMC_CHECK_ARG(session);
-  LLMC_CHECK_ARG(out);
-  return setError(LLMC_EUNSUPPORTED,
-                  "llmc_sampled: this build does not choose inside eval: use llmc_sampler_sample after it");
 }
 
 llmc_status llmc_kv_fork(llmc_session *session, llmc_seq, llmc_pos, llmc_seq *dst) {

@@ -2,6 +2,7 @@
 #include "runtime/Threads.h"
 
 #include "runtime/Error.h"
+#include "runtime/Log.h"
 
 #include <algorithm>
 #include <chrono>
@@ -28,6 +29,10 @@ void pause() {
 #endif
 }
 
+int64_t nanoseconds() {
+  return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+}
+
 /// The first line of a small file of /sys or /proc; empty if it cannot be read.
 std::string readLine(const char *path) {
   char line[256] = "";
@@ -39,9 +44,9 @@ std::string readLine(const char *path) {
   return line;
 }
 
-const uint32_t jobSpinMicros = 1000;    // the sampler and the caller's code between two tokens
-const uint32_t barrierSpinMicros = 500; // workers that the system has put aside for a moment
-const uint32_t oversubscribedSpinMicros = 2;
+const uint32_t jobSpinMicros = 500; // the sampler and the caller's code between two tokens
+const uint32_t barrierSpinMicros =
+    100; // workers with a little more to do; about what sleeping and waking costs
 
 } // namespace
 
@@ -71,7 +76,14 @@ ThreadPool::ThreadPool(uint32_t nThreads, const int32_t *cpus, size_t nCpus)
     : nWorkers(std::max(1u, nThreads)) {
   cpu_set_t mask;
   CPU_ZERO(&mask);
-  isOversubscribed = sched_getaffinity(0, sizeof(mask), &mask) == 0 && nWorkers > uint32_t(CPU_COUNT(&mask));
+  // More workers than cpus never meet by spinning.
+  const bool isOversubscribed =
+      sched_getaffinity(0, sizeof(mask), &mask) == 0 && nWorkers > uint32_t(CPU_COUNT(&mask));
+  if (isOversubscribed)
+    log(LogWarning, "%u threads on %d cpus: more threads than cpus make a step slower", nWorkers,
+        CPU_COUNT(&mask));
+  waits.resize(nWorkers, isOversubscribed ? Waits{SpinLimit(1), SpinLimit(1)}
+                                          : Waits{SpinLimit(jobSpinMicros), SpinLimit(barrierSpinMicros)});
   // Workers inherit a full signal mask: the program's signals stay with the program's threads.
   sigset_t all, before;
   sigfillset(&all);
@@ -86,7 +98,9 @@ ThreadPool::ThreadPool(uint32_t nThreads, const int32_t *cpus, size_t nCpus)
         CPU_ZERO(&one);
         CPU_SET(cpus[worker % nCpus], &one);
         // Where pinning is not allowed the worker runs unpinned.
-        (void)pthread_setaffinity_np(threads.back().native_handle(), sizeof(one), &one);
+        if (int error = pthread_setaffinity_np(threads.back().native_handle(), sizeof(one), &one))
+          log(LogWarning, "thread %u could not be pinned to cpu %d: %s", worker, cpus[worker % nCpus],
+              strerror(error));
       }
     }
   } catch (...) {
@@ -101,63 +115,66 @@ ThreadPool::~ThreadPool() { stop(); }
 
 void ThreadPool::stop() {
   stopping = true;
-  jobNumber.fetch_add(1);
-  wake(jobNumber, jobSleepers);
+  change(jobs);
   for (std::thread &thread : threads)
     thread.join();
   threads.clear();
 }
 
-void ThreadPool::waitWhileEqual(std::atomic<uint32_t> &word, uint32_t value, std::atomic<uint32_t> &sleepers,
-                                uint32_t spinMicros) {
-  using Clock = std::chrono::steady_clock;
-  for (int i = 0; i < 200; ++i) {
-    if (word.load(std::memory_order_acquire) != value)
+void ThreadPool::wait(Signal &signal, uint32_t value, SpinLimit &spin) {
+  for (int i = 0; i < 32; ++i) { // below the price of looking at the clock
+    if (signal.word.load(std::memory_order_acquire) != value)
       return;
     pause();
   }
-  auto deadline =
-      Clock::now() + std::chrono::microseconds(isOversubscribed ? oversubscribedSpinMicros : spinMicros);
+  const int64_t start = nanoseconds();
+  int64_t waited = 0;
   do {
-    for (int i = 0; i < 32; ++i) {
-      if (word.load(std::memory_order_acquire) != value)
+    for (int i = 0; i < 16; ++i) {
+      if (signal.word.load(std::memory_order_acquire) != value) {
+        spin.came(uint64_t(waited));
         return;
+      }
       pause();
     }
-  } while (Clock::now() < deadline);
-  // Announced before the kernel compares the word, so that wake() cannot miss this sleeper.
-  sleepers.fetch_add(1);
-  while (word.load() == value)
-    syscall(SYS_futex, reinterpret_cast<uint32_t *>(&word), FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
-  sleepers.fetch_sub(1);
+    waited = nanoseconds() - start;
+  } while (waited < int64_t(spin.nanos()));
+  // Announced before the kernel compares the word, so that change() cannot miss this sleeper.
+  signal.sleepers.fetch_add(1);
+  while (signal.word.load() == value)
+    syscall(SYS_futex, reinterpret_cast<uint32_t *>(&signal.word), FUTEX_WAIT_PRIVATE, value, nullptr,
+            nullptr, 0);
+  signal.sleepers.fetch_sub(1);
+  spin.slept(uint64_t(std::max<int64_t>(0, signal.changedAt.load(std::memory_order_relaxed) - start)));
 }
 
-void ThreadPool::wake(std::atomic<uint32_t> &word, std::atomic<uint32_t> &sleepers) {
-  if (sleepers.load())
-    syscall(SYS_futex, reinterpret_cast<uint32_t *>(&word), FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr, nullptr,
-            0);
+void ThreadPool::change(Signal &signal) {
+  signal.changedAt.store(nanoseconds(), std::memory_order_relaxed);
+  signal.word.fetch_add(1); // sequentially consistent: ordered before the look at the sleepers
+  if (signal.sleepers.load())
+    syscall(SYS_futex, reinterpret_cast<uint32_t *>(&signal.word), FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr,
+            nullptr, 0);
 }
 
-void ThreadPool::barrier() {
+void ThreadPool::barrier(uint32_t worker) {
   if (nWorkers == 1)
     return;
-  uint32_t current = generation.load(std::memory_order_relaxed);
+  uint32_t current = meetings.word.load(std::memory_order_relaxed);
   if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == nWorkers) {
     arrived.store(0, std::memory_order_relaxed);
-    generation.store(current + 1); // sequentially consistent: ordered before the look at the sleepers
-    wake(generation, barrierSleepers);
+    change(meetings);
   } else {
-    waitWhileEqual(generation, current, barrierSleepers, barrierSpinMicros);
+    wait(meetings, current, waits[worker].barrier);
   }
 }
 
 void ThreadPool::work(uint32_t worker) {
   for (uint32_t seen = 0;; ++seen) {
-    waitWhileEqual(jobNumber, seen, jobSleepers, jobSpinMicros);
+    wait(jobs, seen, waits[worker].job);
     if (stopping)
       return;
     job(context, worker, nWorkers);
-    barrier();
+    barrier(worker);
   }
 }
 
@@ -166,11 +183,10 @@ void ThreadPool::run(Job newJob, void *newContext) {
   if (nWorkers > 1) {
     job = newJob;
     context = newContext;
-    jobNumber.fetch_add(1); // publishes job and context
-    wake(jobNumber, jobSleepers);
+    change(jobs); // publishes job and context
   }
   newJob(newContext, 0, nWorkers);
-  barrier();
+  barrier(0);
 }
 
 } // namespace llmc

@@ -1,5 +1,5 @@
 // The SPMD pool: every worker runs the same function with its own number, and they meet at barriers.
-// Waiting spins for about as long as the serial part of a token, then sleeps on a futex.
+// Waiting spins for some microseconds, as long as that has paid lately, then sleeps on a futex.
 #pragma once
 
 #include "llmc/llmc.h"
@@ -14,6 +14,28 @@ namespace llmc {
 /// Cores that this process may use: its affinity mask, one hardware thread a core, at most the cgroup's
 /// quota.
 uint32_t availableCores();
+
+/// How long one thread spins at one kind of meeting before it sleeps. While the others come within the limit
+/// it grows to twice their usual delay; where they do not come, because the system runs something else in
+/// their place, it halves: a thread that sleeps leaves the core to the one it waits for.
+class SpinLimit {
+public:
+  explicit SpinLimit(uint32_t mostMicros) : most(mostMicros * 1000u), limit(most < 20'000 ? most : 20'000) {}
+  uint32_t nanos() const { return limit; }
+  /// The others came while it was spinning.
+  void came(uint64_t afterNanos) {
+    if (2 * afterNanos > limit)
+      limit = afterNanos > most / 2 ? most : uint32_t(2 * afterNanos);
+  }
+  /// They came so long after it had begun to wait, and it had gone to sleep by then.
+  void slept(uint64_t afterNanos) {
+    limit = afterNanos <= most ? most : limit / 2 > least ? limit / 2 : least;
+  }
+
+private:
+  static constexpr uint32_t least = 1000;
+  uint32_t most, limit;
+};
 
 class ThreadPool {
 public:
@@ -32,29 +54,35 @@ public:
   void run(Job job, void *context);
 
   /// Only inside a job: all workers meet.
-  void barrier();
+  void barrier(uint32_t worker);
 
 private:
   void work(uint32_t worker);
-  void waitWhileEqual(std::atomic<uint32_t> &word, uint32_t value, std::atomic<uint32_t> &sleepers,
-                      uint32_t spinMicros);
-  void wake(std::atomic<uint32_t> &word, std::atomic<uint32_t> &sleepers);
+  /// A number that workers wait to see changed. A cache line of its own: those who spin on it must not be
+  /// disturbed by what others write.
+  struct alignas(64) Signal {
+    std::atomic<uint32_t> word{0};
+    std::atomic<uint32_t> sleepers{0};
+    std::atomic<int64_t> changedAt{0}; ///< nanoseconds; tells a sleeper if spinning on would have been enough
+  };
+  static void wait(Signal &signal, uint32_t value, SpinLimit &spin);
+  static void change(Signal &signal);
   void stop();
 
+  struct alignas(64) Waits { ///< of one worker, written by nobody else
+    SpinLimit job, barrier;
+  };
+
   uint32_t nWorkers;
-  bool isOversubscribed;
+  std::vector<Waits> waits;
   std::vector<std::thread> threads;
   std::mutex runMutex;
 
   Job job = nullptr;
   void *context = nullptr;
   bool stopping = false;
-  // A cache line each: the words that everybody spins on must not share one with those that everybody writes.
-  alignas(64) std::atomic<uint32_t> jobNumber{0};
-  std::atomic<uint32_t> jobSleepers{0};
+  Signal jobs, meetings;
   alignas(64) std::atomic<uint32_t> arrived{0};
-  alignas(64) std::atomic<uint32_t> generation{0};
-  std::atomic<uint32_t> barrierSleepers{0};
 };
 
 } // namespace llmc

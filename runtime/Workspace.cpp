@@ -88,9 +88,12 @@ llmc_status planWorkspace(const Module &loaded, const llmc_session_params *param
   }
   fits = fits && scratchNeeded(module, rowsMax, out.cache.nTokens, false, out.scratchBytes);
   out.cacheBytes = 0;
-  for (uint32_t i = 0; fits && i < module.n_caches; ++i)
-    fits = mulAdd(cachePages(out.cache, module.caches[i].page_tokens), module.caches[i].page_bytes,
-                  out.cacheBytes, out.cacheBytes);
+  for (uint32_t i = 0; fits && i < module.n_caches; ++i) {
+    uint64_t bytes;
+    fits =
+        mulAdd(cachePages(out.cache, module.caches[i].page_tokens), module.caches[i].page_bytes, 0, bytes) &&
+        Region::rounded(bytes, bytes) && mulAdd(bytes, 1, out.cacheBytes, out.cacheBytes);
+  }
   if (!fits)
     return setError(LLMC_ENOMEM, "%s: the sizes of this session do not fit in 64 bits", function);
   return LLMC_OK;

@@ -11,7 +11,7 @@ struct WorkspacePlan {
   uint32_t nBatch;
   std::vector<uint64_t> bufferOffsets; ///< in the arena
   uint64_t arenaBytes, scratchBytes;   ///< scratch of one worker
-  uint64_t cacheBytes;
+  uint64_t cacheBytes;                 ///< of all caches, in whole pages of memory
 };
 
 /// Fills in defaults and checks the parameters; `function` stands before messages.

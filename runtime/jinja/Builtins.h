@@ -50,6 +50,8 @@ Value getItem(Context &, const Value &object, const Value &key);
 bool contains(Context &, const Value &container, const Value &item);
 Value callValue(Context &, const Value &callee, Args &args);
 Text replaceText(Context &, const Text &subject, const Text &from, const Text &to, int64_t count);
+/// With HTML's five special characters replaced.
+Text escaped(Context &, const Text &);
 Text upperCase(Context &, const Text &);
 Text lowerCase(Context &, const Text &);
 Text titleCase(Context &, const Text &);

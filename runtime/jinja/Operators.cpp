@@ -228,10 +228,12 @@ Value arithmetic(Context &c, Op op, const Value &a, const Value &b) {
   if (a.isNumber() && b.isNumber())
     return floatArithmetic(c, op, a.asDouble(), b.asDouble());
   if (op == Op::Add && a.isString() && b.isString()) {
+    const bool markup = a.isMarkup() || b.isMarkup();
     c.checkSize(a.text().size() + b.text().size());
-    Text out = a.text();
-    out.append(b.text());
-    return c.string(std::move(out));
+    Text out = markup && !a.isMarkup() ? escaped(c, a.text()) : a.text();
+    out.append(markup && !b.isMarkup() ? escaped(c, b.text()) : b.text());
+    const Value sum = c.string(std::move(out));
+    return markup ? sum.asMarkup() : sum;
   }
   if (op == Op::Add && isPlainList(a) && isPlainList(b) && a.list().kind == b.list().kind) {
     std::vector<Value> items = a.list().items;

@@ -256,23 +256,11 @@ Value indent(Context &c, const Value &v, Args &args) {
   return c.string(std::move(out));
 }
 
-Value escapeHtml(Context &c, const Value &v, Args &) {
-  Text out;
-  toText(c, v).forEachRun([&](std::string_view run, bool input) {
-    for (char ch : run) {
-      const std::string_view one(&ch, 1);
-      out.append(ch == '&'    ? "&amp;"
-                 : ch == '<'  ? "&lt;"
-                 : ch == '>'  ? "&gt;"
-                 : ch == '"'  ? "&#34;"
-                 : ch == '\'' ? "&#39;"
-                              : one,
-                 input);
-    }
-    c.checkSize(out.size());
-  });
-  return c.string(std::move(out));
+Value forceEscape(Context &c, const Value &v, Args &) {
+  return c.string(escaped(c, toText(c, v))).asMarkup();
 }
+
+Value escape(Context &c, const Value &v, Args &args) { return v.isMarkup() ? v : forceEscape(c, v, args); }
 
 Value tojson(Context &c, const Value &v, Args &args) {
   Bound b(c, "tojson", args, {"ensure_ascii", "indent", "separators", "sort_keys"});
@@ -380,23 +368,25 @@ Value stringify(Context &c, const Value &v, Args &args) {
   Bound b(c, "string", args, {});
   return v.isString() ? v : c.string(toText(c, v));
 }
+Value safe(Context &c, const Value &v, Args &args) { return stringify(c, v, args).asMarkup(); }
+
 const F filters[] = {
     {"abs", absolute},
     {"capitalize", textual<capitalized>},
     {"center", center},
     {"d", fallback},
     {"default", fallback},
-    {"e", escapeHtml},
-    {"escape", escapeHtml},
+    {"e", escape},
+    {"escape", escape},
     {"float", toFloat},
-    {"forceescape", escapeHtml},
+    {"forceescape", forceEscape},
     {"format", percent},
     {"indent", indent},
     {"int", toInt},
     {"lower", textual<lowerCase>},
     {"replace", replace},
     {"round", roundFilter},
-    {"safe", stringify},
+    {"safe", safe},
     {"string", stringify},
     {"title", title},
     {"tojson", tojson},
@@ -406,6 +396,24 @@ const F filters[] = {
 };
 
 } // namespace
+
+Text escaped(Context &c, const Text &text) {
+  Text out;
+  text.forEachRun([&](std::string_view run, bool input) {
+    for (char ch : run) {
+      const std::string_view one(&ch, 1);
+      out.append(ch == '&'    ? "&amp;"
+                 : ch == '<'  ? "&lt;"
+                 : ch == '>'  ? "&gt;"
+                 : ch == '"'  ? "&#34;"
+                 : ch == '\'' ? "&#39;"
+                              : one,
+                 input);
+    }
+    c.checkSize(out.size());
+  });
+  return out;
+}
 
 FilterFunction findTextFilter(std::string_view name) {
   for (const auto &[key, function] : filters)

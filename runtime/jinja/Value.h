@@ -69,6 +69,14 @@ public:
   bool is(Kind k) const { return kind_ == k; }
   bool isString() const { return kind_ == Kind::String; }
   bool isUndefined() const { return kind_ == Kind::Undefined; }
+  /// A string that "safe" or "escape" made: adding plain text to it escapes that text, as Jinja2's Markup
+  /// does.
+  bool isMarkup() const { return markup; }
+  Value asMarkup() const {
+    Value v = *this;
+    v.markup = true;
+    return v;
+  }
   bool isIntegral() const { return kind_ == Kind::Int || kind_ == Kind::Bool; }
   bool isNumber() const { return isIntegral() || kind_ == Kind::Float; }
 
@@ -97,6 +105,7 @@ private:
     double d;
   } u{};
   Kind kind_ = Kind::Undefined;
+  bool markup = false;
 };
 
 class Context;

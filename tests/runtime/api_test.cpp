@@ -145,9 +145,7 @@ TEST(Api, what_is_not_there_says_what_is) {
   EXPECT_FAILS(llmc_encode(s.get(), seq, &token, 1), LLMC_EUNSUPPORTED, "llmc_prefill");
   EXPECT_FAILS(llmc_encode_batch(s.get(), b.get()), LLMC_EUNSUPPORTED, "llmc_eval");
   EXPECT_FAILS(llmc_hidden(s.get(), 0, &row, nullptr), LLMC_EUNSUPPORTED, "llmc_logits");
-  EXPECT_FAILS(llmc_embedding(s.get(), seq, 0, &row, nullptr), LLMC_EUNSUPPORTED, "llmc_hidden");
-  EXPECT_FAILS(llmc_batch_sample(b.get(), 0, sam.get()), LLMC_EUNSUPPORTED, "llmc_sampler_sample");
-  EXPECT_FAILS(llmc_sampled(s.get(), 0, &token, nullptr), LLMC_EUNSUPPORTED, "llmc_sampler_sample");
+  EXPECT_FAILS(llmc_embedding(s.get(), seq, 0, &row, nullptr), LLMC_EUNSUPPORTED, "llmc_logits");
   EXPECT_FAILS(llmc_kv_fork(s.get(), seq, 0, &other), LLMC_EUNSUPPORTED, "prefill");
   EXPECT_FAILS(llmc_kv_shift(s.get(), seq, 0, 0, 0), LLMC_EUNSUPPORTED, "llmc_kv_remove");
   EXPECT_FAILS(llmc_kv_save(s.get(), seq, write, nullptr), LLMC_EUNSUPPORTED, "prefill");

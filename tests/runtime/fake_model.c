@@ -2,15 +2,15 @@
  * sequence, read back through the pages of the cache, and on the weights; wrong pages, positions or weights
  * change them.
  *
- * Tokens with an effect: id 63 makes its step slow. Macros select what is wrong with the module
- * (CMakeLists.txt). */
+ * Tokens with an effect: id 63 makes its step slow. The hidden row of a token is 8 numbers made from its
+ * state. Macros select what is wrong with the module (CMakeLists.txt). */
 #define _POSIX_C_SOURCE 200809L
 #include "llmc/module_abi.h"
 
 #include <string.h>
 #include <time.h>
 
-enum { VOCAB = 64, PAGE_TOKENS = 4, LAYERS = 24, SLOW_TOKEN = 63 };
+enum { VOCAB = 64, PAGE_TOKENS = 4, LAYERS = 24, HIDDEN = 8, SLOW_TOKEN = 63 };
 
 static uint64_t mix(uint64_t h, uint64_t x) {
   h = (h ^ x) * 0x9e3779b97f4a7c15u;
@@ -87,13 +87,24 @@ static void head(const llmc_step *step, const void *const *args, uint32_t worker
     }
 }
 
+#ifdef FAKE_HIDDEN
+/* args: state, hidden. */
+static void hide(const llmc_step *step, const void *const *args, uint32_t worker, uint32_t n_workers) {
+  const uint64_t *state = args[0];
+  float *hidden = (float *)(uintptr_t)args[1];
+  for (uint64_t i = worker; i < step->rows[LLMC_ROWS_ASKED]; i += n_workers)
+    for (uint64_t k = 0; k < HIDDEN; ++k)
+      hidden[i * HIDDEN + k] = (float)(mix(state[step->asked[i]], 1000 + k) >> 40) / 4194304.0f;
+}
+#endif
+
 static void future(const llmc_step *step, const void *const *args, uint32_t worker, uint32_t n_workers) {
   (void)step, (void)args, (void)worker, (void)n_workers;
   __builtin_trap();
 }
 
-static const char strings[] = "\0append\0attend\0head\0cache\0state\0layer.0 line 3";
-enum { S_APPEND = 1, S_ATTEND = 8, S_HEAD = 15, S_CACHE = 20, S_STATE = 26, S_LINE = 32 };
+static const char strings[] = "\0append\0attend\0head\0cache\0state\0layer.0 line 3\0hide";
+enum { S_APPEND = 1, S_ATTEND = 8, S_HEAD = 15, S_CACHE = 20, S_STATE = 26, S_LINE = 32, S_HIDE = 47 };
 
 #ifdef FAKE_KEYS
 enum { USES_KEYS = 1, ROW_KEY_SCRATCH = 8 };
@@ -106,18 +117,39 @@ enum { USES_KEYS = 0, ROW_KEY_SCRATCH = 0 };
 #define BASE_FEATURES 0
 #endif
 static const llmc_kernel kernels[] = {
-    {S_APPEND, 0, 64, 1, 0, 0}, {S_ATTEND, 0, 0, 0, 0, 0}, {S_HEAD, 3, 0, 0, 0, ROW_KEY_SCRATCH}};
-static const llmc_kernel_entry base_entries[] = {{0, append}, {0, attend}, {gather, head}};
-static const llmc_kernel_entry future_entries[] = {{0, future}, {0, future}, {0, future}};
+    {S_APPEND, 0, 64, 1, 0, 0},
+    {S_ATTEND, 0, 0, 0, 0, 0},
+    {S_HEAD, 3, 0, 0, 0, ROW_KEY_SCRATCH},
+#ifdef FAKE_HIDDEN
+    {S_HIDE, 0, 0, 0, 0, 0},
+#endif
+};
+static const llmc_kernel_entry base_entries[] = {{0, append},
+                                                 {0, attend},
+                                                 {gather, head},
+#ifdef FAKE_HIDDEN
+                                                 {0, hide}
+#endif
+};
+static const llmc_kernel_entry future_entries[] = {{0, future}, {0, future}, {0, future}, {0, future}};
 static const llmc_variant variants[] = {
     {"future", (uint64_t)1 << 63 | LLMC_CPU_AVX2, future_entries},
     {"base", BASE_FEATURES, base_entries},
     {"plain", BASE_FEATURES, base_entries},
 };
-enum { STATE, PACKED, LOGITS };
+enum { STATE, PACKED, LOGITS, ROWS };
 static const llmc_buffer buffers[] = {{LLMC_ROWS_TOKENS, S_STATE, 8},
                                       {LLMC_ROWS_ASKED, LLMC_NONE, 8},
-                                      {LLMC_ROWS_ASKED, LLMC_NONE, (VOCAB + 16) * 4}};
+                                      {LLMC_ROWS_ASKED, LLMC_NONE, (VOCAB + 16) * 4},
+#ifdef FAKE_HIDDEN
+                                      {LLMC_ROWS_ASKED, LLMC_NONE, HIDDEN * 4}
+#endif
+};
+#ifdef FAKE_HIDDEN
+#define HIDDEN_BUFFER ROWS
+#else
+#define HIDDEN_BUFFER LLMC_NONE
+#endif
 #ifdef FAKE_BAD_ARG
 enum { FIRST_BUFFER = 77 };
 #else
@@ -133,7 +165,12 @@ static const llmc_arg args[] = {LAYERS_8(0),
                                 {LLMC_ARG_BUFFER, STATE},
                                 {LLMC_ARG_BUFFER, PACKED},
                                 {LLMC_ARG_BUFFER, LOGITS},
-                                {LLMC_ARG_IMMEDIATE, VOCAB + 16}};
+                                {LLMC_ARG_IMMEDIATE, VOCAB + 16},
+#ifdef FAKE_HIDDEN
+                                {LLMC_ARG_BUFFER, STATE},
+                                {LLMC_ARG_BUFFER, ROWS}
+#endif
+};
 #define ATTEND(i) {1, i, LLMC_ROWS_TOKENS, 1, 3 * (i), 3, S_LINE, STATE, 8, 8, 8, 1, 1}
 #define ATTEND_8(i)                                                                                          \
   ATTEND(i), ATTEND(i + 1), ATTEND(i + 2), ATTEND(i + 3), ATTEND(i + 4), ATTEND(i + 5), ATTEND(i + 6),       \
@@ -143,7 +180,11 @@ static const llmc_dispatch dispatches[] = {
     ATTEND_8(0),
     ATTEND_8(8),
     ATTEND_8(16),
-    {2, LLMC_NONE, LLMC_ROWS_ASKED, 1, 3 * LAYERS, 4, LLMC_NONE, LOGITS, 0, 0, 0, 0, 0}};
+    {2, LLMC_NONE, LLMC_ROWS_ASKED, 1, 3 * LAYERS, 4, LLMC_NONE, LOGITS, 0, 0, 0, 0, 0},
+#ifdef FAKE_HIDDEN
+    {3, LLMC_NONE, LLMC_ROWS_ASKED, 0, 3 * LAYERS + 4, 2, LLMC_NONE, ROWS, 0, 0, 0, 0, 0}
+#endif
+};
 static const llmc_kv_layout caches[] = {
     {S_CACHE, 1, 1, 4, 4, PAGE_TOKENS, LLMC_STORE_F16, LLMC_STORE_F16, PAGE_TOKENS * 8},
     {S_CACHE, 1, 1, 4, 4, PAGE_TOKENS, LLMC_STORE_F16, LLMC_STORE_F16, PAGE_TOKENS * 8}};
@@ -171,11 +212,11 @@ const llmc_module table = {LLMC_MODULE_MAGIC,
                            VOCAB,
                            128,
                            LAYERS,
-                           8,
+                           HIDDEN,
                            2,
                            1,
                            LOGITS,
-                           LLMC_NONE,
+                           HIDDEN_BUFFER,
                            USES_KEYS,
                            sizeof(strings),
                            1234,

@@ -61,6 +61,17 @@ TEST(ChatTemplateGolden, MatchesJinja2) {
   }
 }
 
+TEST(ChatTemplateGolden, SnippetsMatchJinja2) {
+  const auto testCase = ordered_json::parse(fixture("cases.json"))[1];
+  const auto snippets = ordered_json::parse(fixture("snippets.json"));
+  ASSERT_GE(snippets.size(), 360u);
+  for (const auto &snippet : snippets) {
+    const Result result = render(snippet[0], testCase);
+    const std::string expected = snippet[1].is_null() ? "an error" : snippet[1].get<std::string>();
+    EXPECT_EQ(result.ok ? result.text : "an error", expected) << snippet[0] << ": " << result.error;
+  }
+}
+
 /// The value of a string key in a GGUF header, found by its bytes: key, type 8 (string), length, text.
 std::string metadataString(const std::string &path, const std::string &key) {
   std::ifstream in(path, std::ios::binary);

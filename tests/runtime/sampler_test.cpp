@@ -3,7 +3,10 @@
 
 #include "runtime/Sampler.h"
 
+#include <nlohmann/json.hpp>
+
 #include <cmath>
+#include <fstream>
 #include <limits>
 #include <map>
 
@@ -184,6 +187,125 @@ TEST(Sampler, stages_of_the_caller) {
   EXPECT_EQ(destroyed, 1);
 }
 
+// tests/support/make_sampling_goldens.py
+TEST(Sampler, filters_leave_what_transformers_leaves) {
+  std::ifstream in(LLMC_FIXTURES "/sampling.json");
+  const auto goldens = nlohmann::json::parse(in);
+  const std::vector<float> logits = goldens["logits"];
+  ASSERT_GE(goldens["cases"].size(), 12u);
+  for (const auto &golden : goldens["cases"]) {
+    SCOPED_TRACE(golden["params"].dump());
+    const auto &given = golden["params"];
+    Sampler sampler(with([&](auto &p) {
+                      p.temperature = given["temperature"];
+                      p.top_k = given.value("top_k", p.top_k);
+                      p.top_p = given.value("top_p", p.top_p);
+                      p.min_p = given.value("min_p", p.min_p);
+                      p.typical_p = given.value("typical_p", p.typical_p);
+                      p.repeat_penalty = given.value("repeat_penalty", p.repeat_penalty);
+                      p.presence_penalty = given.value("presence_penalty", p.presence_penalty);
+                      p.frequency_penalty = given.value("frequency_penalty", p.frequency_penalty);
+                    }),
+                    uint32_t(logits.size()));
+    for (llmc_token token : goldens["history"])
+      EXPECT_OK(sampler.accept(token));
+    const int n = 20000;
+    std::vector<int> seen(logits.size());
+    for (int i = 0; i < n; ++i)
+      ++seen[draw(sampler, logits)];
+    for (size_t token = 0; token < logits.size(); ++token) {
+      const double p = golden["probabilities"][token];
+      // Five standard deviations of the count; what is filtered out is never drawn.
+      EXPECT_NEAR(double(seen[token]) / n, p, 5 * std::sqrt(p * (1 - p) / n)) << token;
+      if (p > 1e-3)
+        EXPECT_GT(seen[token], 0) << token;
+    }
+  }
+}
+
+TEST(Sampler, penalties_look_back_as_far_as_asked) {
+  for (int32_t lastN : {0, 2, -1}) {
+    Sampler sampler(with([&](auto &p) { p.frequency_penalty = 3, p.penalty_last_n = lastN; }), 4);
+    for (llmc_token token : {0, 0, 1, 2})
+      EXPECT_OK(sampler.accept(token));
+    // Of the logits 10, 8, 6, 5: -1 takes 6, 3 and 3, the last two take nothing from the first.
+    EXPECT_EQ(draw(sampler, {10, 8, 6, 5}), lastN == -1 ? 1 : 0) << lastN;
+    EXPECT_EQ(draw(sampler, {7, 6.5f, 6, 1}), lastN == -1 ? 1 : 0) << lastN;
+    EXPECT_EQ(draw(sampler, {1, 8, 6, 7}), lastN == 0 ? 1 : 3) << lastN;
+  }
+}
+
+TEST(Sampler, stages_run_in_order_after_penalties_and_biases) {
+  fake::Model model = fake::load();
+  std::string order;
+  struct Stage {
+    std::string *order;
+    char name;
+    float expected;
+    llmc_status acceptStatus;
+  } states[] = {{&order, 'a', 4, LLMC_OK}, {&order, 'b', 40, LLMC_OK}};
+  fake::Sampler sampler = fake::sampler(
+      model.get(), [](auto &p) { p.presence_penalty = 2; }); // greedy over what the stages leave
+  for (Stage &state : states) {
+    llmc_sampler_stage stage = {};
+    stage.struct_size = sizeof(stage);
+    stage.ud = &state;
+    stage.apply = [](void *ud, float *logits, size_t n) -> llmc_status {
+      auto *self = static_cast<Stage *>(ud);
+      *self->order += self->name;
+      EXPECT_EQ(n, 64u);
+      EXPECT_EQ(logits[5], self->expected);
+      logits[5] *= 10;
+      return LLMC_OK;
+    };
+    stage.accept = [](void *ud, llmc_token) -> llmc_status {
+      auto *self = static_cast<Stage *>(ud);
+      *self->order += char(self->name - 'a' + 'A');
+      return self->acceptStatus;
+    };
+    stage.destroy = [](void *ud) { *static_cast<Stage *>(ud)->order += '.'; };
+    ASSERT_OK(llmc_sampler_add(sampler.get(), &stage));
+  }
+  const llmc_token token = 5;
+  const float bias = 5;
+  ASSERT_OK(llmc_sampler_bias(sampler.get(), &token, &bias, 1));
+  ASSERT_OK(llmc_sampler_accept(sampler.get(), 5));
+  std::vector<float> logits(64, 0.0f);
+  logits[5] = 1; // less 2, more 5
+  EXPECT_EQ(draw(*sampler, logits), 5);
+  EXPECT_EQ(logits[5], 1); // stages change a copy
+  EXPECT_EQ(order, "ABab");
+  states[0].acceptStatus = LLMC_EIO;
+  EXPECT_FAILS(llmc_sampler_accept(sampler.get(), 6), LLMC_EIO, "stage");
+  llmc_sampler_stage tooSmall = {};
+  EXPECT_FAILS(llmc_sampler_add(sampler.get(), &tooSmall), LLMC_EARG, "struct_size");
+  order.clear();
+  sampler.reset();
+  EXPECT_EQ(order, "..");
+}
+
+TEST(Sampler, a_clone_goes_on_alike) {
+  fake::Model model = fake::load();
+  fake::Sampler first =
+      fake::sampler(model.get(), [](auto &p) { p.temperature = 2, p.frequency_penalty = 1, p.seed = 5; });
+  const llmc_token token = 7;
+  const float bias = 2;
+  ASSERT_OK(llmc_sampler_bias(first.get(), &token, &bias, 1));
+  const std::vector<float> logits(64, 1.0f);
+  auto advance = [&](llmc_sampler *sampler) {
+    llmc_token chosen = draw(*sampler, logits);
+    EXPECT_OK(llmc_sampler_accept(sampler, chosen));
+    return chosen;
+  };
+  for (int i = 0; i < 10; ++i)
+    advance(first.get());
+  llmc_sampler *raw = nullptr;
+  ASSERT_OK(llmc_sampler_clone(first.get(), &raw));
+  fake::Sampler second(raw);
+  for (int i = 0; i < 40; ++i)
+    EXPECT_EQ(advance(first.get()), advance(second.get()));
+}
+
 TEST(Sampler, parameters_are_checked) {
   fake::Model model = fake::load();
   auto make = [&](const std::function<void(llmc_sampling_params &)> &edit) {
@@ -199,7 +321,7 @@ TEST(Sampler, parameters_are_checked) {
   EXPECT_FAILS(make([](auto &p) { p.top_p = 1.5f; }), LLMC_EARG, "top_p");
   EXPECT_FAILS(make([](auto &p) { p.top_k = -2; }), LLMC_EARG, "top_k");
   EXPECT_FAILS(make([](auto &p) { p.repeat_penalty = 0; }), LLMC_EARG, "repeat_penalty");
-  EXPECT_FAILS(make([](auto &p) { p.typical_p = 0.5f; }), LLMC_EUNSUPPORTED, "top_p");
+  EXPECT_FAILS(make([](auto &p) { p.typical_p = -0.5f; }), LLMC_EARG, "typical_p");
   fake::Sampler sampler = fake::sampler(model.get());
   const llmc_token tokens[] = {1, 64};
   const float bias[] = {1, 1}, notANumber[] = {NAN, 1};

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Writes tests/fixtures/chat_templates/goldens.json: every template there rendered with every case of cases.json
-by Jinja2, set up as Hugging Face transformers does. Tests read the result and need no Python."""
+by Jinja2, set up as Hugging Face transformers does; and in snippets.json, a list of [template, result], the results of
+single constructs. Tests read both and need no Python."""
 import json
 import pathlib
 
 import jinja2.ext
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
 
 class Generation(jinja2.ext.Extension):
@@ -36,7 +37,13 @@ def environment():
     )
     env.filters["tojson"] = tojson
     env.globals["raise_exception"] = raise_exception
+    # transformers' sandbox refuses list.append, which some templates call all the same; llmc lets lists change.
+    env.is_safe_attribute = lambda obj, name, value: SandboxedEnvironment.is_safe_attribute(env, obj, name, value)
     return env
+
+
+# What rendering may end with where a template or its input is wrong.
+ERRORS = (jinja2.exceptions.TemplateError, TypeError, ValueError, OverflowError, ZeroDivisionError, AttributeError, LookupError)
 
 
 def render(source, case):
@@ -45,7 +52,7 @@ def render(source, case):
     variables |= {"messages": case["messages"], "add_generation_prompt": case["add_generation_prompt"]}
     try:
         return environment().from_string(source).render(**(variables | case["extra"]))
-    except (jinja2.exceptions.TemplateError, TypeError, ValueError, OverflowError, ZeroDivisionError):
+    except ERRORS:
         return None
 
 
@@ -60,6 +67,10 @@ def main():
     text = json.dumps(goldens, ensure_ascii=False, indent=1) + "\n"
     (folder / "goldens.json").write_text(text, encoding="utf-8")
     print(f"{len(goldens)} goldens, {sum(g['expected'] is None for g in goldens)} of them failures")
+    snippets = json.loads((folder / "snippets.json").read_text(encoding="utf-8"))
+    lines = [json.dumps([source, render(source, cases[1])], ensure_ascii=False) for source, _ in snippets]
+    (folder / "snippets.json").write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+    print(f"{len(lines)} snippets")
 
 
 if __name__ == "__main__":
