@@ -363,6 +363,7 @@ Evaluator::Flow Evaluator::runLoop(const Stmt &stmt, const Value &iterable, cons
     };
   const size_t count = loop.loop().items.size();
   for (size_t i = 0; i < count; ++i) {
+    step(8); // a scope of its own costs about as much: loops without a body end as soon as others
     Swap<ScopePtr> inner(scope, childOf(outer));
     loop.loop().index = i;
     line = stmt.line;

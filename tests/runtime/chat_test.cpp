@@ -128,7 +128,6 @@ TEST(ChatTokenize, nothing_a_user_typed_becomes_special) {
       "messages | string",
       "messages[0].items() | list",
       "messages[0].values() | list | last ~ c",
-      "(messages | groupby('content')) if 0 else c",
       "[c] | first",
       "[c, ''] | sort | last",
       "[c] | unique | list | last",
