@@ -102,10 +102,8 @@ llmc_status Session::hiddenRow(int32_t row, const char *function, const float *&
   if (llmc_status status = resolveRow(row, function, index))
     return status;
   if (!outputRows[index].hasHidden)
-    return setError(LLMC_EARG,
-                    "%s: the hidden row of row %d was not asked for: evaluate it in a batch with "
-                    "LLMC_OUT_HIDDEN",
-                    function, row);
+    return setError(LLMC_ESTATE, "%s: the hidden row of row %d was not asked for (LLMC_OUT_HIDDEN)", function,
+                    row);
   out = hiddenAt(index);
   return LLMC_OK;
 }

@@ -62,7 +62,7 @@ TEST(Hidden, rows_are_those_asked_for) {
   EXPECT_EQ(hiddenRow(s.get(), 2), first);
   EXPECT_EQ(hiddenRow(s.get(), 3), last);
   const float *data = nullptr;
-  EXPECT_FAILS(llmc_hidden(s.get(), 0, &data, nullptr), LLMC_EARG, "LLMC_OUT_HIDDEN");
+  EXPECT_FAILS(llmc_hidden(s.get(), 0, &data, nullptr), LLMC_ESTATE, "LLMC_OUT_HIDDEN");
   EXPECT_FAILS(llmc_hidden(s.get(), 4, &data, nullptr), LLMC_EARG, "kept 4 rows");
   EXPECT_EQ(data, nullptr);
 }
