@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <string>
+#include <thread>
 
 using namespace fake;
 
@@ -188,4 +189,53 @@ TEST(Api, log) {
   llmc_set_log(nullptr, nullptr, 0);
   load();
   EXPECT_EQ(seen, "");
+}
+
+TEST(Api, log_levels) {
+  struct Seen {
+    std::vector<std::pair<int32_t, std::string>> messages;
+    bool has(int32_t level, const std::string &part) const {
+      for (const auto &[l, text] : messages)
+        if (l == level && text.find(part) != std::string::npos)
+          return true;
+      return false;
+    }
+  } seen;
+  auto callback = [](int32_t level, const char *message, size_t n, void *ud) {
+    static_cast<Seen *>(ud)->messages.emplace_back(level, std::string(message, n));
+  };
+  llmc_set_log(callback, &seen, 0);
+  // Calls are serialized, whatever thread they come from.
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([] {
+      for (int k = 0; k < 5; ++k)
+        session(load().get());
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  llmc_pool *pool = nullptr;
+  ASSERT_OK(llmc_pool_new(600, nullptr, 0, &pool));
+  llmc_pool_free(pool);
+  llmc_set_log(nullptr, nullptr, 0);
+  EXPECT_TRUE(seen.has(0, "a session of 1 sequences, 128 tokens each"));
+  EXPECT_TRUE(seen.has(1, "loaded, kernels for base"));
+  EXPECT_TRUE(seen.has(2, "600 threads on "));
+  EXPECT_GE(seen.messages.size(), 4u * 5 * 2);
+  for (const auto &[level, text] : seen.messages)
+    EXPECT_TRUE(level >= 0 && level <= 2 && text.back() != '.' && text.back() != '\n') << text;
+}
+
+TEST(Api, the_last_error_is_each_threads_own) {
+  EXPECT_FAILS(llmc_pool_new(2000, nullptr, 0, nullptr), LLMC_EARG, "");
+  const std::string here = llmc_last_error();
+  std::thread([&] {
+    EXPECT_STREQ(llmc_last_error(), "");
+    EXPECT_EQ(llmc_model_info(nullptr, 0, nullptr), LLMC_EARG);
+    EXPECT_STREQ(llmc_last_error(), "llmc_model_info: 'model' is null");
+  }).join();
+  EXPECT_EQ(llmc_last_error(), here);
+  size_t n = 0;
+  EXPECT_OK(llmc_device_count(&n)); // success does not clear it
+  EXPECT_EQ(llmc_last_error(), here);
 }
