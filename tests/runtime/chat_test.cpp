@@ -203,7 +203,7 @@ TEST(ChatTokenize, errors_say_what_and_where) {
         "too long");
   fails("{% set n = namespace(s='ab') %}{% for i in range(99) %}{% set n.s = n.s ~ n.s %}{% endfor %}", "[]",
         LLMC_EARG, "bytes");
-  fails("{% for i in range(99999) %}{{ 'x' * 99999 }}{% endfor %}", "[]", LLMC_EARG, "grows beyond");
+  fails("{% for i in range(99999) %}{{ 'x' * 99999 }}{% endfor %}", "[]", LLMC_EARG, "too long");
 }
 
 TEST(ChatTokenize, long_conversations_take_time_in_proportion) {
