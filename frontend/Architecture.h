@@ -7,12 +7,11 @@
 #ifndef LLMC_FRONTEND_ARCHITECTURE_H
 #define LLMC_FRONTEND_ARCHITECTURE_H
 
+#include "frontend/GgufConfig.h"
 #include "frontend/HfConfig.h"
 #include "frontend/ModelSpec.h"
-#include "frontend/formats/Gguf.h"
 
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,11 +19,11 @@ namespace llmc::frontend {
 
 struct Architecture {
   const char *ggufName; // the value of general.architecture; null if GGUF has no such architecture
-  /// Fills `spec`; false with one sentence in `error` if the file does not say a model of this architecture.
-  bool (*readGguf)(const formats::GgufFile &file, ModelSpec &spec, std::string &error);
+  /// Fills `spec`; `config` keeps the first thing that is not said as a model of this architecture says it.
+  void (*readGguf)(GgufConfig &config, ModelSpec &spec);
   /// What config.json calls it: the first of `architectures`, and `model_type`, last.
   std::vector<std::string_view> hfNames = {};
-  /// Fills `spec`; `config` keeps the first thing that is not said as a model of this architecture says it.
+  /// The same for a Hugging Face checkpoint.
   void (*readHf)(HfConfig &config, ModelSpec &spec) = nullptr;
 };
 

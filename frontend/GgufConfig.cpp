@@ -1,19 +1,12 @@
 //===- GgufConfig.cpp - hyper-parameters from GGUF metadata ---------------===//
 #include "frontend/GgufConfig.h"
 
-#include <charconv>
+#include "frontend/ShortestF32.h"
+
 #include <cmath>
 #include <fmt/format.h>
 
 namespace llmc::frontend {
-
-double shortestF32(double value) {
-  char text[64];
-  auto written = std::to_chars(text, text + sizeof text, static_cast<float>(value));
-  double result = value;
-  std::from_chars(text, written.ptr, result);
-  return result;
-}
 
 std::string quotedText(std::string_view text) {
   std::string out = "'";

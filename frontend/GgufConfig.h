@@ -47,9 +47,6 @@ private:
   std::string prefix, error;
 };
 
-/// The double whose shortest decimal is that of the f32 nearest to `value`.
-double shortestF32(double value);
-
 /// Text from a file as it may be shown on a terminal: quoted, printable, not long.
 std::string quotedText(std::string_view text);
 

@@ -136,7 +136,14 @@ const Architecture *architectureOf(const formats::GgufFile &file, std::string &e
   return nullptr;
 }
 
-bool readGguf(const formats::GgufFile &file, ModelSpec &spec, std::string &error) {
+/// Sessions have this many tokens unless asked for more.
+constexpr int64_t usualContext = 4096;
+
+void fixContext(const ImportOptions &options, ModelSpec &spec) {
+  spec.ropeContext = options.context ? options.context : std::min(spec.context, usualContext);
+}
+
+bool readGguf(const formats::GgufFile &file, const ImportOptions &options, ModelSpec &spec, std::string &error) {
   const Architecture *architecture = architectureOf(file, error);
   if (!architecture)
     return false;
@@ -151,7 +158,11 @@ bool readGguf(const formats::GgufFile &file, ModelSpec &spec, std::string &error
   spec.file = file.path();
   spec.name = symbolName(name.empty() ? fs::path(file.path()).stem().string() : name);
   spec.family = architecture->ggufName;
-  if (!architecture->readGguf(file, spec, error) || !spec.check(error))
+  GgufConfig config(file, architecture->ggufName);
+  architecture->readGguf(config, spec);
+  fixContext(options, spec);
+  error = config.firstError();
+  if (!error.empty() || !spec.check(error))
     return false;
   if (const formats::GgufArray *tokens = file.array("tokenizer.ggml.tokens", error);
       tokens && tokens->size() > static_cast<uint64_t>(spec.vocab))
@@ -184,8 +195,8 @@ const Architecture *architectureOf(HfConfig &config) {
   return nullptr;
 }
 
-bool readHf(const HfDirectory &directory, const formats::WeightFile &weights, ModelSpec &spec,
-            std::string &error) {
+bool readHf(const HfDirectory &directory, const formats::WeightFile &weights, const ImportOptions &options,
+            ModelSpec &spec, std::string &error) {
   HfConfig config(directory.configPath, directory.config, weights);
   spec.file = directory.configPath;
   spec.name = symbolName(directory.name);
@@ -196,6 +207,7 @@ bool readHf(const HfDirectory &directory, const formats::WeightFile &weights, Mo
   } else if (const Architecture *architecture = architectureOf(config)) {
     spec.family = architecture->hfNames.back();
     architecture->readHf(config, spec);
+    fixContext(options, spec);
   }
   error = config.firstError();
   return error.empty() && spec.check(error);
@@ -208,6 +220,8 @@ OwningOpRef<ModuleOp> build(MLIRContext &context, const ModelSpec &spec, const M
   OpBuilder builder(&context);
   builder.setInsertionPointToEnd(module->getBody());
   lm::ModelOp model = buildModel(builder, spec, paths);
+  if (std::string note = fixedRopeNote(spec.rope.scaling, spec.ropeContext); !note.empty())
+    model.emitRemark() << note;
   FirstError reported(context);
   if (failed(verify(*module))) {
     error = fmt::format("{}: {}", spec.file, reported.text());
@@ -219,23 +233,23 @@ OwningOpRef<ModuleOp> build(MLIRContext &context, const ModelSpec &spec, const M
 }
 
 OwningOpRef<ModuleOp> importGguf(MLIRContext &context, const std::string &path, const std::string &folder,
-                                 std::string &error) {
+                                 const ImportOptions &options, std::string &error) {
   auto file = formats::GgufFile::open(path, error);
   ModelSpec spec;
-  if (!file || !readGguf(*file, spec, error))
+  if (!file || !readGguf(*file, options, spec, error))
     return nullptr;
   std::string spelled = spelledFrom(folder, path);
   return build(context, spec, {{spelled}, spelled}, *file, error);
 }
 
 OwningOpRef<ModuleOp> importHf(MLIRContext &context, const std::string &path, const std::string &folder,
-                               std::string &error) {
+                               const ImportOptions &options, std::string &error) {
   std::optional<HfDirectory> directory = HfDirectory::open(path, error);
   if (!directory)
     return nullptr;
   auto weights = formats::WeightFile::open(directory->weights, error);
   ModelSpec spec;
-  if (!weights || !readHf(*directory, *weights, spec, error))
+  if (!weights || !readHf(*directory, *weights, options, spec, error))
     return nullptr;
   std::string tokenizer = directory->tokenizer.empty() ? "" : spelledFrom(folder, directory->tokenizer);
   return build(context, spec, {{spelledFrom(folder, directory->weights)}, tokenizer}, *weights, error);
@@ -337,9 +351,9 @@ OwningOpRef<ModuleOp> importModel(MLIRContext &context, const std::string &path,
   case Kind::Text:
     return importText(context, path, folder, error);
   case Kind::Gguf:
-    return importGguf(context, path, folder, error);
+    return importGguf(context, path, folder, options, error);
   case Kind::HuggingFace:
-    return importHf(context, path, folder, error);
+    return importHf(context, path, folder, options, error);
   }
   return nullptr;
 }

@@ -15,6 +15,9 @@ namespace llmc::frontend {
 struct ImportOptions {
   /// The folder that paths in the model are relative to; empty: the folder of the source.
   std::string relativeTo;
+  /// The longest sequence, in tokens, for rope scalings that depend on it (dynamic, longrope); 0: what the
+  /// model was trained for, at most 4096, as a session has it by default.
+  int64_t context = 0;
 };
 
 /// Reads lm text, a GGUF file or a Hugging Face directory (or a file in one), told apart by content, into a

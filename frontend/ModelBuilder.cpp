@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "frontend/ModelBuilder.h"
 
+#include "llvm/Support/FormatVariadic.h"
+
 #include <map>
 
 using namespace mlir;
@@ -32,6 +34,9 @@ private:
   FloatAttr f64(double value) { return b.getF64FloatAttr(value); }
 
   Value weight(const std::string &tensor, ArrayRef<int64_t> shape);
+  Value moved(Value w, const std::string &tensor, const RowMove &move);
+  Value rowsOf(const LinearTensors &tensors, const std::string &tensor, SmallVector<int64_t> shape);
+  Value declared(const std::string &tensor, const std::string &key, function_ref<Value()> make);
   Value linear(Value x, const LinearTensors &tensors, int64_t rows, StringRef name);
   Value norm(Value x, const NormTensors &tensors, StringRef name, int64_t group = 0);
   Value normIfPresent(Value x, const NormTensors &tensors, StringRef name) {
@@ -43,6 +48,8 @@ private:
   Value attention(Value x);
   Value mlp(Value x);
   Value layer(Value h);
+  Value stack(Value x);
+  Attribute window();
   Value embedding();
   Value logits(Value x);
 
@@ -56,10 +63,13 @@ private:
   Operation *lastLayerWeight = nullptr;
   std::map<std::string, Value> known;
   std::string layerPlace; // "blk.{i}."
+  bool isRotated = false, hasWindowTable = false;
 };
 
-Value Builder::weight(const std::string &tensor, ArrayRef<int64_t> shape) {
-  auto it = known.find(tensor);
+/// A weight expression: in the body of the layer if its tensor is a layer's, else before lm.forward; each
+/// once.
+Value Builder::declared(const std::string &tensor, const std::string &key, function_ref<Value()> make) {
+  auto it = known.find(key);
   if (it != known.end())
     return it->second;
   OpBuilder::InsertionGuard guard(b);
@@ -70,16 +80,48 @@ Value Builder::weight(const std::string &tensor, ArrayRef<int64_t> shape) {
     b.setInsertionPointAfter(lastLayerWeight);
   else
     b.setInsertionPointToStart(layerBody);
-  auto op =
-      lm::WeightRefOp::create(b, at(placeOf(tensor)), lm::WeightType::get(context, shape), StringRef(tensor));
+  Value w = make();
   if (inLayers)
-    lastLayerWeight = op;
-  return known[tensor] = op.getW();
+    lastLayerWeight = w.getDefiningOp();
+  return known[key] = w;
+}
+
+Value Builder::weight(const std::string &tensor, ArrayRef<int64_t> shape) {
+  return declared(tensor, tensor, [&]() -> Value {
+    return lm::WeightRefOp::create(b, at(placeOf(tensor)), lm::WeightType::get(context, shape),
+                                   StringRef(tensor));
+  });
+}
+
+Value Builder::moved(Value w, const std::string &tensor, const RowMove &move) {
+  auto type = cast<lm::WeightType>(w.getType());
+  if (!move.shape.empty())
+    return lm::WPermuteOp::create(b, at(placeOf(tensor)), type, w, b.getDenseI64ArrayAttr(move.shape),
+                                  b.getDenseI64ArrayAttr(move.order));
+  SmallVector<int64_t> shape(type.getShape());
+  shape[0] = move.to - move.from;
+  return lm::WRowsOp::create(b, at(placeOf(tensor)), lm::WeightType::get(context, shape), w, move.from,
+                             move.to);
+}
+
+/// A linear's own rows of one of its tensors; `shape` is that of the result.
+Value Builder::rowsOf(const LinearTensors &tensors, const std::string &tensor, SmallVector<int64_t> shape) {
+  if (tensors.rows)
+    shape[0] = tensors.rows;
+  Value w = weight(tensor, shape);
+  std::string key = tensor;
+  for (const RowMove &move : tensors.moves) {
+    key += llvm::formatv(" {0}:{1}", move.from, move.to);
+    for (auto [length, axis] : llvm::zip(move.shape, move.order))
+      key += llvm::formatv(" {0}@{1}", length, axis);
+    w = declared(tensor, key, [&] { return moved(w, tensor, move); });
+  }
+  return w;
 }
 
 Value Builder::linear(Value x, const LinearTensors &tensors, int64_t rows, StringRef name) {
-  Value w = weight(tensors.weight, {rows, lm::widthOf(x)});
-  Value bias = tensors.bias.empty() ? Value() : weight(tensors.bias, {rows});
+  Value w = rowsOf(tensors, tensors.weight, {rows, lm::widthOf(x)});
+  Value bias = tensors.bias.empty() ? Value() : rowsOf(tensors, tensors.bias, {rows});
   return lm::LinearOp::create(b, at(placeOf(tensors.weight), name), x, w, bias);
 }
 
@@ -107,14 +149,36 @@ Value Builder::qkNorm(Value x, const NormTensors &tensors, int64_t heads, String
 }
 
 Value Builder::rope(Value x, StringRef place, StringRef name) {
-  if (spec.positions != Positions::Rope)
+  if (!isRotated)
     return x;
   const RopeSpec &rope = spec.rope;
   int64_t headDim = spec.attention.dimK;
+  std::string problem; // none: the spec was checked
+  RopeNumbers numbers = *ropeNumbers(rope.scaling, rope.base, rope.dims, spec.ropeContext, problem);
   return lm::RopeOp::create(
       b, at(place, name), x, tokens, headDim, rope.style == RopeStyle::Half ? "half" : "interleaved",
       rope.dims == headDim ? IntegerAttr() : b.getI64IntegerAttr(rope.dims), f64(rope.base),
-      rope.freqs.empty() ? DenseF64ArrayAttr() : b.getDenseF64ArrayAttr(rope.freqs), APFloat(rope.factor));
+      numbers.freqs.empty() ? DenseF64ArrayAttr() : b.getDenseF64ArrayAttr(numbers.freqs),
+      APFloat(numbers.factor));
+}
+
+/// A number for all layers, or a table in which 0 means none.
+Attribute Builder::window() {
+  const AttentionSpec &a = spec.attention;
+  if (!a.window || (!a.windowLayers.empty() && !llvm::is_contained(a.windowLayers, true)))
+    return {};
+  if (!llvm::is_contained(a.windowLayers, false))
+    return b.getI64IntegerAttr(*a.window);
+  if (!hasWindowTable) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(forward);
+    SmallVector<double> windows;
+    for (bool isLimited : a.windowLayers)
+      windows.push_back(isLimited ? static_cast<double>(*a.window) : 0);
+    lm::TableOp::create(b, at("window"), "window", windows);
+    hasWindowTable = true;
+  }
+  return FlatSymbolRefAttr::get(context, "window");
 }
 
 Value Builder::attention(Value x) {
@@ -129,10 +193,10 @@ Value Builder::attention(Value x) {
   lm::KVAppendOp::create(b, inLayer("kv_append"), "kv", k, v, tokens);
   auto view = lm::KVViewOp::create(b, inLayer("kv_view"), k.getType(), v.getType(),
                                    lm::intRowsType(context, 2), "kv", tokens);
-  Value y = lm::AttentionOp::create(
-      b, inLayer("attention", "attended"), lm::rowsType(context, a.heads * a.dimV), q, view.getK(),
-      view.getV(), view.getKeys(), tokens, Value(), a.heads, a.kvHeads, APFloat(a.scale), "causal",
-      a.window ? b.getI64IntegerAttr(*a.window) : Attribute(), a.softcap ? f64(*a.softcap) : FloatAttr());
+  Value y = lm::AttentionOp::create(b, inLayer("attention", "attended"),
+                                    lm::rowsType(context, a.heads * a.dimV), q, view.getK(), view.getV(),
+                                    view.getKeys(), tokens, Value(), a.heads, a.kvHeads, APFloat(a.scale),
+                                    "causal", window(), a.softcap ? f64(*a.softcap) : FloatAttr());
   return linear(y, a.o, spec.hidden, "attn_out");
 }
 
@@ -169,6 +233,8 @@ Value Builder::mlp(Value x) {
 Value Builder::layer(Value h) {
   const SublayerNorms &an = spec.attention.norms, &mn = spec.mlp.norms;
   auto add = [&](Value x, Value y, StringRef name) -> Value {
+    if (spec.residualScale != 1.0)
+      y = lm::ScaleOp::create(b, inLayer("residual", (name + "_scaled").str()), y, f64(spec.residualScale));
     return lm::AddOp::create(b, inLayer("residual", name), x, y);
   };
   Value x = normIfPresent(h, an.before, "attn_in");
@@ -182,6 +248,38 @@ Value Builder::layer(Value h) {
   Value middle = normIfPresent(add(h, attended, "h_attn"), an.residual, "h_attn_normed");
   Value fed = normIfPresent(mlp(normIfPresent(middle, mn.before, "mlp_in")), mn.after, "mlp_normed");
   return normIfPresent(add(middle, fed, "h_next"), mn.residual, "h_next_normed");
+}
+
+/// One body for each kind of layer: rotated or not.
+Value Builder::stack(Value x) {
+  SmallVector<bool> kinds;
+  SmallVector<int64_t> kindOf;
+  for (int64_t i = 0; i < spec.layers; ++i) {
+    bool rotates = spec.positions == Positions::Rope && (spec.rope.layers.empty() || spec.rope.layers[i]);
+    if (!llvm::is_contained(kinds, rotates))
+      kinds.push_back(rotates);
+    kindOf.push_back(llvm::find(kinds, rotates) - kinds.begin());
+  }
+  auto layers = lm::LayersOp::create(b, at("layers", "x"), TypeRange{x.getType()}, ValueRange{x}, spec.layers,
+                                     kinds.size() > 1 ? b.getDenseI64ArrayAttr(kindOf) : DenseI64ArrayAttr(),
+                                     static_cast<unsigned>(kinds.size()));
+  OpBuilder::InsertionGuard guard(b);
+  StringRef pattern = spec.attention.q.weight;
+  layerPlace = pattern.substr(0, pattern.find("{i}") + 4).str();
+  std::map<std::string, Value> outside = known;
+  for (auto [kind, body] : llvm::zip(kinds, layers.getBodies())) {
+    isRotated = kind;
+    known = outside;
+    lastLayerWeight = nullptr;
+    layerBody = &body.emplaceBlock();
+    Value h = layerBody->addArgument(x.getType(), at("h", "h"));
+    b.setInsertionPointToEnd(layerBody);
+    Value next = layer(h);
+    lm::YieldOp::create(b, inLayer("yield"), ValueRange{next});
+  }
+  known = outside;
+  layerPlace.clear();
+  return layers->getResult(0);
 }
 
 Value Builder::embedding() {
@@ -226,20 +324,7 @@ lm::ModelOp Builder::build(const ModelPaths &paths) {
   b.setInsertionPointToStart(&body);
 
   Value x = embedding();
-  auto layers = lm::LayersOp::create(b, at("layers", "x"), TypeRange{x.getType()}, ValueRange{x}, spec.layers,
-                                     DenseI64ArrayAttr(), /*bodiesCount=*/1);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    layerBody = &layers->getRegion(0).emplaceBlock();
-    StringRef pattern = spec.attention.q.weight;
-    layerPlace = pattern.substr(0, pattern.find("{i}") + 4).str();
-    Value h = layerBody->addArgument(x.getType(), at("h", "h"));
-    b.setInsertionPointToEnd(layerBody);
-    Value next = layer(h);
-    lm::YieldOp::create(b, inLayer("yield"), ValueRange{next});
-  }
-  layerPlace.clear();
-  Value y = logits(layers->getResult(0));
+  Value y = logits(stack(x));
   lm::ReturnOp::create(b, at("return"), y, Value());
   return model;
 }

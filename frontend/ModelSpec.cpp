@@ -27,6 +27,16 @@ public:
   void named(const char *trait, const std::string &tensor) {
     expect(!tensor.empty(), trait, "missing", "a tensor");
   }
+  void layerList(const char *trait, const std::vector<bool> &found) {
+    expect(found.empty() || static_cast<int64_t>(found.size()) == spec.layers, trait,
+           fmt::format("a list of {}", found.size()),
+           fmt::format("one entry for each of {} layers", spec.layers));
+  }
+  void fail(const std::string &what) {
+    if (ok)
+      error = fmt::format("{}: {}", spec.file, what);
+    ok = false;
+  }
   std::string key(const char *trait) const {
     auto it = spec.keys.find(trait);
     return it == spec.keys.end() ? std::string(trait) : "key '" + it->second + "'";
@@ -51,6 +61,7 @@ bool ModelSpec::check(std::string &error) const {
            "a number from 0 to 1");
   c.expect(!normPlusOne || normKind == NormKind::RMS, "norm.plus_one", "set", "it only with rms norms");
   c.positive("embedding.scale", embeddingScale);
+  c.positive("residual.scale", residualScale);
   c.named("embedding", embedding);
 
   const AttentionSpec &a = attention;
@@ -65,6 +76,7 @@ bool ModelSpec::check(std::string &error) const {
     c.range("attention.window", *a.window, 1, 1 << 24);
   if (a.softcap)
     c.positive("attention.softcap", *a.softcap);
+  c.layerList("attention.window", a.windowLayers);
   for (const LinearTensors *linear : {&a.q, &a.k, &a.v, &a.o})
     c.named("attention", linear->weight);
 
@@ -72,11 +84,10 @@ bool ModelSpec::check(std::string &error) const {
     c.range("rope.dims", rope.dims, 2, a.dimK);
     c.expect(rope.dims % 2 == 0, "rope.dims", rope.dims, "an even number");
     c.positive("rope.base", rope.base);
-    c.positive("rope.factor", rope.factor);
-    c.expect(rope.freqs.empty() || static_cast<int64_t>(rope.freqs.size()) == rope.dims / 2, "rope.freqs",
-             rope.freqs.size(), fmt::format("{} frequencies", rope.dims / 2));
-    for (double freq : rope.freqs)
-      c.positive("rope.freqs", freq);
+    c.layerList("rope.layers", rope.layers);
+    std::string problem;
+    if (c.ok && !ropeNumbers(rope.scaling, rope.base, rope.dims, ropeContext, problem))
+      c.fail("rope scaling: " + problem);
   }
   if (positions == Positions::Learned) {
     c.named("position_embedding", positionEmbedding);

@@ -8,6 +8,8 @@
 #ifndef LLMC_FRONTEND_MODELSPEC_H
 #define LLMC_FRONTEND_MODELSPEC_H
 
+#include "frontend/RopeScaling.h"
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -24,8 +26,18 @@ enum class QKNorm { None, PerHead, Whole };    // Whole: one norm over all heads
 enum class BlockForm { Sequential, Parallel }; // Parallel: attention and mlp both read the block's input
 
 // Names are patterns: `{i}` is the layer. An empty name means that the model has no such tensor.
+/// Takes rows [from, to), or, where a shape is given, views the rows as [shape...] and transposes by `order`.
+struct RowMove {
+  int64_t from = 0, to = 0;
+  std::vector<int64_t> shape = {}, order = {};
+};
+
+/// A linear's weight and bias. Where the tensors hold other rows as well, or in another order, `moves` picks
+/// the linear's own from `rows` of them; both tensors move alike.
 struct LinearTensors {
   std::string weight, bias;
+  int64_t rows = 0; // of the tensors; 0: those of the linear
+  std::vector<RowMove> moves = {};
 };
 struct NormTensors {
   bool present = false; // a norm may stand there without having weights
@@ -42,14 +54,15 @@ struct RopeSpec {
   RopeStyle style = RopeStyle::Half;
   int64_t dims = 0; // of each head, from its first column
   double base = 10000.0;
-  std::vector<double> freqs; // dims / 2 frequencies, where a scaling rule changes them
-  double factor = 1.0;       // of cos and sin
+  RopeScaling scaling;
+  std::vector<bool> layers; // which layers are rotated; empty: all
 };
 
 struct AttentionSpec {
   int64_t heads = 0, kvHeads = 0, dimK = 0, dimV = 0;
   double scale = 0;
   std::optional<int64_t> window;
+  std::vector<bool> windowLayers; // which layers have the window; empty: all
   std::optional<double> softcap;
   LinearTensors q, k, v, o;
   QKNorm qkNorm = QKNorm::None;
@@ -71,11 +84,13 @@ struct ModelSpec {
   std::string name, family;
 
   int64_t vocab = 0, context = 0, layers = 0, hidden = 0;
+  int64_t ropeContext = 0; // sequence length for which the rotary frequencies are fixed
 
   NormKind normKind = NormKind::RMS;
   double normEps = 0;
   bool normPlusOne = false;
   BlockForm block = BlockForm::Sequential;
+  double residualScale = 1.0; // of a sublayer's result before it is added
 
   std::string embedding;
   double embeddingScale = 1.0;

@@ -17,6 +17,8 @@ namespace {
 const char *const alwaysLeftOut[] = {
     // GGUF
     "rope_freqs.weight",
+    "rope_factors_long.weight",
+    "rope_factors_short.weight",
     "*.attn_rot_embd.weight",
     "*.rope_freqs.weight",
     // Hugging Face

@@ -5,6 +5,10 @@
 // must give the very same bits.
 //
 //   logits_test MODEL.so REFERENCE.logits [--tolerance STD] [--variants avx2,avx512] [--threads 1,2,3]
+//   [--greedy N]
+//
+// With --greedy the last N tokens of the last case are what the reference found most likely, one after the
+// other.
 //
 //===----------------------------------------------------------------------===//
 #include "Reference.h"
@@ -231,6 +235,24 @@ void runRewind(const Model &model, uint32_t threads, Checker &checker, size_t li
        });
 }
 
+// The last `count` tokens of a list, each the most likely after those before it.
+void checkGreedy(const Model &model, const Checker &checker, size_t count, const Tokens &expected) {
+  if (count == 0 || count >= expected.size())
+    die("--greedy: %zu of %zu tokens", count, expected.size());
+  Session session = newSession(model, expected.size(), 1, 16);
+  llmc_seq seq = newSequence(session);
+  Tokens tokens(expected.begin(), expected.end() - static_cast<ptrdiff_t>(count));
+  LLMC_CHECK(llmc_prefill(session.get(), seq, tokens.data(), tokens.size()));
+  while (tokens.size() < expected.size()) {
+    llmc_token next = argmax(logitsRow(session, -1, checker.vocab));
+    if (next != expected[tokens.size()])
+      die("%s: greedy token %zu is %d, expected %d", checker.variant.c_str(), tokens.size(), next,
+          expected[tokens.size()]);
+    tokens.push_back(next);
+    LLMC_CHECK(llmc_decode(session.get(), seq, next));
+  }
+}
+
 bool hostRuns(const std::string &variant) {
   if (variant == "avx2")
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
@@ -264,6 +286,7 @@ std::vector<std::string> split(const std::string &list) {
 
 int main(int argc, char **argv) {
   std::vector<std::string> files, variants = {"avx2", "avx512"}, threadCounts = {"1", "2", "3"};
+  size_t greedy = 0;
   double tolerance = 1e-4; // of a float32 model: rounding gives 1e-5, the smallest real mistake seen 4e-4
   for (int i = 1; i < argc; ++i) {
     std::string arg = argv[i];
@@ -275,13 +298,16 @@ int main(int argc, char **argv) {
       tolerance = std::atof(argv[++i]);
     else if (arg == "--variants")
       variants = split(argv[++i]);
+    else if (arg == "--greedy")
+      greedy = static_cast<size_t>(std::atoi(argv[++i]));
     else if (arg == "--threads")
       threadCounts = split(argv[++i]);
     else
       die("unknown option %s", arg.c_str());
   }
   if (files.size() != 2 || !(tolerance > 0) || variants.empty() || threadCounts.empty())
-    die("usage: logits_test MODEL.so REFERENCE.logits [--tolerance STD] [--variants LIST] [--threads LIST]");
+    die("usage: logits_test MODEL.so REFERENCE.logits [--tolerance STD] [--variants LIST] [--threads LIST] "
+        "[--greedy N]");
   Reference reference = readReference(files[1]);
 
   size_t variantsRun = 0;
@@ -321,6 +347,8 @@ int main(int argc, char **argv) {
           die("the model has %lld logits a row, the reference %zu", static_cast<long long>(vocab),
               reference.vocab);
         runPlain(model, checker);
+        if (greedy)
+          checkGreedy(model, checker, greedy, reference.cases.back().tokens);
         for (size_t l = 0; l < reference.cases.size(); ++l) {
           const Case &c = reference.cases[l];
           for (size_t r = 0; r < c.rows.size(); ++r) {

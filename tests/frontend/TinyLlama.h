@@ -73,6 +73,20 @@ public:
     }
   }
 
+  /// The same file of another architecture and depth.
+  void become(const std::string &architecture, uint32_t layers = 2) {
+    std::map<std::string, Key> renamed;
+    for (auto &[key, add] : keys)
+      renamed[key.starts_with("llama.") ? architecture + key.substr(5) : key] = add;
+    keys = std::move(renamed);
+    text("general.architecture", architecture);
+    set<uint32_t>(architecture + ".block_count", layers);
+    for (uint32_t i = 2; i < layers; ++i)
+      for (auto &[name, tensor] : std::map(tensors))
+        if (name.starts_with("blk.0."))
+          tensors["blk." + std::to_string(i) + name.substr(5)] = tensor;
+  }
+
   template <typename T> void set(const std::string &key, T value) {
     keys[key] = [=](GgufWriter &w, const std::string &k) { w.add(k, value); };
   }

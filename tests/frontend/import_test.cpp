@@ -157,6 +157,57 @@ TEST_F(Import, WindowAndPartialRotation) {
   EXPECT_HOLDS(text, "dims = 8");
 }
 
+TEST_F(Import, NormOfEachHead) {
+  TinyLlama qwen;
+  qwen.become("qwen3");
+  for (std::string blk : {"blk.0.", "blk.1."})
+    qwen.tensors[blk + "attn_q_norm.weight"] = qwen.tensors[blk + "attn_k_norm.weight"] = {{16}};
+  std::string text = textOf(qwen.write(folder));
+  EXPECT_HOLDS(text, "%q_normed = lm.rms_norm %q, %attn_q_norm {eps = 1.0e-05, group = 16}");
+  EXPECT_HOLDS(text, "lm.rope %q_normed, %tokens {base = 10000.0, head_dim = 16, style = half}");
+}
+
+TEST_F(Import, FusedRows) {
+  TinyLlama phi;
+  phi.become("phi3");
+  for (std::string blk : {"blk.0.", "blk.1."}) {
+    for (const char *gone : {"attn_q", "attn_k", "attn_v", "ffn_gate"})
+      phi.tensors.erase(blk + gone + ".weight");
+    phi.tensors[blk + "attn_qkv.weight"] = {{128, 32}};
+    phi.tensors[blk + "ffn_up.weight"] = {{96, 32}};
+  }
+  std::string text = textOf(phi.write(folder));
+  EXPECT_HOLDS(text, "lm.w.rows %attn_qkv [64:96] : <128x32> -> <32x32>");
+  EXPECT_HOLDS(text, "lm.w.rows %ffn_up [48:96] : <96x32> -> <48x32>");
+}
+
+TEST_F(Import, Multipliers) {
+  TinyLlama granite;
+  granite.become("granite");
+  granite.set<float>("granite.embedding_scale", 12.0f);
+  granite.set<float>("granite.residual_scale", 0.22f);
+  granite.set<float>("granite.attention.scale", 0.1f);
+  granite.set<float>("granite.logit_scale", 8.0f);
+  std::string text = textOf(granite.write(folder));
+  for (const char *part : {"{scale = 12.0}", "lm.scale %attn_out {factor = 0.22}", "scale = 0.1",
+                           "lm.scale %logits {factor = 0.125}"})
+    EXPECT_HOLDS(text, part);
+}
+
+TEST_F(Import, LayersWithoutRotation) {
+  TinyLlama smol;
+  smol.become("smollm3", 5);
+  std::string text = textOf(smol.write(folder));
+  EXPECT_HOLDS(text, "kinds = [0, 0, 0, 1, 0]");
+}
+
+TEST_F(Import, BaichuanOf13B) {
+  TinyLlama baichuan;
+  baichuan.become("baichuan", 40);
+  EXPECT_HOLDS(textOf(baichuan.write(folder)),
+               "key 'baichuan.block_count' is 40, expected another: Baichuan-13B is not supported");
+}
+
 class ImportRope : public Import {
 protected:
   std::vector<double> freqs(const TinyLlama &llama) {
@@ -221,11 +272,12 @@ TEST_P(ImportError, NamesFileKeyFoundAndExpected) {
   EXPECT_EQ(error, path + ": " + GetParam().sentence);
 }
 
+#define KNOWN "baichuan, deepseek, granite, internlm2, llama, phi3, qwen2, qwen3, smollm3"
 const Broken broken[] = {
     {"Architecture", [](TinyLlama &l) { l.text("general.architecture", "parrot"); },
-     "key 'general.architecture' is 'parrot', expected one of: llama"},
+     "key 'general.architecture' is 'parrot', expected one of: " KNOWN},
     {"NoArchitecture", [](TinyLlama &l) { l.keys.erase("general.architecture"); },
-     "key 'general.architecture' is missing, expected one of: llama"},
+     "key 'general.architecture' is missing, expected one of: " KNOWN},
     {"NoLayers", [](TinyLlama &l) { l.keys.erase("llama.block_count"); },
      "key 'llama.block_count' is missing, expected 1 to 1024"},
     {"TooManyLayers", [](TinyLlama &l) { l.set<uint32_t>("llama.block_count", 4000000000u); },
@@ -260,8 +312,32 @@ const Broken broken[] = {
      "key 'llama.rope.freq_base' is -1, expected a number above 0"},
     {"RopeBaseNaN", [](TinyLlama &l) { l.set<float>("llama.rope.freq_base", NAN); },
      "key 'llama.rope.freq_base' is nan, expected a finite number"},
-    {"RopeScaling", [](TinyLlama &l) { l.text("llama.rope.scaling.type", "yarn"); },
-     "key 'llama.rope.scaling.type' is 'yarn', expected 'none' or 'linear'"},
+    {"RopeScaling", [](TinyLlama &l) { l.text("llama.rope.scaling.type", "ntk"); },
+     "key 'llama.rope.scaling.type' is 'ntk', expected 'none', 'linear', 'yarn' or 'longrope'"},
+    {"RopeFactor",
+     [](TinyLlama &l) {
+       l.text("llama.rope.scaling.type", "yarn");
+       l.set<float>("llama.rope.scaling.factor", 4.0f);
+       l.set<float>("llama.rope.scaling.yarn_beta_fast", 0.0f);
+     },
+     "rope scaling: beta fast is 0, expected a number above 0"},
+    {"RopeMix",
+     [](TinyLlama &l) {
+       l.text("llama.rope.scaling.type", "yarn");
+       l.set<float>("llama.rope.scaling.yarn_ext_factor", 0.5f);
+     },
+     "key 'llama.rope.scaling.yarn_ext_factor' is 0.5, expected 1"},
+    {"LongRopeWithoutLists", [](TinyLlama &l) { l.text("llama.rope.scaling.type", "longrope"); },
+     "key 'llama.rope.scaling.type' is 'longrope', expected tensors 'rope_factors_short.weight' and "
+     "'rope_factors_long.weight' beside it"},
+    {"Softcap", [](TinyLlama &l) { l.set<float>("llama.attn_logit_softcapping", 50.0f); },
+     "key 'llama.attn_logit_softcapping' is 50, expected 0: it is not supported in this architecture"},
+    {"WindowPattern",
+     [](TinyLlama &l) { l.numbers<uint32_t>("llama.attention.sliding_window_pattern", {1, 0}); },
+     "key 'llama.attention.sliding_window_pattern' is set, expected no such key: it is not supported in this "
+     "architecture"},
+    {"Latent", [](TinyLlama &l) { l.set<uint32_t>("llama.attention.kv_lora_rank", 512); },
+     "key 'llama.attention.kv_lora_rank' is 512, expected 0: latent attention is not supported"},
     {"Eps", [](TinyLlama &l) { l.keys.erase("llama.attention.layer_norm_rms_epsilon"); },
      "key 'llama.attention.layer_norm_rms_epsilon' is missing, expected a number"},
     {"EpsRange", [](TinyLlama &l) { l.set<float>("llama.attention.layer_norm_rms_epsilon", -1.0f); },

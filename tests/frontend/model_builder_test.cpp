@@ -1,4 +1,5 @@
 //===- model_builder_test.cpp - each trait of a spec is lines of the model -===//
+#include "frontend/FusedRows.h"
 #include "frontend/Importer.h"
 #include "frontend/ModelBuilder.h"
 
@@ -154,6 +155,57 @@ TEST_F(ModelBuilder, ScalesAndCaps) {
   EXPECT_TRUE(inOrder(build(s), {"lm.embed", "scale = 4.0", "plus_one", "softcap = 50.0", "window = 16",
                                  "%logits = lm.linear %last, %head", "%scaled = lm.scale %logits",
                                  "%capped = lm.softcap %scaled", "lm.return %capped"}));
+}
+
+TEST_F(ModelBuilder, WindowOfSomeLayers) {
+  ModelSpec s = small();
+  s.attention.window = 16;
+  s.attention.windowLayers = {false, true};
+  EXPECT_TRUE(inOrder(build(s), {"lm.table @window = [0.0, 16.0]", "window = @window"}));
+  s.attention.windowLayers = {true, true};
+  EXPECT_TRUE(inOrder(build(s), {"window = 16"}));
+  s.attention.windowLayers = {false, false};
+  EXPECT_EQ(build(s).find("window"), std::string::npos);
+  s.attention.windowLayers = {true};
+  std::string error;
+  EXPECT_FALSE(s.check(error));
+  EXPECT_EQ(error, "small: attention.window is a list of 1, expected one entry for each of 2 layers");
+}
+
+TEST_F(ModelBuilder, KindsOfLayers) {
+  ModelSpec s = small();
+  s.rope.layers = {false, true};
+  std::string text = build(s);
+  EXPECT_TRUE(inOrder(text, {"kinds = [0, 1]", "lm.kv_append @kv, %new_k,", "lm.yield",
+                             "lm.weight \"{i}.wq.weight\"", "lm.rope %q", "lm.yield"}));
+  s.rope.layers = {false, false};
+  text = build(s);
+  EXPECT_EQ(text.find("lm.rope"), std::string::npos);
+  EXPECT_EQ(text.find("kinds"), std::string::npos);
+}
+
+TEST_F(ModelBuilder, ResidualScale) {
+  ModelSpec s = small();
+  s.residualScale = 0.25;
+  EXPECT_TRUE(
+      inOrder(build(s), {"%h_attn_scaled = lm.scale %attn_out {factor = 0.25}", "lm.add %h, %h_attn_scaled",
+                         "%h_next_scaled = lm.scale %mlp_out", "lm.add %h_attn, %h_next_scaled"}));
+}
+
+TEST_F(ModelBuilder, RowsOfOneTensor) {
+  ModelSpec s = small();
+  takeQkvRows(s.attention, "{i}.qkv.weight", "{i}.qkv.bias");
+  takeGateUpRows(s.mlp, "{i}.gate_up.weight");
+  EXPECT_TRUE(inOrder(build(s), {"lm.w.rows %qkv [0:32] : <64x32> -> <32x32>", "lm.w.rows %qkv_bias [0:32]",
+                                 "lm.w.rows %qkv [32:48]", "lm.w.rows %qkv [48:64]",
+                                 "lm.w.rows %gate_up [0:64]", "lm.w.rows %gate_up [64:128]"}));
+}
+
+TEST_F(ModelBuilder, RowsInGroupsOfHeads) {
+  ModelSpec s = small();
+  takeGroupedQkvRows(s.attention, "{i}.wqkv.weight");
+  EXPECT_TRUE(inOrder(build(s), {"lm.w.permute %wqkv {order = [1, 0, 2], shape = [2, 4, 8]}", "[0:32]",
+                                 "{order = [1, 0, 2], shape = [2, 2, 8]}", "[32:48]", "[48:64]"}));
 }
 
 } // namespace

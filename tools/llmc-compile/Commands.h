@@ -2,6 +2,8 @@
 #ifndef LLMC_TOOLS_LLMC_COMPILE_COMMANDS_H
 #define LLMC_TOOLS_LLMC_COMPILE_COMMANDS_H
 
+#include "frontend/Importer.h"
+
 #include "mlir/IR/MLIRContext.h"
 
 #include <functional>
@@ -16,6 +18,9 @@ namespace llmc::tools {
 /// Each adds a subcommand that leaves the exit status in `status`.
 void addImportCommand(CLI::App &app, int &status);
 void addCompileCommand(CLI::App &app, int &status);
+
+/// What both say of how a source is read.
+void addContextOption(CLI::App &command, frontend::ImportOptions &options);
 
 /// A context with all dialects of the pipeline. Errors are kept, not printed.
 class Session {

@@ -20,6 +20,7 @@ using namespace llmc::tools;
 namespace {
 struct CompileArguments {
   PipelineOptions pipeline;
+  frontend::ImportOptions import;
   std::string source;
   std::string stopAfter = "link";
   std::string variants; // "avx2,avx512"; empty: all
@@ -92,7 +93,7 @@ static int runCompile(CompileArguments &arguments) {
   Session session(arguments.isVerbose);
   std::string error;
   mlir::OwningOpRef<mlir::ModuleOp> module =
-      frontend::importModel(session.context, arguments.source, {}, error);
+      frontend::importModel(session.context, arguments.source, arguments.import, error);
   if (!module)
     return session.fail(error);
   frontend::ModelFiles files =
@@ -155,6 +156,7 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
                    "an optimization to leave out, may be repeated: " + llvm::join(optionalPasses(), ", "))
       ->type_name("NAME")
       ->allow_extra_args(false);
+  addContextOption(*command, arguments->import);
   command->add_option("--dump-ir", options.dumpDir,
                       "folder for the IR after each pass, and each kernel's LLVM IR and assembly");
   command

@@ -11,6 +11,7 @@ using namespace llmc::tools;
 
 namespace {
 struct ImportArguments {
+  frontend::ImportOptions options;
   std::string source, output = "-";
   bool isVerbose = false;
 };
@@ -18,7 +19,7 @@ struct ImportArguments {
 
 static int runImport(const ImportArguments &arguments) {
   Session session(arguments.isVerbose);
-  frontend::ImportOptions options;
+  frontend::ImportOptions options = arguments.options;
   if (arguments.output != "-")
     options.relativeTo = frontend::folderOf(arguments.output);
   std::string error;
@@ -38,6 +39,16 @@ static int runImport(const ImportArguments &arguments) {
   return error.empty() ? 0 : session.fail(error);
 }
 
+void tools::addContextOption(CLI::App &command, frontend::ImportOptions &options) {
+  command
+      .add_option(
+          "--ctx", options.context,
+          "tokens in a sequence that rope scalings which depend on it (dynamic, longrope) are fixed for "
+          "(default: what the model was trained for, at most 4096)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 24));
+}
+
 void tools::addImportCommand(CLI::App &app, int &status) {
   auto arguments = std::make_shared<ImportArguments>();
   CLI::App *command =
@@ -47,6 +58,7 @@ void tools::addImportCommand(CLI::App &app, int &status) {
       ->required();
   command->add_option("-o,--output", arguments->output, "file to write; - is the terminal")
       ->capture_default_str();
+  addContextOption(*command, arguments->options);
   command->add_flag("-v,--verbose", arguments->isVerbose, "show remarks");
   command->footer("Example:\n  llmc import smollm2.gguf -o smollm2.mlir");
   command->callback([arguments, &status] { status = runImport(*arguments); });

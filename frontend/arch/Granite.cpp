@@ -1,0 +1,26 @@
+//===- Granite.cpp - Granite 3 --------------------------------------------===//
+//
+// A Llama with a multiplier each for embeddings, scores and what is added to the residual stream, and a
+// divisor of the logits.
+//
+//===----------------------------------------------------------------------===//
+#include "frontend/Architecture.h"
+#include "frontend/GgufDecoder.h"
+#include "frontend/ShortestF32.h"
+
+namespace llmc::frontend {
+
+static void readGguf(GgufConfig &config, ModelSpec &spec) {
+  readDecoder(config, RopeStyle::Interleaved, spec);
+  spec.embeddingScale = config.optionalNumber("embedding_scale").value_or(1.0);
+  spec.residualScale = config.optionalNumber("residual_scale").value_or(1.0);
+  double divisor = config.optionalNumber("logit_scale").value_or(1.0);
+  spec.outputScale = shortestF32(1.0 / divisor);
+  if (!config.optionalBool("rope.scaling.finetuned").value_or(true)) // so they say that there is none
+    spec.positions = Positions::None;
+}
+
+extern const Architecture architectureGranite;
+const Architecture architectureGranite{"granite", readGguf};
+
+} // namespace llmc::frontend

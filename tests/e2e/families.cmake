@@ -1,0 +1,27 @@
+# Each family and rope variant of tests/fixtures/families: logits of every length in every way the tokens may come, and
+# 16 greedy tokens. One instruction set and one number of threads: what these change does not depend on the family.
+set(families ${fixtures}/families)
+
+# llmc_e2e_family(<result> <family> <file> [options of compile])
+function(llmc_e2e_family result family source)
+  llmc_e2e_compile(${result} ${source} --cpu avx2 ${ARGN})
+  llmc_e2e_test(${result} NEEDS ${result}
+    COMMAND e2e_logits_test ${models}/${result}.so ${families}/${family}/reference.logits --variants avx2 --threads 2
+      --greedy 16)
+  set_tests_properties(e2e-${result} PROPERTIES PROCESSORS 2)
+endfunction()
+
+# The reference of these was made for sequences of this length (make_families.py).
+set(context_phi3 --ctx 320)
+set(context_rope-dynamic --ctx 300)
+
+foreach(name baichuan granite internlm2 llama1 llama2 llama3 llama-bias phi3 phi4-mini qwen2 qwen3 rope-linear rope-yarn
+    smollm3)
+  llmc_e2e_family(gguf-${name} ${name} ${families}/${name}/model.gguf ${context_${name}})
+endforeach()
+
+# Those that have something to fuse that the others have not: without fusions, and from the decompositions.
+foreach(name granite phi3 qwen3 smollm3)
+  llmc_e2e_family(without-all-${name} ${name} ${families}/${name}/model.gguf ${context_${name}} ${all})
+  llmc_e2e_family(default-kernels-${name} ${name} ${families}/${name}/model.gguf ${context_${name}} --default-kernels)
+endforeach()
