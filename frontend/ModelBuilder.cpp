@@ -34,8 +34,9 @@ private:
   FloatAttr f64(double value) { return b.getF64FloatAttr(value); }
 
   Value weight(const std::string &tensor, ArrayRef<int64_t> shape);
-  Value moved(Value w, const std::string &tensor, const RowMove &move);
-  Value rowsOf(const LinearTensors &tensors, const std::string &tensor, SmallVector<int64_t> shape);
+  Value moved(Value w, Location loc, const RowMove &move);
+  Value rowsOf(const LinearTensors &tensors, const std::string &tensor, SmallVector<int64_t> shape,
+               const Twine &name);
   Value declared(const std::string &tensor, const std::string &key, function_ref<Value()> make);
   Value linear(Value x, const LinearTensors &tensors, int64_t rows, StringRef name);
   Value norm(Value x, const NormTensors &tensors, StringRef name, int64_t group = 0);
@@ -93,19 +94,19 @@ Value Builder::weight(const std::string &tensor, ArrayRef<int64_t> shape) {
   });
 }
 
-Value Builder::moved(Value w, const std::string &tensor, const RowMove &move) {
+Value Builder::moved(Value w, Location loc, const RowMove &move) {
   auto type = cast<lm::WeightType>(w.getType());
   if (!move.shape.empty())
-    return lm::WPermuteOp::create(b, at(placeOf(tensor)), type, w, b.getDenseI64ArrayAttr(move.shape),
+    return lm::WPermuteOp::create(b, loc, type, w, b.getDenseI64ArrayAttr(move.shape),
                                   b.getDenseI64ArrayAttr(move.order));
   SmallVector<int64_t> shape(type.getShape());
   shape[0] = move.to - move.from;
-  return lm::WRowsOp::create(b, at(placeOf(tensor)), lm::WeightType::get(context, shape), w, move.from,
-                             move.to);
+  return lm::WRowsOp::create(b, loc, lm::WeightType::get(context, shape), w, move.from, move.to);
 }
 
 /// A linear's own rows of one of its tensors; `shape` is that of the result.
-Value Builder::rowsOf(const LinearTensors &tensors, const std::string &tensor, SmallVector<int64_t> shape) {
+Value Builder::rowsOf(const LinearTensors &tensors, const std::string &tensor, SmallVector<int64_t> shape,
+                      const Twine &name) {
   if (tensors.rows)
     shape[0] = tensors.rows;
   Value w = weight(tensor, shape);
@@ -114,14 +115,14 @@ Value Builder::rowsOf(const LinearTensors &tensors, const std::string &tensor, S
     key += llvm::formatv(" {0}:{1}", move.from, move.to);
     for (auto [length, axis] : llvm::zip(move.shape, move.order))
       key += llvm::formatv(" {0}@{1}", length, axis);
-    w = declared(tensor, key, [&] { return moved(w, tensor, move); });
+    w = declared(tensor, key, [&] { return moved(w, at(placeOf(tensor), name.str()), move); });
   }
   return w;
 }
 
 Value Builder::linear(Value x, const LinearTensors &tensors, int64_t rows, StringRef name) {
-  Value w = rowsOf(tensors, tensors.weight, {rows, lm::widthOf(x)});
-  Value bias = tensors.bias.empty() ? Value() : rowsOf(tensors, tensors.bias, {rows});
+  Value w = rowsOf(tensors, tensors.weight, {rows, lm::widthOf(x)}, name + "_rows");
+  Value bias = tensors.bias.empty() ? Value() : rowsOf(tensors, tensors.bias, {rows}, name + "_bias_rows");
   return lm::LinearOp::create(b, at(placeOf(tensors.weight), name), x, w, bias);
 }
 

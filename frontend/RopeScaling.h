@@ -33,7 +33,7 @@ struct RopeScaling {
   double betaFast = 32, betaSlow = 1;           // Yarn
   bool truncate = true;                         // Yarn: whole pairs at the ends of the ramp
   double mscale = 0, mscaleAllDim = 0;          // Yarn: the factor as a quotient, if both are given
-  std::optional<double> attentionFactor;        // of cos and sin; absent: the rule's own
+  std::optional<double> attentionFactor = {};   // of cos and sin; absent: the rule's own
   std::vector<double> shortDivisors = {};       // LongRope; Divisors
   std::vector<double> longDivisors = {};        // LongRope
 };

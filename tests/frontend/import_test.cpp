@@ -177,8 +177,8 @@ TEST_F(Import, FusedRows) {
     phi.tensors[blk + "ffn_up.weight"] = {{96, 32}};
   }
   std::string text = textOf(phi.write(folder));
-  EXPECT_HOLDS(text, "lm.w.rows %attn_qkv [64:96] : <128x32> -> <32x32>");
-  EXPECT_HOLDS(text, "lm.w.rows %ffn_up [48:96] : <96x32> -> <48x32>");
+  EXPECT_HOLDS(text, "%new_k_rows = lm.w.rows %attn_qkv[64 : 96] : <128x32> -> <32x32>");
+  EXPECT_HOLDS(text, "%up_rows = lm.w.rows %ffn_up[48 : 96] : <96x32> -> <48x32>");
 }
 
 TEST_F(Import, Multipliers) {

@@ -161,7 +161,7 @@ TEST_F(ModelBuilder, WindowOfSomeLayers) {
   ModelSpec s = small();
   s.attention.window = 16;
   s.attention.windowLayers = {false, true};
-  EXPECT_TRUE(inOrder(build(s), {"lm.table @window = [0.0, 16.0]", "window = @window"}));
+  EXPECT_TRUE(inOrder(build(s), {"lm.table @window = [0.000000e+00, 1.600000e+01]", "window = @window"}));
   s.attention.windowLayers = {true, true};
   EXPECT_TRUE(inOrder(build(s), {"window = 16"}));
   s.attention.windowLayers = {false, false};
@@ -196,16 +196,16 @@ TEST_F(ModelBuilder, RowsOfOneTensor) {
   ModelSpec s = small();
   takeQkvRows(s.attention, "{i}.qkv.weight", "{i}.qkv.bias");
   takeGateUpRows(s.mlp, "{i}.gate_up.weight");
-  EXPECT_TRUE(inOrder(build(s), {"lm.w.rows %qkv [0:32] : <64x32> -> <32x32>", "lm.w.rows %qkv_bias [0:32]",
-                                 "lm.w.rows %qkv [32:48]", "lm.w.rows %qkv [48:64]",
-                                 "lm.w.rows %gate_up [0:64]", "lm.w.rows %gate_up [64:128]"}));
+  EXPECT_TRUE(inOrder(build(s), {"lm.w.rows %qkv[0 : 32] : <64x32> -> <32x32>", "lm.w.rows %qkv_bias[0 : 32]",
+                                 "lm.w.rows %qkv[32 : 48]", "lm.w.rows %qkv[48 : 64]",
+                                 "lm.w.rows %gate_up[0 : 64]", "lm.w.rows %gate_up[64 : 128]"}));
 }
 
 TEST_F(ModelBuilder, RowsInGroupsOfHeads) {
   ModelSpec s = small();
   takeGroupedQkvRows(s.attention, "{i}.wqkv.weight");
-  EXPECT_TRUE(inOrder(build(s), {"lm.w.permute %wqkv {order = [1, 0, 2], shape = [2, 4, 8]}", "[0:32]",
-                                 "{order = [1, 0, 2], shape = [2, 2, 8]}", "[32:48]", "[48:64]"}));
+  EXPECT_TRUE(inOrder(build(s), {"lm.w.permute %wqkv {order = [1, 0, 2], shape = [2, 4, 8]}", "[0 : 32]",
+                                 "{order = [1, 0, 2], shape = [2, 2, 8]}", "[32 : 48]", "[48 : 64]"}));
 }
 
 } // namespace

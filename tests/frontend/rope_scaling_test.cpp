@@ -90,7 +90,7 @@ TEST(RopeScaling, WrongNumbers) {
       problemOf({.rule = RopeRule::LongRope, .factor = 2, .originalContext = 8, .shortDivisors = {1, 2}}),
       "the list of short factors has 2 numbers, expected 8, one for each pair of the 16 rotated dimensions");
   EXPECT_EQ(problemOf({.rule = RopeRule::Divisors, .shortDivisors = {1, 1, 1, 1, 1, 1, 1, 0}}),
-            "the list of divisors holds 0, expected a number above 0");
+            "the list of divisors holds 0, expected numbers above 0");
 }
 
 } // namespace
