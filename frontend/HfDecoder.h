@@ -10,12 +10,15 @@
 #include "frontend/HfConfig.h"
 #include "frontend/ModelSpec.h"
 
+#include <functional>
+
 namespace llmc::frontend {
 
 /// What an absent key means; architectures differ.
 struct HfDefaults {
   double ropeTheta = 10000.0;
   double normEps = 1e-6;
+  int64_t context = 2048;
   bool tied = false;
 };
 
@@ -30,6 +33,11 @@ NormTensors layerNorm(const HfConfig &config, const std::string &name);
 
 /// The window of attention, in all layers.
 void readWindow(HfConfig &config, ModelSpec &spec);
+
+/// The window where `use_sliding_window` is set: of the layers that `layer_types` says, without it of those
+/// that `hasWindow`; without that, from `max_window_layers` on.
+void readWindowLayers(HfConfig &config, ModelSpec &spec,
+                      const std::function<bool(int64_t layer)> &hasWindow = nullptr);
 
 } // namespace llmc::frontend
 #endif

@@ -143,7 +143,8 @@ void fixContext(const ImportOptions &options, ModelSpec &spec) {
   spec.ropeContext = options.context ? options.context : std::min(spec.context, usualContext);
 }
 
-bool readGguf(const formats::GgufFile &file, const ImportOptions &options, ModelSpec &spec, std::string &error) {
+bool readGguf(const formats::GgufFile &file, const ImportOptions &options, ModelSpec &spec,
+              std::string &error) {
   const Architecture *architecture = architectureOf(file, error);
   if (!architecture)
     return false;

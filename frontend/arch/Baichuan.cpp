@@ -4,7 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 #include "frontend/Architecture.h"
+#include "frontend/FusedRows.h"
 #include "frontend/GgufDecoder.h"
+#include "frontend/HfDecoder.h"
 
 namespace llmc::frontend {
 
@@ -15,7 +17,12 @@ static void readGguf(GgufConfig &config, ModelSpec &spec) {
     config.refuse("block_count", "40", "another: Baichuan-13B is not supported");
 }
 
+static void readHf(HfConfig &config, ModelSpec &spec) {
+  readDecoder(config, spec);
+  takeQkvRows(spec.attention, config.tensorName("model.layers.{i}.self_attn.W_pack.weight"));
+}
+
 extern const Architecture architectureBaichuan;
-const Architecture architectureBaichuan{"baichuan", readGguf};
+const Architecture architectureBaichuan{"baichuan", readGguf, {"BaiChuanForCausalLM", "baichuan"}, readHf};
 
 } // namespace llmc::frontend

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "frontend/Architecture.h"
 #include "frontend/GgufDecoder.h"
+#include "frontend/HfDecoder.h"
 #include "frontend/ShortestF32.h"
 
 namespace llmc::frontend {
@@ -20,7 +21,21 @@ static void readGguf(GgufConfig &config, ModelSpec &spec) {
     spec.positions = Positions::None;
 }
 
+static void readHf(HfConfig &config, ModelSpec &spec) {
+  readDecoder(config, spec);
+  auto number = [&](const char *name) { return config.optionalNumber(name).value_or(1.0); };
+  spec.embeddingScale = number("embedding_multiplier");
+  spec.attention.scale = number("attention_multiplier"); // in place of 1 / sqrt(head_dim)
+  spec.residualScale = number("residual_multiplier");
+  spec.outputScale = shortestF32(1.0 / number("logits_scaling"));
+  for (auto [trait, name] : {std::pair("embedding.scale", "embedding_multiplier"),
+                             {"attention.scale", "attention_multiplier"},
+                             {"residual.scale", "residual_multiplier"},
+                             {"output.scale", "logits_scaling"}})
+    spec.keys[trait] = config.key(name);
+}
+
 extern const Architecture architectureGranite;
-const Architecture architectureGranite{"granite", readGguf};
+const Architecture architectureGranite{"granite", readGguf, {"GraniteForCausalLM", "granite"}, readHf};
 
 } // namespace llmc::frontend

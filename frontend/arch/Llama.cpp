@@ -1,8 +1,8 @@
 //===- Llama.cpp - Llama 1 to 3, SmolLM2, TinyLlama, Yi -------------------===//
 //
-// The decoder that the others vary. A GGUF of this architecture, also one of a Mistral, stores the rows of q and
-// k so that the rotation is interleaved; they are used as they are. A Hugging Face checkpoint has them so that the
-// rotation is by halves.
+// The decoder that the others vary. A GGUF of this architecture, also one of a Mistral, stores the rows of q
+// and k so that the rotation is interleaved; they are used as they are. A Hugging Face checkpoint has them so
+// that the rotation is by halves.
 //
 //===----------------------------------------------------------------------===//
 #include "frontend/Architecture.h"

@@ -7,6 +7,7 @@
 #include "frontend/Architecture.h"
 #include "frontend/FusedRows.h"
 #include "frontend/GgufDecoder.h"
+#include "frontend/HfDecoder.h"
 
 namespace llmc::frontend {
 
@@ -17,7 +18,14 @@ static void readGguf(GgufConfig &config, ModelSpec &spec) {
   takeGateUpRows(spec.mlp, gateUp.weight, gateUp.bias);
 }
 
+static void readHf(HfConfig &config, ModelSpec &spec) {
+  readDecoder(config, spec);
+  readWindow(config, spec);
+  takeQkvRows(spec.attention, config.tensorName("model.layers.{i}.self_attn.qkv_proj.weight"));
+  takeGateUpRows(spec.mlp, config.tensorName("model.layers.{i}.mlp.gate_up_proj.weight"));
+}
+
 extern const Architecture architecturePhi3;
-const Architecture architecturePhi3{"phi3", readGguf};
+const Architecture architecturePhi3{"phi3", readGguf, {"Phi3ForCausalLM", "phi3"}, readHf};
 
 } // namespace llmc::frontend

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "frontend/Architecture.h"
 #include "frontend/GgufDecoder.h"
+#include "frontend/HfDecoder.h"
 
 namespace llmc::frontend {
 
@@ -15,7 +16,15 @@ static void readGguf(GgufConfig &config, ModelSpec &spec) {
   spec.attention.kNorm = layerNorm("attn_k_norm");
 }
 
+static void readHf(HfConfig &config, ModelSpec &spec) {
+  readDecoder(config, spec);
+  readWindowLayers(config, spec);
+  spec.attention.qkNorm = QKNorm::PerHead;
+  spec.attention.qNorm = layerNorm(config, "self_attn.q_norm");
+  spec.attention.kNorm = layerNorm(config, "self_attn.k_norm");
+}
+
 extern const Architecture architectureQwen3;
-const Architecture architectureQwen3{"qwen3", readGguf};
+const Architecture architectureQwen3{"qwen3", readGguf, {"Qwen3ForCausalLM", "qwen3"}, readHf};
 
 } // namespace llmc::frontend

@@ -63,11 +63,13 @@ FAMILIES = {
     "llama3": dict(config=dict(LLAMA, rope_theta=500000.0, tie_word_embeddings=True,
                                rope_scaling={"factor": 8.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0,
                                              "original_max_position_embeddings": 64, "rope_type": "llama3"}),
-                   weights="llama2", gguf=True, without=[{"rope_scaling": None}, {"tie_word_embeddings": False}]),
-    "llama-bias": dict(config=with_new_spelling(dict(LLAMA, attention_bias=True, mlp_bias=True, head_dim=14, vocab_size=97)),
-                       gguf=True, zero=[".q_proj.bias", ".k_proj.bias", ".o_proj.bias", ".up_proj.bias", ".down_proj.bias"]),
+                   gguf=True, without=[{"rope_scaling": None}]),
+    "llama-bias": dict(config=with_new_spelling(dict(LLAMA, attention_bias=True, mlp_bias=True, head_dim=14,
+                                                     vocab_size=97)),
+                       gguf=True,
+                       zero=[".q_proj.bias", ".k_proj.bias", ".o_proj.bias", ".up_proj.bias", ".down_proj.bias"]),
     "smollm2": dict(config=dict(LLAMA, rope_theta=100000.0, tie_word_embeddings=True, is_llama_config=True,
-                                rope_interleaved=False), weights="llama2"),
+                                rope_interleaved=False), weights="llama3"),
     "tinyllama": dict(config=LLAMA, weights="llama2", absent=("attention_bias", "mlp_bias", "rope_theta")),
     "yi": dict(config=dict(LLAMA, rope_theta=5000000.0, pad_token_id=0), weights="llama2"),
     "mistral": dict(config=dict(MISTRAL, sliding_window=20), weights="llama2",
@@ -81,15 +83,17 @@ FAMILIES = {
                               num_hidden_layers=2, use_sliding_window=False, sliding_window=None, attention_bias=False,
                               rope_scaling=None),
                   gguf=True, one=[".q_norm.weight", ".k_norm.weight"]),
-    "granite": dict(config=dict(LLAMA, architectures=["GraniteForCausalLM"], model_type="granite", rope_theta=10000000.0,
-                                torch_dtype="float32", attention_multiplier=0.2, embedding_multiplier=12.0,
+    "granite": dict(config=dict(LLAMA, architectures=["GraniteForCausalLM"], model_type="granite",
+                                rope_theta=10000000.0, torch_dtype="float32", attention_multiplier=0.2,
+                                embedding_multiplier=12.0,
                                 logits_scaling=8.0, residual_multiplier=0.22, tie_word_embeddings=True),
                     gguf=True,
-                    without=[{"attention_multiplier": 0.25}, {"embedding_multiplier": 11.0}, {"residual_multiplier": 0.25},
-                             {"logits_scaling": 7.0}]),
+                    without=[{"attention_multiplier": 0.25}, {"embedding_multiplier": 11.0},
+                             {"residual_multiplier": 0.25}, {"logits_scaling": 7.0}]),
     "phi3": dict(config=dict(PHI3, sliding_window=262, max_position_embeddings=1024,
                              original_max_position_embeddings=320,
-                             rope_scaling={"type": "longrope", "short_factor": factors(6, 1.4), "long_factor": factors(6, 7.0)}),
+                             rope_scaling={"type": "longrope", "short_factor": factors(6, 1.4),
+                                           "long_factor": factors(6, 7.0)}),
                  gguf=True, context=320, without=[{"rope_scaling": None}, {"max_position_embeddings": 512}]),
     "phi4-mini": dict(config=with_new_spelling(
         dict(PHI3, head_dim=16, hidden_size=64, sliding_window=None, max_position_embeddings=512,
@@ -105,8 +109,8 @@ FAMILIES = {
                                   rope_theta=1000000, rope_scaling={"type": "dynamic", "factor": 2.0},
                                   auto_map={"AutoModelForCausalLM": "modeling_internlm2.InternLM2ForCausalLM"}),
                       gguf=True),
-    "baichuan": dict(config=dict(COMMON, architectures=["BaiChuanForCausalLM"], model_type="baichuan", rms_norm_eps=1e-6,
-                                 num_key_value_heads=4,
+    "baichuan": dict(config=dict(COMMON, architectures=["BaiChuanForCausalLM"], model_type="baichuan",
+                                 rms_norm_eps=1e-6, num_key_value_heads=4,
                                  auto_map={"AutoModelForCausalLM": "modeling_baichuan.BaiChuanForCausalLM"}),
                      absent=("num_key_value_heads",), gguf=True),
     "deepseek": dict(config=dict(COMMON, architectures=["DeepseekForCausalLM"], model_type="deepseek", rope_theta=10000,
@@ -116,7 +120,8 @@ FAMILIES = {
                      weights="llama2"),
     "rope-linear": dict(config=dict(LLAMA, rope_scaling={"type": "linear", "factor": 4.0}), weights="llama2", gguf=True,
                         without=[{"rope_scaling": None}]),
-    "rope-dynamic": dict(config=dict(LLAMA, max_position_embeddings=128, rope_scaling={"type": "dynamic", "factor": 2.0}),
+    "rope-dynamic": dict(config=dict(LLAMA, max_position_embeddings=128,
+                                     rope_scaling={"type": "dynamic", "factor": 2.0}),
                          weights="llama2", context=300, at_length=True, without=[{"rope_scaling": None}]),
     "rope-yarn": dict(config=dict(LLAMA, rope_scaling={"rope_type": "yarn", "factor": 4.0,
                                                        "original_max_position_embeddings": 128}),
@@ -146,7 +151,8 @@ def values(family, name, shape):
         return 1 + 0.2 * noise
     if word in ("embed_tokens", "tok_embeddings"):
         return noise * small
-    gain = 1.5 * small if back else {"gate_proj": 1.5, "w1": 1.5, "v_proj": 1.0, "lm_head": 1.0, "output": 1.0}.get(word, 1.3)
+    gains = {"gate_proj": 1.5, "w1": 1.5, "v_proj": 1.0, "lm_head": 1.0, "output": 1.0}
+    gain = 1.5 * small if back else gains.get(word, 1.3)
     return noise * gain / shape[-1] ** 0.5
 
 
@@ -159,8 +165,9 @@ def llama_names(family, state, config):
     heads, groups = config["num_attention_heads"], config.get("num_key_value_heads", config["num_attention_heads"])
     d = config["hidden_size"] // heads
     out = {}
-    renamed = {"tok_embeddings": "embed_tokens", "attention_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
-               "attention.wo": "self_attn.o_proj", "feed_forward.w1": "mlp.gate_proj", "feed_forward.w3": "mlp.up_proj",
+    renamed = {"tok_embeddings": "embed_tokens", "attention_norm": "input_layernorm",
+               "ffn_norm": "post_attention_layernorm", "attention.wo": "self_attn.o_proj",
+               "feed_forward.w1": "mlp.gate_proj", "feed_forward.w3": "mlp.up_proj",
                "feed_forward.w2": "mlp.down_proj"}
     for name, value in state.items():
         if family == "internlm2" and "wqkv" in name:
@@ -184,12 +191,13 @@ def own_shapes(family, config):
     heads, groups = config["num_attention_heads"], config.get("num_key_value_heads", config["num_attention_heads"])
     qkv = (heads + 2 * groups) * (h // heads)
     if family == "internlm2":
-        layer = {"attention.wqkv": (qkv, h), "attention.wo": (h, h), "feed_forward.w1": (f, h), "feed_forward.w2": (h, f),
-                 "feed_forward.w3": (f, h), "attention_norm": (h,), "ffn_norm": (h,)}
+        layer = {"attention.wqkv": (qkv, h), "attention.wo": (h, h), "feed_forward.w1": (f, h),
+                 "feed_forward.w2": (h, f), "feed_forward.w3": (f, h), "attention_norm": (h,), "ffn_norm": (h,)}
         shapes = {"model.tok_embeddings.weight": (v, h), "model.norm.weight": (h,), "output.weight": (v, h)}
     else:
-        layer = {"self_attn.W_pack": (qkv, h), "self_attn.o_proj": (h, h), "mlp.gate_proj": (f, h), "mlp.up_proj": (f, h),
-                 "mlp.down_proj": (h, f), "input_layernorm": (h,), "post_attention_layernorm": (h,)}
+        layer = {"self_attn.W_pack": (qkv, h), "self_attn.o_proj": (h, h), "mlp.gate_proj": (f, h),
+                 "mlp.up_proj": (f, h), "mlp.down_proj": (h, f), "input_layernorm": (h,),
+                 "post_attention_layernorm": (h,)}
         shapes = {"model.embed_tokens.weight": (v, h), "model.norm.weight": (h,), "lm_head.weight": (v, h)}
     for i in range(config["num_hidden_layers"]):
         shapes.update({f"model.layers.{i}.{name}.weight": shape for name, shape in layer.items()})
@@ -309,9 +317,7 @@ def make(out, name, spec, arguments):
     write_logits(folder / "reference.logits", config["vocab_size"], cases)
     if spec.get("gguf") and arguments.llama_cpp:
         if "weights" in spec:
-            tied = config["tie_word_embeddings"]
-            save_file({k: v for k, v in state.items() if not (tied and k == "lm_head.weight")},
-                      folder / "model.safetensors", {"format": "pt"})
+            save_file(state, folder / "model.safetensors", {"format": "pt"})
         write_gguf(folder, config)
         if "weights" in spec:
             (folder / "model.safetensors").unlink()
