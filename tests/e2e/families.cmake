@@ -20,12 +20,6 @@ foreach(name baichuan granite internlm2 llama1 llama2 llama3 llama-bias phi3 phi
   llmc_e2e_family(gguf-${name} ${name} ${families}/${name}/model.gguf ${context_${name}})
 endforeach()
 
-# Those that have something to fuse that the others have not: without fusions, and from the decompositions.
-foreach(name granite phi3 qwen3 smollm3)
-  llmc_e2e_family(without-all-${name} ${name} ${families}/${name}/model.gguf ${context_${name}} ${all})
-  llmc_e2e_family(default-kernels-${name} ${name} ${families}/${name}/model.gguf ${context_${name}} --default-kernels)
-endforeach()
-
 # Hugging Face folders: a config.json beside the weights, its own or those of the family named here.
 set(weights_deepseek llama2)
 set(weights_mistral llama2)
@@ -50,8 +44,10 @@ foreach(name baichuan deepseek granite internlm2 llama1 llama2 llama3 llama-bias
   llmc_e2e_family(hf-${name} ${name} ${folder} ${context_${name}})
 endforeach()
 
-# What only these have to fuse: fused rows, windows of some layers.
-foreach(name internlm2 qwen2-window)
-  llmc_e2e_family(without-all-${name} ${name} ${CMAKE_CURRENT_BINARY_DIR}/families/${name} ${all})
+# Those with something that the others have not: without fusions, and from the decompositions (slow, so few).
+foreach(name internlm2 phi3 qwen2-window smollm3)
+  llmc_e2e_family(without-all-${name} ${name} ${CMAKE_CURRENT_BINARY_DIR}/families/${name} ${context_${name}} ${all})
+endforeach()
+foreach(name granite qwen2-window qwen3)
   llmc_e2e_family(default-kernels-${name} ${name} ${CMAKE_CURRENT_BINARY_DIR}/families/${name} --default-kernels)
 endforeach()
