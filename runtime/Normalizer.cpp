@@ -132,9 +132,9 @@ void sentencePiece(std::string_view text, uint32_t flags, const CharsMap &map, b
     }
   else
     put(text);
-  if (collapses && place.isLast && afterSpace && out.size() > start)
+  while (collapses && place.isLast && out.ends_with(space)) // also those that the text spells as marks
     out.resize(out.size() - space.size());
-  if (collapses && out.size() == start && start && text.find_first_not_of(' ') == text.npos)
+  if (collapses && out.size() == start && text.find_first_not_of(' ') == text.npos)
     out.clear(); // nothing but white space is nothing
 }
 
@@ -157,7 +157,7 @@ std::string bert(std::string_view text, uint32_t flags) {
       auto category = categoryOf(c);
       bool isSpace = c == '\t' || c == '\n' || c == '\r' || isWhiteSpace(c);
       bool isControl = category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF ||
-                       category == UTF8PROC_CATEGORY_CO || category == UTF8PROC_CATEGORY_CN;
+                       category == UTF8PROC_CATEGORY_CO;
       if (c == '\t' || c == '\n' || c == '\r')
         out += ' ';
       else if (c != 0 && c != 0xfffd && !isControl)

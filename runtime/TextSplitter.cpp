@@ -3,7 +3,6 @@
 
 #include "runtime/Error.h"
 #include "runtime/TextSplitterScratch.h"
-#include "runtime/UnicodeForms.h"
 #include "runtime/Utf8.h"
 
 #include <algorithm>
@@ -152,13 +151,10 @@ llmc_status TextSplitter::apply(size_t number, std::string_view text, bool isFir
     return LLMC_OK;
   }
   switch (steps[number].type) {
-  case LLMC_TOK_STEP_PREFIX_SPACE: {
-    size_t size;
-    if (isWhiteSpace(codePointAt(text, size)))
-      return apply(number + 1, text, isFirst, scratch, pieces);
-    std::string &own = scratch.texts.emplace_back(" ");
-    return apply(number + 1, own.append(text), isFirst, scratch, pieces);
-  }
+  case LLMC_TOK_STEP_PREFIX_SPACE:
+    if (text[0] != ' ')
+      text = scratch.texts.emplace_back(" ").append(text);
+    return apply(number + 1, text, isFirst, scratch, pieces);
   case LLMC_TOK_STEP_METASPACE:
     return markSpaces(number, text, isFirst, scratch, pieces);
   default:

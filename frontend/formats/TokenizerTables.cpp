@@ -8,7 +8,7 @@ using namespace llmc::formats;
 namespace {
 
 constexpr uint32_t kFree = UINT32_MAX;
-constexpr size_t kNearby = 4096; // how far behind the first free slot a place is looked for
+constexpr size_t kNearby = 384; // how far below the highest slot in use a place for several children is looked for
 
 /// Nodes are placed breadth first; the children of a node go to the first place that has room for all.
 class DoubleArrayBuilder {

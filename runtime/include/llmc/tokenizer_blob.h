@@ -190,7 +190,7 @@ typedef struct {
  * MULTILINE). */
 enum {
   LLMC_TOK_STEP_SPLIT = 1,        /* by a pattern */
-  LLMC_TOK_STEP_PREFIX_SPACE = 2, /* a space in front, unless the piece starts with white space */
+  LLMC_TOK_STEP_PREFIX_SPACE = 2, /* a space in front, unless the piece starts with one */
   LLMC_TOK_STEP_METASPACE = 3     /* spaces become the mark `pattern`; flags: LLMC_TOK_META_... */
 };
 enum {

@@ -1,0 +1,79 @@
+//===- tokenizer_golden_test.cpp - tiny tokenizers of each kind -----------===//
+//
+// Ids and decoded text as the reference libraries gave them (tests/support/make_tiny_tokenizers.py).
+//
+//===----------------------------------------------------------------------===//
+#include "frontend/formats/TokenizerBlob.h"
+#include "runtime/Error.h"
+#include "runtime/Tokenizer.h"
+
+#include <fstream>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+using namespace llmc;
+using Json = nlohmann::json;
+
+namespace {
+
+const std::string folder = LLMC_TOKENIZER_FIXTURES;
+
+Json goldens() {
+  std::ifstream in(folder + "/goldens.json");
+  return Json::parse(in);
+}
+
+TEST(TokenizerGoldens, EqualTheReferences) {
+  size_t count = 0;
+  const Json all = goldens();
+  for (auto file = all.begin(); file != all.end(); ++file) {
+    std::string blob, error;
+    ASSERT_TRUE(formats::buildTokenizerBlobFromFile(folder + "/" + file.key(), blob, error)) << error;
+    Tokenizer t;
+    ASSERT_EQ(t.open(blob.data(), blob.size()), LLMC_OK) << file.key() << ": " << lastError();
+    for (const Json &golden : *file) {
+      auto text = golden["text"].get<std::string>();
+      bool isPlain = golden.contains("plain");
+      std::vector<llmc_token> tokens;
+      Tokenizer::Segment segment{text, !isPlain};
+      ASSERT_EQ(t.encode({&segment, 1}, !isPlain, tokens), LLMC_OK) << lastError();
+      EXPECT_EQ(tokens, golden["ids"].get<std::vector<llmc_token>>()) << file.key() << ": " << Json(text);
+      std::string decoded;
+      ASSERT_EQ(t.decode(tokens, true, decoded, true), LLMC_OK);
+      if (golden.contains("decoded") &&
+          golden["decoded"].get<std::string>().find("\uFFFD") == std::string::npos)
+        EXPECT_EQ(decoded, golden["decoded"].get<std::string>()) << file.key() << ": " << Json(text);
+      ++count;
+    }
+  }
+  EXPECT_GE(count, 600u);
+}
+
+TEST(TokenizerGoldens, WorkGrowsWithTheTextOnly) {
+  const std::pair<const char *, std::string> units[] = {{"letter", "a"},
+                                                        {"space", " "},
+                                                        {"line end", "\n"},
+                                                        {"mark", "\u0301"},
+                                                        {"marks", "\u0301\u0323\u0315"},
+                                                        {"emoji", "\U0001F600"},
+                                                        {"digit", "7"},
+                                                        {"bytes", "\xff\xe4q\x80"}};
+  const Json all = goldens();
+  for (auto file = all.begin(); file != all.end(); ++file) {
+    std::string blob, error;
+    ASSERT_TRUE(formats::buildTokenizerBlobFromFile(folder + "/" + file.key(), blob, error)) << error;
+    Tokenizer t;
+    ASSERT_EQ(t.open(blob.data(), blob.size()), LLMC_OK) << lastError();
+    for (auto &[name, unit] : units) {
+      uint64_t once = 0, twice = 0;
+      std::string text;
+      while (text.size() < (1u << 15))
+        text += unit;
+      ASSERT_EQ(t.countSteps(text, once), LLMC_OK) << file.key() << " " << name << ": " << lastError();
+      ASSERT_EQ(t.countSteps(text + text, twice), LLMC_OK) << lastError();
+      EXPECT_LE(twice, once * 5 / 2 + 64) << file.key() << ": " << name;
+    }
+  }
+}
+
+} // namespace

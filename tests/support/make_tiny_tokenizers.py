@@ -1,0 +1,143 @@
+"""Writes tests/fixtures/tokenizers: tiny tokenizers of each kind, and what the reference libraries make of some texts.
+
+  make_tiny_tokenizers.py FOLDER        needs the packages tokenizers and sentencepiece
+"""
+import io
+import json
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import sentencepiece
+import tokenizer_texts
+import tokenizers
+from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+folder = sys.argv[1]
+os.makedirs(folder, exist_ok=True)
+corpus = tokenizer_texts.WORDS * 3 + tokenizer_texts.CODE
+texts = [t for t in tokenizer_texts.texts(160, seed=5) if len(t) < 60][:40] + [
+    "<s>hello</s>", "a <user> b", "a<user>b", "  <mask>  x", "word1 word wordy word", "<|end|> x", "x  <|end|>  <s>", "e\u0301", "ABC ①ﬁ"]
+goldens = {}
+
+
+def save(name, t, decodes=True):
+    path = os.path.join(folder, name + ".json")
+    data = json.loads(t.to_str())
+    with open(path, "w") as f:
+        json.dump(data, f, ensure_ascii=False, separators=(",", ":"))
+    t = tokenizers.Tokenizer.from_file(path)
+    goldens[name + ".json"] = [dict(text=x, ids=(ids := t.encode(x).ids), **({"decoded": t.decode(ids)} if decodes else {}))
+                               for x in texts]
+
+
+def bpe(size=420, train=None, alphabet=None, specials=("<unk>", "<s>", "</s>"), **options):
+    t = tokenizers.Tokenizer(models.BPE(**options))
+    trainer = dict(vocab_size=size, special_tokens=[AddedToken(s, special=True, normalized=False) for s in specials],
+                   show_progress=False, initial_alphabet=alphabet or [])
+    for k in ("continuing_subword_prefix", "end_of_word_suffix"):
+        if k in options:
+            trainer[k] = options[k]
+    return t, trainers.BpeTrainer(**trainer)
+
+
+bytes_alphabet = pre_tokenizers.ByteLevel.alphabet()
+t, trainer = bpe(alphabet=bytes_alphabet, ignore_merges=True)
+t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(LLAMA3), "isolated"),
+                                           pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+t.decoder = decoders.ByteLevel()
+t.train_from_iterator(corpus, trainer)
+t.post_processor = processors.Sequence([processors.ByteLevel(), processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", 1)])])
+save("byte-level-split", t)
+
+t, trainer = bpe(alphabet=bytes_alphabet)
+t.pre_tokenizer, t.decoder = pre_tokenizers.ByteLevel(add_prefix_space=True), decoders.ByteLevel()
+t.train_from_iterator(corpus, trainer)
+t.add_tokens([AddedToken("<user>", normalized=False), AddedToken("word", single_word=True, normalized=False)])
+t.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False), AddedToken("<|end|>", rstrip=True, normalized=False)])
+t.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 1))
+save("byte-level-prefix", t, decodes=False)
+
+t, trainer = bpe(alphabet=bytes_alphabet)
+t.normalizer = normalizers.NFC()
+t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+t.decoder = decoders.ByteLevel()
+t.train_from_iterator(corpus, trainer)
+save("byte-level-digits", t)
+
+# BPE over characters, as Llama 2 is stored.
+t, trainer = bpe(unk_token="<unk>", fuse_unk=True, byte_fallback=True,
+                 specials=["<unk>", "<s>", "</s>"] + ["<0x%02X>" % b for b in range(256)], size=600)
+t.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+t.train_from_iterator(corpus, trainer)
+data = json.loads(t.to_str())
+data["added_tokens"] = data["added_tokens"][:3]
+t = tokenizers.Tokenizer.from_str(json.dumps(data))
+t.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+t.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)])
+save("characters-byte-fallback", t, decodes=False)
+
+for fuse in (False, True):
+    t, trainer = bpe(unk_token="<unk>", fuse_unk=fuse, size=300)
+    t.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first" if fuse else "always", split=fuse)
+    t.decoder = decoders.Metaspace(prepend_scheme="first")
+    t.train_from_iterator(corpus[:60], trainer)
+    t.add_tokens([AddedToken("<user>", normalized=False)])
+    save("characters-metaspace-" + ("first" if fuse else "always"), t, decodes=False)
+
+t, trainer = bpe(unk_token="<unk>", continuing_subword_prefix="##", size=300)
+t.normalizer, t.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+t.train_from_iterator(corpus, trainer)
+t.post_processor = processors.BertProcessing(("</s>", 2), ("<s>", 1))
+save("characters-bert", t, decodes=False)
+
+t, trainer = bpe(unk_token="<unk>", end_of_word_suffix="</w>", size=300)
+t.normalizer = normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase(), normalizers.Strip()])
+t.pre_tokenizer = pre_tokenizers.Whitespace()
+t.train_from_iterator(corpus, trainer)
+save("characters-suffix", t, decodes=False)
+
+for i, steps in enumerate([
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("merged_with_previous")],
+        [pre_tokenizers.Split("e", "merged_with_next"), pre_tokenizers.Split(Regex(r"[0-9]"), "contiguous")],
+        [pre_tokenizers.Split(Regex(r"\w+|[^\w\s]+"), "removed", invert=True), pre_tokenizers.Digits(False)],
+        [pre_tokenizers.Split(Regex(r"[\p{Lu}\p{Ll}\p{Lo}&&[^\p{Han}]]+|[\p{Han}]+| ?[^(\s|[.,!?])]+"), "isolated")]]):
+    t, trainer = bpe(unk_token="<unk>", size=260)
+    t.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(r"\s{2,}"), " ")])
+    t.pre_tokenizer = pre_tokenizers.Sequence(steps)
+    t.train_from_iterator(corpus[:40], trainer)
+    save(f"splits-{i}", t, decodes=False)
+
+t = tokenizers.Tokenizer(models.Unigram())
+t.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+t.pre_tokenizer = pre_tokenizers.Metaspace()
+t.decoder = decoders.Metaspace()
+t.train_from_iterator(corpus, trainers.UnigramTrainer(vocab_size=400, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False))
+t.post_processor = processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", t.token_to_id("</s>"))])
+save("unigram", t, decodes=False)
+
+with tempfile.TemporaryDirectory() as temporary:
+    rules = os.path.join(temporary, "rules.tsv")
+    with open(rules, "w") as f:
+        f.write("FB01\t66 69\n65 301\tE9\n2460\t31\n3000\t20\nA0\t20\nFF21\t41\n")
+    for kind in ("bpe", "unigram"):
+        for collapses in (False, True):
+            out = io.BytesIO()
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(corpus), model_writer=out, model_type=kind, vocab_size=560 if not collapses else 300,
+                byte_fallback=not collapses, character_coverage=0.98, hard_vocab_limit=False, minloglevel=2, num_threads=1,
+                normalization_rule_tsv=rules, remove_extra_whitespaces=collapses, add_dummy_prefix=kind == "bpe" or collapses,
+                user_defined_symbols=["<user>", "▁▁"] if kind == "bpe" else [], allow_whitespace_only_pieces=kind == "bpe")
+            name = f"sentencepiece-{kind}-{'collapsing' if collapses else 'bytes'}.model"
+            with open(os.path.join(folder, name), "wb") as f:
+                f.write(out.getvalue())
+            sp = sentencepiece.SentencePieceProcessor(model_proto=out.getvalue())
+            # The text of control tokens is plain text to this library.
+            # It shows an unknown token as U+2047 instead of its name, and drops two marks at the start.
+            goldens[name] = [dict(text=x, ids=(ids := sp.encode(x)), plain=True,
+                                  **({} if sp.unk_id() in ids or x.startswith("▁") else {"decoded": sp.decode(ids)})) for x in texts]
+with open(os.path.join(folder, "goldens.json"), "w") as f:
+    json.dump(goldens, f, ensure_ascii=False, indent=None, separators=(",", ":"))
+    f.write("\n")
