@@ -45,11 +45,13 @@ struct Weights {
   uint8_t *packed;
   std::vector<float> values; // [n][k]
 
-  Weights(const quant::QuantScheme &scheme, int64_t n, int64_t k, Random &random)
+  /// `bits` makes the bytes of the rows, one a call.
+  template <typename Bits>
+  Weights(const quant::QuantScheme &scheme, int64_t n, int64_t k, Bits &bits)
       : scheme(scheme), n(n), k(k), storage(scheme.packedBytes(n, k) + 64),
         packed(storage.data() + (64 - reinterpret_cast<uintptr_t>(storage.data()) % 64)), values(n * k) {
     for (int64_t r = 0; r < n; ++r) {
-      rows.push_back(randomRow(scheme, k, random));
+      rows.push_back(randomRow(scheme, k, bits));
       scheme.unpackRow(rows.back().data(), k, &values[r * k]);
     }
     for (int64_t panel = 0; panel < scheme.panels(n); ++panel) {
