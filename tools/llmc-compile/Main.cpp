@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "Commands.h"
 
+#include "tools/support/CommandTable.h"
+
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
@@ -18,6 +20,10 @@ int main(int argc, char **argv) {
   int status = 0;
   llmc::tools::addImportCommand(app, status);
   llmc::tools::addCompileCommand(app, status);
+  if (argc == 2 && std::string_view(argv[1]) == "--describe") { // llmc asks, for its manual
+    std::printf("%s\n", llmc::toJson(llmc::commandTable(app)).c_str());
+    return 0;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

@@ -1,23 +1,32 @@
 //===- Cache.cpp - models compiled on the way to running them -------------===//
 //
 // `llmc run model.gguf` compiles into a cache folder first. An entry is named after the source and a hash of
-// all that decides its bytes: path, size and time of the source, of the files that a model.mlir names, and of
-// the compiler. Entries are written aside and renamed, so a reader never sees half of one; the ones unused
-// for longest go when the folder grows beyond its bound.
+// all that decides its bytes: the content of the source files, the options, the compiler. Next to NAME.so:
+//
+//   NAME.lock   locked by whoever compiles the entry, and by the compiler that it started; others wait
+//   NAME.part/  where that happens; what is in it when nobody holds the lock is left over, from a kill or a
+//               power cut
+//   hashes/     contents of files already read (CacheKey.cpp)
+//
+// Finished entries are renamed into place, so a reader never sees half of one. Readers hold a shared lock on
+// the entry itself, and only entries that nobody holds are removed: those unused for longest, when the folder
+// grows beyond its bound.
 //
 //===----------------------------------------------------------------------===//
-#include "tools/llmc/Common.h"
+#include "tools/llmc/Cache.h"
+#include "tools/llmc/Compiler.h"
 #include "tools/llmc/Files.h"
+#include "tools/llmc/Interrupt.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <csignal>
 #include <cstdlib>
-#include <filesystem>
+#include <cstring>
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <fstream>
-#include <sstream>
+#include <fmt/ranges.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,8 +38,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t cacheBytes = uint64_t(16) << 30;
-
 fs::path cacheFolder() {
   const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
   if (cache && *cache == '/')
@@ -41,44 +48,103 @@ fs::path cacheFolder() {
       "no cache folder: neither XDG_CACHE_HOME nor HOME is set; use llmc compile and run its result");
 }
 
-/// One line that changes whenever the file does; empty if it is no regular file.
-std::string identity(const fs::path &path) {
-  struct stat status;
-  if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
-    return "";
-  std::error_code error;
-  return fmt::format("{} {} {}.{}\n", fs::weakly_canonical(path, error).string(), status.st_size,
-                     status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
-}
-
-/// The identities of the files that a model.mlir names: every string in it that is a path relative to its
-/// folder.
-std::string namedFiles(const fs::path &mlir) {
-  std::ifstream stream(mlir);
-  std::ostringstream content;
-  content << stream.rdbuf();
-  std::string text = content.str(), found;
-  for (size_t open = text.find('"'); open != std::string::npos;) {
-    size_t close = text.find('"', open + 1);
-    if (close == std::string::npos)
-      break;
-    if (size_t length = close - open - 1; length && length < 4096)
-      found += identity(mlir.parent_path() / text.substr(open + 1, length));
-    open = text.find('"', close + 1);
+uint64_t cacheBytes() {
+  uint64_t bytes = uint64_t(16) << 30;
+  if (const char *wish = std::getenv("LLMC_CACHE_BYTES"); wish && *wish) {
+    const char *end = wish + std::strlen(wish);
+    auto [stop, error] = std::from_chars(wish, end, bytes);
+    if (error != std::errc() || stop != end)
+      throw Failure(fmt::format("LLMC_CACHE_BYTES: expected a number of bytes, but found '{}'", wish));
   }
-  return found;
+  return bytes;
 }
 
-/// Removes what was used longest ago until the folder is within its bound. `keep` stays. Failures are no
-/// reason to stop: another process may be doing the same.
-void evict(const fs::path &folder, const fs::path &keep) {
+/// Whether `path` is still the file behind the descriptor: it may have been removed between open and lock.
+bool isStill(const FileDescriptor &file, const fs::path &path) {
+  struct stat opened, named;
+  return fstat(file.get(), &opened) == 0 && stat(path.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+/// The entry with a shared lock on it; none if it is not there.
+FileDescriptor useEntry(const fs::path &entry) {
+  for (;;) {
+    FileDescriptor file(open(entry.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file)
+      return file;
+    if (flock(file.get(), LOCK_SH) == 0 && isStill(file, entry)) {
+      futimens(file.get(), nullptr); // the time of its last use
+      return file;
+    }
+  }
+}
+
+/// The lock of an entry, waiting for whoever has it; with `isPatient` false none if somebody has it.
+FileDescriptor lockEntry(const fs::path &path, bool isPatient) {
+  InterruptScope scope;
+  for (;;) {
+    FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+    if (!file)
+      throw Failure(fmt::format("{}: cannot write: {}", path.string(), std::strerror(errno)));
+    if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (!isPatient)
+        return FileDescriptor();
+      fmt::print(stderr, "llmc: waiting for another llmc that compiles the same model\n");
+      if (flock(file.get(), LOCK_EX) != 0) {
+        scope.check();
+        throw Failure(fmt::format("{}: cannot lock: {}", path.string(), std::strerror(errno)));
+      }
+    }
+    if (isStill(file, path))
+      return file;
+  }
+}
+
+/// A folder to compile in. At its end it goes, and with it the lock, which whoever waits for it then makes
+/// anew.
+struct PartFolder {
+  fs::path path, lock;
+  PartFolder(fs::path place, fs::path lockFile) : path(std::move(place)), lock(std::move(lockFile)) {
+    std::error_code error;
+    fs::remove_all(path, error); // left over
+    fs::create_directory(path, error);
+    if (error)
+      throw Failure(fmt::format("{}: cannot make the folder: {}", path.string(), error.message()));
+  }
+  ~PartFolder() {
+    std::error_code error;
+    fs::remove_all(path, error);
+    fs::remove(lock, error);
+  }
+};
+
+/// Removes what compilations left behind that never ended: locks that nobody holds, and their folders.
+void sweep(const fs::path &folder) {
+  std::error_code error, ignored;
+  std::vector<fs::path> locks;
+  for (const fs::directory_entry &file : fs::directory_iterator(folder, error)) {
+    if (file.path().extension() == ".lock")
+      locks.push_back(file.path());
+    if (file.path().extension() == ".part") // its lock may be gone
+      locks.push_back(fs::path(file.path()).replace_extension(".lock"));
+  }
+  for (const fs::path &lock : locks)
+    if (FileDescriptor held = lockEntry(lock, /*isPatient=*/false)) {
+      fs::remove_all(fs::path(lock).replace_extension(".part"), ignored);
+      fs::remove(lock, ignored);
+    }
+}
+
+/// Removes what was used longest ago until the folder is within its bound; nothing that somebody uses.
+/// Failures are no reason to stop: another process may be doing the same.
+void evict(const fs::path &folder) {
   struct Entry {
     fs::file_time_type used;
     uint64_t size;
     fs::path path;
   };
   std::vector<Entry> entries;
-  uint64_t total = 0;
+  uint64_t total = 0, bound = cacheBytes();
   std::error_code error;
   for (const fs::directory_entry &file : fs::directory_iterator(folder, error)) {
     std::error_code timeError, sizeError;
@@ -86,76 +152,119 @@ void evict(const fs::path &folder, const fs::path &keep) {
     if (timeError || sizeError || file.path().extension() != ".so")
       continue;
     total += entry.size;
-    if (entry.path != keep)
-      entries.push_back(std::move(entry));
+    entries.push_back(std::move(entry));
   }
   std::sort(entries.begin(), entries.end(), [](const Entry &a, const Entry &b) { return a.used < b.used; });
   for (const Entry &entry : entries) {
-    if (total <= cacheBytes)
-      return;
-    if (fs::remove(entry.path, error))
+    if (total <= bound)
+      break;
+    FileDescriptor file(open(entry.path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file && flock(file.get(), LOCK_EX | LOCK_NB) == 0 && fs::remove(entry.path, error))
       total -= entry.size;
   }
+  for (const fs::directory_entry &note : fs::directory_iterator(folder / "hashes", error))
+    if (std::error_code timeError, removeError;
+        fs::file_time_type::clock::now() - note.last_write_time(timeError) > std::chrono::days(60) &&
+        !timeError)
+      fs::remove(note.path(), removeError);
 }
 
-/// Removes what compilations that never ended left behind: part-PID-… of a process that is gone, or that
-/// nobody has written to for an hour.
-void sweepParts(const fs::path &folder) {
-  std::error_code error;
-  for (const fs::directory_entry &file : fs::directory_iterator(folder, error)) {
-    std::string name = file.path().filename();
-    constexpr std::string_view start = "part-";
-    pid_t process = 0;
-    if (!name.starts_with(start) ||
-        std::from_chars(name.data() + start.size(), name.data() + name.size(), process).ec != std::errc() ||
-        process <= 0)
-      continue;
-    std::error_code timeError, removeError;
-    auto written = file.last_write_time(timeError);
-    bool isOld = !timeError && fs::file_time_type::clock::now() - written > std::chrono::hours(1);
-    bool isOrphan = kill(process, 0) != 0 && errno == ESRCH;
-    if (isOld || isOrphan)
-      fs::remove(file.path(), removeError);
-  }
+/// The options that a model needs to run as the command line asks.
+std::vector<std::string> compileOptions(const ModelOptions &options) {
+  if (options.kv != "auto")
+    return {"--kv", options.kv};
+  return {};
+}
+
+void compile(const std::string &source, const fs::path &output, const ModelOptions &options, int keepOpen) {
+  std::vector<std::string> arguments = {"compile", source, "-o", output.string()};
+  for (std::string &option : compileOptions(options))
+    arguments.push_back(std::move(option));
+  if (int code = runCompiler(arguments, keepOpen))
+    throw Exit{code}; // the compiler has said why
+}
+
+std::string entryName(const std::vector<fs::path> &files, const fs::path &source, const fs::path &hashes,
+                      const ModelOptions &options) {
+  std::string key = fmt::format("{}\n{}\n{}\n", llmc_version_string(), contentHash(compilerPath(), hashes),
+                                fmt::join(compileOptions(options), " "));
+  for (const fs::path &file : files)
+    key += fmt::format("{} {}\n", file.lexically_relative(source.parent_path()).string(),
+                       contentHash(file, hashes));
+  XXH128_hash_t hash = XXH3_128bits(key.data(), key.size());
+  fs::path stem = fs::is_directory(source) ? source.filename() : source.stem();
+  return fmt::format("{}-{:016x}{:016x}", stem.string().substr(0, 100), hash.high64, hash.low64);
+}
+
+CompiledModel compiledAside(const std::string &source, const ModelOptions &options) {
+  InterruptScope scope;
+  CompiledModel result;
+  std::string place = (fs::temp_directory_path() / "llmc-XXXXXX").string();
+  if (!mkdtemp(place.data()))
+    throw Failure(fmt::format("{}: cannot make a folder: {}", place, std::strerror(errno)));
+  result.folder = place;
+  result.path = place + "/model.so";
+  compile(source, result.path, options, -1);
+  return result;
 }
 
 } // namespace
 
-std::string compiledModel(const std::string &given, bool verbose) {
-  FileKind kind = fileKind(given);
-  if (kind != FileKind::Gguf && kind != FileKind::Mlir)
-    return given; // a compiled model, or something that the loader refuses with its reason
-  fs::path source = fs::absolute(given), folder = cacheFolder();
-  std::string key = identity(source) + identity(compilerPath());
-  if (kind == FileKind::Mlir)
-    key += namedFiles(source);
-  std::string name =
-      fmt::format("{}-{:016x}.so", source.stem().string(), XXH3_64bits(key.data(), key.size()));
-  fs::path entry = folder / name;
-
+CompiledModel::~CompiledModel() {
   std::error_code error;
-  if (fs::exists(entry, error)) {
-    fs::last_write_time(entry, fs::file_time_type::clock::now(), error); // the time of its last use
-    if (verbose)
-      fmt::print(stderr, "llmc: using {}\n", entry.string());
-    return entry;
+  if (!folder.empty())
+    fs::remove_all(folder, error);
+}
+
+CompiledModel compiledModel(const ModelOptions &options) {
+  CompiledModel result;
+  FileKind kind = fileKind(options.model);
+  if (kind != FileKind::Gguf && kind != FileKind::Mlir && kind != FileKind::Directory) {
+    result.path = options.model;
+    return result;
   }
-  fs::create_directories(folder, error);
+  if (options.noCache)
+    return compiledAside(options.model, options);
+  std::error_code error;
+  fs::path source = fs::absolute(options.model), folder = cacheFolder();
+  if (source.filename().empty()) // "directory/"
+    source = source.parent_path();
+  fs::create_directories(folder / "hashes", error);
   if (error)
     throw Failure(fmt::format("{}: cannot make the cache folder: {}", folder.string(), error.message()));
-  sweepParts(folder);
-  fmt::print(stderr, "llmc: compiling {} to {}\n", given, entry.string());
-  fs::path aside = folder / fmt::format("part-{}-{}", getpid(), name);
-  if (int code = runCompiler({"compile", source.string(), "-o", aside.string()})) {
-    fs::remove(aside, error);
-    throw Exit{code}; // the compiler has said why
+  std::vector<fs::path> files = sourceFiles(source);
+  fs::path base = folder / entryName(files, source, folder / "hashes", options);
+  auto with = [&](const char *extension) { return base.string() + extension; };
+  result.path = with(".so");
+  result.isCached = true;
+  if ((result.inUse = useEntry(result.path))) {
+    if (options.verbose)
+      fmt::print(stderr, "llmc: using {}\n", result.path);
+    return result;
   }
-  fs::rename(aside, entry, error);
-  if (error)
+  sweep(folder);
+  InterruptScope scope;
+  FileDescriptor lock = lockEntry(with(".lock"), /*isPatient=*/true);
+  if ((result.inUse = useEntry(result.path))) { // somebody else has made it meanwhile
+    fs::remove(with(".lock"), error);
+    return result;
+  }
+  fmt::print(stderr, "llmc: compiling {} to {}\n", options.model, result.path);
+  PartFolder part(with(".part"), with(".lock"));
+  compile(source.string(), part.path / "model.so", options, lock.get());
+  if (base != folder / entryName(files, source, folder / "hashes", options))
+    throw Failure(fmt::format("{}: changed while it was compiled", options.model));
+  // Locked before it is in its place, so that nobody takes it away before it was used.
+  FileDescriptor made(open((part.path / "model.so").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!made || flock(made.get(), LOCK_SH) != 0)
     throw Failure(
-        fmt::format("{}: cannot rename to {}: {}", aside.string(), entry.string(), error.message()));
-  evict(folder, entry);
-  return entry;
+        fmt::format("{}: cannot open: {}", (part.path / "model.so").string(), std::strerror(errno)));
+  fs::rename(part.path / "model.so", result.path, error);
+  if (error)
+    throw Failure(fmt::format("{}: cannot write: {}", result.path, error.message()));
+  result.inUse = std::move(made);
+  evict(folder);
+  return result;
 }
 
 } // namespace llmc::cli

@@ -1,7 +1,7 @@
 //===- Commands.h - the commands of llmc and their options ------*- C++ -*-===//
 //
-// Main.cpp fills one of these structs from the command line and calls the command. A command returns the exit
-// code or throws: Failure for exit 1 (one sentence that names file and field), UsageError for exit 2.
+// The command line fills one of these structs and calls the command. A command returns the exit code or
+// throws: Failure for exit 1 (one sentence that names file and field), UsageError for exit 2.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_TOOLS_LLMC_COMMANDS_H
@@ -19,15 +19,20 @@ struct ModelOptions {
   std::string model;
   std::string device = "auto", kv = "auto";
   uint32_t threads = 0, ctx = 0, batch = 0;
-  bool verbose = false;
+  bool verbose = false, noCache = false;
 };
 
-struct RunOptions : ModelOptions {
+/// What a text begins with: -p or --tokens.
+struct InputOptions {
   std::optional<std::string> prompt, tokens;
+};
+
+struct RunOptions : ModelOptions, InputOptions {
+  std::optional<std::string> system;
   bool chat = false, json = false, ignoreEos = false;
   uint32_t n = 0; // most tokens to generate; 0: until the model stops or the context is full
-  std::optional<float> temperature, topP;
-  std::optional<int32_t> topK;
+  std::optional<float> temperature, topP, minP, typicalP, repeatPenalty, presencePenalty, frequencyPenalty;
+  std::optional<int32_t> topK, penaltyLastN;
   std::optional<uint64_t> seed;
   std::vector<std::string> stop;
 };
@@ -35,6 +40,27 @@ struct RunOptions : ModelOptions {
 struct LogitsOptions : ModelOptions {
   std::string tokens;
   bool all = false, json = false;
+};
+
+struct EmbedOptions : ModelOptions, InputOptions {
+  std::string pooling = "last";
+  bool all = false, json = false;
+};
+
+struct PerplexityOptions : ModelOptions {
+  std::optional<std::string> file, tokensFile, saveLogits, kl;
+  uint32_t stride = 0, skip = 0;
+  bool json = false;
+};
+
+struct BenchOptions : ModelOptions {
+  uint32_t prompt = 512, n = 64, depth = 0, parallel = 1, repetitions = 5;
+  bool json = false;
+};
+
+struct PlanOptions : ModelOptions {
+  uint32_t seqs = 1;
+  bool json = false;
 };
 
 struct TokenizeOptions {
@@ -50,12 +76,12 @@ struct InspectOptions {
 
 int run(const RunOptions &);
 int logits(const LogitsOptions &);
+int embed(const EmbedOptions &);
+int perplexity(const PerplexityOptions &);
+int bench(const BenchOptions &);
+int plan(const PlanOptions &);
 int tokenize(const TokenizeOptions &);
 int inspect(const InspectOptions &);
-
-/// `llmc import …` and `llmc compile …`: becomes llmc-compile, with all arguments as they are. Returns only
-/// on failure.
-int becomeCompiler(int argc, char **argv);
 
 } // namespace llmc::cli
 #endif

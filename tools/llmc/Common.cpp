@@ -1,12 +1,12 @@
 //===- Common.cpp - what the commands of llmc share -----------------------===//
 #include "tools/llmc/Common.h"
 
+#include "tools/support/Progress.h"
+
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 namespace llmc::cli {
+
+constexpr size_t defaultBatch = 512;
 
 std::string lastSentence() {
   std::string_view text = llmc_last_error();
@@ -49,18 +51,6 @@ Tokens parseTokens(std::string_view text) {
   }
 }
 
-ModelPtr loadModel(const std::string &path, const ModelOptions &options) {
-  llmc_model_params params;
-  llmc_model_params_init(&params, sizeof params);
-  params.device = options.device == "auto" ? nullptr : options.device.c_str();
-  const char *cpu = std::getenv("LLMC_CPU");
-  params.cpu_variant = cpu && *cpu ? cpu : nullptr;
-  params.n_threads = options.threads;
-  llmc_model *model = nullptr;
-  check(llmc_model_load(path.c_str(), &params, &model));
-  return ModelPtr(model);
-}
-
 static llmc_kv_type kvType(const std::string &name) {
   constexpr std::pair<std::string_view, llmc_kv_type> types[] = {
       {"auto", LLMC_KV_AUTO}, {"f32", LLMC_KV_F32}, {"f16", LLMC_KV_F16},
@@ -71,8 +61,8 @@ static llmc_kv_type kvType(const std::string &name) {
   throw UsageError(fmt::format("--kv: expected auto, f32, f16, bf16, q8 or q4, but found '{}'", name));
 }
 
-SessionPtr newSession(llmc_model *model, const ModelOptions &options, size_t fixedTokens) {
-  if (fixedTokens > UINT32_MAX)
+llmc_session_params sessionParams(const ModelOptions &options, size_t fixedTokens) {
+  if (fixedTokens > INT32_MAX)
     throw Failure(fmt::format("{} tokens are more than any context holds", fixedTokens));
   llmc_session_params params;
   llmc_session_params_init(&params, sizeof params);
@@ -80,11 +70,50 @@ SessionPtr newSession(llmc_model *model, const ModelOptions &options, size_t fix
   if (options.batch)
     params.n_batch = options.batch;
   else if (fixedTokens) // a step never needs more room than there are tokens
-    params.n_batch = uint32_t(std::min<size_t>(fixedTokens, 512));
+    params.n_batch = uint32_t(std::min<size_t>(fixedTokens, defaultBatch));
   params.type_k = params.type_v = kvType(options.kv);
+  return params;
+}
+
+SessionPtr newSession(llmc_model *model, const llmc_session_params &params) {
   llmc_session *session = nullptr;
   check(llmc_session_new(model, &params, &session));
   return SessionPtr(session);
+}
+
+SessionPtr newSession(llmc_model *model, const ModelOptions &options, size_t fixedTokens) {
+  if (int64_t trained = modelInfo(model, LLMC_INFO_CTX_TRAIN); trained > 0 && int64_t(options.ctx) > trained)
+    fmt::print(stderr, "llmc: --ctx {} is beyond the {} tokens that the model was trained for\n", options.ctx,
+               trained);
+  return newSession(model, sessionParams(options, fixedTokens));
+}
+
+llmc_seq newSequence(llmc_session *session) {
+  llmc_seq seq = -1;
+  check(llmc_seq_new(session, &seq));
+  return seq;
+}
+
+llmc_status prefill(llmc_session *session, llmc_seq seq, std::span<const llmc_token> tokens,
+                    const ModelOptions &options) {
+  Progress progress("prompt", tokens.size());
+  size_t step = options.batch ? options.batch : defaultBatch;
+  for (size_t done = 0; done < tokens.size(); progress.update(done)) {
+    size_t n = std::min(step, tokens.size() - done);
+    if (llmc_status status = llmc_prefill(session, seq, tokens.data() + done, n)) {
+      if (status == LLMC_ENOSPC_KV && done) // all or nothing
+        llmc_kv_remove(session, seq, llmc_seq_len(session, seq) - llmc_pos(done), -1);
+      return status;
+    }
+    done += n;
+  }
+  return LLMC_OK;
+}
+
+int64_t modelInfo(const llmc_model *model, llmc_info info) {
+  int64_t value = 0;
+  check(llmc_model_info(model, info, &value));
+  return value;
 }
 
 const llmc_tokenizer *tokenizerOf(llmc_model *model, const std::string &path) {
@@ -102,34 +131,44 @@ Tokens tokenizeText(const llmc_tokenizer *tokenizer, std::string_view text, uint
   });
 }
 
-// What the signal handler touches: lock-free atomics only.
-static std::atomic<llmc_session *> runningSession;
-static std::atomic<int> interrupts;
-
-static void onInterrupt(int) {
-  llmc_session *session = runningSession.load();
-  if (interrupts.fetch_add(1) > 0 && session)
-    _exit(1); // the first one was not heard in time
-  if (session)
-    llmc_session_interrupt(session);
+Tokens inputTokens(llmc_model *model, const InputOptions &input, const std::string &path) {
+  if (input.tokens)
+    return parseTokens(*input.tokens);
+  Tokens tokens = tokenizeText(tokenizerOf(model, path), *input.prompt,
+                               LLMC_TOKENIZE_ADD_SPECIAL | LLMC_TOKENIZE_PARSE_SPECIAL);
+  if (tokens.empty())
+    throw Failure("-p: the prompt has no tokens, and this model starts no text with one of its own");
+  return tokens;
 }
 
-void catchInterrupts() {
-  struct sigaction action = {};
-  action.sa_handler = onInterrupt; // without SA_RESTART: a read ends with EINTR
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
+void checkInput(const InputOptions &input) {
+  if (input.prompt && input.tokens)
+    throw UsageError("-p and --tokens exclude each other");
+  if (!input.prompt && !input.tokens)
+    throw UsageError("the text is missing: give -p TEXT or --tokens 1,2,3");
+  if (input.tokens)
+    parseTokens(*input.tokens);
 }
 
-bool takeInterrupt() { return interrupts.exchange(0) > 0; }
-
-InterruptScope::InterruptScope(llmc_session *session) {
-  interrupts = 0;
-  runningSession = session;
-  catchInterrupts();
+std::string readText(const std::string &path) {
+  std::unique_ptr<FILE, Deleter<std::fclose>> opened(path == "-" ? nullptr : std::fopen(path.c_str(), "rb"));
+  FILE *file = path == "-" ? stdin : opened.get();
+  if (!file)
+    throw Failure(fmt::format("{}: cannot open: {}", path, std::strerror(errno)));
+  std::string text;
+  char buffer[1 << 16];
+  while (size_t n = std::fread(buffer, 1, sizeof buffer, file))
+    text.append(buffer, n);
+  if (std::ferror(file))
+    throw Failure(fmt::format("{}: cannot read: {}", path, std::strerror(errno)));
+  return text;
 }
-InterruptScope::~InterruptScope() { runningSession = nullptr; }
-bool InterruptScope::interrupted() const { return interrupts.load() > 0; }
+
+void FileDescriptor::close() {
+  if (fd >= 0)
+    ::close(fd);
+  fd = -1;
+}
 
 void print(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
@@ -141,7 +180,7 @@ void flushOutput() {
     throw Failure(fmt::format("standard output: {}", std::strerror(errno)));
 }
 
-void appendNumber(std::string &out, float value) {
+template <typename Real> static void appendReal(std::string &out, Real value) {
   if (!std::isfinite(value)) {
     out += "null";
     return;
@@ -150,5 +189,8 @@ void appendNumber(std::string &out, float value) {
   auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
   out.append(digits, end);
 }
+
+void appendNumber(std::string &out, float value) { appendReal(out, value); }
+void appendNumber(std::string &out, double value) { appendReal(out, value); }
 
 } // namespace llmc::cli

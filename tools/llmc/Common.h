@@ -1,6 +1,6 @@
 //===- Common.h - what the commands of llmc share ---------------*- C++ -*-===//
 //
-// Errors, owning handles of the C API, opening a model, and the way Ctrl-C reaches a running session.
+// Errors, owning handles of the C API, opening a model, numbers and text going out.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_TOOLS_LLMC_COMMON_H
@@ -11,9 +11,11 @@
 
 #include <chrono>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace llmc::cli {
@@ -54,11 +56,19 @@ using Tokens = std::vector<llmc_token>;
 /// "1,2,3" (spaces allowed) as token ids, at least one; a UsageError otherwise.
 Tokens parseTokens(std::string_view text);
 
-/// Loads `path`, with LLMC_CPU from the environment.
-ModelPtr loadModel(const std::string &path, const ModelOptions &);
-/// A session. `fixedTokens` is the number of tokens it will ever see, if that is known: it decides the
-/// context where --ctx does not. 0 leaves the choice to the library.
+/// Loads the model of the command line, which is compiled into the cache first where it is no model.so.
+/// LLMC_CPU of the environment chooses the CPU variant. `seconds` gets the time of loading alone.
+ModelPtr openModel(const ModelOptions &, double *seconds = nullptr);
+int64_t modelInfo(const llmc_model *, llmc_info);
+/// What a session is made with. `fixedTokens` is the number of tokens it will ever see, if that is known: it
+/// decides the context where --ctx does not. 0 leaves the choice to the library.
+llmc_session_params sessionParams(const ModelOptions &, size_t fixedTokens);
+SessionPtr newSession(llmc_model *, const llmc_session_params &);
+/// The same, with a word on stderr if --ctx is beyond what the model was trained for.
 SessionPtr newSession(llmc_model *, const ModelOptions &, size_t fixedTokens);
+llmc_seq newSequence(llmc_session *);
+/// llmc_prefill of many tokens with a progress bar: in steps of the size that the session was made for.
+llmc_status prefill(llmc_session *, llmc_seq, std::span<const llmc_token>, const ModelOptions &);
 /// The tokenizer inside `model`; a Failure that names `path` if it has none.
 const llmc_tokenizer *tokenizerOf(llmc_model *, const std::string &path);
 
@@ -76,36 +86,37 @@ template <typename Call> Tokens collectTokens(size_t guess, Call call) {
   return tokens;
 }
 Tokens tokenizeText(const llmc_tokenizer *, std::string_view text, uint32_t flags);
-
-/// `path` itself if it is a compiled model; otherwise compiles it into the cache and returns the place there.
-std::string compiledModel(const std::string &path, bool verbose);
-/// Runs llmc-compile with these arguments and waits for it. Returns its exit code.
-int runCompiler(const std::vector<std::string> &arguments);
-/// The path of llmc-compile: beside this program, else in ../libexec/llmc. A Failure if it is in neither.
-std::string compilerPath();
-
-/// Ctrl-C while one of these lives interrupts its session instead of ending the program; the second one ends
-/// it.
-class InterruptScope {
-public:
-  explicit InterruptScope(llmc_session *);
-  ~InterruptScope();
-  InterruptScope(const InterruptScope &) = delete;
-  InterruptScope &operator=(const InterruptScope &) = delete;
-  bool interrupted() const;
-};
-/// Makes Ctrl-C a flag for good, so that a chat can read a line and notice it. Outside an InterruptScope it
-/// ends a read.
-void catchInterrupts();
-/// Whether Ctrl-C came since the last call.
-bool takeInterrupt();
+/// The tokens of -p or --tokens, at least one; text begins with the tokens that the model begins a text with.
+Tokens inputTokens(llmc_model *, const InputOptions &, const std::string &path);
+/// A UsageError unless just one of them is given, and --tokens reads as token ids.
+void checkInput(const InputOptions &);
+/// All bytes of a file; "-" is standard input.
+std::string readText(const std::string &path);
 
 /// Writes to standard output and throws if that fails (a full disk is a failure, not a success).
 void print(std::string_view text);
 void flushOutput();
 
-/// The shortest digits that read back as exactly this float; "null" for what JSON cannot say.
+/// The shortest digits that read back as exactly this number; "null" for what JSON cannot say.
 void appendNumber(std::string &out, float value);
+void appendNumber(std::string &out, double value);
+
+class FileDescriptor {
+public:
+  explicit FileDescriptor(int fd = -1) : fd(fd) {}
+  FileDescriptor(FileDescriptor &&other) : fd(std::exchange(other.fd, -1)) {}
+  FileDescriptor &operator=(FileDescriptor other) {
+    std::swap(fd, other.fd);
+    return *this;
+  }
+  ~FileDescriptor() { close(); }
+  int get() const { return fd; }
+  explicit operator bool() const { return fd >= 0; }
+  void close();
+
+private:
+  int fd;
+};
 
 struct Stopwatch {
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();

@@ -1,5 +1,6 @@
 //===- Generate.cpp - one answer, streamed --------------------------------===//
 #include "tools/llmc/Generate.h"
+#include "tools/llmc/Interrupt.h"
 
 #include <nlohmann/json.hpp>
 
@@ -25,10 +26,17 @@ const char *Answer::stopName() const {
 SamplerPtr newSampler(llmc_model *model, const RunOptions &options) {
   llmc_sampling_params params;
   llmc_sampling_params_init(&params, sizeof params);
-  params.temperature = options.temperature.value_or(params.temperature);
-  params.top_p = options.topP.value_or(params.top_p);
-  params.top_k = options.topK.value_or(params.top_k);
-  params.seed = options.seed.value_or(params.seed);
+  auto set = [](auto &field, const auto &given) { field = given.value_or(field); };
+  set(params.temperature, options.temperature);
+  set(params.top_k, options.topK);
+  set(params.top_p, options.topP);
+  set(params.min_p, options.minP);
+  set(params.typical_p, options.typicalP);
+  set(params.repeat_penalty, options.repeatPenalty);
+  set(params.presence_penalty, options.presencePenalty);
+  set(params.frequency_penalty, options.frequencyPenalty);
+  set(params.penalty_last_n, options.penaltyLastN);
+  set(params.seed, options.seed);
   llmc_sampler *sampler = nullptr;
   check(llmc_sampler_new(model, &params, &sampler));
   return SamplerPtr(sampler);
@@ -68,11 +76,11 @@ Answer generate(llmc_session *session, llmc_seq seq, llmc_sampler *sampler, cons
   answer.promptTokens = prompt.size();
   InterruptScope scope(session);
   Stopwatch watch;
-  llmc_status status = llmc_prefill(session, seq, prompt.data() + cached, prompt.size() - cached);
+  llmc_status status = prefill(session, seq, std::span(prompt).subspan(cached), options);
   if (status == LLMC_ECANCELLED &&
       !scope.interrupted()) { // a Ctrl-C that came when the last answer was just done
     cached = size_t(llmc_seq_len(session, seq));
-    status = llmc_prefill(session, seq, prompt.data() + cached, prompt.size() - cached);
+    status = prefill(session, seq, std::span(prompt).subspan(cached), options);
   }
   answer.prefillSeconds = watch.seconds();
   if (status == LLMC_ECANCELLED && scope.interrupted()) {

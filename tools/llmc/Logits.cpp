@@ -1,5 +1,6 @@
 //===- Logits.cpp - llmc logits -------------------------------------------===//
 #include "tools/llmc/Common.h"
+#include "tools/llmc/Interrupt.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -57,14 +58,12 @@ void printLikeliest(size_t index, const float *logits, size_t n, const llmc_toke
 
 int logits(const LogitsOptions &options) {
   Tokens tokens = parseTokens(options.tokens);
-  ModelPtr model = loadModel(compiledModel(options.model, options.verbose), options);
+  ModelPtr model = openModel(options);
   SessionPtr session = newSession(model.get(), options, tokens.size());
   const llmc_tokenizer *tokenizer = nullptr;
   if (llmc_model_tokenizer(model.get(), &tokenizer) != LLMC_OK)
     tokenizer = nullptr;
-  llmc_seq seq;
-  check(llmc_seq_new(session.get(), &seq));
-
+  llmc_seq seq = newSequence(session.get());
   InterruptScope scope(session.get());
   JsonRows rows;
   auto show = [&](size_t index, int32_t row) {
@@ -77,7 +76,7 @@ int logits(const LogitsOptions &options) {
       printLikeliest(index, values, n, tokenizer);
   };
   if (!options.all) {
-    check(llmc_prefill(session.get(), seq, tokens.data(), tokens.size()));
+    check(prefill(session.get(), seq, tokens, options));
     show(tokens.size() - 1, -1);
   } else {
     size_t step = options.batch ? options.batch : std::min<size_t>(tokens.size(), 512);

@@ -1,6 +1,7 @@
 //===- Run.cpp - llmc run -------------------------------------------------===//
 #include "tools/llmc/Generate.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -34,46 +35,39 @@ void printSummary(const Answer &answer, double loadSeconds) {
 }
 
 Tokens promptTokens(llmc_model *model, const RunOptions &options) {
-  if (options.tokens)
-    return parseTokens(*options.tokens);
-  const llmc_tokenizer *tokenizer = tokenizerOf(model, options.model);
-  if (options.chat) {
-    Conversation conversation;
-    conversation.add("user", *options.prompt);
-    return tokenizeChat(tokenizer, conversation.json(), options.model);
-  }
-  Tokens tokens =
-      tokenizeText(tokenizer, *options.prompt, LLMC_TOKENIZE_ADD_SPECIAL | LLMC_TOKENIZE_PARSE_SPECIAL);
-  if (tokens.empty())
-    throw Failure("-p: the prompt has no tokens, and this model starts no text with one of its own");
-  return tokens;
+  if (!options.chat)
+    return inputTokens(model, options, options.model);
+  Conversation conversation;
+  if (options.system)
+    conversation.add("system", *options.system);
+  conversation.add("user", *options.prompt);
+  return tokenizeChat(tokenizerOf(model, options.model), conversation.json(), options.model);
 }
 
 } // namespace
 
 int run(const RunOptions &options) {
-  if (options.prompt && options.tokens)
-    throw UsageError("-p and --tokens exclude each other");
   if (options.chat && options.tokens)
     throw UsageError("--chat and --tokens exclude each other");
   if (!options.chat && !options.prompt && !options.tokens)
     throw UsageError("a prompt is missing: give -p TEXT, --chat or --tokens 1,2,3");
   if (options.chat && !options.prompt && options.json)
     throw UsageError("--json prints one answer: give --chat a question with -p TEXT");
-  if (options.tokens)
-    parseTokens(*options.tokens); // before a model is loaded, or compiled
+  if (options.system && !options.chat)
+    throw UsageError("--system needs --chat");
+  if (std::ranges::any_of(options.stop, [](const std::string &stop) { return stop.empty(); }))
+    throw UsageError("--stop: expected some text, but found none");
+  if (!options.chat)
+    checkInput(options); // before a model is loaded, or compiled
 
-  std::string path = compiledModel(options.model, options.verbose);
-  Stopwatch watch;
-  ModelPtr model = loadModel(path, options);
-  double loadSeconds = watch.seconds();
+  double loadSeconds = 0;
+  ModelPtr model = openModel(options, &loadSeconds);
   if (options.chat && !options.prompt)
     return chat(model.get(), tokenizerOf(model.get(), options.model), options);
 
   Tokens prompt = promptTokens(model.get(), options);
   SessionPtr session = newSession(model.get(), options, options.n ? prompt.size() + options.n : 0);
-  llmc_seq seq;
-  check(llmc_seq_new(session.get(), &seq));
+  llmc_seq seq = newSequence(session.get());
   SamplerPtr sampler = newSampler(model.get(), options);
   Answer answer = generate(session.get(), seq, sampler.get(), prompt, 0, options, /*stream=*/!options.json);
   if (options.json)
@@ -83,6 +77,8 @@ int run(const RunOptions &options) {
   flushOutput();
   if (answer.interrupted)
     throw Failure("interrupted");
+  if (answer.stop == LLMC_STOP_CTX && !options.json)
+    fmt::print(stderr, "llmc: the context is full; --ctx N makes it longer, -n N asks for less\n");
   if (options.verbose || (!options.json && isatty(STDERR_FILENO)))
     printSummary(answer, loadSeconds);
   return 0;

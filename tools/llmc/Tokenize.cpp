@@ -9,28 +9,11 @@
 #include "tools/llmc/Common.h"
 #include "tools/llmc/Files.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace llmc::cli {
 namespace {
-
-std::string readText(const std::string &path) {
-  std::unique_ptr<FILE, Deleter<std::fclose>> opened(path == "-" ? nullptr : std::fopen(path.c_str(), "rb"));
-  FILE *file = path == "-" ? stdin : opened.get();
-  if (!file)
-    throw Failure(fmt::format("{}: cannot open: {}", path, std::strerror(errno)));
-  std::string text;
-  char buffer[1 << 16];
-  while (size_t n = std::fread(buffer, 1, sizeof buffer, file))
-    text.append(buffer, n);
-  if (std::ferror(file))
-    throw Failure(fmt::format("{}: cannot read: {}", path, std::strerror(errno)));
-  return text;
-}
 
 /// A block, and whatever keeps it in memory.
 struct Block {

@@ -1,0 +1,20 @@
+# llmc tokenize
+include(${CMAKE_CURRENT_LIST_DIR}/common.cmake)
+
+foreach(model ${so} ${gguf})
+  llmc(0 tokenize ${model} -p "he a<|im_end|>")
+  equal("${out}" "3,4,9,2\n")
+  llmc(0 tokenize ${model} -p "he" --json)
+  equal("${out}" "{\"tokens\":[3]}\n")
+  file(WRITE ${WORK}/empty "")
+  llmc(0 tokenize ${model} --file ${WORK}/empty --json)
+  equal("${out}" "{\"tokens\":[]}\n")
+  llmc(0 tokenize ${model} -p "im<|im_end|>" --plain --json)
+  string(JSON n LENGTH "${out}" tokens)
+  equal(${n} 7) # the characters of the special token that have tokens: i m i m e n d
+endforeach()
+file(WRITE ${WORK}/text "a\nb")
+llmc(0 tokenize ${so} --file ${WORK}/text)
+equal("${out}" "9,5,10\n")
+execute_process(COMMAND ${LLMC} tokenize ${so} --file - INPUT_FILE ${WORK}/text OUTPUT_VARIABLE out)
+equal("${out}" "9,5,10\n")

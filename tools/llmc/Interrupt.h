@@ -1,0 +1,51 @@
+//===- Interrupt.h - Ctrl-C -------------------------------------*- C++ -*-===//
+//
+// Ctrl-C (and a polite kill) reaches what is running, which then ends in order: a session is interrupted, a
+// child is told, a file that is not whole goes away.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLMC_TOOLS_LLMC_INTERRUPT_H
+#define LLMC_TOOLS_LLMC_INTERRUPT_H
+
+#include "llmc/llmc.h"
+
+#include <string>
+
+namespace llmc::cli {
+
+/// Ctrl-C while one of these lives is a flag, and interrupts the session if there is one; the second Ctrl-C
+/// ends the program.
+class InterruptScope {
+public:
+  explicit InterruptScope(llmc_session *session = nullptr);
+  ~InterruptScope();
+  InterruptScope(const InterruptScope &) = delete;
+  InterruptScope &operator=(const InterruptScope &) = delete;
+  bool interrupted() const;
+  /// Throws a Failure if it was interrupted.
+  void check() const;
+};
+
+/// Makes Ctrl-C a flag for good, so that a chat can read a line and notice it. Outside an InterruptScope it
+/// ends a read.
+void catchInterrupts();
+/// How often Ctrl-C came since the last call; a polite kill counts twice.
+int takeInterrupts();
+
+/// A file that is removed if this program ends early, by an exception or the second Ctrl-C. One at a time.
+class UnfinishedFile {
+public:
+  explicit UnfinishedFile(std::string path);
+  ~UnfinishedFile();
+  UnfinishedFile(const UnfinishedFile &) = delete;
+  UnfinishedFile &operator=(const UnfinishedFile &) = delete;
+  const std::string &path() const { return name; }
+  /// Renames it to `place`, where it stays. A Failure if that cannot be.
+  void moveTo(const std::string &place);
+
+private:
+  std::string name;
+};
+
+} // namespace llmc::cli
+#endif

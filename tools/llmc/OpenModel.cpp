@@ -1,0 +1,65 @@
+//===- OpenModel.cpp - from MODEL on the command line to a loaded model ---===//
+#include "tools/llmc/Cache.h"
+#include "tools/support/Progress.h"
+
+#include <cstdlib>
+#include <memory>
+
+namespace llmc::cli {
+
+namespace {
+
+/// A bar for each stage of a load.
+struct LoadProgress {
+  std::string stage;
+  std::unique_ptr<Progress> bar;
+
+  static bool update(const char *stage, uint64_t done, uint64_t total, void *ud) {
+    auto &self = *static_cast<LoadProgress *>(ud);
+    if (!self.bar || self.stage != stage) {
+      self.stage = stage;
+      self.bar = std::make_unique<Progress>(stage, total);
+    }
+    self.bar->update(done);
+    return true;
+  }
+};
+
+llmc_status load(const std::string &path, const ModelOptions &options, ModelPtr &out) {
+  llmc_model_params params;
+  llmc_model_params_init(&params, sizeof params);
+  params.device = options.device == "auto" ? nullptr : options.device.c_str();
+  const char *cpu = std::getenv("LLMC_CPU");
+  params.cpu_variant = cpu && *cpu ? cpu : nullptr;
+  params.n_threads = options.threads;
+  LoadProgress progress;
+  params.progress = LoadProgress::update;
+  params.progress_ud = &progress;
+  llmc_model *model = nullptr;
+  llmc_status status = llmc_model_load(path.c_str(), &params, &model);
+  out.reset(model);
+  return status;
+}
+
+} // namespace
+
+ModelPtr openModel(const ModelOptions &options, double *seconds) {
+  ModelPtr model;
+  for (bool isFirst = true;; isFirst = false) {
+    // Other processes may remove a cache entry once this one has loaded it: a loaded model keeps its file.
+    CompiledModel compiled = compiledModel(options);
+    Stopwatch watch;
+    llmc_status status = load(compiled.path, options, model);
+    if (seconds)
+      *seconds = watch.seconds();
+    if (isFirst && compiled.isCached && (status == LLMC_EFORMAT || status == LLMC_ENOTFOUND)) {
+      std::error_code error; // damaged, by a power cut or a full disk: it is made again
+      std::filesystem::remove(compiled.path, error);
+      continue;
+    }
+    check(status);
+    return model;
+  }
+}
+
+} // namespace llmc::cli

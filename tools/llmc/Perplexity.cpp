@@ -1,0 +1,272 @@
+//===- Perplexity.cpp - llmc perplexity -----------------------------------===//
+//
+// The negative log-likelihood of every token of a text after those before it, in windows (Windows.h); with
+// --kl also how far the predictions are from saved ones. Logits are looked at as they come and not kept.
+//
+//===----------------------------------------------------------------------===//
+#include "tools/llmc/LogitsFile.h"
+#include "tools/llmc/Windows.h"
+#include "tools/support/Progress.h"
+
+#include <charconv>
+#include <cmath>
+#include <fmt/format.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace llmc::cli {
+namespace {
+
+constexpr size_t longestWholeText = 32768;       // beyond, attention over all of it takes too long
+constexpr size_t logitsBytes = size_t(64) << 20; // of one step
+
+/// Ids between commas, spaces, line ends and the punctuation of {"tokens":[1,2,3]}.
+Tokens readTokens(const std::string &path) {
+  std::string text = readText(path);
+  std::string_view rest = text;
+  auto skip = [&](std::string_view characters) {
+    rest.remove_prefix(std::min(rest.find_first_not_of(characters), rest.size()));
+  };
+  skip(" \t\r\n{");
+  if (rest.starts_with("\"tokens\""))
+    rest.remove_prefix(8);
+  skip(" \t\r\n:[");
+  Tokens tokens;
+  while (!rest.empty() && rest.front() != ']') {
+    llmc_token token;
+    auto [next, error] = std::from_chars(rest.data(), rest.data() + rest.size(), token);
+    if (error != std::errc() || token < 0)
+      throw Failure(fmt::format("{}: expected token ids such as 1,2,3, but found '{}' after {} of them", path,
+                                rest.substr(0, std::min<size_t>(rest.find_first_of(", \n"), 40)),
+                                tokens.size()));
+    tokens.push_back(token);
+    rest.remove_prefix(size_t(next - rest.data()));
+    skip(" \t\r\n,");
+  }
+  skip(" \t\r\n]}");
+  if (!rest.empty())
+    throw Failure(fmt::format("{}: expected the end after {} token ids, but found '{}'", path, tokens.size(),
+                              rest.substr(0, 40)));
+  return tokens;
+}
+
+double logSumExp(std::span<const float> logits, float most) {
+  double sum = 0;
+  for (float logit : logits)
+    sum += std::exp(logit - most);
+  return double(most) + std::log(sum);
+}
+
+/// What the predictions of one model say of another's.
+struct Comparison {
+  std::vector<double> kl;
+  size_t sameBest = 0;
+
+  void row(std::span<const float> base, std::span<const float> here, double hereNorm) {
+    size_t best = size_t(std::max_element(base.begin(), base.end()) - base.begin());
+    double baseNorm = logSumExp(base, base[best]), sum = 0;
+    for (size_t i = 0; i < base.size(); ++i) {
+      double logP = base[i] - baseNorm, logQ = here[i] - hereNorm;
+      sum += std::exp(float(logP)) * (logP - logQ);
+    }
+    kl.push_back(sum);
+    sameBest += best == size_t(std::max_element(here.begin(), here.end()) - here.begin());
+  }
+};
+
+class Evaluation {
+public:
+  Evaluation(llmc_session *owner, uint32_t batchTokens, size_t n)
+      : session(owner), step(batchTokens), vocab(n) {
+    llmc_batch *made = nullptr;
+    check(llmc_batch_new(step, &made));
+    batch.reset(made);
+  }
+
+  /// Calls score(index of a token, logits that were to predict it) for all that the window scores.
+  template <typename Score>
+  void run(const Tokens &tokens, const Window &window, llmc_token first, Score score) {
+    llmc_seq seq = newSequence(session);
+    // The logits after a token score the next one.
+    for (size_t begin = window.begin, end = window.end - 1; begin < end; begin += step) {
+      size_t stop = std::min<size_t>(begin + step, end), asked = std::clamp(window.scored - 1, begin, stop);
+      llmc_batch_clear(batch.get());
+      int32_t row = 0;
+      Tokens ids(tokens.begin() + long(begin), tokens.begin() + long(stop));
+      if (begin == window.begin && first >= 0)
+        ids.front() = first;
+      if (asked > begin)
+        check(llmc_batch_add(batch.get(), seq, ids.data(), asked - begin, LLMC_OUT_NONE, nullptr));
+      if (asked < stop)
+        check(
+            llmc_batch_add(batch.get(), seq, ids.data() + (asked - begin), stop - asked, LLMC_OUT_ALL, &row));
+      check(llmc_eval(session, batch.get()));
+      for (size_t i = asked; i < stop; ++i) {
+        const float *logits = nullptr;
+        check(llmc_logits(session, row + int32_t(i - asked), &logits, nullptr));
+        score(i + 1, std::span<const float>(logits, vocab));
+      }
+    }
+    check(llmc_seq_free(session, seq));
+  }
+
+private:
+  llmc_session *session;
+  uint32_t step;
+  size_t vocab;
+  BatchPtr batch;
+};
+
+/// How many tokens a window has.
+size_t windowLength(const PerplexityOptions &options, const llmc_model *model, size_t tokens) {
+  if (options.ctx)
+    return options.ctx;
+  size_t trained = size_t(std::max<int64_t>(modelInfo(model, LLMC_INFO_CTX_TRAIN), 0));
+  if (tokens <= std::max(longestWholeText, trained))
+    return tokens;
+  size_t length = trained ? trained : longestWholeText;
+  fmt::print(stderr, "llmc: {} tokens in windows of {}; --ctx N chooses another length\n", tokens, length);
+  return length;
+}
+
+void printJson(const std::vector<double> &nll, double mean, const Comparison *comparison) {
+  auto mean_of = [](const std::vector<double> &values) {
+    double sum = 0;
+    for (double value : values)
+      sum += value;
+    return sum / double(values.size());
+  };
+  std::string text = "{\"nll\":[";
+  for (size_t i = 0; i < nll.size(); ++i) {
+    text += i ? "," : "";
+    appendNumber(text, nll[i]);
+    if (text.size() > 1 << 16) {
+      print(text);
+      text.clear();
+    }
+  }
+  text += "],\"perplexity\":";
+  appendNumber(text, std::exp(mean));
+  if (comparison) {
+    text += ",\"kl\":";
+    appendNumber(text, mean_of(comparison->kl));
+    text += ",\"kl_max\":";
+    appendNumber(text, *std::max_element(comparison->kl.begin(), comparison->kl.end()));
+    text += ",\"same_top\":";
+    appendNumber(text, double(comparison->sameBest) / double(nll.size()));
+  }
+  print(text + "}\n");
+}
+
+} // namespace
+
+int perplexity(const PerplexityOptions &options) {
+  if (options.file.has_value() == options.tokensFile.has_value())
+    throw UsageError("give one text: --file F or --tokens-file F");
+  if (options.saveLogits && options.kl)
+    throw UsageError("--save-logits and --kl exclude each other");
+  if (options.stride && !options.ctx)
+    throw UsageError("--stride needs the length of a window: give --ctx N");
+  if (options.stride > options.ctx)
+    throw UsageError(
+        fmt::format("--stride {} is longer than a window of --ctx {}", options.stride, options.ctx));
+  if (options.ctx && options.skip >= options.ctx)
+    throw UsageError(
+        fmt::format("--skip {} leaves nothing of a window of --ctx {}", options.skip, options.ctx));
+
+  Tokens tokens;
+  if (options.tokensFile) // before a model is loaded, or compiled
+    tokens = readTokens(*options.tokensFile);
+  std::string text = options.file ? readText(*options.file) : "";
+  ModelPtr model = openModel(options);
+  llmc_token first = -1; // of every later window
+  if (options.file) {
+    const llmc_tokenizer *tokenizer = tokenizerOf(model.get(), options.model);
+    tokens = tokenizeText(tokenizer, text, LLMC_TOKENIZE_ADD_SPECIAL);
+    std::string().swap(text);
+    if (llmc_token bos = llmc_token_special(tokenizer, "bos"); !tokens.empty() && tokens.front() == bos)
+      first = bos;
+  }
+  const char *source = (options.file ? *options.file : *options.tokensFile).c_str();
+  if (tokens.size() < 2)
+    throw Failure(fmt::format("{}: a text of {} tokens leaves nothing to predict", source, tokens.size()));
+  size_t length = windowLength(options, model.get(), tokens.size());
+  std::vector<Window> windows =
+      windowsOf(tokens.size(), length, options.stride ? options.stride : length, options.skip);
+  LogitsHeader header;
+  for (const Window &window : windows)
+    header.rows += window.end - window.scored;
+  if (!header.rows)
+    throw Failure(fmt::format("{}: --skip {} leaves nothing of a text of {} tokens", source, options.skip,
+                              tokens.size()));
+  header.vocab = uint64_t(modelInfo(model.get(), LLMC_INFO_VOCAB));
+  header.textHash = XXH3_64bits(tokens.data(), tokens.size() * sizeof(llmc_token));
+  header.windowHash = XXH3_64bits(windows.data(), windows.size() * sizeof(Window));
+
+  ModelOptions sizes = options;
+  sizes.ctx = uint32_t(std::min(length, tokens.size()));
+  if (!options.batch)
+    sizes.batch =
+        uint32_t(std::min<size_t>({sizes.ctx, 512, std::max<size_t>(logitsBytes / 4 / header.vocab, 16)}));
+  SessionPtr session =
+      options.ctx ? newSession(model.get(), sizes, 0) : newSession(model.get(), sessionParams(sizes, 0));
+  InterruptScope scope(session.get());
+  std::optional<LogitsWriter> writer;
+  std::optional<LogitsReader> reader;
+  if (options.saveLogits)
+    writer.emplace(*options.saveLogits, header);
+  if (options.kl)
+    reader.emplace(*options.kl, header);
+
+  Evaluation evaluation(session.get(), sizes.batch, header.vocab);
+  Progress progress("perplexity", header.rows);
+  std::vector<double> nll;
+  Comparison comparison;
+  double sum = 0, squares = 0;
+  auto score = [&](size_t index, std::span<const float> logits) {
+    double norm = logSumExp(logits, *std::max_element(logits.begin(), logits.end()));
+    nll.push_back(norm - logits[size_t(tokens[index])]);
+    sum += nll.back();
+    squares += nll.back() * nll.back();
+    if (writer)
+      writer->row(logits);
+    if (reader)
+      comparison.row(reader->next(), logits, norm);
+    progress.update(nll.size());
+  };
+  for (const Window &window : windows) {
+    scope.check();
+    if (llmc_token last = tokens[window.end - 1]; uint64_t(last) >= header.vocab) // all others are evaluated
+      throw Failure(
+          fmt::format("{}: token {} is {}, the model has {}", source, window.end - 1, last, header.vocab));
+    evaluation.run(tokens, window, window.begin ? first : -1, score);
+  }
+  scope.check();
+  if (writer)
+    writer->finish();
+  double n = double(nll.size()), mean = sum / n, ppl = std::exp(mean);
+  if (options.json) {
+    printJson(nll, mean, reader ? &comparison : nullptr);
+  } else {
+    double error = n > 1 ? std::sqrt(std::max(squares / n - mean * mean, 0.0) / (n - 1)) * ppl : 0;
+    print(fmt::format("perplexity {:.4f} +- {:.4f} over {} tokens in {} window{}\n", ppl, error, nll.size(),
+                      windows.size(), windows.size() == 1 ? "" : "s"));
+    if (reader) {
+      std::vector<double> kl = comparison.kl;
+      std::sort(kl.begin(), kl.end());
+      double total = 0;
+      for (double value : kl)
+        total += value;
+      print(fmt::format(
+          "KL(saved || this) {:.6g}, median {:.6g}, 99 % below {:.6g}, largest {:.6g}; same likeliest "
+          "token {:.2f} %\n",
+          total / n, kl[kl.size() / 2], kl[std::min(kl.size() - 1, kl.size() * 99 / 100)], kl.back(),
+          100 * double(comparison.sameBest) / n));
+    }
+  }
+  flushOutput();
+  return 0;
+}
+
+} // namespace llmc::cli

@@ -1,0 +1,106 @@
+//===- Roofline.cpp - what this machine can do at most --------------------===//
+#include "tools/llmc/Roofline.h"
+#include "tools/llmc/Common.h"
+
+#include <algorithm>
+#include <barrier>
+#include <cstring>
+#include <sys/mman.h>
+#include <thread>
+#include <unistd.h>
+
+namespace llmc::cli {
+namespace {
+
+constexpr double secondsEach = 0.15;
+constexpr uint64_t mostMemory = uint64_t(1) << 30;
+
+/// Calls work(thread) on all threads at once; the seconds until the last one is done.
+template <typename Work> double together(uint32_t threads, Work work) {
+  std::barrier start(threads + 1), end(threads + 1);
+  std::vector<std::jthread> running;
+  for (uint32_t i = 0; i < threads; ++i)
+    running.emplace_back([&, i] {
+      start.arrive_and_wait();
+      work(i);
+      end.arrive_and_wait();
+    });
+  start.arrive_and_wait();
+  Stopwatch watch;
+  end.arrive_and_wait();
+  return watch.seconds();
+}
+
+double peak(const PeakLoop &loop, uint32_t threads) {
+  if (!loop.run)
+    return 0;
+  uint64_t rounds = 1000;
+  for (;; rounds *= 2) { // how many fill the time
+    Stopwatch watch;
+    loop.run(rounds);
+    if (watch.seconds() > secondsEach / 8)
+      break;
+  }
+  rounds *= 4;
+  double best = 0; // neighbours only take away
+  for (int turn = 0; turn < 2; ++turn) {
+    std::vector<double> done(threads);
+    double seconds = together(threads, [&](uint32_t i) { done[i] = loop.run(rounds); });
+    double sum = 0;
+    for (double operations : done)
+      sum += operations;
+    best = std::max(best, sum / seconds);
+  }
+  return best / 1e9;
+}
+
+/// Adds up 64-bit words; written so that the compiler turns it into wide loads.
+uint64_t readAll(const uint64_t *words, size_t n) {
+  uint64_t sum[32] = {};
+  for (size_t i = 0; i + 32 <= n; i += 32)
+    for (size_t k = 0; k < 32; ++k)
+      sum[k] += words[i + k];
+  uint64_t total = 0;
+  for (uint64_t part : sum)
+    total += part;
+  return total;
+}
+
+double readBandwidth(uint32_t threads, uint64_t cacheBytes) {
+  uint64_t free = uint64_t(sysconf(_SC_AVPHYS_PAGES)) * uint64_t(sysconf(_SC_PAGESIZE));
+  uint64_t bytes = std::min({std::max<uint64_t>(4 * cacheBytes, uint64_t(256) << 20), mostMemory, free / 4});
+  bytes = bytes / threads / 4096 * 4096 * threads;
+  void *memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (!bytes || memory == MAP_FAILED)
+    return 0;
+  madvise(memory, bytes, MADV_HUGEPAGE);
+  size_t share = bytes / threads;
+  auto *start = static_cast<uint8_t *>(memory);
+  together(threads, [&](uint32_t i) { std::memset(start + i * share, int(i + 1), share); });
+  double best = 0;
+  for (int turn = 0; turn < 3; ++turn) {
+    double seconds = together(threads, [&](uint32_t i) {
+      volatile uint64_t sink = readAll(reinterpret_cast<const uint64_t *>(start + i * share), share / 8);
+      (void)sink;
+    });
+    best = std::max(best, double(bytes) / seconds);
+  }
+  munmap(memory, bytes);
+  return best / 1e9;
+}
+
+} // namespace
+
+Roofline measureRoofline(uint32_t threads) {
+  Roofline roofline;
+  roofline.cacheBytes = uint64_t(std::max(sysconf(_SC_LEVEL3_CACHE_SIZE), sysconf(_SC_LEVEL2_CACHE_SIZE)));
+  PeakLoop f32 = f32Loop(), int8 = int8Loop();
+  roofline.f32Unit = f32.unit;
+  roofline.int8Unit = int8.unit;
+  roofline.readGBs = readBandwidth(threads, roofline.cacheBytes);
+  roofline.f32Gops = peak(f32, threads);
+  roofline.int8Gops = peak(int8, threads);
+  return roofline;
+}
+
+} // namespace llmc::cli
