@@ -6,7 +6,7 @@
 //   smollm2_test MODEL.so REFERENCE.ref --activations f32|int8 [--threads N]
 //
 //===----------------------------------------------------------------------===//
-#include "Reference.h"
+#include "Smollm2Reference.h"
 
 #include <algorithm>
 
@@ -14,66 +14,12 @@ using namespace llmc::e2e;
 
 namespace {
 
-struct Prompt {
-  std::string text;
-  Tokens tokens;
-  Row logits; // at Reference::ids
-  Tokens topIds;
-  Row topLogits;
-  float spread = 0, mean = 0, highest = 0, logSumExp = 0;
-  Tokens greedy, second; // the best and the next best of each step
-  Row gap;               // between the two, in standard deviations of that step's row
-};
-
-struct Reference {
-  size_t vocab = 0;
-  Tokens ids;
-  std::vector<Prompt> prompts;
-  std::string text;
-  Tokens textTokens;
-  Row nll; // nll[i] is that of textTokens[i + 1]
-};
-
 struct Limits {
   double logits;     // in standard deviations
   double perplexity; // relative
   double tie;        // two candidates closer than this, in standard deviations, may change places
   bool greedy;       // whether the 48 tokens count
 };
-
-Reference readReference(const std::string &path) {
-  Reader in(path);
-  in.magic("LLMCREF1");
-  Reference reference;
-  reference.vocab = in.u32();
-  size_t prompts = in.u32(), ids = in.u32(), top = in.u32(), steps = in.u32();
-  reference.ids = in.array<llmc_token>(ids);
-  for (size_t p = 0; p < prompts; ++p) {
-    Prompt prompt;
-    size_t bytes = in.u32(), tokens = in.u32();
-    prompt.text = in.text(bytes);
-    prompt.tokens = in.array<llmc_token>(tokens);
-    prompt.logits = in.array<float>(ids);
-    prompt.topIds = in.array<llmc_token>(top);
-    prompt.topLogits = in.array<float>(top);
-    std::vector<float> row = in.array<float>(4);
-    prompt.spread = row[0], prompt.mean = row[1], prompt.highest = row[2], prompt.logSumExp = row[3];
-    prompt.greedy = in.array<llmc_token>(steps);
-    prompt.second = in.array<llmc_token>(steps);
-    prompt.gap = in.array<float>(steps);
-    reference.prompts.push_back(std::move(prompt));
-  }
-  size_t bytes = in.u32(), tokens = in.u32();
-  reference.text = in.text(bytes);
-  reference.textTokens = in.array<llmc_token>(tokens);
-  if (tokens < 2)
-    die("%s: the text has no tokens", path.c_str());
-  reference.nll = in.array<float>(tokens - 1);
-  in.end();
-  if (prompts == 0 || ids == 0 || steps == 0)
-    die("%s: holds nothing to compare", path.c_str());
-  return reference;
-}
 
 // Whether the stored tokens are what the model's tokenizer makes of the text (of its beginning, for a text
 // that was cut at a number of tokens), and give the text back.
@@ -101,8 +47,8 @@ bool checkTokenizer(const Model &model, const std::string &text, const Tokens &e
 
 // One prompt's row, then its greedy steps along the reference's own tokens: after a permitted exchange of two
 // near-equal candidates the comparison goes on where the reference went.
-bool checkPrompt(const Model &model, const Reference &reference, const Prompt &prompt, const Limits &limits,
-                 WorstError &all, size_t &greedyChecked) {
+bool checkPrompt(const Model &model, const Smollm2Reference &reference, const Prompt &prompt,
+                 const Limits &limits, WorstError &all, size_t &greedyChecked) {
   Session session = newSession(model, prompt.tokens.size() + prompt.greedy.size(), 1, 512);
   llmc_seq seq = newSequence(session);
   LLMC_CHECK(llmc_prefill(session.get(), seq, prompt.tokens.data(), prompt.tokens.size()));
@@ -164,7 +110,7 @@ bool checkPrompt(const Model &model, const Reference &reference, const Prompt &p
   return good;
 }
 
-bool checkPerplexity(const Model &model, const Reference &reference, double limit) {
+bool checkPerplexity(const Model &model, const Smollm2Reference &reference, double limit) {
   constexpr size_t chunk = 250;
   const Tokens &tokens = reference.textTokens;
   Session session = newSession(model, tokens.size(), 1, chunk);
@@ -218,7 +164,7 @@ int main(int argc, char **argv) {
     limits = {.logits = 0.35, .perplexity = 0.01, .tie = 0, .greedy = false};
   if (files.size() != 2 || limits.logits == 0)
     die("usage: smollm2_test MODEL.so REFERENCE.ref --activations f32|int8 [--threads N]");
-  Reference reference = readReference(files[1]);
+  Smollm2Reference reference = readSmollm2Reference(files[1]);
 
   llmc_model_params params;
   llmc_model_params_init(&params, sizeof params);

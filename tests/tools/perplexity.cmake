@@ -82,13 +82,16 @@ expect("${err}" "${WORK}: is there and not a regular file")
 
 # Texts that cannot be.
 foreach(case "1;leaves nothing to predict" "1,2,x;found 'x'" "1,-2;found '-2'" "1,70,2;70" "1,2,70;token 2 is 70"
-    "1,2] 3;expected the end" "1,99999999999;found '99999999999'")
+    "1,99999999999;found '99999999999'")
   list(GET case 0 ids)
   list(GET case 1 sentence)
   file(WRITE ${WORK}/bad "${ids}")
   llmc(1 perplexity ${so} --tokens-file ${WORK}/bad)
   expect("${err}" "${sentence}")
 endforeach()
+file(WRITE ${WORK}/bad "[1,2] 3")
+llmc(1 perplexity ${so} --tokens-file ${WORK}/bad)
+expect("${err}" "expected the end after 2 token ids, but found '3'")
 file(WRITE ${WORK}/bad "")
 llmc(1 perplexity ${so} --tokens-file ${WORK}/bad)
 llmc(1 perplexity ${so} --file ${WORK}/bad)

@@ -39,7 +39,7 @@ std::string lastSentence();
 /// Throws lastSentence() unless the call went well.
 inline void check(llmc_status status) {
   if (status != LLMC_OK)
-    throw Failure(lastSentence());
+    throw Failure(status == LLMC_ECANCELLED ? "interrupted" : lastSentence());
 }
 
 template <auto Free> struct Deleter {
