@@ -144,9 +144,10 @@ void PipelineRun::time(const std::string &what) {
 
 LogicalResult PipelineRun::openWeights() {
   std::string error;
-  weights = WeightSource::open(options.weightFiles, error);
-  if (!weights)
-    return emitError(UnknownLoc::get(module.getContext())) << error;
+  weights = std::make_unique<WeightSource>();
+  for (auto [op, path] : llvm::zip(modelOf(module).getOps<lm::WeightsOp>(), options.weightFiles))
+    if (!weights->add(path, error))
+      return op->emitError() << error;
   // What the model reads is checked when it is lowered, layer by layer; a name that nothing reads is checked
   // here, since a person who wrote it meant something.
   WalkResult walk = modelOf(module).walk([&](lm::WeightRefOp weight) {
@@ -214,7 +215,7 @@ FailureOr<std::string> PipelineRun::makeTokenizer() {
   if (options.tokenizerFile.empty())
     return blob;
   if (!formats::buildTokenizerBlobFromFile(options.tokenizerFile, blob, error))
-    return emitError(UnknownLoc::get(module.getContext())) << error;
+    return (*module.getOps<step::ProgramOp>().begin())->emitError() << error;
   return blob;
 }
 

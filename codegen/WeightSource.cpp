@@ -298,13 +298,18 @@ private:
 
 std::unique_ptr<WeightSource> WeightSource::open(ArrayRef<std::string> paths, std::string &error) {
   auto source = std::make_unique<WeightSource>();
-  for (const std::string &path : paths) {
-    auto file = formats::WeightFile::open(path, error);
-    if (!file)
+  for (const std::string &path : paths)
+    if (!source->add(path, error))
       return nullptr;
-    source->files.push_back(std::move(file));
-  }
   return source;
+}
+
+bool WeightSource::add(const std::string &path, std::string &error) {
+  auto file = formats::WeightFile::open(path, error);
+  if (!file)
+    return false;
+  files.push_back(std::move(file));
+  return true;
 }
 
 std::optional<WeightSource::Tensor> WeightSource::lookup(StringRef name, std::string &error) const {

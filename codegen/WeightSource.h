@@ -40,7 +40,10 @@ private:
 
 class WeightSource {
 public:
-  /// Opens all files; null and one sentence on failure.
+  /// Opens one more file, in which tensors are looked for after those before it; false and one sentence on
+  /// failure.
+  bool add(const std::string &path, std::string &error);
+  /// With all of the files; null and one sentence on failure.
   static std::unique_ptr<WeightSource> open(llvm::ArrayRef<std::string> paths, std::string &error);
 
   llvm::ArrayRef<std::unique_ptr<formats::WeightFile>> openFiles() const { return files; }

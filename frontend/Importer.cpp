@@ -9,6 +9,8 @@
 #include "frontend/formats/Quote.h"
 #include "ir/Print.h"
 
+#include "mlir/AsmParser/AsmParser.h"
+#include "mlir/AsmParser/AsmParserState.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
@@ -281,8 +283,27 @@ int lineOfDeepNesting(StringRef text) {
   return 0;
 }
 
+/// The name in the text of a value, "%h", as the location that the printer takes names from; `otherwise`
+/// where the text numbers it.
+Location namedAs(SMRange range, Location otherwise) {
+  StringRef text(range.Start.getPointer(), range.End.getPointer() - range.Start.getPointer());
+  if (!text.consume_front("%") || text.empty() || llvm::isDigit(text[0]))
+    return otherwise;
+  MLIRContext *context = otherwise.getContext();
+  return NameLoc::get(StringAttr::get(context, "text"), NameLoc::get(StringAttr::get(context, text)));
+}
+
+void keepNames(const AsmParserState &state) {
+  for (const AsmParserState::OperationDefinition &op : state.getOpDefs())
+    if (op.op->getNumResults() == 1 && op.resultGroups.size() == 1)
+      op.op->setLoc(namedAs(op.resultGroups[0].definition.loc, op.op->getLoc()));
+  for (const AsmParserState::BlockDefinition &block : state.getBlockDefs())
+    for (auto [argument, definition] : llvm::zip(block.block->getArguments(), block.arguments))
+      argument.setLoc(namedAs(definition.loc, argument.getLoc()));
+}
+
 OwningOpRef<ModuleOp> importText(MLIRContext &context, const std::string &path, const std::string &folder,
-                                 std::string &error) {
+                                 bool withNames, std::string &error) {
   auto text = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
   if (!text) {
     error = path + ": " + text.getError().message();
@@ -295,7 +316,15 @@ OwningOpRef<ModuleOp> importText(MLIRContext &context, const std::string &path, 
   FirstError reported(context);
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(*text), llvm::SMLoc());
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
+  Block parsed;
+  AsmParserState state;
+  ParserConfig config(&context);
+  OwningOpRef<ModuleOp> module;
+  if (succeeded(parseAsmSourceFile(sources, &parsed, config, withNames ? &state : nullptr))) {
+    keepNames(state);
+    module = mlir::detail::constructContainerOpForParserIfNecessary<ModuleOp>(
+        &parsed, &context, FileLineColLoc::get(&context, path, 0, 0));
+  }
   if (!module) {
     error = reported.text().empty() ? path + ": does not parse" : reported.text();
     return nullptr;
@@ -350,7 +379,7 @@ OwningOpRef<ModuleOp> importModel(MLIRContext &context, const std::string &path,
   std::string folder = options.relativeTo.empty() ? folderOf(path) : options.relativeTo;
   switch (*kind) {
   case Kind::Text:
-    return importText(context, path, folder, error);
+    return importText(context, path, folder, options.keepNames, error);
   case Kind::Gguf:
     return importGguf(context, path, folder, options, error);
   case Kind::HuggingFace:
