@@ -193,7 +193,7 @@ struct BrokenKey {
 TEST_F(HfImport, BadKeys) {
   const BrokenKey broken[] = {
       {"hidden_size", nullptr, "'hidden_size' is missing, expected an integer from 1 to 131072"},
-      {"hidden_size", "null", "'hidden_size' is null, expected an integer from 1 to 131072"},
+      {"hidden_size", "null", "'hidden_size' is missing, expected an integer from 1 to 131072"},
       {"hidden_size", "\"32\"", "'hidden_size' is '32', expected an integer from 1 to 131072"},
       {"hidden_size", "32.5", "'hidden_size' is 32.5, expected an integer from 1 to 131072"},
       {"hidden_size", "18446744073709551648", "'hidden_size' is 1.8446744073709552e+19, expected"},
