@@ -4,6 +4,7 @@
 #include "codegen/ModuleTables.h"
 #include "runtime/include/llmc/module_abi.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 
@@ -58,6 +59,22 @@ static llvm::json::Object bytesByScheme(step::ProgramOp program) {
   return object;
 }
 
+/// Every matrix and vector in the order of the file, under the names of the tensors it is made from.
+static llvm::json::Array tensors(step::ProgramOp program) {
+  llvm::json::Array list;
+  for (auto weight : program.getBody().getOps<step::WeightOp>()) {
+    std::vector<std::string> names;
+    weight.getBody().walk([&](lm::WeightRefOp reference) { names.push_back(reference.getTensor().str()); });
+    auto value = cast<step::ReturnOp>(weight.getBody().front().back()).getValues().front();
+    list.push_back(
+        llvm::json::Object{{"name", llvm::join(names, " ")},
+                           {"shape", llvm::json::Array(cast<lm::WeightType>(value.getType()).getShape())},
+                           {"scheme", weight.getScheme() == "vector" ? "f32" : weight.getScheme()},
+                           {"bytes", static_cast<int64_t>(weight.getBytes())}});
+  }
+  return list;
+}
+
 static llvm::json::Array dispatches(step::ProgramOp program) {
   llvm::json::Array rows;
   for (auto dispatch : program.getBody().getOps<step::DispatchOp>()) {
@@ -99,12 +116,15 @@ std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &
       {"abi", static_cast<int64_t>(LLMC_MODULE_ABI)},
       {"llmc", LLMC_VERSION},
       {"model", std::move(model)},
-      {"options", llvm::json::Object{{"activations", facts.activations}, {"kv", facts.cacheType}}},
+      {"options", llvm::json::Object{{"activations", facts.activations},
+                                     {"kv", facts.cacheType},
+                                     {"quantize", strings(facts.quantize)}}},
       {"passes", strings(facts.passes)},
       {"cpu", std::move(variants)},
       {"sources", hashSources(facts.weights)},
       {"weights", llvm::json::Object{{"bytes", static_cast<int64_t>(program.getWeightBytes())},
-                                     {"schemes", bytesByScheme(program)}}},
+                                     {"schemes", bytesByScheme(program)},
+                                     {"tensors", tensors(program)}}},
       {"caches", std::move(caches)},
       {"kernels", std::move(kernels)},
       {"dispatches", dispatches(program)}};

@@ -14,6 +14,7 @@ namespace llmc::codegen {
 /// How the model was made.
 struct ManifestFacts {
   std::string activations, cacheType;
+  std::vector<std::string> quantize; // rules; those of files are named by what they say
   std::vector<std::string> passes;
   std::vector<const cpu::Isa *> variants;
   const WeightSource &weights; // its files are hashed, never named by path

@@ -2,8 +2,11 @@
 #include "codegen/PackWeights.h"
 
 #include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/ThreadPool.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #define XXH_INLINE_ALL
@@ -18,6 +21,8 @@ constexpr int64_t vectorLanes = 16;
 constexpr int64_t alignment = 64;
 // Big enough to keep the calls rare, small enough to stay in the cache between packing, hashing and writing.
 constexpr size_t chunkBytes = 1 << 18;
+// Of packed panels: enough work for all threads.
+constexpr int64_t batchBytes = 1 << 20;
 
 int64_t paddedFloatBytes(int64_t n) {
   return (n + vectorLanes - 1) / vectorLanes * vectorLanes * sizeof(float);
@@ -85,26 +90,70 @@ private:
   XXH3_state_t hash;
 };
 
-/// Panels of 16 rows; short of `scheme`, rows are first widened to it.
-void packMatrix(const WeightRows &weight, const quant::QuantScheme &scheme, Stream &stream) {
-  int64_t k = weight.columns(), panelBytes = scheme.panelBytes(k);
-  bool isWidened = &scheme != &weight.scheme();
-  std::vector<float> widened(isWidened ? quant::panelRows * k : 0);
+/// Packs weights on all cores: a matrix in batches of panels, which the threads share.
+class Packer {
+public:
+  explicit Packer(Stream &stream) : stream(stream) {}
+  LogicalResult pack(step::WeightOp op, const WeightSource &source);
+
+private:
+  std::string packMatrix(const WeightRows &weight);
+
+  Stream &stream;
+  llvm::DefaultThreadPool threads{llvm::hardware_concurrency()};
+};
+
+/// The panel of rows `first` and following. The empty string, or why a row cannot be stored.
+std::string packPanel(const WeightRows &weight, int64_t first, uint8_t *out) {
+  const quant::QuantScheme &scheme = weight.scheme();
+  // What a thread needs for one panel lives from panel to panel.
+  thread_local std::vector<uint8_t> room, padded;
+  const int64_t rowBytes = weight.rowBytes(), n = std::min(quant::panelRows, weight.rows() - first);
+  if (static_cast<int64_t>(room.size()) < rowBytes * quant::panelRows)
+    room.resize(rowBytes * quant::panelRows);
   const uint8_t *rows[quant::panelRows];
-  for (int64_t first = 0; first < weight.rows(); first += quant::panelRows) {
-    int64_t n = std::min(quant::panelRows, weight.rows() - first);
-    for (int64_t r = 0; r < n; ++r) {
-      rows[r] = weight.row(first + r);
-      if (isWidened) {
-        weight.floats(first + r, widened.data() + r * k);
-        rows[r] = reinterpret_cast<const uint8_t *>(widened.data() + r * k);
-      }
-    }
-    scheme.packPanel({rows, static_cast<size_t>(n)}, k, stream.take(panelBytes));
+  std::string error;
+  for (int64_t r = 0; r < n; ++r)
+    if (rows[r] = weight.read(first + r, room.data() + r * rowBytes, error); !rows[r])
+      return error;
+  // A row that ends within a block is packed with its padding; the records behind its end are left out.
+  const int64_t k = weight.columns(), whole = llvm::alignTo(k, scheme.blockValues);
+  const std::span<const uint8_t *const> panel(rows, static_cast<size_t>(n));
+  if (whole == k) {
+    scheme.packPanel(panel, k, out);
+    return error;
   }
+  padded.resize(scheme.panelBytes(whole));
+  scheme.packPanel(panel, whole, padded.data());
+  std::memcpy(out, padded.data(), scheme.panelBytes(k));
+  return error;
 }
 
-LogicalResult packWeight(step::WeightOp op, const WeightSource &source, Stream &stream) {
+std::string Packer::packMatrix(const WeightRows &weight) {
+  const int64_t panelBytes = weight.scheme().panelBytes(weight.columns()),
+                panels = weight.scheme().panels(weight.rows());
+  const int64_t batch = std::max<int64_t>(1, batchBytes / panelBytes);
+  std::vector<std::string> errors(batch);
+  for (int64_t first = 0; first < panels; first += batch) {
+    const int64_t n = std::min(batch, panels - first);
+    uint8_t *out = stream.take(n * panelBytes);
+    auto packShare = [&](std::atomic<int64_t> &next) {
+      for (int64_t i = next++; i < n; i = next++)
+        errors[i] = packPanel(weight, (first + i) * quant::panelRows, out + i * panelBytes);
+    };
+    std::atomic<int64_t> next = 0;
+    for (unsigned i = 1; i < threads.getMaxConcurrency() && i < n; ++i)
+      threads.async([&] { packShare(next); });
+    packShare(next);
+    threads.wait();
+    for (const std::string &error : errors)
+      if (!error.empty())
+        return error;
+  }
+  return {};
+}
+
+LogicalResult Packer::pack(step::WeightOp op, const WeightSource &source) {
   auto result = dyn_cast<step::ReturnOp>(op->getRegion(0).front().back());
   if (!result || result.getValues().size() != 1 || !isa<lm::WeightType>(result.getValues()[0].getType()))
     return op.emitOpError("expected a region that returns one weight");
@@ -131,11 +180,14 @@ LogicalResult packWeight(step::WeightOp op, const WeightSource &source, Stream &
     stream.floats(values);
     return success();
   }
-  // Widening is exact; anything else would requantize, which is the business of a pass that says so.
-  if (scheme != &(*weight)->scheme() && scheme->name != "f32")
+  // Widening is exact; anything else is for lm.w.quantize to say.
+  if (scheme->name == "f32" && (*weight)->isExact())
+    (*weight)->widen();
+  if (scheme != &(*weight)->scheme())
     return op.emitOpError() << "is stored as " << (*weight)->scheme().name << " and cannot be packed as "
                             << scheme->name;
-  packMatrix(**weight, *scheme, stream);
+  if (std::string error = packMatrix(**weight); !error.empty())
+    return emitError(op.getLoc()) << error;
   return success();
 }
 
@@ -164,6 +216,7 @@ FailureOr<PackedWeights> packWeights(step::ProgramOp program, const WeightSource
 
   uint64_t total = program.getWeightBytes();
   Stream stream(out, total, progress);
+  Packer packer(stream);
   for (auto [offset, op] : items) {
     if (offset % alignment != 0)
       return op->emitOpError() << "has offset " << offset << ", expected a multiple of " << alignment,
@@ -175,7 +228,7 @@ FailureOr<PackedWeights> packWeights(step::ProgramOp program, const WeightSource
     stream.zerosTo(offset);
     if (auto constant = dyn_cast<step::ConstantOp>(op))
       stream.floats(constant.getValues());
-    else if (failed(packWeight(cast<step::WeightOp>(op), source, stream)))
+    else if (failed(packer.pack(cast<step::WeightOp>(op), source)))
       return failure();
   }
   if (stream.position() > total)

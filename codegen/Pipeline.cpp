@@ -13,6 +13,7 @@
 #include "frontend/formats/TokenizerBlob.h"
 #include "ir/Print.h"
 #include "passes/Passes.h"
+#include "passes/QuantizeRules.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
@@ -44,7 +45,7 @@ struct LMPass {
   const char *name; // the td flag without "lm-"
   Phase phase;
   bool isOptional;
-  std::function<std::unique_ptr<Pass>(StringRef cacheType)> create;
+  std::function<std::unique_ptr<Pass>(const PipelineOptions &options, StringRef cacheType)> create;
 };
 } // namespace
 
@@ -53,13 +54,19 @@ struct LMPass {
 /// epilogue and is not half of a gated pair.
 static const std::vector<LMPass> &lmPasses() {
   static const std::vector<LMPass> passes = {
-      {"fuse-rmsnorm-matmul", Phase::Fuse, true, [](auto) { return createFuseRMSNormMatmulPass(); }},
-      {"fuse-swiglu", Phase::Fuse, true, [](auto) { return createFuseSwigluPass(); }},
-      {"fuse-epilogue", Phase::Fuse, true, [](auto) { return createFuseEpiloguePass(); }},
-      {"fuse-qkv", Phase::Fuse, true, [](auto) { return createFuseQKVPass(); }},
-      {"fuse-rope-attention", Phase::Fuse, true, [](auto) { return createFuseRopeAttentionPass(); }},
+      {"fuse-rmsnorm-matmul", Phase::Fuse, true, [](auto &&...) { return createFuseRMSNormMatmulPass(); }},
+      {"fuse-swiglu", Phase::Fuse, true, [](auto &&...) { return createFuseSwigluPass(); }},
+      {"fuse-epilogue", Phase::Fuse, true, [](auto &&...) { return createFuseEpiloguePass(); }},
+      {"fuse-qkv", Phase::Fuse, true, [](auto &&...) { return createFuseQKVPass(); }},
+      {"fuse-rope-attention", Phase::Fuse, true, [](auto &&...) { return createFuseRopeAttentionPass(); }},
+      {"quantize", Phase::Quantize, false,
+       [](const PipelineOptions &options, StringRef) {
+         QuantizePassOptions quantize;
+         quantize.rules.assign(options.quantize.begin(), options.quantize.end());
+         return createQuantizePass(quantize);
+       }},
       {"plan-kv-cache", Phase::Plan, false,
-       [](StringRef cacheType) {
+       [](auto &&, StringRef cacheType) {
          PlanKVCachePassOptions options;
          options.type = cacheType.str();
          return createPlanKVCachePass(options);
@@ -159,20 +166,34 @@ LogicalResult PipelineRun::openWeights() {
   return failure(walk.wasInterrupted());
 }
 
-/// Auto is int8 as soon as one matrix has an integer scheme.
+/// Auto is int8 as soon as one matrix of a matmul has an integer scheme.
 bool PipelineRun::usesInt8() {
   if (options.activations != "auto")
     return options.activations == "int8";
-  bool found = false;
-  modelOf(module).walk([&](lm::WeightRefOp weight) {
-    if (found || cast<lm::WeightType>(weight.getW().getType()).rank() != 2)
-      return;
-    ScopedDiagnosticHandler quiet(module.getContext(), [](Diagnostic &) { return success(); });
-    // The kind's first layer stands for the others: only the default of the cache type hangs on it.
-    FailureOr<const quant::QuantScheme *> scheme = weights->schemeOf(weight.getW(), firstLayerOf(weight));
-    found = succeeded(scheme) && (*scheme)->isInteger();
+  ScopedDiagnosticHandler quiet(module.getContext(), [](Diagnostic &) { return success(); });
+  lm::LayersOp stack = modelOf(module).layers();
+  const int64_t layers = stack ? stack.getCount() : 0;
+  auto isInteger = [&](Value weight, std::optional<int64_t> layer) {
+    FailureOr<const quant::QuantScheme *> scheme = weights->schemeOf(weight, layer);
+    return succeeded(scheme) && (*scheme)->isInteger();
+  };
+  WalkResult walk = modelOf(module).walk([&](Operation *op) {
+    if (!isa<lm::LinearOp, lm::FusedLinearOp>(op))
+      return WalkResult::advance();
+    for (Value operand : op->getOperands()) {
+      auto type = dyn_cast<lm::WeightType>(operand.getType());
+      if (!type || type.rank() != 2)
+        continue;
+      if (!op->getParentOfType<lm::LayersOp>() && isInteger(operand, std::nullopt))
+        return WalkResult::interrupt();
+      for (int64_t layer = 0; layer < layers; ++layer)
+        if (stack.getBodies()[stack.kindOf(layer)].isAncestor(op->getParentRegion()) &&
+            isInteger(operand, layer))
+          return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
   });
-  return found;
+  return walk.wasInterrupted();
 }
 
 LogicalResult PipelineRun::runPass(std::unique_ptr<Pass> pass, StringRef name) {
@@ -187,7 +208,7 @@ LogicalResult PipelineRun::runPass(std::unique_ptr<Pass> pass, StringRef name) {
 LogicalResult PipelineRun::runPasses(Phase phase) {
   for (const LMPass &pass : lmPasses())
     if (pass.phase == phase && !llvm::is_contained(options.disabledPasses, pass.name))
-      if (failed(runPass(pass.create(cacheType), pass.name)))
+      if (failed(runPass(pass.create(options, cacheType), pass.name)))
         return failure();
   return success();
 }
@@ -201,7 +222,7 @@ LogicalResult PipelineRun::lower() {
       return failure();
   }
   LowerToStepOptions lowering;
-  lowering.int8Activations = int8 && !options.defaultKernels;
+  lowering.int8Activations = int8;
   lowering.scheme = [&](Value expression, std::optional<int64_t> layer) {
     return weights->schemeOf(expression, layer);
   };
@@ -227,7 +248,10 @@ LogicalResult PipelineRun::emit() {
   time("tokenizer");
   CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads, options.dumpDir,
                                 options.cacheDir};
-  ManifestFacts facts{int8 ? "int8" : "f32", cacheType, passesRun, options.variants, *weights};
+  std::string error;
+  std::optional<QuantizeRules> parsed = QuantizeRules::parse(options.quantize, error);
+  std::vector<std::string> rules = parsed ? parsed->texts() : std::vector<std::string>();
+  ManifestFacts facts{int8 ? "int8" : "f32", cacheType, rules, passesRun, options.variants, *weights};
   std::string manifest = makeManifest(program, facts);
   if (options.stopAfter == Phase::LLVM) {
     LogicalResult compiled = compileKernels(program, kernels, [&](uint64_t done, uint64_t total) {
@@ -255,15 +279,19 @@ LogicalResult PipelineRun::run() {
     return success();
   if (failed(openWeights()))
     return failure();
-  int8 = usesInt8();
-  cacheType = options.cacheType != "auto"       ? options.cacheType
-              : int8 && !options.defaultKernels ? "f16"
-                                                : "f32";
   if (failed(runPasses(Phase::Fuse)))
     return failure();
   time("fuse");
+  if (isDone(Phase::Fuse))
+    return success();
+  if (failed(runPasses(Phase::Quantize)))
+    return failure();
+  time("quantize");
   if (isDone(Phase::Quantize))
     return success();
+  // Decompositions compute in f32.
+  int8 = !options.defaultKernels && usesInt8();
+  cacheType = options.cacheType != "auto" ? options.cacheType : int8 ? "f16" : "f32";
   if (failed(runPasses(Phase::Plan)))
     return failure();
   time("plan");

@@ -1,6 +1,8 @@
 //===- WeightSource.cpp - weight expressions on the model's files ---------===//
 #include "codegen/WeightSource.h"
 
+#include "ir/quant/quantize/Quantize.h"
+
 #include "mlir/IR/Diagnostics.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -47,6 +49,7 @@ public:
         .Case([&](lm::WRowsOp rows) { return someRows(rows); })
         .Case([&](lm::WPermuteOp permute) { return permuted(permute); })
         .Case([&](lm::WConcatOp concat) { return joined(concat); })
+        .Case([&](lm::WQuantizeOp quantize) { return quantized(quantize); })
         .Case([&](lm::WTransposeOp transpose) { return transposed(transpose); })
         .Case([&](lm::WScaleOp scale) {
           float factor = static_cast<float>(scale.getFactor().convertToDouble());
@@ -101,9 +104,11 @@ private:
     if (!withData)
       return result;
     int64_t rowBytes = found->scheme->rowBytes(result.width);
-    result.pointers.reserve(shape[0]);
+    const uint8_t *begin = found->stored->data.data();
+    result.stored.reserve(shape[0]);
     for (int64_t r = 0; r < shape[0]; ++r)
-      result.pointers.push_back(found->stored->data.data() + r * rowBytes);
+      result.stored.push_back({begin + r * rowBytes, result.kind});
+    result.origins.push_back({std::move(name), begin, begin + shape[0] * rowBytes, rowBytes});
     return result;
   }
 
@@ -111,8 +116,8 @@ private:
     FailureOr<WeightRows> a = evaluate(op.getA());
     if (failed(a) || !withData)
       return a;
-    a->pointers.erase(a->pointers.begin() + op.getTo(), a->pointers.end());
-    a->pointers.erase(a->pointers.begin(), a->pointers.begin() + op.getFrom());
+    a->stored.erase(a->stored.begin() + op.getTo(), a->stored.end());
+    a->stored.erase(a->stored.begin(), a->stored.begin() + op.getFrom());
     return a;
   }
 
@@ -126,20 +131,20 @@ private:
     SmallVector<int64_t> stride(shape.size(), 1);
     for (size_t i = shape.size(); i-- > 1;)
       stride[i - 1] = stride[i] * shape[i];
-    std::vector<const uint8_t *> moved(a->pointers.size());
+    std::vector<WeightRows::Row> moved(a->stored.size());
     SmallVector<int64_t> index(shape.size(), 0); // by axis of the result
-    for (const uint8_t *&row : moved) {
+    for (WeightRows::Row &row : moved) {
       int64_t from = 0;
       for (size_t i = 0; i < order.size(); ++i)
         from += index[i] * stride[order[i]];
-      row = a->pointers[from];
+      row = a->stored[from];
       for (size_t i = order.size(); i-- > 0;) {
         if (++index[i] < shape[order[i]])
           break;
         index[i] = 0;
       }
     }
-    a->pointers = std::move(moved);
+    a->stored = std::move(moved);
     return a;
   }
 
@@ -153,21 +158,39 @@ private:
       isUniform &= parts.empty() || rows->kind == parts.front().kind;
       parts.push_back(std::move(*rows));
     }
-    if (!isUniform) {
+    if (!isUniform)
       widened(op, "parts have different storage types");
-      if (failed(checkSize(op, shapeOf(op.getW())[0], parts.front().width)))
-        return failure();
-    }
-    WeightRows result;
-    result.width = parts.front().width;
-    result.kind = isUniform ? parts.front().kind : float32();
+    WeightRows result = empty(isUniform ? parts.front().kind : float32(), parts.front().width);
     for (WeightRows &part : parts) {
-      if (!isUniform && withData)
-        part = toFloat(part);
-      result.pointers.insert(result.pointers.end(), part.pointers.begin(), part.pointers.end());
-      result.owned.insert(result.owned.end(), part.owned.begin(), part.owned.end());
+      // Rows of another scheme than the result's are widened as they are read.
+      if (!isUniform && withData && failed(settle(op, part)))
+        return failure();
+      llvm::append_range(result.stored, part.stored);
+      llvm::append_range(result.origins, part.origins);
+      llvm::append_range(result.owned, part.owned);
     }
     return result;
+  }
+
+  FailureOr<WeightRows> quantized(lm::WQuantizeOp op) {
+    FailureOr<WeightRows> a = evaluate(op.getA());
+    if (failed(a))
+      return failure();
+    StringRef name = op.schemeIn(layer);
+    if (name == "keep" || name == StringRef(a->kind->name))
+      return a;
+    const quant::QuantScheme *to = quant::schemeByName(std::string_view(name.data(), name.size()));
+    if (!to || !quant::quantizerByName(to->name))
+      return op.emitOpError() << "expected a scheme to quantize to but got '" << name << "'", failure();
+    if (withData) {
+      if (a->kind->isInteger())
+        emitRemark(op.getLoc()) << "'" << op->getName() << "' quantizes " << a->kind->name
+                                << " once more, to " << name;
+      if (failed(settle(op, *a)))
+        return failure();
+    }
+    a->kind = to;
+    return a;
   }
 
   FailureOr<WeightRows> transposed(lm::WTransposeOp op) {
@@ -182,13 +205,15 @@ private:
     const quant::QuantScheme *kind = a->kind->isInteger() ? float32() : a->kind;
     if (!withData)
       return empty(kind, shape[1]);
-    WeightRows from = a->kind == kind ? std::move(*a) : toFloat(*a);
+    if (failed(settle(op, *a)))
+      return failure();
+    WeightRows from = a->kind == kind && a->isStoredAsIs() ? std::move(*a) : toFloat(*a);
     size_t bytes = kind->blockBytes;
     auto buffer = std::make_shared<std::vector<float>>((shape[0] * shape[1] * bytes + 3) / 4);
     auto *out = reinterpret_cast<uint8_t *>(buffer->data());
     for (int64_t c = 0; c < shape[1]; ++c)
       for (int64_t r = 0; r < shape[0]; ++r)
-        std::memcpy(out + (r * shape[1] + c) * bytes, from.pointers[c] + r * bytes, bytes);
+        std::memcpy(out + (r * shape[1] + c) * bytes, from.stored[c].bytes + r * bytes, bytes);
     return owning(kind, shape[0], shape[1], std::move(buffer));
   }
 
@@ -203,6 +228,8 @@ private:
       return failure();
     if (!withData)
       return empty(float32(), a->width);
+    if (failed(settle(op, *a)))
+      return failure();
     auto buffer = std::make_shared<std::vector<float>>(a->rows() * a->width);
     std::vector<float> in(a->width);
     for (int64_t r = 0; r < a->rows(); ++r) {
@@ -214,7 +241,7 @@ private:
 
   FailureOr<WeightRows> sum(lm::WAddOp op) {
     FailureOr<WeightRows> b = evaluate(op.getB());
-    if (failed(b))
+    if (failed(b) || failed(settle(op, *b)))
       return failure();
     int64_t row = 0;
     std::vector<float> second(b->width);
@@ -234,6 +261,8 @@ private:
         failed(checkSize(op, shapeOf(op.getB())[0], columns)))
       return failure();
     std::vector<float> right;
+    if (failed(settle(op, *b)))
+      return failure();
     if (withData) {
       right.resize(b->rows() * columns);
       for (int64_t r = 0; r < b->rows(); ++r)
@@ -246,6 +275,8 @@ private:
       widened(op, "arithmetic needs floats");
     if (!withData)
       return empty(float32(), columns);
+    if (failed(settle(op, *a)))
+      return failure();
     auto buffer = std::make_shared<std::vector<float>>(a->rows() * columns);
     std::vector<float> left(a->width);
     std::vector<double> sums(columns);
@@ -270,15 +301,37 @@ private:
   static WeightRows owning(const quant::QuantScheme *kind, int64_t rows, int64_t width,
                            std::shared_ptr<std::vector<float>> buffer) {
     WeightRows result = empty(kind, width);
+    const int64_t rowBytes = result.rowBytes();
     const auto *bytes = reinterpret_cast<const uint8_t *>(buffer->data());
     for (int64_t r = 0; r < rows; ++r)
-      result.pointers.push_back(bytes + r * kind->rowBytes(width));
+      result.stored.push_back({bytes + r * rowBytes, kind});
     result.owned.push_back(std::move(buffer));
     return result;
   }
 
+  /// Makes the rows that would be quantized as they are read, since their exact values are asked for.
+  LogicalResult settle(Operation *op, WeightRows &in) {
+    if (!withData || in.isExact())
+      return success();
+    if (failed(checkSize(op, in.rows(), in.width)))
+      return failure();
+    const int64_t rowBytes = in.rowBytes();
+    auto buffer = std::make_shared<std::vector<float>>((in.rows() * rowBytes + 3) / 4);
+    auto *bytes = reinterpret_cast<uint8_t *>(buffer->data());
+    std::string error;
+    for (int64_t r = 0; r < in.rows(); ++r) {
+      const uint8_t *row = in.read(r, bytes + r * rowBytes, error);
+      if (!row)
+        return op->emitOpError(error);
+      if (row != bytes + r * rowBytes)
+        std::memcpy(bytes + r * rowBytes, row, rowBytes);
+    }
+    in = owning(in.kind, in.rows(), in.width, std::move(buffer));
+    return success();
+  }
+
   static WeightRows toFloat(const WeightRows &in) {
-    if (in.kind == float32())
+    if (in.kind == float32() && in.isStoredAsIs())
       return in;
     auto buffer = std::make_shared<std::vector<float>>(in.rows() * in.width);
     for (int64_t r = 0; r < in.rows(); ++r)

@@ -2,15 +2,16 @@
 //
 // Opens the files of lm.weights once and evaluates weight expressions (lm.weight, lm.w.*) outside MLIR: the
 // rows of a weight in a storage scheme. Row moves only rearrange pointers into the mapped files, so they lose
-// nothing on any scheme; arithmetic makes f32 rows and says so in a remark.
+// nothing on any scheme; arithmetic makes f32 rows and says so in a remark. Rows are quantized as they are
+// read.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_WEIGHTSOURCE_H
 #define LLMC_CODEGEN_WEIGHTSOURCE_H
 
+#include "codegen/WeightRows.h"
 #include "frontend/formats/WeightFile.h"
 #include "ir/LMOps.h"
-#include "ir/quant/QuantScheme.h"
 
 #include <memory>
 #include <optional>
@@ -18,25 +19,6 @@
 #include <vector>
 
 namespace llmc::codegen {
-
-/// The value of a weight expression. A vector <N> has N rows of one column.
-class WeightRows {
-public:
-  int64_t rows() const { return static_cast<int64_t>(pointers.size()); }
-  int64_t columns() const { return width; }
-  const quant::QuantScheme &scheme() const { return *kind; }
-  /// scheme().rowBytes(columns()) bytes as the file stores them; valid as long as this object and its
-  /// WeightSource.
-  const uint8_t *row(int64_t r) const { return pointers[r]; }
-  void floats(int64_t r, float *out) const { kind->unpackRow(pointers[r], width, out); }
-
-private:
-  friend class WeightEvaluator;
-  const quant::QuantScheme *kind = nullptr;
-  int64_t width = 0;
-  std::vector<const uint8_t *> pointers;
-  std::vector<std::shared_ptr<const std::vector<float>>> owned; // what some of the pointers point into
-};
 
 class WeightSource {
 public:

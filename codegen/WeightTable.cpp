@@ -25,6 +25,12 @@ static bool isTooLarge(Value expression) {
   return false;
 }
 
+/// Quantizes some layers, but not this one.
+static bool isKept(Operation *op, std::optional<int64_t> layer) {
+  auto quantize = dyn_cast<lm::WQuantizeOp>(op);
+  return quantize && quantize.schemeIn(layer) == "keep";
+}
+
 /// Copies the ops that make `value` to the builder's place, the layer filled in.
 static Value cloneExpression(OpBuilder &builder, Value value, std::optional<int64_t> layer,
                              IRMapping &mapping) {
@@ -33,7 +39,14 @@ static Value cloneExpression(OpBuilder &builder, Value value, std::optional<int6
   Operation *op = value.getDefiningOp();
   for (Value operand : op->getOperands())
     cloneExpression(builder, operand, layer, mapping);
+  if (isKept(op, layer)) {
+    Value operand = mapping.lookup(op->getOperand(0));
+    mapping.map(value, operand);
+    return operand;
+  }
   Operation *copy = builder.clone(*op, mapping);
+  if (auto quantize = dyn_cast<lm::WQuantizeOp>(copy))
+    quantize.setToAttr(builder.getStringAttr(quantize.schemeIn(layer)));
   if (auto reference = dyn_cast<lm::WeightRefOp>(copy))
     reference.setTensor(lm::nameInLayer(reference.getTensor(), layer));
   mapping.map(value, copy->getResult(0));
@@ -43,6 +56,8 @@ static Value cloneExpression(OpBuilder &builder, Value value, std::optional<int6
 /// A text that is the same for the same expression in the same layer.
 static void describe(Value value, std::optional<int64_t> layer, llvm::raw_ostream &os) {
   Operation *op = value.getDefiningOp();
+  if (isKept(op, layer))
+    return describe(op->getOperand(0), layer, os);
   os << op->getName() << "(";
   for (Value operand : op->getOperands()) {
     describe(operand, layer, os);
@@ -50,6 +65,8 @@ static void describe(Value value, std::optional<int64_t> layer, llvm::raw_ostrea
   }
   if (auto reference = dyn_cast<lm::WeightRefOp>(op))
     os << '"' << lm::nameInLayer(reference.getTensor(), layer) << '"';
+  else if (auto quantize = dyn_cast<lm::WQuantizeOp>(op))
+    os << quantize.schemeIn(layer);
   else
     os << op->getAttrDictionary();
   os << ":" << value.getType() << ")";

@@ -39,7 +39,10 @@ static bool isBareWord(StringRef text) {
 
 static bool isArrayParam(StringRef key) { return key == "freqs" || key == "rope_freqs" || key == "values"; }
 
-/// One value: a bare word, `[numbers]` for a dense array, or any builtin attribute.
+/// A list of words, or a single one.
+static bool isWordList(StringRef key) { return key == "to"; }
+
+/// One value: a bare word, `[words]`, `[numbers]` for a dense array, or any builtin attribute.
 static ParseResult parseValue(OpAsmParser &parser, StringRef key, Attribute &value) {
   MLIRContext *context = parser.getContext();
   StringRef word;
@@ -76,6 +79,20 @@ static ParseResult parseValue(OpAsmParser &parser, StringRef key, Attribute &val
     if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, element))
       return failure();
     value = DenseI64ArrayAttr::get(context, numbers);
+    return success();
+  }
+  if (isWordList(key) && succeeded(parser.parseOptionalLSquare())) {
+    SmallVector<Attribute> words;
+    auto element = [&]() -> ParseResult {
+      std::string text;
+      if (parser.parseKeywordOrString(&text))
+        return failure();
+      words.push_back(StringAttr::get(context, text));
+      return success();
+    };
+    if (parser.parseCommaSeparatedList(element) || parser.parseRSquare())
+      return failure();
+    value = ArrayAttr::get(context, words);
     return success();
   }
   if (parser.parseAttribute(value))
@@ -130,7 +147,7 @@ template <typename Number> static void printNumbers(OpAsmPrinter &printer, Array
   printer << "]";
 }
 
-static void printValue(OpAsmPrinter &printer, Attribute value) {
+static void printValue(OpAsmPrinter &printer, StringRef key, Attribute value) {
   if (auto text = dyn_cast<StringAttr>(value); text && isBareWord(text.getValue()))
     printer << text.getValue();
   else if (auto number = dyn_cast<FloatAttr>(value); number && number.getValue().isFinite())
@@ -142,6 +159,10 @@ static void printValue(OpAsmPrinter &printer, Attribute value) {
   else if (auto ints = dyn_cast<DenseI64ArrayAttr>(value)) {
     printer << "[";
     llvm::interleaveComma(ints.asArrayRef(), printer);
+    printer << "]";
+  } else if (auto list = dyn_cast<ArrayAttr>(value); list && isWordList(key)) {
+    printer << "[";
+    llvm::interleaveComma(list, printer, [&](Attribute word) { printValue(printer, key, word); });
     printer << "]";
   } else
     printer.printAttributeWithoutType(value);
@@ -171,7 +192,7 @@ void llmc::printParams(OpAsmPrinter &printer, Operation *op) {
     if (isa<UnitAttr>(value))
       continue;
     printer << " = ";
-    printValue(printer, value);
+    printValue(printer, name, value);
   }
   if (!isFirst)
     printer << "}";

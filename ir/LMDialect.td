@@ -104,4 +104,7 @@ def LM_ActKind : LM_Word<["none", "relu", "relu2", "gelu", "gelu_tanh", "gelu_qu
 def LM_LayerNumber : AnyAttrOf<[F64Attr, FlatSymbolRefAttr], "number or @table">;
 def LM_LayerInt : AnyAttrOf<[I64Attr, FlatSymbolRefAttr], "integer or @table">;
 
+/// A scheme's name, or a list with one name a layer.
+def LM_Schemes : AnyAttrOf<[StrAttr, StrArrayAttr], "scheme or a list of schemes">;
+
 #endif

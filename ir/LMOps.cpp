@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 #include "ir/LMOps.h"
 
+#include "ir/quant/quantize/Quantize.h"
+
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -211,6 +213,32 @@ LogicalResult WPermuteOp::verify() {
   if (!isPermutation)
     return emitOpError() << "expected 'order' to be a permutation of the " << getShape().size()
                          << " axes of 'shape'";
+  return success();
+}
+
+StringRef WQuantizeOp::schemeIn(std::optional<int64_t> layer) {
+  if (auto list = dyn_cast<ArrayAttr>(getTo()))
+    return layer ? cast<StringAttr>(list[*layer]).getValue() : StringRef("keep");
+  return cast<StringAttr>(getTo()).getValue();
+}
+
+LogicalResult WQuantizeOp::verify() {
+  Attribute to = getTo();
+  auto list = dyn_cast<ArrayAttr>(to);
+  // w_quantize_c1
+  for (Attribute word : list ? list.getValue() : ArrayRef<Attribute>(to)) {
+    StringRef name = cast<StringAttr>(word).getValue();
+    if (!quant::quantizerByName(name) && !(list && name == "keep"))
+      return emitOpError() << "expected 'to' to be of " << quant::quantizerNames() << " but got '" << name
+                           << "'";
+  }
+  // w_quantize_c2
+  auto stack = (*this)->getParentOfType<LayersOp>();
+  if (list && !stack)
+    return emitOpError("has a list of schemes, one a layer, but stands outside the stack");
+  if (list && list.size() != stack.getCount())
+    return emitOpError() << "expected " << stack.getCount() << " schemes, one a layer, but got "
+                         << list.size();
   return success();
 }
 

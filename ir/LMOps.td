@@ -229,6 +229,29 @@ def LM_WPermuteOp : LM_WeightOp<"w.permute", [SameOperandsAndResultType]> {
   let hasVerifier = 1;
 }
 
+def LM_WQuantizeOp : LM_WeightOp<"w.quantize", [SameOperandsAndResultType]> {
+  let summary = "a matrix stored in another scheme";
+  let description = [{
+    Rounds each row to the scheme `to`; a list names a scheme for each layer of the stack, where `keep` leaves the layer
+    as it is stored. What has the scheme already is not touched; what is in blocks of another scheme is widened first
+    and loses twice, which a remark says. A row that ends within a block is padded with zeros.
+
+        %q = lm.w.quantize %wq {to = q4_0} : <576x576>
+        %d = lm.w.quantize %wd {to = [q6_k, q4_k, keep]} : <576x1536>
+
+    - w_quantize_c1: every scheme is one that weights can be quantized to.
+    - w_quantize_c2: a list stands in the stack and has an entry for each of its layers; `keep` stands in a list.
+  }];
+  let arguments = (ins LM_Matrix:$a, LM_Schemes:$to);
+  let results = (outs LM_Matrix:$w);
+  let assemblyFormat = "$a custom<Params>(prop-dict, attr-dict) `:` type($w)";
+  let extraClassDeclaration = [{
+    /// The scheme of the layer, `keep` included; outside the stack that of the op.
+    ::llvm::StringRef schemeIn(std::optional<int64_t> layer);
+  }];
+  let hasVerifier = 1;
+}
+
 def LM_WRowsOp : LM_WeightOp<"w.rows"> {
   let summary = "some rows of a weight";
   let description = [{

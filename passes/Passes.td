@@ -103,4 +103,24 @@ def PlanKVCachePass : Pass<"lm-plan-kv-cache", "::llmc::lm::ModelOp"> {
   ];
 }
 
+def QuantizePass : Pass<"lm-quantize", "::llmc::lm::ModelOp"> {
+  let summary = "choose the scheme that each matrix is stored in";
+  let description = [{
+    Rules name a scheme for all matrices (`q4_0`), for those with a tensor whose name matches (`ffn_down=q6_k`, with the
+    number of the layer in the name), or come from a file (`@rules.txt`, one a line). The last rule that matches decides;
+    a scheme alone is for the rest. A matrix made by an expression of several tensors gets one scheme, a tied table
+    too. Vectors (norm gains, biases) stay as they are.
+
+        %wd = lm.weight "blk.{i}.ffn_down.weight"      %wd = lm.weight "blk.{i}.ffn_down.weight" : <576x1536>
+            : <576x1536>                           =>  %q = lm.w.quantize %wd {to = [q6_k, q4_0]} : <576x1536>
+        %y = lm.linear %x, %wd : <576x1536>            %y = lm.linear %x, %q : <576x1536>
+
+    with the rules `q4_0` and `blk\.0\.ffn_down=q6_k` and two layers. A four-bit scheme alone gives q8_0 to what stands
+    outside the layers, the embedding and the output, unless a rule names them. A rule that matches no matrix is an
+    error.
+  }];
+  let options = [ListOption<"rules", "rules", "std::string", "SCHEME, REGEX=SCHEME or @FILE each">];
+  let statistics = [Statistic<"numQuantized", "quantized", "matrices given a scheme">];
+}
+
 #endif

@@ -84,3 +84,49 @@ func.func @matrix(%a: !lm.weight<6>) {
   %w = lm.w.transpose %a : <6> -> <6x1>
   return
 }
+
+// -----
+func.func @w_quantize_c1_unknown(%a: !lm.weight<6x4>) {
+  // expected-error @+1 {{'lm.w.quantize' op expected 'to' to be of f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q6_k, int8 but got 'q4_7'}}
+  %w = lm.w.quantize %a {to = q4_7} : <6x4>
+  return
+}
+
+// -----
+func.func @w_quantize_c1_vector(%a: !lm.weight<6>) {
+  // expected-error @+1 {{'lm.w.quantize' op operand #0 must be matrix weight, but got '!lm.weight<6>'}}
+  %w = lm.w.quantize %a {to = q4_0} : <6>
+  return
+}
+
+// -----
+func.func @w_quantize_c1_word(%a: !lm.weight<6x4>) {
+  // expected-error @+1 {{custom op 'lm.w.quantize' attribute 'to' failed to satisfy constraint: scheme or a list of schemes}}
+  %w = lm.w.quantize %a {to = 4} : <6x4>
+  return
+}
+
+// -----
+func.func @w_quantize_c2_keep(%a: !lm.weight<6x4>) {
+  // expected-error @+1 {{'lm.w.quantize' op expected 'to' to be of f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q6_k, int8 but got 'keep'}}
+  %w = lm.w.quantize %a {to = keep} : <6x4>
+  return
+}
+
+// -----
+func.func @w_quantize_c2_outside(%a: !lm.weight<6x4>) {
+  // expected-error @+1 {{'lm.w.quantize' op has a list of schemes, one a layer, but stands outside the stack}}
+  %w = lm.w.quantize %a {to = [q4_0, keep]} : <6x4>
+  return
+}
+
+// -----
+func.func @w_quantize_c2_count(%x: tensor<?x4xf32>) {
+  %y = lm.layers count = 3 iter(%h = %x : tensor<?x4xf32>) {
+    %a = lm.weight "a.{i}" : <4x4>
+    // expected-error @+1 {{'lm.w.quantize' op expected 3 schemes, one a layer, but got 2}}
+    %w = lm.w.quantize %a {to = [q4_0, keep]} : <4x4>
+    lm.yield %h : tensor<?x4xf32>
+  }
+  return
+}

@@ -26,6 +26,8 @@ func.func @expressions(%a: !lm.weight<6x4>, %b: !lm.weight<6x4>, %c: !lm.weight<
   %concat = lm.w.concat %a, %c : !lm.weight<6x4>, !lm.weight<2x4> -> <8x4>
   // CHECK: lm.w.permute %{{.*}} {order = [0, 2, 1], shape = [1, 3, 2]} : <6x4>
   %permute = lm.w.permute %a {shape = [1, 3, 2], order = [0, 2, 1]} : <6x4>
+  // CHECK: lm.w.quantize %{{.*}} {to = q4_0} : <6x4>
+  %quantize = lm.w.quantize %a {to = "q4_0"} : <6x4>
   // CHECK: lm.w.rows %{{.*}}[2 : 5] : <6x4> -> <3x4>
   %rows = lm.w.rows %a [2:5] : <6x4> -> <3x4>
   // CHECK: lm.w.rows %{{.*}}[0 : 2] : <6> -> <2>
@@ -36,5 +38,16 @@ func.func @expressions(%a: !lm.weight<6x4>, %b: !lm.weight<6x4>, %c: !lm.weight<
   %transpose = lm.w.transpose %a : <6x4> -> <4x6>
   // CHECK: lm.w.mul %{{.*}}, %[[T]] : <6x4>, <4x6> -> <6x6>
   %mul = lm.w.mul %b, %transpose : <6x4>, <4x6> -> <6x6>
+  return
+}
+
+// CHECK-LABEL: @schemes_by_layer
+func.func @schemes_by_layer(%x: tensor<?x4xf32>) {
+  %y = lm.layers count = 3 iter(%h = %x : tensor<?x4xf32>) {
+    %a = lm.weight "a.{i}" : <4x4>
+    // CHECK: lm.w.quantize %{{.*}} {to = [q4_0, keep, int8]} : <4x4>
+    %w = lm.w.quantize %a {to = [q4_0, keep, "int8"]} : <4x4>
+    lm.yield %h : tensor<?x4xf32>
+  }
   return
 }

@@ -5,6 +5,8 @@
 #include "codegen/WriteFile.h"
 #include "frontend/Importer.h"
 #include "ir/Print.h"
+#include "ir/quant/quantize/Quantize.h"
+#include "passes/QuantizeRules.h"
 #include "tools/support/Progress.h"
 
 #include <CLI/CLI.hpp>
@@ -66,6 +68,8 @@ static std::string checkArguments(CompileArguments &arguments) {
     if (!llvm::is_contained(optionalPasses(), name))
       return "--disable-pass: expected one of " + llvm::join(optionalPasses(), ", ") + " but got '" + name +
              "'";
+  if (std::string words; !QuantizeRules::parse(arguments.pipeline.quantize, words))
+    return "--quantize: " + words;
   if (*phase == Phase::LLVM && arguments.pipeline.dumpDir.empty())
     return "--stop-after llvm: leaves its results in the folder of --dump-ir, which is not given";
   if (*phase == Phase::Link && arguments.pipeline.output == "-")
@@ -148,6 +152,17 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
       ->check(CLI::IsMember({"auto", "f32", "f16"}))
       ->capture_default_str();
   command
+      ->add_option(
+          "--quantize", options.quantize,
+          "scheme to store weights in, may be repeated: SCHEME for all matrices; REGEX=SCHEME for those "
+          "whose tensor's name the expression matches somewhere (blk.3.ffn_down.weight), the last that "
+          "matches decides; @FILE with one of both a line and # comments. SCHEME is one of " +
+              quant::quantizerNames() +
+              ", or keep. A four-bit SCHEME for all leaves 8 bits (q8_0) to the embedding and the output, "
+              "which REGEX can name. Vectors stay f32")
+      ->type_name("RULE")
+      ->allow_extra_args(false);
+  command
       ->add_option("--cpu", arguments->variants,
                    "variants to compile: native, or some of avx2,avx512 (default: all)")
       ->type_name("LIST");
@@ -179,6 +194,7 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
   command->footer("Examples:\n"
                   "  llmc compile smollm2.gguf -o smollm2.so\n"
                   "  llmc compile SmolLM2-135M-Instruct/ -o smollm2.so\n"
+                  "  llmc compile model-f16.gguf -o model.so --quantize q4_k --quantize 'ffn_down=q6_k'\n"
                   "  llmc compile model.mlir -o model.so --activations f32 --dump-ir dumps\n"
                   "  llmc compile model.mlir --stop-after fuse");
   command->callback([arguments, &status] { status = runCompile(*arguments); });

@@ -7,6 +7,7 @@
 #include "frontend/formats/Gguf.h"
 #include "tools/llmc/Common.h"
 #include "tools/llmc/Files.h"
+#include "tools/llmc/TensorTable.h"
 
 #include "llmc/tokenizer_blob.h"
 
@@ -23,13 +24,6 @@ using Json = nlohmann::ordered_json;
 constexpr size_t shownLength = 100; // of a value, for people
 
 std::string dump(const Json &json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
-std::string bytesText(uint64_t bytes) {
-  if (bytes < 10'000)
-    return fmt::format("{} bytes", bytes);
-  return bytes < 10'000'000 ? fmt::format("{:.1f} kB", double(bytes) / 1e3)
-                            : fmt::format("{:.1f} MB", double(bytes) / 1e6);
-}
 
 /// Cut for display, on a character's border, in one line.
 std::string shorten(std::string text) {
@@ -58,6 +52,40 @@ Json tokenizerJson(std::span<const uint8_t> block) {
   return {{"kind", tokenizerKind(header.kind)}, {"vocab", header.n_vocab}, {"version", header.version}};
 }
 
+/// The weights of a manifest or of a file's description; nothing if it lists none in this form.
+std::vector<TensorLine> tensorLines(const Json &json) {
+  std::vector<TensorLine> tensors;
+  try {
+    for (const Json &tensor : json.at("tensors"))
+      tensors.push_back({tensor.at("name"), tensor.at("scheme"), tensor.at("shape"), tensor.at("bytes")});
+  } catch (const Json::exception &) {
+    return {};
+  }
+  return tensors;
+}
+
+std::vector<TensorLine> moduleTensors(const Json &manifest) {
+  return manifest.is_object() && manifest.contains("weights") ? tensorLines(manifest["weights"])
+                                                              : std::vector<TensorLine>();
+}
+
+std::string tensorSection(const std::vector<TensorLine> &tensors) {
+  return tensors.empty() ? ""
+                         : fmt::format("{} tensors, {:.3f} bits a weight\n{}", tensors.size(),
+                                       bitsPerWeight(tensors), tensorTable(tensors));
+}
+
+/// With the bits a weight of each tensor and of all.
+Json manifestJson(const ModuleContents &module) {
+  Json manifest = Json::parse(module.manifest.begin(), module.manifest.end());
+  std::vector<TensorLine> tensors = moduleTensors(manifest);
+  for (size_t i = 0; i < tensors.size(); ++i)
+    manifest["weights"]["tensors"][i]["bits_per_weight"] = tensors[i].bitsPerWeight();
+  if (!tensors.empty())
+    manifest["weights"]["bits_per_weight"] = bitsPerWeight(tensors);
+  return manifest;
+}
+
 Json moduleJson(const std::string &path, const ModuleContents &module) {
   const llmc_footer &footer = module.footer;
   auto part = [](uint64_t offset, uint64_t size) { return Json{{"offset", offset}, {"size", size}}; };
@@ -73,7 +101,7 @@ Json moduleJson(const std::string &path, const ModuleContents &module) {
           {"head_hash", fmt::format("{:016x}", footer.head_hash)},
           {"weights_hash", fmt::format("{:016x}", footer.weights_hash)},
           {"tokenizer", tokenizerJson(module.tokenizer)},
-          {"manifest", Json::parse(module.manifest.begin(), module.manifest.end())}};
+          {"manifest", manifestJson(module)}};
 }
 
 void printModule(const Json &json, const ModuleContents &module) {
@@ -88,9 +116,11 @@ void printModule(const Json &json, const ModuleContents &module) {
                           tokenizer["vocab"].get<uint32_t>(), bytesText(footer.tokenizer_size)));
   print(fmt::format("  weights    {}, xxh3 {}\n", bytesText(footer.weights_size),
                     json["weights_hash"].get<std::string>()));
+  print(tensorSection(moduleTensors(json["manifest"])));
   print("manifest\n");
   for (const auto &[key, value] : module.meta)
-    print(fmt::format("  {}: {}\n", key, shorten(value)));
+    if (key != "weights.tensors")
+      print(fmt::format("  {}: {}\n", key, shorten(value)));
 }
 
 /// A value of GGUF metadata; arrays only by their size, they are tables of a tokenizer.
@@ -106,7 +136,7 @@ Json metadataJson(const formats::GgufValue &value) {
 }
 
 Json ggufJson(const std::string &path, const formats::GgufFile &file) {
-  Json metadata = Json::object(), types = Json::object();
+  Json metadata = Json::object(), types = Json::object(), tensors = Json::array();
   for (const auto &[key, value] : file.metadata())
     metadata[key] = metadataJson(value);
   struct Count {
@@ -116,10 +146,15 @@ Json ggufJson(const std::string &path, const formats::GgufFile &file) {
   uint64_t parameters = 0;
   for (const formats::GgufTensor &tensor : file.tensors()) {
     const formats::GgmlTypeInfo *type = formats::ggmlTypeInfo(tensor.type);
-    Count &count = counts[type ? type->name : fmt::format("type {}", tensor.type)];
-    uint64_t values = 1;
-    for (uint64_t extent : tensor.shape)
-      values *= extent;
+    const std::string typeName = type ? type->name : fmt::format("type {}", tensor.type);
+    Count &count = counts[typeName];
+    TensorLine line{tensor.name, typeName, {tensor.shape.begin(), tensor.shape.end()}, tensor.data.size()};
+    const uint64_t values = line.values();
+    tensors.push_back({{"name", line.name},
+                       {"shape", line.shape},
+                       {"scheme", line.scheme},
+                       {"bytes", line.bytes},
+                       {"bits_per_weight", line.bitsPerWeight()}});
     count.tensors += 1;
     count.values += values;
     count.bytes += tensor.data.size();
@@ -127,8 +162,8 @@ Json ggufJson(const std::string &path, const formats::GgufFile &file) {
   }
   for (const auto &[name, count] : counts)
     types[name] = {{"tensors", count.tensors}, {"values", count.values}, {"bytes", count.bytes}};
-  return {{"file", path},   {"kind", "gguf"},      {"version", file.version()}, {"parameters", parameters},
-          {"types", types}, {"metadata", metadata}};
+  return {{"file", path},   {"kind", "gguf"},     {"version", file.version()}, {"parameters", parameters},
+          {"types", types}, {"tensors", tensors}, {"metadata", metadata}};
 }
 
 void printGguf(const Json &json) {
@@ -137,6 +172,7 @@ void printGguf(const Json &json) {
   for (const auto &[type, count] : json["types"].items())
     print(fmt::format("  {:<10} {} tensors, {}\n", type, count["tensors"].get<uint64_t>(),
                       bytesText(count["bytes"].get<uint64_t>())));
+  print(tensorSection(tensorLines(json)));
   print("metadata\n");
   for (const auto &[key, value] : json["metadata"].items())
     print(value.is_object()

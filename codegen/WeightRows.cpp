@@ -1,0 +1,83 @@
+//===- WeightRows.cpp - the value of a weight expression ------------------===//
+#include "codegen/WeightRows.h"
+
+#include "ir/quant/quantize/Quantize.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace llmc::codegen {
+
+static const quant::Quantizer *quantizerOf(const quant::QuantScheme &scheme) {
+  return quant::quantizerByName(scheme.name);
+}
+
+/// Numbers of a row for this thread, which live from call to call.
+static float *numbers(int64_t n) {
+  thread_local std::vector<float> buffer;
+  if (static_cast<int64_t>(buffer.size()) < n)
+    buffer.resize(n);
+  return buffer.data();
+}
+
+int64_t WeightRows::rowBytes() const {
+  const quant::Quantizer *quantizer = width % kind->blockValues ? quantizerOf(*kind) : nullptr;
+  return quantizer ? quantizer->rowBytes(width) : kind->rowBytes(width);
+}
+
+bool WeightRows::isExact() const {
+  return std::all_of(stored.begin(), stored.end(),
+                     [&](const Row &row) { return row.scheme == kind || kind->name == "f32"; });
+}
+
+void WeightRows::widen() { kind = quant::schemeByName("f32"); }
+
+bool WeightRows::isStoredAsIs() const {
+  return std::all_of(stored.begin(), stored.end(), [&](const Row &row) { return row.scheme == kind; });
+}
+
+std::string WeightRows::describeRow(int64_t r) const {
+  const uint8_t *bytes = stored[r].bytes;
+  for (const Origin &origin : origins)
+    if (bytes >= origin.begin && bytes < origin.end)
+      return "row " + std::to_string((bytes - origin.begin) / origin.rowBytes) + " of tensor '" +
+             origin.tensor + "'";
+  return "row " + std::to_string(r) + " of a computed weight";
+}
+
+void WeightRows::floats(int64_t r, float *out) const {
+  const Row &row = stored[r];
+  const int64_t block = row.scheme->blockValues, whole = (width + block - 1) / block * block;
+  if (whole == width) {
+    row.scheme->unpackRow(row.bytes, width, out);
+    return;
+  }
+  // Only rows made by a quantizer end within a block; what pads them is left out.
+  std::vector<float> padded(whole);
+  row.scheme->unpackRow(row.bytes, whole, padded.data());
+  std::copy_n(padded.begin(), width, out);
+}
+
+const uint8_t *WeightRows::read(int64_t r, uint8_t *room, std::string &error) const {
+  if (stored[r].scheme == kind)
+    return stored[r].bytes;
+  if (kind->name == "f32") {
+    floats(r, reinterpret_cast<float *>(room));
+    return room;
+  }
+  const quant::Quantizer &quantizer = *quantizerOf(*kind);
+  float *values = numbers(width);
+  floats(r, values);
+  if (int64_t column = quantizer.firstUnfit(values, width); column != width) {
+    char largest[32], found[32];
+    std::snprintf(largest, sizeof largest, "%.3g", static_cast<double>(quantizer.largest));
+    std::snprintf(found, sizeof found, "%g", static_cast<double>(std::fabs(values[column])));
+    error = describeRow(r) + " holds " + found + " in column " + std::to_string(column) +
+            ", expected a number below " + largest + " to quantize to " + std::string(kind->name);
+    return nullptr;
+  }
+  quantizer.row(values, width, room);
+  return room;
+}
+
+} // namespace llmc::codegen
