@@ -115,9 +115,9 @@ def QuantizePass : Pass<"lm-quantize", "::llmc::lm::ModelOp"> {
             : <576x1536>                           =>  %q = lm.w.quantize %wd {to = [q6_k, q4_0]} : <576x1536>
         %y = lm.linear %x, %wd : <576x1536>            %y = lm.linear %x, %q : <576x1536>
 
-    with the rules `q4_0` and `blk\.0\.ffn_down=q6_k` and two layers. A four-bit scheme alone gives q8_0 to what stands
-    outside the layers, the embedding and the output, unless a rule names them. A rule that matches no matrix is an
-    error.
+    with the rules `q4_0` and `blk\.0\.ffn_down=q6_k` and two layers. A four-bit scheme alone gives q6_k to what stands
+    outside the layers, the embedding and the output. Where rows end within a block of 256, q4_k alone means q5_0 and
+    q6_k means q8_0, which are smaller than padded blocks; `.=q4_k` pads. A rule that matches no matrix is an error.
   }];
   let options = [ListOption<"rules", "rules", "std::string", "SCHEME, REGEX=SCHEME or @FILE each">];
   let statistics = [Statistic<"numQuantized", "quantized", "matrices given a scheme">];

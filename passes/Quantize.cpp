@@ -68,7 +68,7 @@ struct QuantizePass : llmc::impl::QuantizePassBase<QuantizePass> {
       SmallVector<std::string> names;
       for (StringRef tensor : tensors)
         names.push_back(lm::nameInLayer(tensor, layer));
-      std::string scheme = rules.schemeOf(names, isOuter);
+      std::string scheme = rules.schemeOf(names, cast<lm::WeightType>(matrix.getType()).dim(1), isOuter);
       return builder.getStringAttr(scheme == "keep" && written ? written.schemeIn(layer) : StringRef(scheme));
     };
 

@@ -69,10 +69,21 @@ std::string QuantizeRules::addFile(StringRef path) {
   return {};
 }
 
-StringRef QuantizeRules::outerScheme(StringRef scheme) { return scheme.starts_with("q4_") ? "q8_0" : scheme; }
+/// What SCHEME alone means for a matrix. The embedding and the output are few and the logits feel their error
+/// directly, so that four bits are not enough for them. Rows that end within a block of 256 would be padded
+/// to more bytes than blocks of 32 with one bit more take.
+std::string QuantizeRules::plainScheme(int64_t columns, bool isOuter) const {
+  if (everywhere.empty())
+    return "keep";
+  StringRef scheme = isOuter && StringRef(everywhere).starts_with("q4_") ? "q6_k" : StringRef(everywhere);
+  const quant::Quantizer *quantizer = quant::quantizerByName(std::string_view(scheme.data(), scheme.size()));
+  if (quantizer && quantizer->blockValues == 256 && columns % 256)
+    scheme = scheme == "q4_k" ? "q5_0" : "q8_0";
+  return scheme.str();
+}
 
-std::string QuantizeRules::schemeOf(llvm::ArrayRef<std::string> tensors, bool isOuter) {
-  std::string scheme = everywhere.empty() ? "keep" : isOuter ? outerScheme(everywhere).str() : everywhere;
+std::string QuantizeRules::schemeOf(llvm::ArrayRef<std::string> tensors, int64_t columns, bool isOuter) {
+  std::string scheme = plainScheme(columns, isOuter);
   for (Rule &rule : rules)
     if (llvm::any_of(tensors, [&](const std::string &name) { return rule.pattern.match(name); })) {
       rule.hasMatched = true;

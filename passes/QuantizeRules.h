@@ -22,15 +22,12 @@ public:
 
   /// All rules as words, those of files among them: the plain one first.
   std::vector<std::string> texts() const;
-  /// The scheme of a matrix made from the tensors, `keep` included. Of several rules that match the last one
-  /// decides; SCHEME alone is for what no rule matches. `isOuter`: the matrix stands outside the layers.
-  std::string schemeOf(llvm::ArrayRef<std::string> tensors, bool isOuter);
+  /// The scheme of a matrix of rows of `columns` made from the tensors, `keep` included. Of several rules
+  /// that match the last one decides; SCHEME alone is for what no rule matches. `isOuter`: the matrix stands
+  /// outside the layers.
+  std::string schemeOf(llvm::ArrayRef<std::string> tensors, int64_t columns, bool isOuter);
   /// One sentence about the first rule that has matched nothing so far.
   std::string unmatched() const;
-
-  /// What a plain SCHEME gives to matrices outside the layers, the embedding and the output: there are few of
-  /// them, and the logits feel their error directly.
-  static llvm::StringRef outerScheme(llvm::StringRef scheme);
 
 private:
   struct Rule {
@@ -40,6 +37,7 @@ private:
   };
   std::string add(llvm::StringRef text, const std::string &place);
   std::string addFile(llvm::StringRef path);
+  std::string plainScheme(int64_t columns, bool isOuter) const;
 
   std::vector<Rule> rules;
   std::string everywhere;

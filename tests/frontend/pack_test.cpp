@@ -2,6 +2,7 @@
 #include "WeightFile.h"
 
 #include "codegen/PackWeights.h"
+#include "ir/quant/quantize/Quantize.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -133,6 +134,47 @@ TEST_F(PackTest, ExpressionsAreEvaluated) {
     for (int64_t c = 0; c < 18; ++c)
       EXPECT_EQ(std::memcmp(packed.data() + (c * 16 + r) * 2, file["f"].bytes.data() + (c * 7 + r) * 2, 2),
                 0);
+}
+
+TEST_F(PackTest, RowsAreQuantizedAndPadded) {
+  // Rows of 7 values in blocks of 32, on several threads.
+  const quant::QuantScheme &q8 = *quant::schemeByName("q8_0");
+  const quant::Quantizer &quantizer = *quant::quantizerByName("q8_0");
+  int64_t bytes = packedBytes(&q8, {18, 7});
+  std::string packed =
+      pack(weight("f", "q8_0", 0, bytes,
+                  "%a = lm.weight \"f\" : <18x7>\n%w = lm.w.quantize %a {to = q8_0} : <18x7>", "18x7"),
+           bytes);
+  ASSERT_EQ(static_cast<int64_t>(packed.size()), bytes) << message;
+  std::vector<uint8_t> blocks(16 * quantizer.rowBytes(7)), panel(q8.panelBytes(32));
+  for (int64_t p = 0; p < 2; ++p) {
+    std::vector<const uint8_t *> rows;
+    for (int64_t r = 16 * p; r < std::min<int64_t>(18, 16 * p + 16); ++r) {
+      rows.push_back(blocks.data() + (r % 16) * quantizer.rowBytes(7));
+      quantizer.row(file["f"].values.data() + r * 7, 7, blocks.data() + (r % 16) * quantizer.rowBytes(7));
+    }
+    q8.packPanel(rows, 32, panel.data());
+    EXPECT_EQ(std::memcmp(panel.data(), packed.data() + p * panel.size(), panel.size()), 0) << p;
+  }
+}
+
+TEST_F(PackTest, WhatCannotBeStoredIsRefused) {
+  std::string values(8 * 4, '\0');
+  const float infinite = INFINITY;
+  std::memcpy(&values[12], &infinite, 4);
+  WeightFile other;
+  other.writer.addTensor("bad", {1, 8}, 0, values);
+  ASSERT_TRUE(other.writer.write(folder.path("bad.gguf")));
+  source = WeightSource::open({folder.path("bad.gguf")}, error);
+  ASSERT_TRUE(source) << error;
+  int64_t bytes = packedBytes(quant::schemeByName("f16"), {1, 8});
+  EXPECT_EQ(pack(weight("b", "f16", 0, bytes,
+                        "%a = lm.weight \"bad\" : <1x8>\n%w = lm.w.quantize %a {to = f16} : <1x8>", "1x8"),
+                 bytes),
+            "");
+  EXPECT_EQ(
+      message,
+      "row 0 of tensor 'bad' holds inf in column 3, expected a number below 6.55e+04 to quantize to f16");
 }
 
 TEST_F(PackTest, WrongPlacesAndSizesAreRefused) {

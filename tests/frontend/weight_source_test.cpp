@@ -2,6 +2,7 @@
 #include "WeightFile.h"
 
 #include "codegen/WeightSource.h"
+#include "ir/quant/quantize/Quantize.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -210,6 +211,78 @@ TEST_F(WeightSourceTest, Arithmetic) {
         sum += double(file["b"].at(r, k)) * file["f"].at(k, c);
       EXPECT_EQ(floats(*product, r)[c], static_cast<float>(sum));
     }
+}
+
+TEST_F(WeightSourceTest, QuantizesRowsAsTheyAreRead) {
+  auto rows = evaluate("%f = lm.weight \"f\" : <64x96>\n%q = lm.w.quantize %f {to = q8_0} : <64x96>\n"
+                       "%r = lm.w.rows %q [8:40] : <64x96> -> <32x96>\n");
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(rows->scheme().name, "q8_0");
+  EXPECT_FALSE(rows->isExact());
+  EXPECT_TRUE(messages.empty()); // f16 is no blocks: nothing is lost twice
+  const quant::Quantizer &quantizer = *quant::quantizerByName("q8_0");
+  std::vector<uint8_t> room(rows->rowBytes()), expected(quantizer.rowBytes(96));
+  for (int64_t r = 0; r < 32; ++r) {
+    quantizer.row(rowOf("f", r + 8).data(), 96, expected.data());
+    const uint8_t *row = rows->read(r, room.data(), error);
+    ASSERT_TRUE(row) << error;
+    ASSERT_EQ(std::memcmp(row, expected.data(), expected.size()), 0);
+  }
+}
+
+TEST_F(WeightSourceTest, QuantizingToTheSameSchemeChangesNothing) {
+  auto rows = evaluate("%a = lm.weight \"a\" : <96x64>\n%q = lm.w.quantize %a {to = q4_1} : <96x64>\n");
+  ASSERT_TRUE(rows);
+  EXPECT_TRUE(rows->isStoredAsIs());
+  EXPECT_TRUE(messages.empty());
+  auto again = evaluate("%a = lm.weight \"a\" : <96x64>\n%q = lm.w.quantize %a {to = q4_0} : <96x64>\n");
+  ASSERT_TRUE(again);
+  EXPECT_EQ(messages, std::vector<std::string>{"'lm.w.quantize' quantizes q4_1 once more, to q4_0"});
+}
+
+TEST_F(WeightSourceTest, ArithmeticSeesQuantizedValues) {
+  auto rows = evaluate("%f = lm.weight \"f\" : <64x96>\n%q = lm.w.quantize %f {to = q4_0} : <64x96>\n"
+                       "%s = lm.w.scale %q {factor = 2.0} : <64x96>\n");
+  ASSERT_TRUE(rows);
+  const quant::Quantizer &quantizer = *quant::quantizerByName("q4_0");
+  std::vector<uint8_t> bytes(quantizer.rowBytes(96));
+  std::vector<float> values(96);
+  quantizer.row(rowOf("f", 5).data(), 96, bytes.data());
+  quant::schemeByName("q4_0")->unpackRow(bytes.data(), 96, values.data());
+  for (float &value : values)
+    value *= 2;
+  EXPECT_EQ(floats(*rows, 5), values);
+}
+
+TEST_F(WeightSourceTest, ConcatOfQuantizedPartsIsLossless) {
+  auto rows = evaluate("%a = lm.weight \"a\" : <96x64>\n%c = lm.weight \"c\" : <32x64>\n"
+                       "%q = lm.w.quantize %c {to = q4_1} : <32x64>\n"
+                       "%j = lm.w.concat %a, %q : !lm.weight<96x64>, !lm.weight<32x64> -> <128x64>\n");
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(rows->scheme().name, "q4_1");
+  EXPECT_EQ(rows->read(3, nullptr, error),
+            evaluate("%a = lm.weight \"a\" : <96x64>")->read(3, nullptr, error));
+}
+
+TEST_F(WeightSourceTest, WhatCannotBeStoredNamesTensorRowAndColumn) {
+  WeightFile other;
+  std::string bytes(4 * 8 * 4, '\0');
+  const float bad = NAN;
+  std::memcpy(&bytes[(2 * 8 + 5) * 4], &bad, 4);
+  other.writer.addTensor("n", {4, 8}, 0, bytes);
+  const std::string second = folder.path("nan.gguf");
+  ASSERT_TRUE(other.writer.write(second));
+  source = WeightSource::open({second}, error);
+  ASSERT_TRUE(source) << error;
+  auto rows = evaluate("%n = lm.weight \"n\" : <4x8>\n%q = lm.w.quantize %n {to = q4_0} : <4x8>\n"
+                       "%r = lm.w.rows %q [1:4] : <4x8> -> <3x8>\n");
+  ASSERT_TRUE(rows);
+  std::vector<uint8_t> room(rows->rowBytes());
+  EXPECT_TRUE(rows->read(0, room.data(), error));
+  EXPECT_FALSE(rows->read(1, room.data(), error));
+  EXPECT_EQ(
+      error,
+      "row 2 of tensor 'n' holds nan in column 5, expected a number below 6.55e+04 to quantize to q4_0");
 }
 
 TEST_F(WeightSourceTest, ShapesAreThoseOfTheFile) {

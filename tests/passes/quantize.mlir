@@ -1,5 +1,6 @@
 // RUN: %llmc-opt %s -lm-quantize="rules=q4_0,blk\.0\.ffn_down=q6_k,a_fixed=keep" | FileCheck %s
 // RUN: %llmc-opt %s -lm-quantize="rules=ffn_down=int8,^blk\.1\.=keep,^table=f16" | FileCheck %s --check-prefix=RULES
+// RUN: %llmc-opt %s -lm-quantize="rules=q4_k,ffn_down=q4_k" | FileCheck %s --check-prefix=ODD
 // RUN: printf '# schemes\nq8_0\n  ^blk\\.1\\.ffn_down = q4_0 # the last\n' > %t.rules
 // RUN: %llmc-opt %s -lm-quantize="rules=@%t.rules" | FileCheck %s --check-prefix=FILE
 // RUN: %llmc-opt %s -lm-quantize | FileCheck %s --check-prefix=NONE
@@ -8,6 +9,11 @@
 
 // NONE-COUNT-1: lm.w.quantize %a_fixed {to = f16}
 // NONE-NOT: lm.w.quantize
+
+// Rows of 64 do not fill a block of 256.
+// ODD: lm.w.quantize %table {to = q8_0}
+// ODD: lm.w.quantize %{{[0-9]+}} {to = q5_0}
+// ODD: lm.w.quantize %ffn_down {to = q4_k}
 
 // CHECK: %table = lm.weight "table"
 // CHECK-NEXT: %[[TABLE:.*]] = lm.w.quantize %table {to = q8_0} : <32x64>

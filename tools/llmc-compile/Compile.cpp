@@ -158,8 +158,10 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
           "whose tensor's name the expression matches somewhere (blk.3.ffn_down.weight), the last that "
           "matches decides; @FILE with one of both a line and # comments. SCHEME is one of " +
               quant::quantizerNames() +
-              ", or keep. A four-bit SCHEME for all leaves 8 bits (q8_0) to the embedding and the output, "
-              "which REGEX can name. Vectors stay f32")
+              ", or keep. A four-bit SCHEME for all means q6_k for the embedding and the output; where rows "
+              "are no "
+              "multiple of 256, q4_k for all means q5_0 there, and q6_k means q8_0. REGEX overrides both. "
+              "Vectors stay f32")
       ->type_name("RULE")
       ->allow_extra_args(false);
   command

@@ -17,22 +17,14 @@ namespace {
 
 constexpr int blockValues = 256;
 
-#ifdef LLMC_EXPERIMENT
-}
-float expA = 1, expB = 1, exp6A = 0, exp6B = 0;
-namespace {
-#else
-constexpr float expA = 1, expB = 1, exp6A = 0, exp6B = 1;
-#endif
-
 /// Weights of a group of N values, of which `n` are of the row.
-template <int N> LLMC_INLINE void groupWeights(const float *x, int64_t n, float a, float b, float *w) {
+template <int N> LLMC_INLINE void groupWeights(const float *x, int64_t n, float *w) {
   float t[N];
   for (int i = 0; i < N; ++i)
     t[i] = x[i] * x[i];
   const float mean = n > 0 ? std::sqrt(fold<N>(t) / static_cast<float>(n < N ? n : N)) : 0;
   for (int i = 0; i < N; ++i)
-    w[i] = i < n ? a * mean + b * std::fabs(x[i]) + 1e-30f : 0.0f;
+    w[i] = i < n ? mean + std::fabs(x[i]) + 0x1p-100f : 0.0f;
 }
 
 //===----------------------------------------------------------------------===//
@@ -107,7 +99,7 @@ struct Q4K {
                                     15.5f, 15.8f, 16.2f, 16.6f, 17.1f, 17.8f};
     for (int g = 0; g < groups; ++g) {
       const int64_t valid = count - g * n;
-      groupWeights<n>(x + g * n, valid, expA, expB, w + g * n);
+      groupWeights<n>(x + g * n, valid, w + g * n);
       float low = 0, top = x[g * n];
       for (int i = 0; i < n && i < valid; ++i) {
         low = x[g * n + i] < low ? x[g * n + i] : low;
@@ -210,7 +202,7 @@ struct Q6K {
     constexpr float candidates[] = {-32, -31.4f, -32.6f, -33.2f, -33.8f, -30.8f, 31, 31.6f, 32.3f};
     float scales[groups], largest = 0;
     for (int g = 0; g < groups; ++g) {
-      groupWeights<n>(x + g * n, count - g * n, exp6A, exp6B, w + g * n);
+      groupWeights<n>(x + g * n, count - g * n, w + g * n);
       scales[g] = fitSymmetric<n>(x + g * n, w + g * n, -32, 31, candidates, ExactScale());
       largest = std::fabs(scales[g]) > std::fabs(largest) ? scales[g] : largest;
     }
