@@ -2,7 +2,6 @@
 #include "codegen/PackWeights.h"
 
 #include "mlir/IR/Diagnostics.h"
-#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/ThreadPool.h"
 
 #include <algorithm>
@@ -107,7 +106,7 @@ private:
 std::string packPanel(const WeightRows &weight, int64_t first, uint8_t *out) {
   const quant::QuantScheme &scheme = weight.scheme();
   // What a thread needs for one panel lives from panel to panel.
-  thread_local std::vector<uint8_t> room, padded;
+  thread_local std::vector<uint8_t> room;
   const int64_t rowBytes = weight.rowBytes(), n = std::min(quant::panelRows, weight.rows() - first);
   if (static_cast<int64_t>(room.size()) < rowBytes * quant::panelRows)
     room.resize(rowBytes * quant::panelRows);
@@ -116,16 +115,7 @@ std::string packPanel(const WeightRows &weight, int64_t first, uint8_t *out) {
   for (int64_t r = 0; r < n; ++r)
     if (rows[r] = weight.read(first + r, room.data() + r * rowBytes, error); !rows[r])
       return error;
-  // A row that ends within a block is packed with its padding; the records behind its end are left out.
-  const int64_t k = weight.columns(), whole = llvm::alignTo(k, scheme.blockValues);
-  const std::span<const uint8_t *const> panel(rows, static_cast<size_t>(n));
-  if (whole == k) {
-    scheme.packPanel(panel, k, out);
-    return error;
-  }
-  padded.resize(scheme.panelBytes(whole));
-  scheme.packPanel(panel, whole, padded.data());
-  std::memcpy(out, padded.data(), scheme.panelBytes(k));
+  scheme.packPanel({rows, static_cast<size_t>(n)}, weight.columns(), out);
   return error;
 }
 

@@ -20,10 +20,7 @@ static float *numbers(int64_t n) {
   return buffer.data();
 }
 
-int64_t WeightRows::rowBytes() const {
-  const quant::Quantizer *quantizer = width % kind->blockValues ? quantizerOf(*kind) : nullptr;
-  return quantizer ? quantizer->rowBytes(width) : kind->rowBytes(width);
-}
+int64_t WeightRows::rowBytes() const { return kind->rowBytes(width); }
 
 bool WeightRows::isExact() const {
   return std::all_of(stored.begin(), stored.end(),
@@ -46,16 +43,7 @@ std::string WeightRows::describeRow(int64_t r) const {
 }
 
 void WeightRows::floats(int64_t r, float *out) const {
-  const Row &row = stored[r];
-  const int64_t block = row.scheme->blockValues, whole = (width + block - 1) / block * block;
-  if (whole == width) {
-    row.scheme->unpackRow(row.bytes, width, out);
-    return;
-  }
-  // Only rows made by a quantizer end within a block; what pads them is left out.
-  std::vector<float> padded(whole);
-  row.scheme->unpackRow(row.bytes, whole, padded.data());
-  std::copy_n(padded.begin(), width, out);
+  stored[r].scheme->unpackRow(stored[r].bytes, width, out);
 }
 
 const uint8_t *WeightRows::read(int64_t r, uint8_t *room, std::string &error) const {

@@ -35,7 +35,7 @@ template <bool hasFifth> LLMC_INLINE void storeQuants(const float *q, uint8_t *o
 }
 
 LLMC_INLINE void rowQ8_0(const float *x, int64_t k, uint8_t *out) {
-  constexpr float candidates[] = {127};
+  constexpr float candidates[] = {127, 126, 125};
   for (int64_t first = 0; first < k; first += blockValues, out += 34) {
     float values[blockValues], w[blockValues], q[blockValues];
     loadPadded<blockValues>(x + first, k - first, values);

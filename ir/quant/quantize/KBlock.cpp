@@ -27,6 +27,15 @@ template <int N> LLMC_INLINE void groupWeights(const float *x, int64_t n, float 
     w[i] = i < n ? mean + std::fabs(x[i]) + 0x1p-100f : 0.0f;
 }
 
+/// A half that is at least `scale` where halves are so coarse that less would cut the group of the largest
+/// scale.
+LLMC_INLINE float blockScale(float scale) {
+  const float half = roundToHalf(scale), magnitude = std::fabs(scale);
+  if (magnitude >= 0x1p-14f || std::fabs(half) >= magnitude)
+    return half;
+  return half + (scale > 0 ? 0x1p-24f : -0x1p-24f);
+}
+
 //===----------------------------------------------------------------------===//
 // q4_k: eight groups of 32 with scales and minimums of 6 bits
 //===----------------------------------------------------------------------===//
@@ -110,8 +119,8 @@ struct Q4K {
       largestScale = fits[g].d > largestScale ? fits[g].d : largestScale;
       largestMinimum = -fits[g].m > largestMinimum ? -fits[g].m : largestMinimum;
     }
-    d = roundToHalf(largestScale / 63);
-    dmin = roundToHalf(largestMinimum / 63);
+    d = blockScale(largestScale / 63);
+    dmin = blockScale(largestMinimum / 63);
     float error = 0;
     for (int g = 0; g < groups; ++g)
       error += chooseGroup(g, d > 0 ? roundEven(clampTo(fits[g].d / d, 0, 63)) : 0,
@@ -207,7 +216,7 @@ struct Q6K {
       largest = std::fabs(scales[g]) > std::fabs(largest) ? scales[g] : largest;
     }
     // The largest scale takes the longer end of -128 … 127.
-    d = roundToHalf(largest / -128);
+    d = blockScale(largest / -128);
     float error = 0;
     for (int g = 0; g < groups; ++g)
       error += chooseGroup(g, d != 0 ? roundEven(clampTo(scales[g] / d, -128, 127)) : 0);
