@@ -168,7 +168,7 @@ TEST_F(PackTest, WhatCannotBeStoredIsRefused) {
   source = WeightSource::open({folder.path("bad.gguf")}, error);
   ASSERT_TRUE(source) << error;
   int64_t bytes = packedBytes(quant::schemeByName("f16"), {1, 8});
-  EXPECT_EQ(pack(weight("b", "f16", 0, bytes,
+  EXPECT_EQ(pack(weight("n", "f16", 0, bytes,
                         "%a = lm.weight \"bad\" : <1x8>\n%w = lm.w.quantize %a {to = f16} : <1x8>", "1x8"),
                  bytes),
             "");
