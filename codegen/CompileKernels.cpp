@@ -40,13 +40,16 @@ static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel,
   auto facts = [](FailureOr<cpu::KernelResult> result) -> FailureOr<KernelFacts> {
     if (failed(result))
       return failure();
-    return KernelFacts{result->hasPrepare, false, result->prepareMinRows, result->scratchConstant,
-                       result->scratchPerRow};
+    return KernelFacts{result->hasPrepare,     false,
+                       result->prepareMinRows, result->scratchConstant,
+                       result->scratchPerRow,  result->scratchPerKey};
   };
   if (auto *linear = std::get_if<cpu::LinearSpec>(&*spec)) {
     linear->countLoads = options.countLoads;
     if (!options.defaultKernels)
       return facts(cpu::emitLinear(module, name, *linear, isa));
+  } else if (auto *norm = std::get_if<cpu::NormSpec>(&*spec); norm && !options.defaultKernels) {
+    return facts(cpu::emitNorm(module, name, *norm, isa));
   } else if (auto *attention = std::get_if<cpu::AttentionSpec>(&*spec)) {
     attention->countLoads = options.countLoads;
     return facts(cpu::emitAttention(module, name, *attention, isa));

@@ -107,7 +107,7 @@ void RowLoop::emitRow(const KernelArguments &arguments, ValueRange pointers, Val
     Value value;
     if (isa<lm::TokensType>(argument.getType())) {
       Value token = row;
-      if (kernel.getRows() == "asked") {
+      if (kernel.getRows() == "asked" || kernel.getRows() == "hidden") {
         Value asked = e.load(e.ptr(), arguments.step, offsetof(llmc_step, asked));
         token = e.widen(e.load(e.i32(), e.at(asked, e.mul(row, 4))));
       }

@@ -79,6 +79,7 @@ llvm::DenseMap<DispatchList::ValueId, FlatSymbolRefAttr> DispatchList::build(OpB
   }
 
   Hazards hazards;
+  bool needsBarrier = false;
   for (const Call &call : calls) {
     SmallVector<std::pair<std::string, Access>> touched;
     SmallVector<Attribute> args;
@@ -99,16 +100,18 @@ llvm::DenseMap<DispatchList::ValueId, FlatSymbolRefAttr> DispatchList::build(OpB
     if (!call.writesCache.empty())
       touched.push_back({"cache " + call.writesCache, Access::Write});
 
-    bool needsBarrier =
-        llvm::any_of(touched, [&](auto &item) { return hazards.collides(item.first, item.second); });
-    if (needsBarrier)
-      hazards.clear();
+    if (!call.isAlternative) {
+      needsBarrier =
+          llvm::any_of(touched, [&](auto &item) { return hazards.collides(item.first, item.second); });
+      if (needsBarrier)
+        hazards.clear();
+    }
     for (auto &[what, access] : touched)
       hazards.note(what, access);
     step::DispatchOp::create(builder, call.loc, FlatSymbolRefAttr::get(call.kernel),
                              builder.getArrayAttr(args),
                              call.layer ? builder.getI64IntegerAttr(*call.layer) : IntegerAttr(), call.space,
-                             needsBarrier ? builder.getUnitAttr() : UnitAttr(), output);
+                             needsBarrier ? builder.getUnitAttr() : UnitAttr(), output, call.storage);
   }
 
   llvm::DenseMap<ValueId, FlatSymbolRefAttr> pinned;

@@ -5,7 +5,7 @@
 //   1. a value lives from the call that writes it to the last call that reads it;
 //   2. in order of the calls, a value takes a free buffer of its shape, or a new one;
 //   3. a call needs a barrier if it touches what an earlier call since the last barrier wrote, or writes what
-//   one read.
+//   one read. One that stands in for another needs what that one needs.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_DISPATCHLIST_H
@@ -43,6 +43,10 @@ public:
     mlir::StringAttr space; // row space it works over
     mlir::Location loc;
     std::string readsCache, writesCache; // name and layer, or empty
+    // The cache, in one storage type, without which the call is left out; and whether the call stands in for
+    // the one before it, where that one is left out.
+    mlir::FlatSymbolRefAttr storage;
+    bool isAlternative = false;
   };
   void add(Call call) { calls.push_back(std::move(call)); }
 

@@ -1,6 +1,7 @@
 //===- KernelSpecs.cpp - step.kernel => the emitters' specs ---------------===//
 #include "codegen/KernelSpecs.h"
 
+#include "codegen/CacheLayout.h"
 #include "codegen/RowSpace.h"
 #include "ir/RotaryFrequencies.h"
 
@@ -48,8 +49,8 @@ std::string codegen::kernelName(Operation *op, ArrayRef<StringRef> schemes, Stri
       distinct.push_back(scheme);
   for (StringRef scheme : distinct)
     os << "_" << scheme;
-  if (activations == "int8")
-    os << "_a8";
+  if (activations != "f32")
+    os << (activations == "int8" ? "_a8" : "_" + activations.str());
   if (space != "tokens")
     os << "_" << space;
   return name;
@@ -101,7 +102,11 @@ static FailureOr<KernelSpec> linearSpec(step::KernelOp kernel) {
     return failure();
   cpu::LinearSpec spec;
   spec.rowSpace = rowSpaceNumber(kernel.getRows());
-  spec.activations = kernel.getActivations() == "int8" ? cpu::ActivationType::Int8 : cpu::ActivationType::F32;
+  spec.activations = llvm::StringSwitch<cpu::ActivationType>(kernel.getActivations())
+                         .Case("int8", cpu::ActivationType::Int8)
+                         .Case("bf16", cpu::ActivationType::BF16)
+                         .Case("f16", cpu::ActivationType::F16)
+                         .Default(cpu::ActivationType::F32);
   if (auto linear = dyn_cast<lm::LinearOp>(kernel.computed())) {
     spec.k = lm::widthOf(linear.getX());
     spec.weights.push_back({schemes->front(), lm::widthOf(linear.getY())});
@@ -126,17 +131,18 @@ static FailureOr<KernelSpec> linearSpec(step::KernelOp kernel) {
   return KernelSpec(spec);
 }
 
-static KernelSpec attentionSpec(step::KernelOp kernel, lm::CachedAttentionOp op) {
-  DictionaryAttr cache = *kernel.getCache();
+static FailureOr<KernelSpec> attentionSpec(step::KernelOp kernel, lm::CachedAttentionOp op) {
+  FailureOr<cpu::KVLayout> layout = cacheLayout(kernel);
+  if (failed(layout))
+    return failure();
   cpu::AttentionSpec spec;
   spec.heads = op.getHeads();
   spec.kvHeads = op.getKvHeads();
-  spec.dimK = cache.getAs<IntegerAttr>("dim_k").getInt();
-  spec.dimV = cache.getAs<IntegerAttr>("dim_v").getInt();
+  spec.dimK = layout->dimK;
+  spec.dimV = layout->dimV;
   spec.scale = op.getScale().convertToDouble();
   spec.causal = op.getMask() == "causal";
-  if (auto window = dyn_cast_or_null<IntegerAttr>(op.getWindowAttr()))
-    spec.window = window.getInt();
+  spec.hasWindow = bool(op.getWindowAttr());
   if (op.getSoftcap())
     spec.softcap = op.getSoftcap()->convertToDouble();
   if (op.getRopeBase()) {
@@ -144,9 +150,33 @@ static KernelSpec attentionSpec(step::KernelOp kernel, lm::CachedAttentionOp op)
     spec.ropeInterleaved = op.getRopeStyle().value_or("half") == "interleaved";
     spec.ropeFactor = op.getRopeFactor() ? op.getRopeFactor()->convertToDouble() : 1;
   }
-  spec.pageTokens = cache.getAs<IntegerAttr>("page_tokens").getInt();
-  spec.cacheF16 = cache.getAs<StringAttr>("type").getValue() == "f16";
-  return spec;
+  spec.pageTokens = layout->pageTokens;
+  spec.cacheType = layout->type;
+  return KernelSpec(spec);
+}
+
+/// A norm of whole rows; one of groups runs through its decomposition.
+static std::optional<cpu::NormSpec> normSpec(step::KernelOp kernel) {
+  cpu::NormSpec spec;
+  spec.rowSpace = rowSpaceNumber(kernel.getRows());
+  auto fill = [&](auto norm) -> std::optional<cpu::NormSpec> {
+    spec.k = lm::widthOf(norm.getX());
+    if (norm.getGroup() && static_cast<int64_t>(*norm.getGroup()) != spec.k)
+      return std::nullopt;
+    spec.eps = norm.getEps().convertToDouble();
+    spec.gain = static_cast<bool>(norm.getGain());
+    return spec;
+  };
+  if (auto rms = dyn_cast<lm::RMSNormOp>(kernel.computed())) {
+    spec.plusOne = rms.getPlusOne();
+    return fill(rms);
+  }
+  if (auto layer = dyn_cast<lm::LayerNormOp>(kernel.computed())) {
+    spec.norm = cpu::Norm::Layer;
+    spec.bias = static_cast<bool>(layer.getBias());
+    return fill(layer);
+  }
+  return std::nullopt;
 }
 
 FailureOr<KernelSpec> codegen::kernelSpec(step::KernelOp kernel) {
@@ -155,6 +185,8 @@ FailureOr<KernelSpec> codegen::kernelSpec(step::KernelOp kernel) {
     return linearSpec(kernel);
   if (auto attention = dyn_cast<lm::CachedAttentionOp>(op))
     return attentionSpec(kernel, attention);
+  if (auto norm = normSpec(kernel))
+    return KernelSpec(*norm);
   if (auto embed = dyn_cast<lm::EmbedOp>(op)) {
     FailureOr<SmallVector<const quant::QuantScheme *>> schemes = matrixSchemes(kernel);
     if (failed(schemes))
@@ -180,12 +212,11 @@ KernelWork codegen::kernelWork(step::KernelOp kernel) {
   for (Type type : op->getOperandTypes())
     if (auto weight = dyn_cast<lm::WeightType>(type); weight && weight.rank() == 2 && !isa<lm::EmbedOp>(op))
       work.flopsPerRow += 2 * weight.dim(0) * weight.dim(1);
-  if (auto heads = op->getAttrOfType<IntegerAttr>("heads"); heads && kernel.getCache()) {
-    int64_t dims = kernel.getCache()->getAs<IntegerAttr>("dim_k").getInt() +
-                   kernel.getCache()->getAs<IntegerAttr>("dim_v").getInt();
-    int64_t bytes = kernel.getCache()->getAs<StringAttr>("type").getValue() == "f16" ? 2 : 4;
-    work.flopsPerKey = 2 * heads.getInt() * dims;
-    work.keyBytes = kernel.getCache()->getAs<IntegerAttr>("heads").getInt() * dims * bytes;
+  auto heads = op->getAttrOfType<IntegerAttr>("heads");
+  FailureOr<cpu::KVLayout> layout = failure();
+  if (heads && kernel.getCache() && succeeded(layout = cacheLayout(kernel))) {
+    work.flopsPerKey = 2 * heads.getInt() * (layout->dimK + layout->dimV);
+    work.keyBytes = layout->tokenBytes();
   }
   return work;
 }

@@ -29,7 +29,8 @@ std::string kernelName(mlir::Operation *op, llvm::ArrayRef<llvm::StringRef> sche
 std::optional<llvm::SmallVector<float>> rotaryFrequencies(mlir::Operation *op);
 
 /// An emitter's spec, or nothing for a kernel that runs through its decomposition.
-using KernelSpec = std::variant<std::monostate, cpu::LinearSpec, cpu::AttentionSpec, cpu::EmbedSpec>;
+using KernelSpec =
+    std::variant<std::monostate, cpu::LinearSpec, cpu::NormSpec, cpu::AttentionSpec, cpu::EmbedSpec>;
 mlir::FailureOr<KernelSpec> kernelSpec(step::KernelOp kernel);
 
 /// Bytes a row of the packed-activation buffer of the kernel; 0: it has none.

@@ -4,12 +4,15 @@
 //   2. Walk the entry in order, the stack's regions once a layer; every op that computes becomes a call.
 //   3. The op, with its per-layer numbers filled in, its weights' schemes and its row space are the key of a
 //      kernel: equal keys share one step.kernel.
-//   4. The list of calls gets buffers and barriers (DispatchList).
+//   4. A cache with several storage types makes several calls of one op, of which a session runs one.
+//   5. What only the returned hidden rows need works on rows of its own, which most steps have none of.
+//   6. The list of calls gets buffers and barriers (DispatchList).
 // Layers become rows of data; kernels do not multiply with them.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/LowerToStep.h"
 
+#include "codegen/CacheLayout.h"
 #include "codegen/DispatchList.h"
 #include "codegen/KernelSpecs.h"
 #include "codegen/WeightTable.h"
@@ -32,13 +35,15 @@ namespace {
 struct CachePlan {
   lm::CacheOp cache;
   int64_t layers = 0;
-  int64_t keyBytes() { return storedBytes(cache.getDimK()); }
-  int64_t valueBytes() { return storedBytes(llvm::alignTo(cache.getDimV(), quant::panelRows)); }
 
-private:
-  /// One layer's numbers in a page; see cpu::AttentionSpec for the layout.
-  int64_t storedBytes(int64_t dim) {
-    return cache.getHeads() * dim * *cache.getPageTokens() * (*cache.getType() == "f16" ? 2 : 4);
+  bool isPlanned() { return cache.getPageTokens() && cache.getType(); }
+  /// Names of its step.caches: its own for the first storage type.
+  std::string nameOf(unsigned type) {
+    std::string name = cache.getSymName().str();
+    return type ? name + "." + cache.storageTypes()[type].str() : name;
+  }
+  FlatSymbolRefAttr symbolOf(unsigned type) {
+    return FlatSymbolRefAttr::get(cache.getContext(), nameOf(type));
   }
 };
 
@@ -60,8 +65,12 @@ private:
   StringAttr spaceOf(Operation *op) const;
   LogicalResult checkNames();
   LogicalResult checkSpaces(Operation *op, StringAttr space) const;
-  FailureOr<step::KernelOp> kernelFor(Operation *op, StringRef space, ArrayRef<WeightTable::Entry> weights);
-  LogicalResult addCacheArgs(Operation *op, std::optional<int64_t> layer, DispatchList::Call &call);
+  FailureOr<step::KernelOp> kernelFor(Operation *op, StringRef space, ArrayRef<WeightTable::Entry> weights,
+                                      CachePlan *cache, unsigned type);
+  FailureOr<CachePlan *> cacheOf(Operation *op);
+  void addCacheArgs(Operation *op, CachePlan &plan, unsigned type, std::optional<int64_t> layer,
+                    DispatchList::Call &call);
+  void findHiddenOnly();
   void setFacts();
 
   lm::ModelOp model;
@@ -71,6 +80,7 @@ private:
   std::optional<WeightTable> weights;
   DispatchList calls;
   DenseMap<Value, ValueId> values;
+  llvm::DenseSet<Operation *> hiddenOnly;  // what only the returned hidden rows need
   llvm::StringMap<step::KernelOp> kernels; // by key
   llvm::StringMap<int> kernelNames;
   llvm::MapVector<StringAttr, CachePlan> caches;
@@ -79,6 +89,9 @@ private:
 };
 
 } // namespace
+
+/// More tokens than any sequence has.
+static constexpr int64_t noWindow = 1 << 30;
 
 static int64_t rowBytes(Type type) {
   auto tensor = cast<RankedTensorType>(type);
@@ -100,6 +113,7 @@ FailureOr<step::ProgramOp> StepLowering::run() {
   if (failed(checkNames()) || failed(checkOps()) || failed(splitOpsWithoutKernel()))
     return failure();
   createProgram();
+  findHiddenOnly();
   lm::ForwardOp forward = model.forward();
   if (failed(lowerBlock(forward.getBody().front(), std::nullopt)))
     return failure();
@@ -116,10 +130,14 @@ FailureOr<step::ProgramOp> StepLowering::run() {
   for (StringAttr name : usedCaches) {
     CachePlan &plan = caches[name];
     lm::CacheOp cache = plan.cache;
-    step::CacheOp::create(end, cache.getLoc(), cache.getSymNameAttr(), end.getI64IntegerAttr(plan.layers),
-                          cache.getHeadsAttr(), cache.getDimKAttr(), cache.getDimVAttr(),
-                          cache.getPageTokensAttr(), cache.getTypeAttr(),
-                          end.getI64IntegerAttr(plan.layers * (plan.keyBytes() + plan.valueBytes())));
+    for (auto [number, type] : llvm::enumerate(cache.storageTypes())) {
+      cpu::KVLayout layout = cacheLayout(cache, type);
+      step::CacheOp::create(end, cache.getLoc(), end.getStringAttr(plan.nameOf(number)),
+                            end.getI64IntegerAttr(plan.layers), cache.getHeadsAttr(), cache.getDimKAttr(),
+                            cache.getDimVAttr(), cache.getPageTokensAttr(), end.getStringAttr(type),
+                            end.getI64IntegerAttr(plan.layers * (layout.pageBytesK() + layout.pageBytesV())),
+                            number ? cache.getSymNameAttr() : StringAttr());
+    }
   }
   llvm::DenseMap<ValueId, FlatSymbolRefAttr> pinned = calls.build(end);
   program.setLogitsAttr(pinned.lookup(logits));
@@ -127,6 +145,20 @@ FailureOr<step::ProgramOp> StepLowering::run() {
     program.setHiddenRowsAttr(pinned.lookup(values.lookup(result.getHidden())));
   setFacts();
   return program;
+}
+
+/// In the entry, from its end: an op is for the hidden rows only if all its readers are.
+void StepLowering::findHiddenOnly() {
+  Block &body = model.forward().getBody().front();
+  auto end = cast<lm::ReturnOp>(body.getTerminator());
+  auto isForHidden = [&](OpOperand &use) {
+    return use.getOwner() == end ? use.get() == end.getHidden() && use.get() != end.getLogits()
+                                 : hiddenOnly.contains(use.getOwner());
+  };
+  for (Operation &op : llvm::reverse(body.without_terminator()))
+    if (!op.use_empty() && !isWeightExpression(&op) &&
+        !isa<lm::LayersOp, lm::AskedRowsOp, lm::KVViewOp>(op) && llvm::all_of(op.getUses(), isForHidden))
+      hiddenOnly.insert(&op);
 }
 
 /// A program names its buffers, weights and constants by a letter and a number.
@@ -243,7 +275,10 @@ Operation *StepLowering::fillInLayer(Operation *op, std::optional<int64_t> layer
       return nullptr;
     }
     Builder builder(op->getContext());
-    // A window of 0 means none.
+    // A window of 0 means none. A cached attention takes its window as an argument, so that layers without
+    // one share the kernel of the others.
+    if (isWindow && number == 0 && isa<lm::CachedAttentionOp>(op))
+      number = noWindow;
     if (isWindow && number == 0)
       copy->removeAttr(name);
     else
@@ -254,22 +289,25 @@ Operation *StepLowering::fillInLayer(Operation *op, std::optional<int64_t> layer
 }
 
 StringAttr StepLowering::spaceOf(Operation *op) const {
+  StringAttr hidden = StringAttr::get(op->getContext(), "hidden");
   if (isa<lm::AskedRowsOp>(op))
     return StringAttr::get(op->getContext(), "asked");
   if (isa<lm::KVViewOp>(op))
     return StringAttr::get(op->getContext(), "keys");
   for (Value operand : op->getOperands()) {
     auto value = values.find(operand);
-    if (value != values.end())
-      return calls.spaceOf(
-          value->second); // rows follow the first operand that has rows: x, or q of an attention
+    if (value != values.end()) {
+      // Rows follow the first operand that has rows: x, or q of an attention.
+      StringAttr space = calls.spaceOf(value->second);
+      return space == "asked" && hiddenOnly.contains(op) ? hidden : space;
+    }
   }
   return StringAttr::get(op->getContext(), "tokens");
 }
 
 /// What one row of a space stands for.
 static StringRef rowWord(StringAttr space) {
-  return space == "tokens" ? "token of the step" : space == "asked" ? "asked token" : "visible key";
+  return space == "tokens" ? "token of the step" : space == "keys" ? "visible key" : "asked token";
 }
 
 /// Types say how wide rows are; here is checked what they are rows of. All operands agree, but for the keys
@@ -287,7 +325,7 @@ LogicalResult StepLowering::checkSpaces(Operation *op, StringAttr space) const {
       continue;
     bool isOfKeys = attention && value != attention.getQ();
     StringAttr wanted = isOfKeys ? keys : expected, found = calls.spaceOf(values.lookup(value));
-    if (found != wanted)
+    if (found != wanted && !(wanted == "hidden" && found == "asked"))
       return op->emitOpError() << "expected operand #" << operand.getOperandNumber()
                                << " to have a row for each " << rowWord(wanted) << " but it has one for each "
                                << rowWord(found);
@@ -305,7 +343,7 @@ LogicalResult StepLowering::lowerOp(Operation *op, std::optional<int64_t> layer)
     return failure();
   llvm::scope_exit destroyFilled([&] { filled->destroy(); });
 
-  DispatchList::Call call{{}, {}, layer, space, op->getLoc(), {}, {}};
+  DispatchList::Call call{{}, {}, layer, space, op->getLoc(), {}, {}, {}, false};
   SmallVector<WeightTable::Entry> entries;
   for (Value operand : op->getOperands()) {
     if (isa<lm::WeightType>(operand.getType())) {
@@ -318,56 +356,79 @@ LogicalResult StepLowering::lowerOp(Operation *op, std::optional<int64_t> layer)
       call.args.push_back(DispatchList::Arg::of(values.lookup(operand), Access::Read));
     }
   }
-  FailureOr<step::KernelOp> kernel = kernelFor(filled, space, entries);
-  if (failed(kernel))
+  FailureOr<CachePlan *> cache = cacheOf(op);
+  if (failed(cache))
     return failure();
-  call.kernel = kernel->getSymNameAttr();
 
   if (std::optional<SmallVector<float>> freqs = rotaryFrequencies(filled))
     call.args.push_back(DispatchList::Arg::of(weights->constant(*freqs)));
-  if (failed(addCacheArgs(op, layer, call)))
-    return failure();
-  for (Value result : op->getResults()) {
-    ValueId value = calls.addValue(space, rowBytes(result.getType()));
-    values[result] = value;
-    call.args.push_back(DispatchList::Arg::of(value, Access::Write));
+  if (auto window = filled->getAttrOfType<IntegerAttr>("window"); window && isa<lm::CachedAttentionOp>(op))
+    call.args.push_back(DispatchList::Arg::of(window));
+  for (Value result : op->getResults())
+    values[result] = calls.addValue(space, rowBytes(result.getType()));
+  const unsigned types = *cache ? (*cache)->cache.storageTypes().size() : 1;
+  for (unsigned type = 0; type < types; ++type) {
+    FailureOr<step::KernelOp> kernel = kernelFor(filled, space, entries, *cache, type);
+    if (failed(kernel))
+      return failure();
+    DispatchList::Call mine = call;
+    mine.kernel = kernel->getSymNameAttr();
+    if (*cache) {
+      addCacheArgs(op, **cache, type, layer, mine);
+      mine.isAlternative = type > 0;
+      if (types > 1)
+        mine.storage = (*cache)->symbolOf(type);
+    }
+    for (Value result : op->getResults())
+      mine.args.push_back(DispatchList::Arg::of(values[result], Access::Write));
+    if (kernel->getPackedRowBytes())
+      mine.args.push_back(
+          DispatchList::Arg::of(calls.addValue(space, *kernel->getPackedRowBytes()), Access::ReadWrite));
+    calls.add(std::move(mine));
   }
-  if (kernel->getPackedRowBytes())
-    call.args.push_back(
-        DispatchList::Arg::of(calls.addValue(space, *kernel->getPackedRowBytes()), Access::ReadWrite));
-  calls.add(std::move(call));
   return success();
 }
 
-/// The cache's number and where this layer's K and V lie in a page.
-LogicalResult StepLowering::addCacheArgs(Operation *op, std::optional<int64_t> layer,
-                                         DispatchList::Call &call) {
+/// The cache that the op uses; null if it uses none.
+FailureOr<CachePlan *> StepLowering::cacheOf(Operation *op) {
   auto name = op->getAttrOfType<FlatSymbolRefAttr>("cache");
   if (!name)
-    return success();
+    return static_cast<CachePlan *>(nullptr);
   auto found = caches.find(name.getAttr());
-  if (found == caches.end() || !found->second.cache.getPageTokens() || !found->second.cache.getType())
+  if (found == caches.end() || !found->second.isPlanned())
     return op->emitOpError() << "uses the cache " << name
                              << ", which has no plan (lm-plan-kv-cache has not run)";
-  CachePlan &plan = found->second;
   usedCaches.insert(found->first);
-  auto [slot, isNew] = cacheSlots.try_emplace({name.getValue().str(), layer.value_or(-1)}, plan.layers);
+  return &found->second;
+}
+
+/// The cache's number and where this layer's K and V lie in a page.
+void StepLowering::addCacheArgs(Operation *op, CachePlan &plan, unsigned type, std::optional<int64_t> layer,
+                                DispatchList::Call &call) {
+  StringAttr name = plan.cache.getSymNameAttr();
+  int64_t number = type;
+  for (StringAttr used : usedCaches) {
+    if (used == name)
+      break;
+    number += caches[used].cache.storageTypes().size();
+  }
+  auto [slot, isNew] = cacheSlots.try_emplace({name.str(), layer.value_or(-1)}, plan.layers);
   plan.layers += isNew;
-  int64_t offset = slot->second * (plan.keyBytes() + plan.valueBytes());
+  cpu::KVLayout layout = cacheLayout(plan.cache, plan.cache.storageTypes()[type]);
+  int64_t offset = slot->second * (layout.pageBytesK() + layout.pageBytesV());
   Builder builder(op->getContext());
-  for (int64_t number : {static_cast<int64_t>(llvm::find(usedCaches, found->first) - usedCaches.begin()),
-                         offset, offset + plan.keyBytes()})
-    call.args.push_back(DispatchList::Arg::of(builder.getI64IntegerAttr(number)));
-  std::string touched = name.getValue().str() + "." + std::to_string(slot->second);
+  for (int64_t argument : {number, offset, offset + layout.pageBytesK()})
+    call.args.push_back(DispatchList::Arg::of(builder.getI64IntegerAttr(argument)));
+  std::string touched = name.str() + "." + std::to_string(slot->second);
   if (isa<lm::KVViewOp>(op))
     call.readsCache = touched;
   else
     call.writesCache = touched;
-  return success();
 }
 
 FailureOr<step::KernelOp> StepLowering::kernelFor(Operation *op, StringRef space,
-                                                  ArrayRef<WeightTable::Entry> entries) {
+                                                  ArrayRef<WeightTable::Entry> entries, CachePlan *plan,
+                                                  unsigned type) {
   Builder builder(op->getContext());
   SmallVector<StringRef> schemes;
   bool allIntegers = true, anyMatrix = false;
@@ -378,16 +439,21 @@ FailureOr<step::KernelOp> StepLowering::kernelFor(Operation *op, StringRef space
       allIntegers &= entry.isInteger;
     }
   }
-  StringRef activations = options.int8Activations && anyMatrix && allIntegers ? "int8" : "f32";
+  StringRef activations = options.activations;
+  if (!anyMatrix || isa<lm::EmbedOp>(op) || (activations == "int8" && !allIntegers))
+    activations = "f32";
 
-  // The key: all that decides the code. The frequencies of a rope are an argument, not code.
+  // The key: all that decides the code. The frequencies of a rope and a window are arguments, not code.
   NamedAttrList attrs(op->getAttrDictionary());
   attrs.erase("rope_freqs");
   if (attrs.get("rope_base"))
     attrs.set("rope_base", builder.getUnitAttr());
+  if (isa<lm::CachedAttentionOp>(op) && attrs.get("window"))
+    attrs.set("window", builder.getUnitAttr());
+  StringRef storage = plan ? plan->cache.storageTypes()[type] : StringRef();
   std::string key;
   llvm::raw_string_ostream os(key);
-  os << op->getName() << attrs.getDictionary(op->getContext()) << space << activations;
+  os << op->getName() << attrs.getDictionary(op->getContext()) << space << activations << storage;
   llvm::interleave(schemes, os, ",");
   for (Type type : llvm::concat<const Type>(SmallVector<Type>(op->getOperandTypes()),
                                             SmallVector<Type>(op->getResultTypes())))
@@ -396,24 +462,25 @@ FailureOr<step::KernelOp> StepLowering::kernelFor(Operation *op, StringRef space
     return known->second;
 
   std::string name = kernelName(op, schemes, space, activations);
+  if (plan && plan->cache.storageTypes().size() > 1)
+    name += "_" + storage.str();
   if (int count = kernelNames[name]++)
     name += "_v" + std::to_string(count + 1);
-  DictionaryAttr cacheLayout;
-  if (auto cacheName = op->getAttrOfType<FlatSymbolRefAttr>("cache")) {
-    lm::CacheOp cache = caches.lookup(cacheName.getAttr()).cache;
-    if (cache && cache.getPageTokens() && cache.getType())
-      cacheLayout = builder.getDictionaryAttr({builder.getNamedAttr("heads", cache.getHeadsAttr()),
-                                               builder.getNamedAttr("dim_k", cache.getDimKAttr()),
-                                               builder.getNamedAttr("dim_v", cache.getDimVAttr()),
-                                               builder.getNamedAttr("page_tokens", cache.getPageTokensAttr()),
-                                               builder.getNamedAttr("type", cache.getTypeAttr())});
+  DictionaryAttr cacheAttr;
+  if (plan) {
+    lm::CacheOp cache = plan->cache;
+    cacheAttr = builder.getDictionaryAttr({builder.getNamedAttr("heads", cache.getHeadsAttr()),
+                                           builder.getNamedAttr("dim_k", cache.getDimKAttr()),
+                                           builder.getNamedAttr("dim_v", cache.getDimVAttr()),
+                                           builder.getNamedAttr("page_tokens", cache.getPageTokensAttr()),
+                                           builder.getNamedAttr("type", builder.getStringAttr(storage))});
   }
   SmallVector<Attribute> schemeAttrs;
   for (StringRef scheme : schemes)
     schemeAttrs.push_back(builder.getStringAttr(scheme));
   auto kernel = step::KernelOp::create(kernelsBuilder, op->getLoc(), name, builder.getArrayAttr(schemeAttrs),
                                        builder.getStringAttr(activations), builder.getStringAttr(space),
-                                       IntegerAttr(), cacheLayout);
+                                       IntegerAttr(), cacheAttr);
   Block &body = kernel.getBody().emplaceBlock();
   OpBuilder inner = OpBuilder::atBlockEnd(&body);
   Operation *computed = op->clone();

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 
 namespace llmc::codegen {
 
@@ -15,8 +16,8 @@ struct LowerToStepOptions {
   std::function<mlir::FailureOr<const quant::QuantScheme *>(mlir::Value expression,
                                                             std::optional<int64_t> layer)>
       scheme;
-  /// Multiply in int8 where all weights of a matmul are integers; else in f32.
-  bool int8Activations = true;
+  /// What matmuls multiply in: f32, f16, bf16; int8 where all weights of a matmul are integers, else f32.
+  std::string activations = "int8";
 };
 
 /// Unrolls the layers into a table of dispatches over deduplicated kernels and replaces `model` by the

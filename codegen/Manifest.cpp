@@ -84,6 +84,8 @@ static llvm::json::Array dispatches(step::ProgramOp program) {
       row["layer"] = static_cast<int64_t>(*dispatch.getLayer());
     if (std::string from = describeLocation(dispatch.getLoc()); !from.empty())
       row["from"] = from;
+    if (dispatch.getStorage())
+      row["cache"] = *dispatch.getStorage();
     rows.push_back(std::move(row));
   }
   return rows;
@@ -106,11 +108,13 @@ std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &
   for (auto kernel : program.getBody().getOps<step::KernelOp>())
     kernels.push_back(kernel.getSymName());
   for (auto cache : program.getBody().getOps<step::CacheOp>())
-    caches.push_back(llvm::json::Object{{"name", cache.getSymName()},
+    caches.push_back(llvm::json::Object{{"name", cache.getOf().value_or(cache.getSymName())},
                                         {"layers", static_cast<int64_t>(cache.getLayers())},
                                         {"type", cache.getType()},
                                         {"page_tokens", static_cast<int64_t>(cache.getPageTokens())},
-                                        {"page_bytes", static_cast<int64_t>(cache.getPageBytes())}});
+                                        {"page_bytes", static_cast<int64_t>(cache.getPageBytes())},
+                                        {"token_bytes", static_cast<int64_t>(cache.getPageBytes()) /
+                                                            static_cast<int64_t>(cache.getPageTokens())}});
   llvm::json::Object manifest{
       {"format", "llmc model"},
       {"abi", static_cast<int64_t>(LLMC_MODULE_ABI)},

@@ -92,7 +92,7 @@ private:
   step::ProgramOp program;
   const CompiledKernels &kernels;
   Strings strings;
-  llvm::StringMap<uint32_t> kernelNumbers, bufferNumbers;
+  llvm::StringMap<uint32_t> kernelNumbers, bufferNumbers, cacheNumbers;
   llvm::StringMap<std::pair<uint64_t, uint64_t>> weightPlaces; // offset, bytes
   std::vector<llmc_kernel> kernelTable;
   std::vector<llmc_buffer> bufferTable;
@@ -113,10 +113,11 @@ void TableBuilder::number() {
   for (auto values : body.getOps<step::ConstantOp>())
     weightPlaces[values.getSymName()] = {values.getOffset(), values.getValues().size() * sizeof(float)};
   for (auto cache : body.getOps<step::CacheOp>()) {
-    uint32_t type = cache.getType() == "f16" ? LLMC_STORE_F16 : LLMC_STORE_F32;
-    cacheTable.push_back({strings.offsetOf(cache.getSymName()), static_cast<uint32_t>(cache.getLayers()),
-                          static_cast<uint32_t>(cache.getHeads()), static_cast<uint32_t>(cache.getDimK()),
-                          static_cast<uint32_t>(cache.getDimV()),
+    uint32_t type = cpu::kvType(cache.getType()).number;
+    cacheNumbers[cache.getSymName()] = cacheTable.size();
+    cacheTable.push_back({strings.offsetOf(cache.getOf().value_or(cache.getSymName())),
+                          static_cast<uint32_t>(cache.getLayers()), static_cast<uint32_t>(cache.getHeads()),
+                          static_cast<uint32_t>(cache.getDimK()), static_cast<uint32_t>(cache.getDimV()),
                           static_cast<uint32_t>(cache.getPageTokens()), type, type,
                           static_cast<uint64_t>(cache.getPageBytes())});
   }
@@ -169,6 +170,7 @@ void TableBuilder::fillDispatches() {
     row.flops_per_row = work.flopsPerRow;
     row.flops_per_key = work.flopsPerKey;
     row.key_bytes = work.keyBytes;
+    row.cache = dispatch.getStorage() ? cacheNumbers.lookup(*dispatch.getStorage()) : LLMC_NONE;
     dispatchTable.push_back(row);
   }
 }

@@ -19,6 +19,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -118,7 +119,8 @@ private:
   LogicalResult emit();
   FailureOr<std::string> makeTokenizer();
   LogicalResult dump(StringRef name);
-  bool usesInt8();
+  bool hasIntegerWeights();
+  void chooseTypes();
   bool isDone(Phase phase) const { return options.stopAfter <= phase; }
   void time(const std::string &what);
 
@@ -126,8 +128,7 @@ private:
   const PipelineOptions &options;
   std::unique_ptr<WeightSource> weights;
   std::vector<std::string> passesRun;
-  bool int8 = false;
-  std::string cacheType;
+  std::string activations, cacheType;
   unsigned numDumps = 0;
   std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
 };
@@ -166,10 +167,8 @@ LogicalResult PipelineRun::openWeights() {
   return failure(walk.wasInterrupted());
 }
 
-/// Auto is int8 as soon as one matrix of a matmul has an integer scheme.
-bool PipelineRun::usesInt8() {
-  if (options.activations != "auto")
-    return options.activations == "int8";
+/// One matrix of a matmul with an integer scheme is enough.
+bool PipelineRun::hasIntegerWeights() {
   ScopedDiagnosticHandler quiet(module.getContext(), [](Diagnostic &) { return success(); });
   lm::LayersOp stack = modelOf(module).layers();
   const int64_t layers = stack ? stack.getCount() : 0;
@@ -222,7 +221,7 @@ LogicalResult PipelineRun::lower() {
       return failure();
   }
   LowerToStepOptions lowering;
-  lowering.int8Activations = int8;
+  lowering.activations = activations;
   lowering.scheme = [&](Value expression, std::optional<int64_t> layer) {
     return weights->schemeOf(expression, layer);
   };
@@ -251,7 +250,7 @@ LogicalResult PipelineRun::emit() {
   std::string error;
   std::optional<QuantizeRules> parsed = QuantizeRules::parse(options.quantize, error);
   std::vector<std::string> rules = parsed ? parsed->texts() : std::vector<std::string>();
-  ManifestFacts facts{int8 ? "int8" : "f32", cacheType, rules, passesRun, options.variants, *weights};
+  ManifestFacts facts{activations, cacheType, rules, passesRun, options.variants, *weights};
   std::string manifest = makeManifest(program, facts);
   if (options.stopAfter == Phase::LLVM) {
     LogicalResult compiled = compileKernels(program, kernels, [&](uint64_t done, uint64_t total) {
@@ -266,6 +265,24 @@ LogicalResult PipelineRun::emit() {
     options.progress(stage, done, total);
   };
   return emitModule(program, *weights, manifest, *tokenizer, kernels, options.output, progress);
+}
+
+/// What `auto` stands for, once the schemes of the weights are known.
+void PipelineRun::chooseTypes() {
+  if (options.defaultKernels) // decompositions compute in f32
+    activations = "f32";
+  else if (options.activations == "auto")
+    activations = hasIntegerWeights() ? "int8" : "f32";
+  else
+    activations = options.activations;
+  SmallVector<StringRef> words, types;
+  StringRef(options.cacheTypes).split(words, ',');
+  for (StringRef word : words) {
+    StringRef type = word != "auto" ? word : activations == "f32" ? "f32" : "f16";
+    if (!llvm::is_contained(types, type))
+      types.push_back(type);
+  }
+  cacheType = llvm::join(types, ",");
 }
 
 LogicalResult PipelineRun::run() {
@@ -289,9 +306,7 @@ LogicalResult PipelineRun::run() {
   time("quantize");
   if (isDone(Phase::Quantize))
     return success();
-  // Decompositions compute in f32.
-  int8 = !options.defaultKernels && usesInt8();
-  cacheType = options.cacheType != "auto" ? options.cacheType : int8 ? "f16" : "f32";
+  chooseTypes();
   if (failed(runPasses(Phase::Plan)))
     return failure();
   time("plan");

@@ -24,8 +24,10 @@ struct PipelineOptions {
   std::vector<std::string> weightFiles; // what the model's lm.weights name
   std::string tokenizerFile;            // GGUF, tokenizer.json or tokenizer.model; empty: the model has none
   std::string output;
-  std::string activations = "auto";  // auto: int8 for weights of an integer scheme; f32; int8
-  std::string cacheType = "auto";    // auto: f32 where activations are, else f16; f32; f16
+  std::string activations = "auto"; // auto: int8 for weights of an integer scheme; f32; f16; bf16; int8
+  // What a session chooses from, by commas, the default first. auto: f32 where activations are, else f16;
+  // f32; f16; bf16; q8
+  std::string cacheTypes = "auto";
   std::vector<std::string> quantize; // rules of lm-quantize
   std::vector<std::string> disabledPasses;
   std::vector<const cpu::Isa *> variants;

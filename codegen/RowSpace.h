@@ -10,7 +10,10 @@ namespace llmc::codegen {
 
 /// LLMC_ROWS_* of the word that the step dialect uses.
 inline uint32_t rowSpaceNumber(llvm::StringRef space) {
-  return space == "tokens" ? LLMC_ROWS_TOKENS : space == "asked" ? LLMC_ROWS_ASKED : LLMC_ROWS_KEYS;
+  return space == "tokens"   ? LLMC_ROWS_TOKENS
+         : space == "asked"  ? LLMC_ROWS_ASKED
+         : space == "hidden" ? LLMC_ROWS_HIDDEN
+                             : LLMC_ROWS_KEYS;
 }
 
 } // namespace llmc::codegen

@@ -52,7 +52,8 @@ private:
   Value stack(Value x);
   Attribute window();
   Value embedding();
-  Value logits(Value x);
+  /// Logits of the asked rows of x; `last` becomes the normed rows they are made from.
+  Value logits(Value x, Value &last);
 
   OpBuilder &b;
   const ModelSpec &spec;
@@ -296,9 +297,9 @@ Value Builder::embedding() {
   return normIfPresent(x, spec.embeddingNorm, "embedded_normed");
 }
 
-Value Builder::logits(Value x) {
+Value Builder::logits(Value x, Value &last) {
   Value asked = lm::AskedRowsOp::create(b, at("asked_rows", "asked"), x, tokens);
-  Value last = normIfPresent(asked, spec.outputNorm, "last");
+  last = normIfPresent(asked, spec.outputNorm, "last");
   LinearTensors head = spec.tied ? LinearTensors{spec.embedding, spec.output.bias} : spec.output;
   Value y = linear(last, head, spec.vocab, "logits");
   if (spec.outputScale != 1.0)
@@ -318,15 +319,15 @@ lm::ModelOp Builder::build(const ModelPaths &paths) {
   b.setInsertionPointToStart(&model->getRegion(0).emplaceBlock());
   for (const std::string &file : paths.weights)
     lm::WeightsOp::create(b, at("weights"), StringRef(file));
-  lm::CacheOp::create(b, at("kv"), "kv", a.kvHeads, a.dimK, a.dimV, IntegerAttr(), StringAttr());
+  lm::CacheOp::create(b, at("kv"), "kv", a.kvHeads, a.dimK, a.dimV, IntegerAttr(), Attribute());
   forward = lm::ForwardOp::create(b, at("forward"));
   Block &body = forward->getRegion(0).emplaceBlock();
   tokens = body.addArgument(lm::TokensType::get(context), at("tokens", "tokens"));
   b.setInsertionPointToStart(&body);
 
   Value x = embedding();
-  Value y = logits(stack(x));
-  lm::ReturnOp::create(b, at("return"), y, Value());
+  Value hidden, y = logits(stack(x), hidden);
+  lm::ReturnOp::create(b, at("return"), y, hidden);
   return model;
 }
 

@@ -40,7 +40,7 @@ static bool isBareWord(StringRef text) {
 static bool isArrayParam(StringRef key) { return key == "freqs" || key == "rope_freqs" || key == "values"; }
 
 /// A list of words, or a single one.
-static bool isWordList(StringRef key) { return key == "to"; }
+static bool isWordList(StringRef key) { return key == "to" || key == "type"; }
 
 /// One value: a bare word, `[words]`, `[numbers]` for a dense array, or any builtin attribute.
 static ParseResult parseValue(OpAsmParser &parser, StringRef key, Attribute &value) {

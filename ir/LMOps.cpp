@@ -6,6 +6,7 @@
 #include "ir/LMOps.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace llmc::lm;
@@ -24,7 +25,27 @@ LogicalResult CacheOp::verify() {
   if (getPageTokens() && (*getPageTokens() < 16 || *getPageTokens() > 4096 || *getPageTokens() % 16))
     return emitOpError() << "expected 'page_tokens' to be a multiple of 16 up to 4096 but got "
                          << *getPageTokens();
+  // cache_c3
+  llvm::StringSet<> seen;
+  for (StringRef type : storageTypes()) {
+    if (!llvm::is_contained({"f32", "f16", "bf16", "q8"}, type))
+      return emitOpError() << "expected 'type' to be one of f32, f16, bf16, q8 but got '" << type << "'";
+    if (!seen.insert(type).second)
+      return emitOpError() << "names the type " << type << " twice";
+  }
+  if (getType() && seen.empty())
+    return emitOpError("expected 'type' to name at least one type");
   return success();
+}
+
+SmallVector<StringRef> CacheOp::storageTypes() {
+  SmallVector<StringRef> types;
+  if (auto one = dyn_cast_or_null<StringAttr>(getTypeAttr()))
+    types.push_back(one.getValue());
+  else if (auto list = dyn_cast_or_null<ArrayAttr>(getTypeAttr()))
+    for (auto type : list.getAsRange<StringAttr>())
+      types.push_back(type.getValue());
+  return types;
 }
 
 LogicalResult ForwardOp::verifyRegions() {

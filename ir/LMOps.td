@@ -32,15 +32,22 @@ def LM_CacheOp : LM_Op<"cache", [Symbol, HasParent<"ModelOp">]> {
   let description = [{
     A cache that layers append to and read, with `heads` key and value heads of `dim_k` and `dim_v` numbers. Each
     layer of the stack has its own rows in it. plan-kv-cache adds `page_tokens` (tokens in a page) and `type` (how
-    numbers are stored).
+    numbers are stored: f32, f16, bf16, or q8, int8 with an f16 scale for each 32 numbers of a head). With a list of
+    types the model is compiled for each, and a session chooses; the first is the default.
 
         lm.cache @kv {heads = 3, dim_k = 64, dim_v = 64}
+        lm.cache @kv {heads = 3, dim_k = 64, dim_v = 64, page_tokens = 32, type = [f16, q8]}
 
     - cache_c1: heads, dim_k and dim_v are positive and at most 1024.
     - cache_c2: page_tokens is a multiple of 16 and at most 4096.
+    - cache_c3: type is f32, f16, bf16 or q8, or a list of these without repetition.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$heads, I64Attr:$dim_k, I64Attr:$dim_v,
-      OptionalAttr<I64Attr>:$page_tokens, OptionalAttr<LM_Word<["f32", "f16"]>>:$type);
+      OptionalAttr<I64Attr>:$page_tokens, OptionalAttr<AnyAttrOf<[StrAttr, StrArrayAttr]>>:$type);
+  let extraClassDeclaration = [{
+    /// The storage types, the default first; none before plan-kv-cache.
+    ::llvm::SmallVector<::llvm::StringRef> storageTypes();
+  }];
   let assemblyFormat = "$sym_name custom<Params>(prop-dict, attr-dict)";
   let hasVerifier = 1;
 }
@@ -114,7 +121,10 @@ def LM_ModelOp : LM_Op<"model", [Symbol, SymbolTable, IsolatedFromAbove, NoTermi
 def LM_ReturnOp : LM_Op<"return", [Terminator, HasParent<"ForwardOp">]> {
   let summary = "the outputs of a step";
   let description = [{
-    The logits [asked rows, vocab], and optionally the hidden rows they were made from.
+    The logits [asked rows, vocab], and optionally the hidden rows they were made from. What only the hidden rows
+    need is computed only in steps that ask for them.
+
+        lm.return %logits, hidden = %last : tensor<?x49152xf32>, tensor<?x576xf32>
 
     - return_c1: the logits are as wide as the model's vocab.
   }];
@@ -416,7 +426,7 @@ def LM_AttentionOp : LM_Op<"attention", [Pure, LM_Decomposable]> {
   let description = [{
     y [T, heads * dim_v] = softmax(q k^T * scale) v, per head; query head h reads key head h * kv_heads / heads. A
     query sees the keys of its own sequence; with `mask = causal` only those at its position or before it, with
-    `window` only the last `window` of these, itself included. `softcap` c turns a score s into c * tanh(s / c)
+    `window` only the last `window` of these, itself included (0 in a table of windows: no window). `softcap` c turns a score s into c * tanh(s / c)
     before the mask. `sinks` <heads> adds one logit a head to the softmax's sum, without a value. A query that sees
     no key yields 0. Vaswani et al. 2017, arXiv:1706.03762; grouped heads: arXiv:2305.13245.
 

@@ -22,6 +22,9 @@ LogicalResult ProgramOp::verifyRegions() {
     if (!symbols.lookup<KernelOp>(dispatch.getKernel()))
       return dispatch.emitOpError() << "names the kernel @" << dispatch.getKernel()
                                     << ", which is not declared";
+    if (dispatch.getStorage() && !symbols.lookup<CacheOp>(*dispatch.getStorage()))
+      return dispatch.emitOpError() << "names the cache @" << *dispatch.getStorage()
+                                    << ", which is not declared";
     for (Attribute arg : dispatch.getArgs())
       if (auto name = dyn_cast<FlatSymbolRefAttr>(arg)) {
         if (!symbols.lookup(name.getValue()))

@@ -22,7 +22,9 @@ def Step_Dialect : Dialect {
 
 class Step_Op<string mnemonic, list<Trait> traits = []> : Op<Step_Dialect, mnemonic, traits>;
 
-def Step_Space : LM_Word<["tokens", "asked", "keys"]>;
+/// `hidden` rows are the asked ones in a step that asks for hidden rows, else none.
+def Step_Space : LM_Word<["tokens", "asked", "keys", "hidden"]>;
+def Step_Storage : LM_Word<["f32", "f16", "bf16", "q8"]>;
 
 def Step_BufferOp : Step_Op<"buffer", [Symbol, HasParent<"ProgramOp">]> {
   let summary = "a buffer of the arena";
@@ -39,10 +41,11 @@ def Step_BufferOp : Step_Op<"buffer", [Symbol, HasParent<"ProgramOp">]> {
 def Step_CacheOp : Step_Op<"cache", [Symbol, HasParent<"ProgramOp">]> {
   let summary = "a KV cache and how its pages are laid out";
   let description = [{
-    `page_tokens` tokens of all `layers` layers lie in one page of `page_bytes` bytes.
+    `page_tokens` tokens of all `layers` layers lie in one page of `page_bytes` bytes. A cache with several storage
+    types is several of these, `of` one name; a session has one of them.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$layers, I64Attr:$heads, I64Attr:$dim_k, I64Attr:$dim_v,
-      I64Attr:$page_tokens, LM_Word<["f32", "f16"]>:$type, I64Attr:$page_bytes);
+      I64Attr:$page_tokens, Step_Storage:$type, I64Attr:$page_bytes, OptionalAttr<StrAttr>:$of);
   let assemblyFormat = "$sym_name custom<Params>(prop-dict, attr-dict)";
 }
 
@@ -59,12 +62,13 @@ def Step_DispatchOp : Step_Op<"dispatch", [HasParent<"ProgramOp">]> {
   let summary = "one kernel call of a step";
   let description = [{
     Calls the kernel with `args`: buffers, weights and constants by name, or integers. `rows` is the row space it works
-    over, `barrier` says that all earlier dispatches must have ended, `output` is the buffer a trace would show.
+    over, `barrier` says that all earlier dispatches must have ended, `output` is the buffer a trace would show. With
+    `storage` the dispatch belongs to that cache, and is left out where a session stores otherwise.
 
         step.dispatch @fused_linear_576 [@b0, @w3, @b1] {layer = 3, rows = tokens, barrier}
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, ArrayAttr:$args, OptionalAttr<I64Attr>:$layer, Step_Space:$rows,
-      UnitAttr:$barrier, OptionalAttr<FlatSymbolRefAttr>:$output);
+      UnitAttr:$barrier, OptionalAttr<FlatSymbolRefAttr>:$output, OptionalAttr<FlatSymbolRefAttr>:$storage);
   let assemblyFormat = "$kernel $args custom<Params>(prop-dict, attr-dict)";
 }
 
@@ -73,11 +77,11 @@ def Step_KernelOp : Step_Op<"kernel", [Symbol, IsolatedFromAbove, HasParent<"Pro
   let description = [{
     The block's arguments are what the op reads (tensors, weights, tokens); it ends in `step.return` with what the op
     writes. `schemes` names how each weight argument is packed, `activations` the type matmuls multiply in. The kernel's
-    run-time arguments are: the tensor and weight arguments in order; of a rope its frequencies, of a cache its number and
-    where the layer's K and V lie in a page; one buffer for each result, and, where `packed_row_bytes` is set, a buffer for packed
+    run-time arguments are: the tensor and weight arguments in order; of a rope its frequencies, of a cached attention's
+    window its tokens, of a cache its number and where the layer's K and V lie in a page; one buffer for each result, and, where `packed_row_bytes` is set, a buffer for packed
     activations.
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$schemes, LM_Word<["f32", "int8"]>:$activations,
+  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$schemes, LM_Word<["f32", "bf16", "f16", "int8"]>:$activations,
       Step_Space:$rows, OptionalAttr<I64Attr>:$packed_row_bytes, OptionalAttr<DictionaryAttr>:$cache);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name custom<Params>(prop-dict, attr-dict) custom<KernelBody>($body)";
@@ -93,7 +97,7 @@ def Step_ProgramOp : Step_Op<"program", [Symbol, SymbolTable, IsolatedFromAbove,
   let description = [{
     `logits` is the buffer that holds the outputs [asked rows, vocab].
 
-    - program_c1: every name in a dispatch is declared, kernels as kernels.
+    - program_c1: every name in a dispatch is declared, kernels as kernels and storage as a cache.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$vocab, I64Attr:$context, I64Attr:$layers, I64Attr:$hidden,
       I64Attr:$heads, I64Attr:$kv_heads, I64Attr:$parameters, I64Attr:$weight_bytes, FlatSymbolRefAttr:$logits,

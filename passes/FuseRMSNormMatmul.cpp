@@ -15,7 +15,9 @@ using namespace llmc;
 namespace {
 
 /// fused_linear(norm(x, g), W…) => fused_linear(x norm(g), W…) for every reader of the norm,
-/// if all of them are matmuls without a prologue of their own that read the norm as their input.
+/// if all of them are matmuls without a prologue of their own that read the norm as their input. Where the
+/// model also returns the normed rows as its hidden rows, the norm stays for these: it then runs only in
+/// steps that ask for them.
 template <typename NormOp> struct FoldNormIntoReaders : OpRewritePattern<NormOp> {
   FoldNormIntoReaders(MLIRContext *context, Pass::Statistic &numFused)
       : OpRewritePattern<NormOp>(context), numFused(numFused) {}
@@ -23,7 +25,14 @@ template <typename NormOp> struct FoldNormIntoReaders : OpRewritePattern<NormOp>
   LogicalResult matchAndRewrite(NormOp norm, PatternRewriter &rewriter) const override {
     if (norm.getGroup() && static_cast<int64_t>(*norm.getGroup()) != lm::widthOf(norm.getX()))
       return rewriter.notifyMatchFailure(norm, "normalizes groups, not rows");
-    SmallVector<Operation *> readers(norm->getUsers());
+    bool isReturned = false;
+    SmallVector<Operation *> readers;
+    for (OpOperand &use : norm->getUses())
+      if (auto end = dyn_cast<lm::ReturnOp>(use.getOwner());
+          end && end.getHidden() == norm.getY() && end.getLogits() != norm.getY())
+        isReturned = true;
+      else
+        readers.push_back(use.getOwner());
     if (readers.empty())
       return rewriter.notifyMatchFailure(norm, "has no reader");
     for (Operation *reader : readers) {
@@ -58,7 +67,8 @@ template <typename NormOp> struct FoldNormIntoReaders : OpRewritePattern<NormOp>
                          matmul.build(rewriter, rewriter.getFusedLoc({norm.getLoc(), reader->getLoc()})));
       ++numFused;
     }
-    rewriter.eraseOp(norm);
+    if (!isReturned)
+      rewriter.eraseOp(norm);
     return success();
   }
 

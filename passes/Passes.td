@@ -90,7 +90,7 @@ def FuseSwigluPass : Pass<"lm-fuse-swiglu", "::llmc::lm::ModelOp"> {
 def PlanKVCachePass : Pass<"lm-plan-kv-cache", "::llmc::lm::ModelOp"> {
   let summary = "decide how each cache is stored";
   let description = [{
-    Sets `page_tokens` and `type` of every `lm.cache` that does not say so itself. A page is also the block of keys over
+    Sets `page_tokens` and `type` (one, or the list that a session chooses from) of every `lm.cache` that does not say so. A page is also the block of keys over
     which attention sums, so its size is part of the arithmetic: it is the same for every batch and every machine.
     Checks that each layer appends to a cache at most once and never reads what it does not append, and moves nothing.
 
@@ -99,7 +99,7 @@ def PlanKVCachePass : Pass<"lm-plan-kv-cache", "::llmc::lm::ModelOp"> {
   }];
   let options = [
     Option<"pageTokens", "page-tokens", "int64_t", "32", "tokens in a page">,
-    Option<"type", "type", "std::string", "\"f32\"", "how numbers are stored: f32 or f16">
+    Option<"type", "type", "std::string", "\"f32\"", "how numbers are stored: f32, f16, bf16 or q8, or several by commas">
   ];
 }
 

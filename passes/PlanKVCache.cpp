@@ -40,15 +40,16 @@ struct PlanKVCachePass : llmc::impl::PlanKVCachePassBase<PlanKVCachePass> {
 
   void runOnOperation() override {
     Builder builder(&getContext());
-    if (type != "f32" && type != "f16") {
-      getOperation().emitError() << "expected the cache type f32 or f16 but got '" << type << "'";
-      return signalPassFailure();
-    }
+    SmallVector<StringRef> types;
+    StringRef(type).split(types, ',');
     for (lm::CacheOp cache : getOperation().getBody().getOps<lm::CacheOp>()) {
       if (!cache.getPageTokens())
         cache.setPageTokensAttr(builder.getI64IntegerAttr(pageTokens));
       if (!cache.getType())
-        cache.setTypeAttr(builder.getStringAttr(type));
+        cache.setTypeAttr(types.size() == 1 ? Attribute(builder.getStringAttr(types.front()))
+                                            : builder.getStrArrayAttr(types));
+      if (failed(cache.verify()))
+        return signalPassFailure();
     }
     WalkResult walk = getOperation().forward().walk([&](Block *block) {
       return failed(checkBlock(*block)) ? WalkResult::interrupt() : WalkResult::advance();

@@ -36,6 +36,8 @@ private:
     uint32_t meetings = 0;
     for (uint32_t i = 0; i < tables.n_dispatches; ++i) {
       const llmc_dispatch &dispatch = tables.dispatches[i];
+      if (!session.plan.runs(dispatch))
+        continue; // another row does its work
       // Also before a row that is skipped: later rows may rely on its barrier.
       if (dispatch.barrier && !meet(worker, meetings))
         return;
@@ -203,9 +205,11 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
   // Everything that can run out of memory comes before the first page is taken.
   buildRows(tokens);
   std::vector<OutputRow> rows;
+  bool anyHidden = false;
   for (int32_t index : asked) {
     const bool hasHidden = tokens.outputs[index] & LLMC_OUT_HIDDEN;
     rows.push_back({tokenRows[index].seq, tokenRows[index].pos, hasHidden});
+    anyHidden |= hasHidden;
     if (hasHidden)
       pooling.prepare(tokenRows[index].seq);
   }
@@ -217,6 +221,7 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
   step.rows[LLMC_ROWS_TOKENS] = n;
   step.rows[LLMC_ROWS_ASKED] = asked.size();
   step.rows[LLMC_ROWS_KEYS] = module().uses_keys ? nKeys : 0;
+  step.rows[LLMC_ROWS_HIDDEN] = anyHidden ? asked.size() : 0;
   if (llmc_status status = reserveScratch(step.rows, nKeys, function))
     return status;
   step.tokens = tokenRows.data();

@@ -14,11 +14,15 @@ uint64_t cachePages(const CacheLimits &limits, uint32_t pageTokens) {
   return std::min(full, (limits.nTokens - partial) / pageTokens + partial);
 }
 
-llmc_status KVCache::create(std::span<const llmc_kv_layout> layouts, const CacheLimits &limits,
-                            const llmc_allocator *allocator) {
+llmc_status KVCache::create(std::span<const llmc_kv_layout> layouts, std::span<const uint8_t> isUsed,
+                            const CacheLimits &limits, const llmc_allocator *allocator) {
   bounds = limits;
   sequences.resize(limits.nSeqs);
-  for (const llmc_kv_layout &layout : layouts) {
+  stores.resize(layouts.size());
+  for (size_t index = 0; index < layouts.size(); ++index) {
+    if (!isUsed[index])
+      continue;
+    const llmc_kv_layout &layout = layouts[index];
     auto found = std::find_if(groups.begin(), groups.end(),
                               [&](const Group &group) { return group.pageTokens == layout.page_tokens; });
     if (found == groups.end()) {
@@ -41,7 +45,7 @@ llmc_status KVCache::create(std::span<const llmc_kv_layout> layouts, const Cache
       found = groups.end() - 1;
     }
     uint64_t bytes;
-    Store store;
+    Store &store = stores[index];
     store.pageBytes = layout.page_bytes;
     if (!mulAdd(found->nPages, layout.page_bytes, 0, bytes) ||
         !store.pages.allocate(bytes, Region::Commit::Lazy, allocator))
@@ -50,8 +54,7 @@ llmc_status KVCache::create(std::span<const llmc_kv_layout> layouts, const Cache
                       (unsigned long long)layout.page_bytes);
     if (!store.pages.isZeroed())
       std::fill(found->isDirty.begin(), found->isDirty.end(), 1);
-    found->stores.push_back(uint32_t(stores.size()));
-    stores.push_back(std::move(store));
+    found->stores.push_back(uint32_t(index));
   }
   // Only now do the tables stay where they are.
   views.resize(stores.size());

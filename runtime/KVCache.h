@@ -25,8 +25,9 @@ uint64_t cachePages(const CacheLimits &limits, uint32_t pageTokens);
 
 class KVCache {
 public:
-  llmc_status create(std::span<const llmc_kv_layout> layouts, const CacheLimits &limits,
-                     const llmc_allocator *allocator);
+  /// Memory only for those layouts whose `isUsed` is set.
+  llmc_status create(std::span<const llmc_kv_layout> layouts, std::span<const uint8_t> isUsed,
+                     const CacheLimits &limits, const llmc_allocator *allocator);
 
   llmc_status newSequence(llmc_seq &out);
   void freeSequence(llmc_seq seq);

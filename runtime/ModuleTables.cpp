@@ -77,7 +77,7 @@ private:
     for (uint32_t i = 0; i < module.n_buffers; ++i) {
       const llmc_buffer &buffer = module.buffers[i];
       if (buffer.rows >= LLMC_ROW_SPACES)
-        return fail("buffer", i, "rows", buffer.rows, "a row space (0 to 2)");
+        return fail("buffer", i, "rows", buffer.rows, "a row space (0 to 3)");
       if (buffer.rows == LLMC_ROWS_KEYS && !module.uses_keys)
         return fail("buffer", i, "rows", buffer.rows, "another row space, because 'uses_keys' is 0");
       if (!isOptionalString(buffer.name))
@@ -115,13 +115,15 @@ private:
       if (row.kernel >= module.n_kernels)
         return fail("dispatch", i, "kernel", row.kernel, "the number of a kernel");
       if (row.rows >= LLMC_ROW_SPACES)
-        return fail("dispatch", i, "rows", row.rows, "a row space (0 to 2)");
+        return fail("dispatch", i, "rows", row.rows, "a row space (0 to 3)");
       if (row.rows == LLMC_ROWS_KEYS && !module.uses_keys)
         return fail("dispatch", i, "rows", row.rows, "another row space, because 'uses_keys' is 0");
       if (uint64_t(row.first_arg) + row.n_args > module.n_args)
         return fail("dispatch", i, "n_args", row.n_args, "arguments within the table");
       if (row.output != LLMC_NONE && row.output >= module.n_buffers)
         return fail("dispatch", i, "output", row.output, "the number of a buffer");
+      if (row.cache != LLMC_NONE && row.cache >= module.n_caches)
+        return fail("dispatch", i, "cache", row.cache, "the number of a cache");
       if (!isOptionalString(row.location))
         return fail("dispatch", i, "location", row.location, "an offset in the strings");
     }

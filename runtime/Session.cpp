@@ -16,7 +16,8 @@ llmc_status Session::create(llmc_model *model, const llmc_session_params *params
   if (llmc_status status = model->pool(pool))
     return status;
   const llmc_module &tables = model->tables();
-  if (llmc_status status = cache.create({tables.caches, tables.n_caches}, plan.cache, resolved.allocator))
+  if (llmc_status status =
+          cache.create({tables.caches, tables.n_caches}, plan.usesCache, plan.cache, resolved.allocator))
     return status;
   uint64_t scratchBytes;
   if (!mulAdd(plan.scratchBytes, pool->size(), 0, scratchBytes) ||

@@ -3,6 +3,9 @@
 
 #include "runtime/SizedStruct.h"
 
+#include <cstring>
+#include <string>
+
 namespace llmc {
 
 bool scratchNeeded(const llmc_module &module, const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t keys,
@@ -25,18 +28,44 @@ bool scratchNeeded(const llmc_module &module, const uint64_t (&rows)[LLMC_ROW_SP
   return true;
 }
 
-static llmc_status checkStorage(const llmc_module &module, llmc_kv_type wanted, bool isKey,
-                                const char *function) {
-  static const char *const names[] = {"auto", "f32", "f16", "bf16", "q8", "q4"};
-  if (wanted < LLMC_KV_AUTO || wanted > LLMC_KV_Q4)
-    return setError(LLMC_EARG, "%s: type_%c is %d, which is no storage type", function, isKey ? 'k' : 'v',
-                    wanted);
-  for (uint32_t i = 0; wanted != LLMC_KV_AUTO && i < module.n_caches; ++i) {
-    uint32_t found = isKey ? module.caches[i].type_k : module.caches[i].type_v;
-    if (uint32_t(wanted) != found)
-      return setError(LLMC_EUNSUPPORTED, "%s: type_%c is %s, but the model was compiled with a cache in %s",
-                      function, isKey ? 'k' : 'v', names[wanted],
-                      found < std::size(names) ? names[found] : "another type");
+constexpr const char *typeNames[] = {"auto", "f32", "f16", "bf16", "q8", "q4"};
+
+/// Chooses the layout of each cache: caches of one name are one cache in several types. Without a wish the
+/// first is taken.
+static llmc_status chooseStorage(const llmc_module &module, const llmc_session_params &params,
+                                 const char *function, std::vector<uint8_t> &out) {
+  for (auto [type, letter] : {std::pair(params.type_k, 'k'), {params.type_v, 'v'}})
+    if (type < LLMC_KV_AUTO || type > LLMC_KV_Q4)
+      return setError(LLMC_EARG, "%s: type_%c is %d, which is no storage type", function, letter, type);
+  llmc_kv_type wanted = params.type_k != LLMC_KV_AUTO ? params.type_k : params.type_v;
+  if (params.type_v != LLMC_KV_AUTO && params.type_v != wanted)
+    return setError(LLMC_EUNSUPPORTED, "%s: type_k is %s and type_v is %s: keys and values have one type",
+                    function, typeNames[params.type_k], typeNames[params.type_v]);
+  out.assign(module.n_caches, 0);
+  auto isSame = [&](uint32_t a, uint32_t b) {
+    return a == b ||
+           (module.caches[a].name != LLMC_NONE && module.caches[b].name != LLMC_NONE &&
+            strcmp(module.strings + module.caches[a].name, module.strings + module.caches[b].name) == 0);
+  };
+  for (uint32_t i = 0; i < module.n_caches; ++i) {
+    bool isFirst = true, isChosen = false;
+    std::string compiled;
+    for (uint32_t j = 0; j < module.n_caches; ++j) {
+      if (!isSame(i, j))
+        continue;
+      isFirst &= j >= i;
+      uint32_t type = module.caches[j].type_k;
+      if (wanted == LLMC_KV_AUTO ? j == i : type == uint32_t(wanted)) {
+        isChosen = true;
+        if (isFirst)
+          out[j] = 1;
+      }
+      compiled += std::string(compiled.empty() ? "" : ", ") +
+                  (type < std::size(typeNames) ? typeNames[type] : "another type");
+    }
+    if (!isChosen)
+      return setError(LLMC_EUNSUPPORTED, "%s: type_k is %s, but the model was compiled with a cache in %s",
+                      function, typeNames[wanted], compiled.c_str());
   }
   return LLMC_OK;
 }
@@ -52,9 +81,7 @@ llmc_status planWorkspace(const Module &loaded, const llmc_session_params *param
   if (resolved.flags)
     return setError(LLMC_EUNSUPPORTED,
                     "%s: this build has neither prefix reuse nor cache conversion: set flags to 0", function);
-  if (llmc_status status = checkStorage(module, resolved.type_k, true, function))
-    return status;
-  if (llmc_status status = checkStorage(module, resolved.type_v, false, function))
+  if (llmc_status status = chooseStorage(module, resolved, function, out.usesCache))
     return status;
   if (resolved.allocator && (resolved.allocator->struct_size < sizeof(llmc_allocator) ||
                              !resolved.allocator->alloc || !resolved.allocator->free))
@@ -75,8 +102,8 @@ llmc_status planWorkspace(const Module &loaded, const llmc_session_params *param
                resolved.n_kv_tokens ? std::min<uint64_t>(resolved.n_kv_tokens, everything) : everything};
   out.nBatch = resolved.n_batch;
 
-  const uint64_t rowsMax[LLMC_ROW_SPACES] = {out.nBatch, out.nBatch,
-                                             module.uses_keys ? out.cache.nTokens : 0};
+  const uint64_t rowsMax[LLMC_ROW_SPACES] = {out.nBatch, out.nBatch, module.uses_keys ? out.cache.nTokens : 0,
+                                             out.nBatch};
   out.arenaBytes = 0;
   out.bufferOffsets.resize(module.n_buffers);
   bool fits = true;
@@ -90,6 +117,8 @@ llmc_status planWorkspace(const Module &loaded, const llmc_session_params *param
   out.cacheBytes = 0;
   for (uint32_t i = 0; fits && i < module.n_caches; ++i) {
     uint64_t bytes;
+    if (!out.usesCache[i])
+      continue;
     fits =
         mulAdd(cachePages(out.cache, module.caches[i].page_tokens), module.caches[i].page_bytes, 0, bytes) &&
         Region::rounded(bytes, bytes) && mulAdd(bytes, 1, out.cacheBytes, out.cacheBytes);

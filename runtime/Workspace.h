@@ -12,6 +12,10 @@ struct WorkspacePlan {
   std::vector<uint64_t> bufferOffsets; ///< in the arena
   uint64_t arenaBytes, scratchBytes;   ///< scratch of one worker
   uint64_t cacheBytes;                 ///< of all caches, in whole pages of memory
+  std::vector<uint8_t> usesCache; ///< for each of the module's caches, whether it is the type that was chosen
+  bool runs(const llmc_dispatch &dispatch) const {
+    return dispatch.cache == LLMC_NONE || usesCache[dispatch.cache];
+  }
 };
 
 /// Fills in defaults and checks the parameters; `function` stands before messages.

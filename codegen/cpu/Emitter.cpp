@@ -38,6 +38,30 @@ Value Emitter::fma(Value a, Value b, Value c) {
   return LLVM::FMAOp::create(*this, a.getType(), a, b, c);
 }
 
+/// `element`, or a vector of them as long as `value`.
+static Type shapedLike(Value value, Type element) {
+  auto vector = dyn_cast<VectorType>(value.getType());
+  return vector ? Type(VectorType::get(vector.getShape(), element)) : element;
+}
+
+Value Emitter::truncToBF16(Value f32) {
+  Value bits = arith::BitcastOp::create(*this, shapedLike(f32, i32()), f32);
+  auto constant = [&](int64_t number) { return splat(bits.getType(), number); };
+  Value high = arith::ShRUIOp::create(*this, bits, constant(16));
+  Value isOdd = both(high, constant(1));
+  Value rounded = arith::ShRUIOp::create(*this, add(add(bits, constant(0x7fff)), isOdd), constant(16));
+  // Rounding could carry the bits of a NaN into an infinity or a zero.
+  Value isNaN = less(arith::CmpFPredicate::UNO, f32, f32);
+  Value quiet = arith::OrIOp::create(*this, high, constant(0x40));
+  return arith::TruncIOp::create(*this, shapedLike(f32, i16()), select(isNaN, quiet, rounded));
+}
+
+Value Emitter::extendBF16(Value bf16) {
+  Value bits = arith::ExtUIOp::create(*this, shapedLike(bf16, i32()), bf16);
+  bits = arith::ShLIOp::create(*this, bits, splat(bits.getType(), 16));
+  return arith::BitcastOp::create(*this, shapedLike(bf16, f32()), bits);
+}
+
 Value Emitter::maxf(Value a, Value b) { return select(less(arith::CmpFPredicate::OGT, a, b), a, b); }
 
 Value Emitter::slice(Value v, int64_t first, int64_t n) {

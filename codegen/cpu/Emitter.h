@@ -88,6 +88,9 @@ public:
   Value less(mlir::arith::CmpFPredicate p, Value a, Value b) {
     return mlir::arith::CmpFOp::create(*this, p, a, b);
   }
+  /// bf16 numbers as i16, rounded to nearest, ties to even: CPUs without bf16 would call a library function.
+  Value truncToBF16(Value f32);
+  Value extendBF16(Value i16);
   Value select(Value condition, Value a, Value b) {
     return mlir::arith::SelectOp::create(*this, condition, a, b);
   }

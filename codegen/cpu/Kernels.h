@@ -9,6 +9,7 @@
 #ifndef LLMC_CODEGEN_CPU_KERNELS_H
 #define LLMC_CODEGEN_CPU_KERNELS_H
 
+#include "codegen/cpu/KVStorage.h"
 #include "ir/quant/QuantScheme.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -22,7 +23,9 @@ struct Isa; // isa/Isa.h
 
 enum class Activation { None, Relu, Relu2, GeluErf, GeluTanh, GeluQuick, Silu, Sigmoid, Tanh };
 enum class Norm { None, Rms, Layer };
-enum class ActivationType { F32, Int8 };
+/// What the activations are rounded to before a product. F16 and BF16 are multiplied as the f32 they stand
+/// for.
+enum class ActivationType { F32, F16, BF16, Int8 };
 
 /// y_i = epilogue(norm(x) * W_i^T + b_i) for one or more weights that share x.
 /// Arguments: x, [gain], [norm bias], W_0..W_n, [b_0..b_n], [residual], y_0..y_m, packed
@@ -52,27 +55,32 @@ struct LinearSpec {
   int64_t packedRowBytes() const;
 };
 
+/// A norm by itself. Arguments: x, [gain], [norm bias], y; rows are as in LinearSpec, and so are the bits.
+struct NormSpec {
+  int64_t k = 0;
+  Norm norm = Norm::Rms;
+  double eps = 0;
+  bool plusOne = false, gain = false, bias = false;
+  uint32_t rowSpace = 0; // LLMC_ROWS_*
+};
+
 /// rope + append + attention over the paged cache (see lm.cached_attention).
-/// Arguments: q, k, v, [rope frequencies f32[ropeDims/2]], immediates: cache number, byte offset of this
-/// layer's K in a page, of its V; then the output. Rows are as in LinearSpec; the frequencies are padded with
-/// zeros to a multiple of 16.
+/// Arguments: q, k, v, [rope frequencies f32[ropeDims/2]], immediates: [tokens of the window,] cache number,
+/// byte offset of this layer's K in a page, of its V; then the output. Rows are as in LinearSpec; the
+/// frequencies are padded with zeros to a multiple of 16.
 struct AttentionSpec {
   int64_t heads = 0, kvHeads = 0, dimK = 0, dimV = 0;
   double scale = 1;
   bool causal = true;
-  int64_t window = 0;   // 0: none; else keys j with i - window < j <= i
-  double softcap = 0;   // 0: none
-  int64_t ropeDims = 0; // 0: no rotation
+  bool hasWindow = false; // keys j with i - window < j <= i
+  double softcap = 0;     // 0: none
+  int64_t ropeDims = 0;   // 0: no rotation
   bool ropeInterleaved = false;
   double ropeFactor = 1; // multiplies cos and sin
   int64_t pageTokens = 32;
-  bool cacheF16 = false;
+  const KVType *cacheType = &kvType("f32");
   bool countLoads = false; // report every read of the cache through llmc_step.count_load
-  int64_t dimVPadded() const { return (dimV + 15) / 16 * 16; }
-  /// Bytes of one layer's K and V in a page. K: [kvHeads][dimK][pageTokens], V:
-  /// [kvHeads][pageTokens][dimVPadded].
-  int64_t pageBytesK() const { return kvHeads * dimK * pageTokens * (cacheF16 ? 2 : 4); }
-  int64_t pageBytesV() const { return kvHeads * pageTokens * dimVPadded() * (cacheF16 ? 2 : 4); }
+  KVLayout layout() const { return {cacheType, kvHeads, dimK, dimV, pageTokens}; }
 };
 
 /// Rows of an embedding table, times `scale`. Arguments: W, y.
@@ -88,11 +96,12 @@ struct EmbedSpec {
 struct KernelResult {
   bool hasPrepare = false;
   uint32_t prepareMinRows = 0;
-  uint64_t scratchConstant = 0, scratchPerRow = 0;
+  uint64_t scratchConstant = 0, scratchPerRow = 0, scratchPerKey = 0;
 };
 
 mlir::FailureOr<KernelResult> emitLinear(mlir::ModuleOp, llvm::StringRef name, const LinearSpec &,
                                          const Isa &);
+mlir::FailureOr<KernelResult> emitNorm(mlir::ModuleOp, llvm::StringRef name, const NormSpec &, const Isa &);
 mlir::FailureOr<KernelResult> emitAttention(mlir::ModuleOp, llvm::StringRef name, const AttentionSpec &,
                                             const Isa &);
 mlir::FailureOr<KernelResult> emitEmbed(mlir::ModuleOp, llvm::StringRef name, const EmbedSpec &, const Isa &);

@@ -17,6 +17,7 @@
 #include "llvm/Transforms/Utils/Cloning.h"
 
 #include <chrono>
+#include <gtest/gtest.h>
 
 using namespace mlir;
 
@@ -135,7 +136,8 @@ void StepRunner::run(KernelJit &jit, const std::string &name, const cpu::KernelR
   scratch.assign(workers, {});
   scratchPointers.clear();
   for (auto &memory : scratch) {
-    memory.assign(kernel.scratchConstant + kernel.scratchPerRow * rows + 64, 0xff);
+    memory.assign(kernel.scratchConstant + kernel.scratchPerRow * rows + kernel.scratchPerKey * keys + 128,
+                  0xff);
     scratchPointers.push_back(memory.data() + (64 - reinterpret_cast<uintptr_t>(memory.data()) % 64));
   }
   step.scratch = scratchPointers.data();
@@ -144,6 +146,15 @@ void StepRunner::run(KernelJit &jit, const std::string &name, const cpu::KernelR
       jit.kernel(name + ".prepare")(&step, args.data(), worker, workers);
   for (uint32_t worker = 0; worker < workers; ++worker)
     jit.kernel(name)(&step, args.data(), worker, workers);
+  for (size_t worker = 0; worker < scratch.size(); ++worker)
+    for (const uint8_t &byte :
+         llvm::ArrayRef(scratch[worker])
+             .take_back(scratch[worker].data() + scratch[worker].size() - scratchPointers[worker] -
+                        (kernel.scratchConstant + kernel.scratchPerRow * rows + kernel.scratchPerKey * keys)))
+      if (byte != 0xff) {
+        ADD_FAILURE() << name << " writes beyond its scratch";
+        return;
+      }
 }
 
 } // namespace llmc::test

@@ -38,6 +38,7 @@ std::vector<const cpu::Isa *> runnableIsas();
 /// Runs a kernel as the runtime would: all workers, one after another, `prepare` where it applies.
 struct StepRunner {
   llmc_step step = {};
+  uint64_t keys = 0; // of the step, for scratch that grows with them
   std::vector<std::vector<uint8_t>> scratch;
   std::vector<uint8_t *> scratchPointers;
 

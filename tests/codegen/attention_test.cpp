@@ -17,7 +17,7 @@ using cpu::AttentionSpec;
 
 namespace {
 
-constexpr int64_t sequences = 2, maxPosition = 80;
+constexpr int64_t sequences = 2, maxPosition = 176;
 
 struct Attention {
   AttentionSpec spec;
@@ -25,6 +25,7 @@ struct Attention {
   KernelJit jit;
   cpu::KernelResult kernel;
   std::vector<float> frequencies;
+  int64_t window; // 0: none
   // Inputs by sequence and position, so that every batch sees the same values.
   std::vector<float> q, k, v;
 
@@ -33,8 +34,9 @@ struct Attention {
   int64_t widthV() const { return spec.kvHeads * spec.dimV; }
   int64_t widthOut() const { return spec.heads * spec.dimV; }
 
-  Attention(const AttentionSpec &spec, const cpu::Isa &isa, Random &random)
-      : spec(spec), isa(isa), frequencies((spec.ropeDims / 2 + 15) / 16 * 16) {
+  Attention(const AttentionSpec &spec, const cpu::Isa &isa, Random &random, int64_t window = 0)
+      : spec(spec), isa(isa), frequencies((spec.ropeDims / 2 + 15) / 16 * 16), window(window) {
+    this->spec.hasWindow = window != 0;
     for (int64_t i = 0; i < spec.ropeDims / 2; ++i)
       frequencies[i] = float(std::pow(10000.0, -2.0 * i / spec.ropeDims));
     auto fill = [&](std::vector<float> &values, int64_t width) {
@@ -65,9 +67,10 @@ struct Attention {
     uint64_t counted = 0;
 
     explicit Cache(const AttentionSpec &spec) {
+      const cpu::KVLayout layout = spec.layout();
       const int64_t pages = (maxPosition + spec.pageTokens - 1) / spec.pageTokens;
-      offsetK = gap, offsetV = offsetK + spec.pageBytesK() + gap;
-      pool.page_bytes = offsetV + spec.pageBytesV() + gap;
+      offsetK = gap, offsetV = offsetK + layout.pageBytesK() + gap;
+      pool.page_bytes = offsetV + layout.pageBytesV() + gap;
       storage.assign(sequences * pages * pool.page_bytes + 64, 0);
       // What an earlier owner left behind must not matter, even if it is NaN.
       for (uint8_t &byte : storage)
@@ -98,6 +101,8 @@ struct Attention {
     std::vector<const void *> args = {mq.data, mk.data, mv.data};
     if (spec.ropeDims)
       args.push_back(frequencies.data());
+    if (window)
+      args.push_back(reinterpret_cast<const void *>(uintptr_t(window)));
     args.push_back(reinterpret_cast<const void *>(uintptr_t(1))); // cache 1 of 2
     args.push_back(reinterpret_cast<const void *>(uintptr_t(cache.offsetK)));
     args.push_back(reinterpret_cast<const void *>(uintptr_t(cache.offsetV)));
@@ -105,6 +110,11 @@ struct Attention {
     const llmc_kv_pool pools[2] = {{}, cache.pool};
     StepRunner runner;
     runner.step.rows[LLMC_ROWS_TOKENS] = rows;
+    std::map<int32_t, int32_t> lengths;
+    for (auto [sequence, position] : batch)
+      lengths[sequence] = std::max(lengths[sequence], position + 1);
+    for (auto [sequence, length] : lengths)
+      runner.keys += length;
     runner.step.tokens = tokens.data();
     runner.step.kv = pools;
     runner.step.count_load = [](const llmc_step *step, const void *, uint64_t bytes) {
@@ -139,7 +149,7 @@ struct Attention {
     for (int64_t head = 0; head < spec.heads; ++head) {
       auto query = rotated(&q[(base + position) * widthQ() + head * spec.dimK], position);
       std::vector<double> scores;
-      const int64_t first = spec.window ? std::max<int64_t>(0, position - spec.window + 1) : 0;
+      const int64_t first = window ? std::max<int64_t>(0, position - window + 1) : 0;
       double largest = -INFINITY, sum = 0;
       for (int64_t j = first; j <= position; ++j) {
         auto key = rotated(&k[(base + j) * widthK() + head / group * spec.dimK], j);
@@ -166,8 +176,8 @@ struct Attention {
 void check(Attention &attention, double tolerance) {
   using Token = Attention::Token;
   ASSERT_TRUE(attention.compile());
-  // Prefills of 7 and 5 in one step, decode steps of both, a long prefill across two page borders, decode
-  // again.
+  // Prefills of 7 and 5 in one step, decode steps of both, a long prefill across page borders (with tiles of
+  // tokens), decode again (with pages shared among workers).
   std::vector<std::vector<Token>> mixed;
   std::vector<Token> batch;
   for (int32_t i = 0; i < 7; ++i)
@@ -178,11 +188,11 @@ void check(Attention &attention, double tolerance) {
   for (int32_t i = 0; i < 3; ++i)
     mixed.push_back({{1, 5 + i}, {0, 7 + i}});
   batch.clear();
-  for (int32_t i = 10; i < 75; ++i)
+  for (int32_t i = 10; i < 150; ++i)
     batch.push_back({0, i});
   batch.push_back({1, 8});
   mixed.push_back(batch);
-  for (int32_t i = 75; i < 78; ++i)
+  for (int32_t i = 150; i < 170; ++i)
     mixed.push_back({{0, i}});
 
   Attention::Outputs first;
@@ -208,7 +218,7 @@ void check(Attention &attention, double tolerance) {
   }
   Attention::Outputs single;
   Attention::Cache fresh(attention.spec);
-  for (int32_t i = 0; i < 78; ++i) {
+  for (int32_t i = 0; i < 170; ++i) {
     attention.step(fresh, {{0, i}}, 2, single);
     if (i < 9)
       attention.step(fresh, {{1, i}}, 1, single);
@@ -227,29 +237,39 @@ AttentionSpec makeSpec(int64_t heads, int64_t kvHeads, int64_t dim) {
 
 TEST(Attention, MatchesDouble) {
   Random random(6);
-  std::vector<std::pair<std::string, AttentionSpec>> specs;
-  auto add = [&](const char *name, AttentionSpec spec, auto edit) {
+  struct Case {
+    std::string name;
+    AttentionSpec spec;
+    int64_t window;
+  };
+  std::vector<Case> cases;
+  auto add = [&](const char *name, AttentionSpec spec, auto edit, int64_t window = 0) {
     edit(spec);
-    specs.emplace_back(name, spec);
+    cases.push_back({name, spec, window});
   };
   add("mha 18", makeSpec(4, 4, 18), [](AttentionSpec &) {});
   add("gqa 18", makeSpec(6, 2, 18), [](AttentionSpec &) {});
   add("gqa 64", makeSpec(9, 3, 64), [](AttentionSpec &) {});
   add("mqa 64", makeSpec(4, 1, 64), [](AttentionSpec &s) { s.ropeInterleaved = true; });
   add("mqa 18 interleaved", makeSpec(4, 1, 18), [](AttentionSpec &s) { s.ropeInterleaved = true; });
-  add("window", makeSpec(6, 2, 64), [](AttentionSpec &s) { s.window = 9; });
-  add("window, softcap", makeSpec(6, 2, 18), [](AttentionSpec &s) { s.window = 40, s.softcap = 2; });
+  add("window", makeSpec(6, 2, 64), [](AttentionSpec &) {}, 9);
+  add("window, softcap", makeSpec(6, 2, 18), [](AttentionSpec &s) { s.softcap = 2; }, 40);
   add("partial rope", makeSpec(2, 2, 64), [](AttentionSpec &s) { s.ropeDims = 32, s.ropeFactor = 1.25; });
   add("no rope, dims differ", makeSpec(2, 1, 64), [](AttentionSpec &s) { s.ropeDims = 0, s.dimV = 40; });
+  add("window over shared pages", makeSpec(9, 3, 32), [](AttentionSpec &s) { s.pageTokens = 16; }, 100);
   add("pages of 16", makeSpec(2, 1, 128), [](AttentionSpec &s) { s.pageTokens = 16; });
+  // What rounding does to values up to 1.5 (and to keys, whose rotation may reach 1.5 sqrt 2): f16 has 11
+  // bits, 1.5 * 2^-11; bf16 has 8; q8 rounds to half of 1/127 of the largest of 32. Less after averaging; the
+  // first token of a sequence is not averaged.
+  const std::pair<const char *, double> budgets[] = {
+      {"f32", 3e-6}, {"f16", 1.5e-3}, {"bf16", 1.2e-2}, {"q8", 1.5e-2}};
   for (const cpu::Isa *isa : runnableIsas())
-    for (auto &[name, spec] : specs)
-      for (bool half : {false, true}) {
-        SCOPED_TRACE(name + (half ? " f16 " : " f32 ") + isa->name.str());
-        spec.cacheF16 = half;
-        Attention attention(spec, *isa, random);
-        // A half has 11 bits: 1.5 * 2^-11 for each value, less after averaging.
-        check(attention, half ? 1.5e-3 : 3e-6);
+    for (auto &[name, spec, window] : cases)
+      for (auto [type, budget] : budgets) {
+        SCOPED_TRACE(name + " " + type + " " + isa->name.str());
+        spec.cacheType = &cpu::kvType(type);
+        Attention attention(spec, *isa, random, window);
+        check(attention, budget);
       }
 }
 

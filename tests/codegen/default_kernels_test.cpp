@@ -325,7 +325,9 @@ TEST(Rope, StylesDimsAndFrequencies) {
 struct AttentionCase {
   const char *name;
   int64_t heads, kvHeads, dimK, dimV;
-  bool half, causal;
+  const char *storage;
+  double rounding; // of a stored number up to 2
+  bool causal;
   int64_t window;
   double softcap;
   bool sinks;
@@ -338,8 +340,8 @@ class CachedAttention : public testing::TestWithParam<AttentionCase> {};
 TEST_P(CachedAttention, MatchesEachSequenceAlone) {
   const AttentionCase &p = GetParam();
   const int64_t pageTokens = 4, widthQ = p.heads * p.dimK, widthK = p.kvHeads * p.dimK,
-                widthV = p.kvHeads * p.dimV, widthY = p.heads * p.dimV, bytes = p.half ? 2 : 4,
-                dimVPadded = (p.dimV + 15) / 16 * 16;
+                widthV = p.kvHeads * p.dimV, widthY = p.heads * p.dimV;
+  const cpu::KVLayout layout{&cpu::kvType(p.storage), p.kvHeads, p.dimK, p.dimV, pageTokens};
   auto rows = [](int64_t width) { return "tensor<?x" + std::to_string(width) + "xf32>"; };
   auto named = [](std::string text, const std::string &name) {
     return text.replace(text.find("@k"), 2, "@" + name);
@@ -347,7 +349,7 @@ TEST_P(CachedAttention, MatchesEachSequenceAlone) {
   std::string cache = "cache = {heads = " + std::to_string(p.kvHeads) +
                       " : i64, dim_k = " + std::to_string(p.dimK) +
                       " : i64, dim_v = " + std::to_string(p.dimV) +
-                      " : i64, page_tokens = 4 : i64, type = \"" + (p.half ? "f16" : "f32") + "\"}";
+                      " : i64, page_tokens = 4 : i64, type = \"" + p.storage + "\"}";
   KernelRunner runner;
   ASSERT_TRUE(runner.add(named(kernel("%k: " + rows(widthK) + ", %v: " + rows(widthV) + ", %t: !lm.tokens",
                                       "lm.kv_append @kv, %k, %v, %t : " + rows(widthK) + ", " + rows(widthV),
@@ -378,8 +380,8 @@ TEST_P(CachedAttention, MatchesEachSequenceAlone) {
   ASSERT_TRUE(runner.finish()) << runner.message;
 
   // The second cache of the step; the layer's K and V stand behind 64 bytes of another's.
-  const int64_t offsetK = 64, offsetV = offsetK + p.kvHeads * p.dimK * pageTokens * bytes,
-                pageBytes = offsetV + p.kvHeads * pageTokens * dimVPadded * bytes;
+  const int64_t offsetK = 64, offsetV = offsetK + layout.pageBytesK(),
+                pageBytes = offsetV + layout.pageBytesV();
   std::vector<uint8_t> pages(8 * pageBytes);
   std::vector<int32_t> table = {5, 2, 7, -1, 0, 4, 1, -1}; // slots 0 and 1 of 4 pages each
   Step step;
@@ -415,7 +417,7 @@ TEST_P(CachedAttention, MatchesEachSequenceAlone) {
     std::vector<Rows> view =
         runner.call("view", step, LLMC_ROWS_KEYS, {}, {}, {1, offsetK, offsetV}, {widthK, widthV}, &keys);
     EXPECT_EQ(keys, step.keys);
-    const double tolerance = p.half ? 2e-3 : 0;
+    const double tolerance = p.rounding;
     int64_t first = 0;
     for (const Seen &seen : sequences) {
       int64_t n = seen.k.size() / widthK;
@@ -454,16 +456,19 @@ TEST_P(CachedAttention, MatchesEachSequenceAlone) {
           }
           return sum / total;
         },
-        p.half ? 5e-3 : 1e-5);
+        1e-5 + 2.5 * p.rounding);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, CachedAttention,
-                         testing::Values(AttentionCase{"Grouped", 6, 2, 18, 18, false, true, 0, 0, false},
-                                         AttentionCase{"EveryOption", 4, 4, 5, 9, false, true, 3, 2, true},
-                                         AttentionCase{"SingleKeyHeadFullMask", 3, 1, 7, 16, false, false, 0,
-                                                       0, false},
-                                         AttentionCase{"HalfStorage", 6, 3, 8, 8, true, true, 0, 0, false}),
+                         testing::Values(AttentionCase{"Grouped", 6, 2, 18, 18, "f32", 0, true, 0, 0, false},
+                                         AttentionCase{"EveryOption", 4, 4, 5, 9, "f32", 0, true, 3, 2, true},
+                                         AttentionCase{"SingleKeyHeadFullMask", 3, 1, 7, 16, "f32", 0, false,
+                                                       0, 0, false},
+                                         AttentionCase{"F16", 6, 3, 8, 8, "f16", 5e-4, true, 0, 0, false},
+                                         AttentionCase{"BF16", 6, 3, 8, 9, "bf16", 4e-3, true, 0, 0, false},
+                                         // Half of 2 / 127, and a group that is not full.
+                                         AttentionCase{"Q8", 6, 3, 40, 33, "q8", 8e-3, true, 0, 0, false}),
                          [](const auto &info) { return info.param.name; });
 
 TEST(Attention, RowWithoutKeysIsZero) {

@@ -48,12 +48,16 @@ using Sampler = std::unique_ptr<llmc_sampler, Freed<llmc_sampler_free>>;
 using Tokens = std::vector<llmc_token>;
 using Row = std::vector<float>;
 
+/// Sessions of newSession store their cache so.
+inline llmc_kv_type cacheType = LLMC_KV_AUTO;
+
 inline Session newSession(const Model &model, size_t context, size_t sequences, size_t batch) {
   llmc_session_params params;
   llmc_session_params_init(&params, sizeof params);
   params.n_ctx = static_cast<uint32_t>(context);
   params.n_seq_max = static_cast<uint32_t>(sequences);
   params.n_batch = static_cast<uint32_t>(batch);
+  params.type_k = params.type_v = cacheType;
   llmc_session *session = nullptr;
   LLMC_CHECK(llmc_session_new(model.get(), &params, &session));
   return Session(session);

@@ -5,7 +5,7 @@
 // must give the very same bits.
 //
 //   logits_test MODEL.so REFERENCE.logits [--tolerance STD] [--variants avx2,avx512] [--threads 1,2,3]
-//   [--greedy N]
+//   [--greedy N] [--kv TYPE]
 //
 // With --greedy the last N tokens of the last case are what the reference found most likely, one after the
 // other.
@@ -282,6 +282,14 @@ std::vector<std::string> split(const std::string &list) {
   return words;
 }
 
+llmc_kv_type cacheTypeOf(const std::string &name) {
+  const std::vector<std::string> names = {"auto", "f32", "f16", "bf16", "q8"};
+  auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end())
+    die("--kv: no such type: %s", name.c_str());
+  return static_cast<llmc_kv_type>(found - names.begin());
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -302,6 +310,8 @@ int main(int argc, char **argv) {
       greedy = static_cast<size_t>(std::atoi(argv[++i]));
     else if (arg == "--threads")
       threadCounts = split(argv[++i]);
+    else if (arg == "--kv")
+      cacheType = cacheTypeOf(argv[++i]);
     else
       die("unknown option %s", arg.c_str());
   }

@@ -14,6 +14,24 @@ lm.model @cache_c2 {vocab = 8, context = 4} {
 }
 
 // -----
+lm.model @cache_c3 {vocab = 8, context = 4} {
+  // expected-error @+1 {{'lm.cache' op expected 'type' to be one of f32, f16, bf16, q8 but got 'f8'}}
+  lm.cache @kv {heads = 1, dim_k = 4, dim_v = 4, type = [f16, f8]}
+}
+
+// -----
+lm.model @cache_c3_twice {vocab = 8, context = 4} {
+  // expected-error @+1 {{'lm.cache' op names the type q8 twice}}
+  lm.cache @kv {heads = 1, dim_k = 4, dim_v = 4, type = [q8, f16, q8]}
+}
+
+// -----
+lm.model @cache_c3_none {vocab = 8, context = 4} {
+  // expected-error @+1 {{'lm.cache' op expected 'type' to name at least one type}}
+  lm.cache @kv {heads = 1, dim_k = 4, dim_v = 4, type = []}
+}
+
+// -----
 lm.model @forward_c1 {vocab = 8, context = 4} {
   %table = lm.weight "table" : <8x8>
   // expected-error @+1 {{'lm.forward' op expected one argument of type '!lm.tokens'}}

@@ -14,6 +14,8 @@ lm.model @two_kinds {vocab = 96, context = 128, family = tiny, tokenizer = "tiny
   lm.cache @kv {heads = 1, dim_k = 4, dim_v = 4}
   // CHECK: lm.cache @planned {dim_k = 4, dim_v = 4, heads = 1, page_tokens = 32, type = f16}
   lm.cache @planned {heads = 1, dim_k = 4, dim_v = 4, page_tokens = 32, type = f16}
+  // CHECK: lm.cache @several {dim_k = 4, dim_v = 4, heads = 1, type = [f16, q8]}
+  lm.cache @several {heads = 1, dim_k = 4, dim_v = 4, type = [f16, q8]}
   // CHECK: lm.table @base = [1.000000e+04, 1.000000e+06, 1.000000e+04]
   lm.table @base = [1.0e4, 1.0e6, 1.0e4]
   %table = lm.weight "token_embd.weight" : <96x8>

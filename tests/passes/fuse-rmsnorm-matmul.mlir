@@ -65,3 +65,20 @@ lm.model @glu_takes_the_norm {vocab = 8, context = 4} {
     lm.return %y : tensor<?x8xf32>
   }
 }
+
+// The hidden rows that a model returns keep their norm; the matmul has it as its prologue all the same.
+// CHECK-LABEL: lm.model @returned_norm
+// CHECK: %[[X:.*]] = lm.embed
+// CHECK-NEXT: %[[LAST:.*]] = lm.rms_norm %[[X]], %{{.*}} {eps = 1.0e-05} : <8>
+// CHECK-NEXT: %[[Y:.*]] = lm.fused_linear %[[X]] norm(%{{.*}}) weights(%{{.*}}) {eps = 1.0e-05, norm = rms}
+// CHECK-NEXT: lm.return %[[Y]], hidden = %[[LAST]]
+lm.model @returned_norm {vocab = 8, context = 4} {
+  %w = lm.weight "w" : <8x8>
+  %gain = lm.weight "gain" : <8>
+  lm.forward(%tokens: !lm.tokens) {
+    %x = lm.embed %tokens, %w : <8x8>
+    %last = lm.rms_norm %x, %gain {eps = 1.0e-5} : <8>
+    %y = lm.linear %last, %w : <8x8>
+    lm.return %y, hidden = %last : tensor<?x8xf32>, tensor<?x8xf32>
+  }
+}

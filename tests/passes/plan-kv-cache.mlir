@@ -1,6 +1,7 @@
 // RUN: %llmc-opt %s -lm-plan-kv-cache -o %t.mlir && FileCheck %s < %t.mlir
 // RUN: %llmc-opt %t.mlir -lm-plan-kv-cache | diff %t.mlir -
 // RUN: %llmc-opt %s -lm-plan-kv-cache="page-tokens=64 type=f16" | FileCheck %s --check-prefix=OPTIONS
+// RUN: %llmc-opt %s -lm-plan-kv-cache="type=bf16,q8" | FileCheck %s --check-prefix=LIST
 
 // What the text says itself stays.
 // CHECK-LABEL: lm.model @planned
@@ -9,6 +10,8 @@
 // CHECK: lm.cache @paged {dim_k = 8, dim_v = 8, heads = 1, page_tokens = 16, type = f32}
 // CHECK: lm.kv_append @plain
 // CHECK-NEXT: lm.kv_view @plain
+// LIST: lm.cache @plain {dim_k = 8, dim_v = 8, heads = 1, page_tokens = 32, type = [bf16, q8]}
+// LIST: lm.cache @typed {dim_k = 8, dim_v = 8, heads = 1, page_tokens = 32, type = f16}
 // OPTIONS: lm.cache @plain {dim_k = 8, dim_v = 8, heads = 1, page_tokens = 64, type = f16}
 // OPTIONS: lm.cache @typed {dim_k = 8, dim_v = 8, heads = 1, page_tokens = 64, type = f16}
 // OPTIONS: lm.cache @paged {dim_k = 8, dim_v = 8, heads = 1, page_tokens = 16, type = f16}

@@ -103,8 +103,8 @@ static void future(const llmc_step *step, const void *const *args, uint32_t work
   __builtin_trap();
 }
 
-static const char strings[] = "\0append\0attend\0head\0cache\0state\0layer.0 line 3\0hide";
-enum { S_APPEND = 1, S_ATTEND = 8, S_HEAD = 15, S_CACHE = 20, S_STATE = 26, S_LINE = 32, S_HIDE = 47 };
+static const char strings[] = "\0append\0attend\0head\0cache\0state\0layer.0 line 3\0hide\0second";
+enum { S_APPEND = 1, S_ATTEND = 8, S_HEAD = 15, S_CACHE = 20, S_STATE = 26, S_LINE = 32, S_HIDE = 47, S_SECOND = 52 };
 
 #ifdef FAKE_KEYS
 enum { USES_KEYS = 1, ROW_KEY_SCRATCH = 8 };
@@ -171,23 +171,23 @@ static const llmc_arg args[] = {LAYERS_8(0),
                                 {LLMC_ARG_BUFFER, ROWS}
 #endif
 };
-#define ATTEND(i) {1, i, LLMC_ROWS_TOKENS, 1, 3 * (i), 3, S_LINE, STATE, 8, 8, 8, 1, 1}
+#define ATTEND(i) {1, i, LLMC_ROWS_TOKENS, 1, 3 * (i), 3, S_LINE, STATE, 8, 8, 8, 1, 1, LLMC_NONE, 0}
 #define ATTEND_8(i)                                                                                          \
   ATTEND(i), ATTEND(i + 1), ATTEND(i + 2), ATTEND(i + 3), ATTEND(i + 4), ATTEND(i + 5), ATTEND(i + 6),       \
       ATTEND(i + 7)
 static const llmc_dispatch dispatches[] = {
-    {0, LLMC_NONE, LLMC_ROWS_TOKENS, 0, 0, 0, LLMC_NONE, LLMC_NONE, 0, 0, 0, 0, 0},
+    {0, LLMC_NONE, LLMC_ROWS_TOKENS, 0, 0, 0, LLMC_NONE, LLMC_NONE, 0, 0, 0, 0, 0, LLMC_NONE, 0},
     ATTEND_8(0),
     ATTEND_8(8),
     ATTEND_8(16),
-    {2, LLMC_NONE, LLMC_ROWS_ASKED, 1, 3 * LAYERS, 4, LLMC_NONE, LOGITS, 0, 0, 0, 0, 0},
+    {2, LLMC_NONE, LLMC_ROWS_ASKED, 1, 3 * LAYERS, 4, LLMC_NONE, LOGITS, 0, 0, 0, 0, 0, LLMC_NONE, 0},
 #ifdef FAKE_HIDDEN
-    {3, LLMC_NONE, LLMC_ROWS_ASKED, 0, 3 * LAYERS + 4, 2, LLMC_NONE, ROWS, 0, 0, 0, 0, 0}
+    {3, LLMC_NONE, LLMC_ROWS_ASKED, 0, 3 * LAYERS + 4, 2, LLMC_NONE, ROWS, 0, 0, 0, 0, 0, LLMC_NONE, 0}
 #endif
 };
 static const llmc_kv_layout caches[] = {
     {S_CACHE, 1, 1, 4, 4, PAGE_TOKENS, LLMC_STORE_F16, LLMC_STORE_F16, PAGE_TOKENS * 8},
-    {S_CACHE, 1, 1, 4, 4, PAGE_TOKENS, LLMC_STORE_F16, LLMC_STORE_F16, PAGE_TOKENS * 8}};
+    {S_SECOND, 1, 1, 4, 4, PAGE_TOKENS, LLMC_STORE_F16, LLMC_STORE_F16, PAGE_TOKENS * 8}};
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #ifndef FAKE_ABI

@@ -370,6 +370,16 @@ TEST(Session, plan_and_limits) {
   params.type_k = LLMC_KV_F16;
   EXPECT_OK(llmc_session_new(model.get(), &params, &none));
   llmc_session_free(none);
+  params.type_v = LLMC_KV_BF16;
+  EXPECT_FAILS(llmc_session_new(model.get(), &params, &none), LLMC_EUNSUPPORTED,
+               "type_k is f16 and type_v is bf16: keys and values have one type");
+  params.type_k = LLMC_KV_AUTO;
+  params.type_v = LLMC_KV_F16;
+  EXPECT_OK(llmc_session_new(model.get(), &params, &none));
+  llmc_session_free(none);
+  params.type_v = llmc_kv_type(9);
+  EXPECT_FAILS(llmc_session_new(model.get(), &params, &none), LLMC_EARG, "no storage type");
+  params.type_v = LLMC_KV_AUTO;
   params.flags = 1u << 9;
   EXPECT_FAILS(llmc_session_new(model.get(), &params, &none), LLMC_EARG, "flags");
   params.flags = LLMC_SESSION_PREFIX_REUSE;

@@ -3,6 +3,7 @@
 
 #include "codegen/Pipeline.h"
 #include "codegen/WriteFile.h"
+#include "codegen/cpu/KVStorage.h"
 #include "frontend/Importer.h"
 #include "ir/Print.h"
 #include "ir/quant/quantize/Quantize.h"
@@ -57,6 +58,21 @@ static std::string chooseVariants(llvm::StringRef list, std::vector<const cpu::I
   return variants.empty() ? "--cpu: this machine's CPU runs none of the variants" : "";
 }
 
+static std::string checkCacheTypes(llvm::StringRef list) {
+  llvm::SmallVector<llvm::StringRef> words;
+  list.split(words, ',');
+  std::vector<std::string> known = {"auto"};
+  for (const cpu::KVType &type : cpu::allKVTypes())
+    known.push_back(type.name.str());
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (!llvm::is_contained(known, words[i]))
+      return "--kv: expected some of " + llvm::join(known, ",") + " but got '" + words[i].str() + "'";
+    if (llvm::is_contained(llvm::ArrayRef(words).take_front(i), words[i]))
+      return "--kv: names the type " + words[i].str() + " twice";
+  }
+  return "";
+}
+
 /// Options whose value is one of a list that only the pipeline knows.
 static std::string checkArguments(CompileArguments &arguments) {
   std::optional<Phase> phase = phaseByName(arguments.stopAfter);
@@ -81,6 +97,8 @@ static std::string checkArguments(CompileArguments &arguments) {
   }
   if (arguments.isUncached)
     arguments.pipeline.cacheDir.clear();
+  if (std::string usage = checkCacheTypes(arguments.pipeline.cacheTypes); !usage.empty())
+    return usage;
   return chooseVariants(arguments.variants, arguments.pipeline.variants);
 }
 
@@ -142,14 +160,18 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
   command->add_option("-o,--output", options.output,
                       "file to write (with --stop-after: the text; - is the terminal)");
   command
-      ->add_option("--activations", options.activations,
-                   "type that matmuls multiply in; auto is int8 for integer weights, else f32")
-      ->check(CLI::IsMember({"auto", "f32", "int8"}))
+      ->add_option(
+          "--activations", options.activations,
+          "type that activations are rounded to before each matmul: f32 is exact; f16 (11 bits, up to "
+          "65504) and bf16 (8 bits) compute what a model run in that type computes, with sums in f32; int8 "
+          "in groups of 32 is fastest, for integer weights; auto is int8 for integer weights, else f32")
+      ->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "int8"}))
       ->capture_default_str();
   command
-      ->add_option("--kv", options.cacheType,
-                   "type of the KV cache; auto is f32 with f32 activations, else f16")
-      ->check(CLI::IsMember({"auto", "f32", "f16"}))
+      ->add_option("--kv", options.cacheTypes,
+                   "types of the KV cache that a session chooses from, the default first: auto (f32 with f32 "
+                   "activations, else f16), f32, f16, bf16, q8 (int8 in groups of 32)")
+      ->type_name("LIST")
       ->capture_default_str();
   command
       ->add_option(

@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 namespace llmc::cli {
 namespace {
@@ -104,6 +105,22 @@ Json moduleJson(const std::string &path, const ModuleContents &module) {
           {"manifest", manifestJson(module)}};
 }
 
+/// "f16 (23040 bytes a token), q8 (12240 bytes a token)": what a session can choose from, the default first.
+std::string cacheText(const Json &manifest) {
+  std::map<std::string, uint64_t> bytes;
+  std::vector<std::string> types;
+  for (const Json &cache : manifest.value("caches", Json::array())) {
+    std::string type = cache.value("type", "");
+    if (!bytes.count(type))
+      types.push_back(type);
+    bytes[type] += cache.value("token_bytes", uint64_t(0));
+  }
+  std::string text;
+  for (const std::string &type : types)
+    text += fmt::format("{}{} ({} bytes a token)", text.empty() ? "" : ", ", type, bytes[type]);
+  return text.empty() ? "none" : text;
+}
+
 void printModule(const Json &json, const ModuleContents &module) {
   const llmc_footer &footer = module.footer;
   print(fmt::format("{}: compiled model, module ABI {}, {}\n", json["file"].get<std::string>(), footer.abi,
@@ -116,6 +133,7 @@ void printModule(const Json &json, const ModuleContents &module) {
                           tokenizer["vocab"].get<uint32_t>(), bytesText(footer.tokenizer_size)));
   print(fmt::format("  weights    {}, xxh3 {}\n", bytesText(footer.weights_size),
                     json["weights_hash"].get<std::string>()));
+  print(fmt::format("  kv cache   {}\n", cacheText(json["manifest"])));
   print(tensorSection(moduleTensors(json["manifest"])));
   print("manifest\n");
   for (const auto &[key, value] : module.meta)

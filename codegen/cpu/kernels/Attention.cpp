@@ -3,15 +3,20 @@
 // 1. prepare: the workers share the (token, kv head) pairs; each rotates the pair's K and writes K and V into
 //    the page of the token's position. It always runs: a query may see keys that another worker appends.
 // 2. run: the pairs again, dealt in turn, since later tokens see more keys. For the query heads of the group
-//    together: rotate q; for each page with visible keys, ascending: scores with keys in lanes, p = exp(s -
-//    m) with the page's own maximum m, l = sum p, o = sum p v; merge (m, l, o) into the running one by a
-//    single formula. A page stands at an absolute position, so the result does not depend on how tokens were
-//    batched.
+//    together: rotate q; add the pages with visible keys, ascending (AttentionPage.h); divide. A page stands
+//    at an absolute position, so the result does not depend on how tokens were batched.
+// 3. Many tokens: a tile of consecutive ones of a sequence takes the place of a single one, and pages that
+//    all of them see whole are turned into floats once and added to all queries of the tile. Before and after
+//    these, each token adds by itself the pages of which it sees a part.
+// 4. A single token: kv heads are too few to keep all workers busy. The pages that are whole already, of all
+//    heads, are shared evenly in `prepare`, each one's (m, l, o) goes into a record in its worker's scratch,
+//    and `run` adds the records in order.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/Emitter.h"
 #include "codegen/cpu/Kernels.h"
 #include "codegen/cpu/MathPoly.h"
+#include "codegen/cpu/kernels/AttentionPage.h"
 #include "runtime/include/llmc/module_abi.h"
 
 #include <cstddef>
@@ -22,13 +27,16 @@ using namespace mlir;
 namespace llmc::cpu {
 namespace {
 
+constexpr int64_t minPagesToShare = 4; // fewer are not worth the way through records
+
 constexpr double minusInfinity = -std::numeric_limits<double>::infinity();
 
-int64_t largestDivisor(int64_t value, int64_t limit) {
-  for (int64_t d = std::min(value, limit); d > 1; --d)
-    if (value % d == 0)
-      return d;
-  return 1;
+/// Tokens of a tile: so many that its queries, their sums and a page of floats stay in the first-level cache.
+int64_t tileTokens(const AttentionSpec &spec) {
+  int64_t tokens = 16;
+  while (tokens > 1 && tokens * (spec.heads / spec.kvHeads) * std::max(spec.dimK, spec.dimV) > 32 * 64)
+    tokens /= 2;
+  return tokens;
 }
 
 struct AttentionEmitter {
@@ -39,21 +47,17 @@ struct AttentionEmitter {
   const Isa &isa;
 
   int64_t group = spec.heads / spec.kvHeads; // query heads that share a kv head
-  int64_t dimVPadded = spec.dimVPadded(), size = spec.cacheF16 ? 2 : 4;
-  int64_t keyVectors = spec.pageTokens / lanes;
-  int64_t pairs = spec.ropeDims / 2;
-
-  // A worker's scratch: rotated queries, output sums, probabilities; then for each head 64 bytes of scalars.
-  int64_t queryStride = rowStride(spec.dimK), outStride = dimVPadded * 4,
-          probabilityStride = spec.pageTokens * 4;
-  int64_t outAt = group * queryStride, probabilityAt = outAt + group * outStride;
-  int64_t scalarsAt = probabilityAt + group * probabilityStride;
-  int64_t anglesAt = scalarsAt + group * 64, angleBytes = rowStride(pairs);
-  enum Scalar : int64_t { Maximum = 0, Sum = 4, OldFactor = 8, NewFactor = 12 };
-  int64_t scratchBytes() const { return roundUp(anglesAt + 2 * angleBytes, 64); }
+  KVLayout layout = spec.layout();
+  KVStore store{e, layout};
+  int64_t dimVPadded = layout.dimVPadded();
+  int64_t pairs = spec.ropeDims / 2, tile = tileTokens(spec);
+  AttentionScratch places{spec, group * tile};
+  AttentionPage pageSums{e, spec, isa, places};
+  int64_t angleBytes = places.angleBytes;
 
   int64_t frequencies() const { return 3; }
-  int64_t immediates() const { return spec.ropeDims ? 4 : 3; }
+  int64_t window() const { return spec.ropeDims ? 4 : 3; }
+  int64_t immediates() const { return window() + spec.hasWindow; }
   int64_t output() const { return immediates() + 3; }
 
   /// A token of the step and its place in the cache.
@@ -130,16 +134,230 @@ struct AttentionEmitter {
            [&](Value at) { e.store(e.load(e.f32(), e.at(source, at)), e.at(target, at)); });
   }
 
-  Value narrow(Value v) {
-    if (!spec.cacheF16)
-      return v;
-    auto vector = dyn_cast<VectorType>(v.getType());
-    return arith::TruncFOp::create(e, vector ? Type(e.vec(vector.getNumElements(), e.f16())) : e.f16(), v);
+  /// addPart(scratch, query, keys, values, first, last): keys [first, last) of a page to one token's queries.
+  LLVM::LLVMFuncOp emitAddPart() {
+    SmallVector<Type> types = {e.ptr(), e.i64(), e.ptr(), e.ptr(), e.i64(), e.i64()};
+    return e.function(module, name + ".add_part", isa, types, true,
+                      [&](ValueRange a) { pageSums.add(store, a[0], a[1], group, a[2], a[3], a[4], a[5]); });
+  }
+
+  /// addWhole(scratch, keys, values): a page to all queries of a tile.
+  LLVM::LLVMFuncOp emitAddWhole() {
+    return e.function(module, name + ".add_whole", isa, {e.ptr(), e.ptr(), e.ptr()}, true, [&](ValueRange a) {
+      const bool isFloat = spec.cacheType->name == "f32";
+      KVLayout ofFloats = layout;
+      ofFloats.type = &kvType("f32");
+      KVStore floats(e, ofFloats);
+      Value keys = a[1], values = a[2];
+      if (!isFloat) {
+        keys = e.at(a[0], places.keysAt), values = e.at(a[0], places.valuesAt);
+        store.forEachDimension(a[1], spec.pageTokens / lanes, {},
+                               [&](Value d, ArrayRef<Value> k, ValueRange) {
+                                 for (auto [v, vector] : llvm::enumerate(k))
+                                   e.store(vector, e.at(keys, e.mul(d, spec.pageTokens * 4)), 64 * v);
+                                 return Values();
+                               });
+        e.loop(e.c(0), e.c(spec.pageTokens), 1, [&](Value slot) {
+          for (int64_t column = 0; column < dimVPadded; column += lanes)
+            e.store(store.values(a[2], slot, e.c(0), column), e.at(values, e.mul(slot, dimVPadded * 4)),
+                    4 * column);
+        });
+      }
+      pageSums.add(floats, a[0], e.c(0), group * tile, keys, values, Value(), Value());
+    });
+  }
+
+  void writeOutput(Value scratch, Value index, Value target) {
+    Value total = e.load(e.f32(), pageSums.number(scratch, index, AttentionScratch::Sum));
+    Value none = e.less(arith::CmpFPredicate::OEQ, total, e.real(e.f32(), 0));
+    total = e.select(none, e.real(e.f32(), 1), total); // all sums are 0 then
+    Value divisor = e.broadcast(total),
+          out = e.at(scratch, e.add(e.mul(index, places.outStride), places.outAt));
+    const int64_t whole = spec.dimV / lanes * lanes;
+    e.loop(e.c(0), e.c(4 * whole), 64,
+           [&](Value at) { e.store(e.divf(e.loadFloats(e.at(out, at)), divisor), e.at(target, at)); });
+    e.loop(e.c(4 * whole), e.c(4 * spec.dimV), 4,
+           [&](Value at) { e.store(e.divf(e.load(e.f32(), e.at(out, at)), total), e.at(target, at)); });
+  }
+
+  /// What a run works on: the kernel's arguments, read once.
+  struct Run {
+    KernelArguments k;
+    Cache c;
+    Value queries, y, scratch, kvHead;
+  };
+
+  /// The token's queries, rotated, become number `query` and following; their sums are empty.
+  void begin(const Run &r, Value row, const Token &t, Value query) {
+    Value source = e.at(e.at(r.queries, e.mul(row, rowStride(spec.heads * spec.dimK))),
+                        e.mul(r.kvHead, group * 4 * spec.dimK));
+    if (spec.ropeDims)
+      e.call(emitAngles(), {t.position, r.k.pointer(e, frequencies()), e.at(r.scratch, places.anglesAt)});
+    e.loop(e.c(0), e.c(group), 1, [&](Value g) {
+      Value index = e.add(query, g), head = e.at(source, e.mul(g, 4 * spec.dimK));
+      Value target = e.at(r.scratch, e.mul(index, places.queryStride));
+      if (spec.ropeDims)
+        e.call(emitRotate(), {head, e.at(r.scratch, places.anglesAt), target});
+      else
+        copyFloats(head, target, 0, spec.dimK);
+      e.store(e.real(e.f32(), minusInfinity), pageSums.number(r.scratch, index, AttentionScratch::Maximum));
+      e.store(e.real(e.f32(), 0), pageSums.number(r.scratch, index, AttentionScratch::Sum));
+    });
+    Value out = e.at(r.scratch, e.add(e.mul(query, places.outStride), places.outAt));
+    e.loop(e.c(0), e.c(group * places.outStride), 64, [&](Value at) { e.store(e.zeros(), e.at(out, at)); });
+  }
+
+  void end(const Run &r, Value row, Value query) {
+    const int64_t width = spec.heads * spec.dimV;
+    Value target = e.at(r.y, e.mul(row, rowStride(width))), head = e.mul(r.kvHead, group);
+    e.loop(e.c(0), e.c(group), 1, [&](Value g) {
+      writeOutput(r.scratch, e.add(query, g), e.at(target, e.mul(e.add(head, g), 4 * spec.dimV)));
+    });
+    if (width % lanes)
+      e.when(e.equal(r.kvHead, e.c(spec.kvHeads - 1)), [&] {
+        e.loop(e.c(4 * width), e.c(rowStride(width)), 4,
+               [&](Value at) { e.store(e.real(e.f32(), 0), e.at(target, at)); });
+      });
+  }
+
+  /// The head's keys and values in page `number` of a sequence.
+  std::pair<Value, Value> pageOf(const Run &r, Value sequence, Value number) {
+    Value data = page(r.c, sequence, number);
+    return {e.at(e.at(data, r.c.offsetK), e.mul(r.kvHead, layout.headBytesK())),
+            e.at(e.at(data, r.c.offsetV), e.mul(r.kvHead, layout.headBytesV()))};
+  }
+
+  void countLoads(const Run &r, Value keys, Value values, Value seen) {
+    if (!spec.countLoads)
+      return;
+    emitCountLoad(e, r.k.step, keys, e.mul(seen, layout.headBytesK() / spec.pageTokens));
+    emitCountLoad(e, r.k.step, values, e.mul(seen, layout.headBytesV() / spec.pageTokens));
+  }
+
+  /// The first position that is visible from `position`.
+  Value oldest(const Run &r, Value position) {
+    if (!spec.hasWindow)
+      return e.c(0);
+    return e.max(e.sub(position, e.sub(r.k.immediate(e, window()), 1)), e.c(0));
+  }
+
+  /// What the token sees of pages [from, to), clipped to those that it sees anything of.
+  void addParts(const Run &r, const Token &t, Value query, Value from, Value to) {
+    Value start = oldest(r, t.position), stop = e.add(t.position, 1);
+    from = e.max(from, e.div(start, spec.pageTokens));
+    to = e.min(to, e.add(e.div(t.position, spec.pageTokens), 1));
+    e.loop(from, to, 1, [&](Value number) {
+      Value base = e.mul(number, spec.pageTokens);
+      Value first = e.max(e.sub(start, base), e.c(0)), last = e.min(e.sub(stop, base), e.c(spec.pageTokens));
+      auto [keys, values] = pageOf(r, t.sequence, number);
+      countLoads(r, keys, values, e.sub(last, first));
+      e.call(emitAddPart(), {r.scratch, query, keys, values, first, last});
+    });
+  }
+
+  /// Whether the tokens of rows [first, first + tile) follow one another in one sequence.
+  Value isRun(const KernelArguments &k, Value first) {
+    Token t = token(k, first);
+    Value sequence = t.sequence, position = t.position;
+    return e.loop(e.c(1), e.c(tile), e.c(1), ValueRange{e.splat(e.i1(), 1)},
+                  [&](Value i, ValueRange carried) {
+                    Token next = token(k, e.add(first, i));
+                    Value follows =
+                        e.both(e.equal(next.sequence, sequence), e.equal(next.position, e.add(position, i)));
+                    return Values{e.both(carried[0], follows)};
+                  })[0];
+  }
+
+  /// The pages of a step's only token that workers share: [from, to) of every kv head.
+  struct Shared {
+    Value isUsed, from, to;
+  };
+  Shared sharedPages(const Run &r) {
+    Token t = token(r.k, e.c(0));
+    Value from = e.div(e.add(oldest(r, t.position), spec.pageTokens - 1), spec.pageTokens);
+    Value to = e.div(t.position, spec.pageTokens);
+    Value isUsed = e.both(e.equal(r.k.rows(e, LLMC_ROWS_TOKENS), e.c(1)), e.less(e.c(1), r.k.workers));
+    return {e.both(isUsed, e.less(e.add(from, minPagesToShare - 1), to)), from, to};
+  }
+
+  /// addToRecord(scratch, keys, values, record): a whole page of the token whose queries come first.
+  LLVM::LLVMFuncOp emitRecord() {
+    SmallVector<Type> types(4, e.ptr());
+    return e.function(module, name + ".record", isa, types, true,
+                      [&](ValueRange a) { pageSums.record(store, a[0], e.c(0), group, a[1], a[2], a[3]); });
+  }
+
+  void recordPages(Run r, const Shared &shared) {
+    Token t = token(r.k, e.c(0));
+    Value pages = e.sub(shared.to, shared.from);
+    auto [first, last] = r.k.share(e, e.mul(pages, spec.kvHeads));
+    e.loop(first, last, 1, [&, first = first](Value item) {
+      r.kvHead = e.div(item, pages);
+      Value inHead = e.sub(item, e.mul(r.kvHead, pages));
+      Value isNew = arith::OrIOp::create(e, e.equal(item, first), e.equal(inHead, e.c(0)));
+      e.when(isNew, [&] { begin(r, e.c(0), t, e.c(0)); });
+      auto [keys, values] = pageOf(r, t.sequence, e.add(shared.from, inHead));
+      countLoads(r, keys, values, e.c(spec.pageTokens));
+      Value record = e.at(r.scratch, e.add(e.mul(e.sub(item, first), places.recordBytes), places.bytes));
+      e.call(emitRecord(), {r.scratch, keys, values, record});
+    });
+  }
+
+  /// Adds the record that some worker has made (KernelArguments::share) of a page of this kv head.
+  void addRecord(const Run &r, const Shared &shared, Value number) {
+    Value pages = e.sub(shared.to, shared.from), all = e.mul(pages, spec.kvHeads);
+    Value item = e.add(e.mul(r.kvHead, pages), e.sub(number, shared.from));
+    Value owner = e.div(e.sub(e.mul(e.add(item, 1), r.k.workers), 1), all);
+    Value first = e.div(e.mul(all, owner), r.k.workers);
+    Value table = e.load(e.ptr(), r.k.step, offsetof(llmc_step, scratch));
+    Value scratch = e.load(e.ptr(), e.at(table, e.mul(owner, 8)));
+    Value record = e.at(scratch, e.add(e.mul(e.sub(item, first), places.recordBytes), places.bytes));
+    pageSums.addRecord(r.scratch, e.c(0), group, record);
+  }
+
+  /// `count` tokens from row `first` on: a tile, or a single one.
+  void emitTokens(const Run &r, Value first, Value count) {
+    auto forEach = [&](llvm::function_ref<void(Value row, const Token &t, Value query)> body) {
+      e.loop(e.c(0), count, 1, [&](Value i) {
+        Value row = e.add(first, i);
+        body(row, token(r.k, row), e.mul(i, group));
+      });
+    };
+    Token t = token(r.k, first);
+    // Pages [from, to) are whole for every token of a tile.
+    Shared shared = sharedPages(r);
+    Value from = e.select(shared.isUsed, shared.from, e.c(0)),
+          to = e.select(shared.isUsed, shared.to, e.c(0));
+    if (tile > 1) {
+      Value isTile = e.equal(count, e.c(tile)), newest = e.sub(e.add(t.position, count), 1);
+      Value start = e.div(e.add(oldest(r, newest), spec.pageTokens - 1), spec.pageTokens);
+      Value stop = e.max(e.div(e.add(t.position, 1), spec.pageTokens), start);
+      from = e.select(isTile, start, from), to = e.select(isTile, stop, to);
+    }
+    forEach([&](Value row, const Token &t, Value query) {
+      begin(r, row, t, query);
+      if (spec.hasWindow)
+        addParts(r, t, query, e.c(0), from);
+    });
+    e.loop(from, to, 1, [&](Value number) {
+      auto addWhole = [&] {
+        auto [keys, values] = pageOf(r, t.sequence, number);
+        countLoads(r, keys, values, e.c(spec.pageTokens));
+        e.call(emitAddWhole(), {r.scratch, keys, values});
+      };
+      e.when(
+          shared.isUsed, [&] { addRecord(r, shared, number); },
+          tile > 1 ? llvm::function_ref<void()>(addWhole) : nullptr);
+    });
+    forEach([&](Value row, const Token &t, Value query) {
+      addParts(r, t, query, to, e.c(INT32_MAX));
+      end(r, row, query);
+    });
   }
 
   void emitPrepare() {
     emitEntry(e, module, name + ".prepare", isa, [&](const KernelArguments &k) {
-      Value stack = e.scratch(queryStride + 2 * angleBytes);
+      Value stack = e.scratch(places.queryStride + 2 * angleBytes);
       Cache c = cache(k);
       Value keys = k.pointer(e, 1), values = k.pointer(e, 2);
       auto [first, last] = k.share(e, e.mul(k.rows(e, LLMC_ROWS_TOKENS), spec.kvHeads));
@@ -152,204 +370,53 @@ struct AttentionEmitter {
         Value key =
             e.at(e.at(keys, e.mul(row, rowStride(spec.kvHeads * spec.dimK))), e.mul(head, 4 * spec.dimK));
         if (spec.ropeDims) {
-          Value angles = e.at(stack, queryStride);
+          Value angles = e.at(stack, places.queryStride);
           e.call(emitAngles(), {t.position, k.pointer(e, frequencies()), angles});
           e.call(emitRotate(), {key, angles, stack});
           key = stack;
         }
-        Value targetK =
-            e.at(e.at(target, c.offsetK), e.mul(e.add(e.mul(head, spec.dimK * spec.pageTokens), slot), size));
-        e.loop(e.c(0), e.c(spec.dimK), 1, [&](Value d) {
-          e.store(narrow(e.load(e.f32(), e.at(key, e.mul(d, 4)))),
-                  e.at(targetK, e.mul(d, spec.pageTokens * size)));
-        });
-
+        store.storeKey(e.at(e.at(target, c.offsetK), e.mul(head, layout.headBytesK())), slot, key);
         Value value =
             e.at(e.at(values, e.mul(row, rowStride(spec.kvHeads * spec.dimV))), e.mul(head, 4 * spec.dimV));
-        Value targetV = e.at(e.at(target, c.offsetV),
-                             e.mul(e.add(e.mul(head, spec.pageTokens), slot), dimVPadded * size));
-        const int64_t whole = spec.dimV / lanes * lanes;
-        e.loop(e.c(0), e.c(whole), lanes, [&](Value d) {
-          e.store(narrow(e.loadFloats(e.at(value, e.mul(d, 4)))), e.at(targetV, e.mul(d, size)));
-        });
-        e.loop(e.c(whole), e.c(spec.dimV), 1, [&](Value d) {
-          e.store(narrow(e.load(e.f32(), e.at(value, e.mul(d, 4)))), e.at(targetV, e.mul(d, size)));
-        });
+        store.storeValue(e.at(e.at(target, c.offsetV), e.mul(head, layout.headBytesV())), slot, value);
       });
+      Run r{k, c, k.pointer(e, 0), {}, k.scratch(e), {}};
+      Shared shared = sharedPages(r);
+      e.when(shared.isUsed, [&] { recordPages(r, shared); });
     });
   }
 
-  Value scalar(Value scratch, Value head, Scalar which) {
-    return e.at(scratch, e.add(e.mul(head, 64), scalarsAt + which));
-  }
-
-  /// Scores, probabilities and the running (m, l) of `heads` query heads from `head` on, for one page. Keys
-  /// [first, last) of it are visible.
-  void scorePage(Value scratch, Value head, int64_t heads, Value keys, Value first, Value last) {
-    Value query = e.at(scratch, e.mul(head, queryStride));
-    Values sums = e.loop(e.c(0), e.c(spec.dimK), e.c(1), Values(heads * keyVectors, e.zeros()),
-                         [&](Value d, ValueRange carried) {
-                           Value at = e.at(keys, e.mul(d, spec.pageTokens * size)),
-                                 q = e.at(query, e.mul(d, 4));
-                           Values k, sums(carried);
-                           for (int64_t v = 0; v < keyVectors; ++v)
-                             k.push_back(e.loadFloats(at, v * lanes * size, spec.cacheF16));
-                           for (int64_t g = 0; g < heads; ++g) {
-                             Value x = e.broadcast(e.load(e.f32(), q, g * queryStride));
-                             for (int64_t v = 0; v < keyVectors; ++v)
-                               sums[g * keyVectors + v] = e.fma(x, k[v], sums[g * keyVectors + v]);
-                           }
-                           return sums;
-                         });
-    Type i32 = e.i32();
-    Value from = e.broadcast(arith::TruncIOp::create(e, i32, first));
-    Value to = e.broadcast(arith::TruncIOp::create(e, i32, last));
-    Values visible;
-    for (int64_t v = 0; v < keyVectors; ++v) {
-      Value key = e.add(e.iota(), v * lanes);
-      visible.push_back(e.both(e.compare(arith::CmpIPredicate::sge, key, from), e.less(key, to)));
-    }
-    for (int64_t g = 0; g < heads; ++g) {
-      Value largest;
-      for (int64_t v = 0; v < keyVectors; ++v) {
-        Value &s = sums[g * keyVectors + v];
-        s = e.mulf(s, spec.scale);
-        if (spec.softcap)
-          s = e.mulf(buildTanh(e, e.divf(s, e.real(s.getType(), spec.softcap))), spec.softcap);
-        s = e.select(visible[v], s, e.real(s.getType(), minusInfinity));
-        largest = largest ? e.maxf(largest, s) : s;
-      }
-      Value index = e.add(head, g);
-      largest = e.maxLanes(largest);
-      Value probabilities = e.at(scratch, e.add(e.mul(index, probabilityStride), probabilityAt)), sum;
-      for (int64_t v = 0; v < keyVectors; ++v) {
-        Value p = buildExp(e, e.subf(sums[g * keyVectors + v], e.broadcast(largest)));
-        p = e.select(visible[v], p, e.zeros());
-        e.store(p, probabilities, 64 * v);
-        sum = sum ? e.addf(sum, p) : p;
-      }
-      sum = e.sumLanes(sum);
-      // m = max(m, m'), l = l exp(m_old - m) + l' exp(m' - m); o follows with the same factors.
-      Value old = e.load(e.f32(), scalar(scratch, index, Maximum)), maximum = e.maxf(old, largest);
-      Value oldFactor = buildExp(e, e.subf(old, maximum)), newFactor = buildExp(e, e.subf(largest, maximum));
-      Value total = e.load(e.f32(), scalar(scratch, index, Sum));
-      e.store(e.fma(total, oldFactor, e.mulf(sum, newFactor)), scalar(scratch, index, Sum));
-      e.store(maximum, scalar(scratch, index, Maximum));
-      e.store(oldFactor, scalar(scratch, index, OldFactor));
-      e.store(newFactor, scalar(scratch, index, NewFactor));
-    }
-  }
-
-  /// o = o * old factor + (sum over visible keys of p v) * new factor, for `heads` heads and `vectors`
-  /// vectors.
-  void weighPage(Value scratch, Value head, int64_t heads, Value column, int64_t vectors, Value values,
-                 Value first, Value last) {
-    Value probabilities = e.at(scratch, e.add(e.mul(head, probabilityStride), probabilityAt));
-    Value source = e.at(values, e.mul(column, size));
-    Values sums =
-        e.loop(first, last, e.c(1), Values(heads * vectors, e.zeros()), [&](Value key, ValueRange carried) {
-          Value at = e.at(source, e.mul(key, dimVPadded * size)), p = e.at(probabilities, e.mul(key, 4));
-          Values v, sums(carried);
-          for (int64_t i = 0; i < vectors; ++i)
-            v.push_back(e.loadFloats(at, i * lanes * size, spec.cacheF16));
-          for (int64_t g = 0; g < heads; ++g) {
-            Value weight = e.broadcast(e.load(e.f32(), p, g * probabilityStride));
-            for (int64_t i = 0; i < vectors; ++i)
-              sums[g * vectors + i] = e.fma(weight, v[i], sums[g * vectors + i]);
-          }
-          return sums;
-        });
-    for (int64_t g = 0; g < heads; ++g) {
-      Value index = e.add(head, g);
-      Value oldFactor = e.broadcast(e.load(e.f32(), scalar(scratch, index, OldFactor)));
-      Value newFactor = e.broadcast(e.load(e.f32(), scalar(scratch, index, NewFactor)));
-      Value out = e.at(scratch, e.add(e.add(e.mul(index, outStride), e.mul(column, 4)), outAt));
-      for (int64_t i = 0; i < vectors; ++i)
-        e.store(e.fma(e.loadFloats(out, 64 * i), oldFactor, e.mulf(sums[g * vectors + i], newFactor)), out,
-                64 * i);
-    }
-  }
-
-  void writeOutput(Value scratch, Value index, Value target) {
-    Value total = e.load(e.f32(), scalar(scratch, index, Sum));
-    Value none = e.less(arith::CmpFPredicate::OEQ, total, e.real(e.f32(), 0));
-    total = e.select(none, e.real(e.f32(), 1), total); // all sums are 0 then
-    Value divisor = e.broadcast(total), out = e.at(scratch, e.add(e.mul(index, outStride), outAt));
-    const int64_t whole = spec.dimV / lanes * lanes;
-    e.loop(e.c(0), e.c(4 * whole), 64,
-           [&](Value at) { e.store(e.divf(e.loadFloats(e.at(out, at)), divisor), e.at(target, at)); });
-    e.loop(e.c(4 * whole), e.c(4 * spec.dimV), 4,
-           [&](Value at) { e.store(e.divf(e.load(e.f32(), e.at(out, at)), total), e.at(target, at)); });
-  }
-
   void emitRun() {
-    const int64_t limit = isa.tuning.attentionAccumulators;
-    const int64_t scoreHeads = largestDivisor(group, std::max<int64_t>(1, limit / keyVectors));
-    const int64_t vectors = largestDivisor(dimVPadded / lanes, 4);
-    const int64_t valueHeads = largestDivisor(group, std::max<int64_t>(1, limit / vectors));
     emitEntry(e, module, name, isa, [&](const KernelArguments &k) {
-      Cache c = cache(k);
-      Value queries = k.pointer(e, 0), y = k.pointer(e, output()), scratch = k.scratch(e);
-      Value items = e.mul(k.rows(e, LLMC_ROWS_TOKENS), spec.kvHeads);
-      e.loop(k.worker, items, k.workers, ValueRange{}, [&](Value item, ValueRange) -> Values {
-        Value row = e.div(item, spec.kvHeads), kvHead = e.rem(item, spec.kvHeads),
-              head = e.mul(kvHead, group);
-        Token t = token(k, row);
-        Value query =
-            e.at(e.at(queries, e.mul(row, rowStride(spec.heads * spec.dimK))), e.mul(head, 4 * spec.dimK));
-        if (spec.ropeDims)
-          e.call(emitAngles(), {t.position, k.pointer(e, frequencies()), e.at(scratch, anglesAt)});
-        e.loop(e.c(0), e.c(group), 1, [&](Value g) {
-          Value source = e.at(query, e.mul(g, 4 * spec.dimK)), target = e.at(scratch, e.mul(g, queryStride));
-          if (spec.ropeDims)
-            e.call(emitRotate(), {source, e.at(scratch, anglesAt), target});
-          else
-            copyFloats(source, target, 0, spec.dimK);
-          e.store(e.real(e.f32(), minusInfinity), scalar(scratch, g, Maximum));
-          e.store(e.real(e.f32(), 0), scalar(scratch, g, Sum));
-        });
-        e.loop(e.c(0), e.c(group * outStride), 64,
-               [&](Value at) { e.store(e.zeros(), e.at(scratch, e.add(at, outAt))); });
-
-        Value oldest = e.c(0);
-        if (spec.window)
-          oldest = e.max(e.sub(t.position, spec.window - 1), e.c(0));
-        Value end = e.add(t.position, 1);
-        e.loop(e.div(oldest, spec.pageTokens), e.add(e.div(t.position, spec.pageTokens), 1), 1,
-               [&](Value number) {
-                 Value base = e.mul(number, spec.pageTokens);
-                 Value first = e.max(e.sub(oldest, base), e.c(0)),
-                       last = e.min(e.sub(end, base), e.c(spec.pageTokens));
-                 Value data = page(c, t.sequence, number);
-                 const int64_t bytesK = spec.dimK * spec.pageTokens * size,
-                               bytesV = spec.pageTokens * dimVPadded * size;
-                 Value keys = e.at(e.at(data, c.offsetK), e.mul(kvHead, bytesK));
-                 Value values = e.at(e.at(data, c.offsetV), e.mul(kvHead, bytesV));
-                 if (spec.countLoads) {
-                   Value seen = e.sub(last, first);
-                   emitCountLoad(e, k.step, keys, e.mul(seen, spec.dimK * size));
-                   emitCountLoad(e, k.step, values, e.mul(seen, dimVPadded * size));
+      Run r{k, cache(k), k.pointer(e, 0), k.pointer(e, output()), k.scratch(e), {}};
+      Value rows = k.rows(e, LLMC_ROWS_TOKENS);
+      // Tiles only where every worker gets several: fewer tokens are dealt one by one.
+      Value isMany = e.less(e.mul(k.workers, 2 * tile), e.mul(rows, spec.kvHeads));
+      Value unit = e.select(isMany, e.c(tile), e.c(1));
+      Value tiles = e.div(e.sub(e.add(rows, unit), 1), unit);
+      e.loop(k.worker, e.mul(tiles, spec.kvHeads), k.workers, ValueRange{},
+             [&](Value item, ValueRange) -> Values {
+               Value first = e.mul(e.div(item, spec.kvHeads), unit), last = e.min(e.add(first, unit), rows);
+               r.kvHead = e.rem(item, spec.kvHeads);
+               Value step = e.c(1);
+               if (tile > 1) {
+                 Value isWhole = e.equal(e.sub(last, first), e.c(tile));
+                 auto branch = scf::IfOp::create(e, TypeRange{e.i64()}, isWhole, /*withElseRegion=*/true);
+                 {
+                   OpBuilder::InsertionGuard guard(e);
+                   e.setInsertionPointToStart(branch.thenBlock());
+                   scf::YieldOp::create(e, e.select(isRun(k, first), e.c(tile), e.c(1)));
+                   e.setInsertionPointToStart(branch.elseBlock());
+                   scf::YieldOp::create(e, e.c(1));
                  }
-                 e.loop(e.c(0), e.c(group), scoreHeads,
-                        [&](Value g) { scorePage(scratch, g, scoreHeads, keys, first, last); });
-                 e.loop(e.c(0), e.c(group), valueHeads, [&](Value g) {
-                   e.loop(e.c(0), e.c(dimVPadded), vectors * lanes, [&](Value column) {
-                     weighPage(scratch, g, valueHeads, column, vectors, values, first, last);
-                   });
-                 });
+                 step = branch.getResult(0);
+               }
+               e.loop(first, last, step, ValueRange{}, [&](Value row, ValueRange) -> Values {
+                 emitTokens(r, row, step);
+                 return {};
                });
-
-        const int64_t width = spec.heads * spec.dimV;
-        Value target = e.at(y, e.mul(row, rowStride(width)));
-        e.loop(e.c(0), e.c(group), 1,
-               [&](Value g) { writeOutput(scratch, g, e.at(target, e.mul(e.add(head, g), 4 * spec.dimV))); });
-        if (width % lanes)
-          e.when(e.equal(kvHead, e.c(spec.kvHeads - 1)), [&] {
-            e.loop(e.c(4 * width), e.c(rowStride(width)), 4,
-                   [&](Value at) { e.store(e.real(e.f32(), 0), e.at(target, at)); });
-          });
-        return {};
-      });
+               return {};
+             });
     });
   }
 };
@@ -371,6 +438,8 @@ FailureOr<KernelResult> emitAttention(ModuleOp module, StringRef name, const Att
   if (spec.ropeDims < 0 || spec.ropeDims % 2 || spec.ropeDims > spec.dimK)
     return fail("expected an even number of rotated dimensions up to " + Twine(spec.dimK) + ", but got " +
                 Twine(spec.ropeDims));
+  if (!spec.cacheType)
+    return fail("expected a type of the cache");
   if (!spec.causal)
     return fail("only causal attention is supported over the paged cache");
   Emitter e(module.getLoc(), module.getContext());
@@ -381,7 +450,9 @@ FailureOr<KernelResult> emitAttention(ModuleOp module, StringRef name, const Att
   KernelResult result;
   result.hasPrepare = true;
   result.prepareMinRows = 1;
-  result.scratchConstant = emitter.scratchBytes();
+  result.scratchConstant = emitter.places.bytes;
+  // Of the keys of a single token, at most all pages of all heads.
+  result.scratchPerKey = (spec.kvHeads * emitter.places.recordBytes + spec.pageTokens - 1) / spec.pageTokens;
   return result;
 }
 

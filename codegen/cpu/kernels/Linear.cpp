@@ -29,7 +29,8 @@ int64_t LinearSpec::packedRowBytes() const {
   const int64_t columns = paddedColumns(*this);
   if (activations == ActivationType::Int8)
     return columns / int8group::values * int8group::bytes;
-  return norm != Norm::None || columns != k ? rowStride(columns) : 0;
+  const bool isRounded = activations != ActivationType::F32;
+  return norm != Norm::None || isRounded || columns != k ? rowStride(columns) : 0;
 }
 
 int64_t activationStride(const LinearSpec &spec) {

@@ -1,8 +1,8 @@
 //===- PackRows.cpp - norm and quantize an activation row -----------------===//
 //
-// A row of x becomes what the products read: normed floats padded with zeros, or groups of int8 with their
-// scale and sums (int8group). Sums over the row add 16 lanes (or 4 x 16) in ascending order, then fold them
-// in halves.
+// A row of x becomes what the products read: normed floats padded with zeros (rounded to f16 or bf16 first,
+// if asked for), or groups of int8 with their scale and sums (int8group). Sums over the row add 16 lanes (or
+// 4 x 16) in ascending order, then fold them in halves.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/kernels/Linear.h"
@@ -89,12 +89,28 @@ struct RowPacker {
     return value;
   }
 
+  /// To the activations' type and back. What f16 cannot hold becomes its largest number.
+  Value rounded(Value value) {
+    if (spec.activations == ActivationType::BF16)
+      return e.extendBF16(e.truncToBF16(value));
+    if (spec.activations != ActivationType::F16)
+      return value;
+    for (double limit : {65504.0, -65504.0}) {
+      Value bound = e.real(value.getType(), limit);
+      auto beyond = limit > 0 ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
+      value = e.select(e.less(beyond, value, bound), bound, value);
+    }
+    Value half = arith::TruncFOp::create(e, e.vec(lanes, e.f16()), value);
+    return arith::ExtFOp::create(e, e.floats(), half);
+  }
+
   void packFloats() {
     const int64_t whole = spec.k / lanes, all = roundUp(paddedColumns(spec), lanes) / lanes;
-    e.loop(e.c(0), e.c(whole), 1, [&](Value v) { e.store(normed(v, false), e.at(out, e.mul(v, 64))); });
+    e.loop(e.c(0), e.c(whole), 1,
+           [&](Value v) { e.store(rounded(normed(v, false)), e.at(out, e.mul(v, 64))); });
     int64_t done = whole;
     if (spec.k % lanes)
-      e.store(normed(e.c(whole), true), out, 64 * done++);
+      e.store(rounded(normed(e.c(whole), true)), out, 64 * done++);
     for (; done < all; ++done)
       e.store(e.zeros(), out, 64 * done);
   }
@@ -175,6 +191,35 @@ LLVM::LLVMFuncOp emitPackRow(Emitter &e, ModuleOp module, StringRef name, const 
     else
       packer.packFloats();
   });
+}
+
+FailureOr<KernelResult> emitNorm(ModuleOp module, StringRef name, const NormSpec &spec, const Isa &isa) {
+  if (spec.k <= 0 || spec.norm == Norm::None) {
+    module.emitError() << "norm kernel '" << name << "': expected a norm and a positive width";
+    return failure();
+  }
+  LinearSpec row;
+  row.k = spec.k;
+  row.norm = spec.norm;
+  row.eps = spec.eps;
+  row.normPlusOne = spec.plusOne;
+  row.normGain = spec.gain;
+  row.normBias = spec.bias;
+  Emitter e(module.getLoc(), module.getContext());
+  e.setInsertionPointToEnd(module.getBody());
+  emitEntry(e, module, name, isa, [&](const KernelArguments &k) {
+    int64_t next = 0;
+    Value x = k.pointer(e, next++), none = LLVM::ZeroOp::create(e, e.ptr());
+    Value gain = spec.gain ? k.pointer(e, next++) : none, bias = spec.bias ? k.pointer(e, next++) : none;
+    Value y = k.pointer(e, next);
+    auto pack = emitPackRow(e, module, (name + ".row").str(), row, isa);
+    auto [first, last] = k.share(e, k.rows(e, spec.rowSpace));
+    e.loop(first, last, 1, [&](Value i) {
+      Value at = e.mul(i, rowStride(spec.k));
+      e.call(pack, {e.at(x, at), gain, bias, e.at(y, at)});
+    });
+  });
+  return KernelResult{};
 }
 
 } // namespace llmc::cpu

@@ -27,7 +27,7 @@ extern "C" {
 #define LLMC_MODULE_SYMBOL "llmc_module"
 #define LLMC_MODULE_MAGIC "LLMCMOD" /* 7 characters and a NUL */
 #define LLMC_FOOTER_MAGIC "LLMCEND"
-#define LLMC_MODULE_ABI 1u      /* raised by every change of this file that an older reader would misread */
+#define LLMC_MODULE_ABI 2u      /* raised by every change of this file that an older reader would misread */
 #define LLMC_MODULE_ALIGN 4096u /* file alignment of the weights */
 #define LLMC_NONE 0xffffffffu   /* no layer, no buffer, no location */
 
@@ -47,9 +47,11 @@ enum {
   LLMC_ROWS_TOKENS = 0, /* the T tokens of the step */
   LLMC_ROWS_ASKED = 1,  /* the tokens whose outputs are asked for, in order */
   LLMC_ROWS_KEYS =
-      2 /* all cached tokens of the step's sequences, after its appends: (sequence, position) ascending */
+      2, /* all cached tokens of the step's sequences, after its appends: (sequence, position) ascending */
+  LLMC_ROWS_HIDDEN = 3 /* the rows of ASKED if the hidden row of any of them is asked for, else none: what
+                          only hidden rows need costs nothing in other steps */
 };
-#define LLMC_ROW_SPACES 3
+#define LLMC_ROW_SPACES 4
 
 /* One token of a step. `seq` is the sequence's slot, the row of the page tables. */
 typedef struct {
@@ -126,9 +128,14 @@ typedef struct {
   uint32_t location; /* offset in strings: where the operation came from; LLMC_NONE */
   uint32_t output;   /* the buffer it writes that a trace would show; LLMC_NONE */
   uint64_t weight_bytes, row_bytes, key_bytes, flops_per_row, flops_per_key;
+  uint32_t
+      cache; /* a number in caches: the row runs only where the session uses that cache. LLMC_NONE: always */
+  uint32_t reserved;
 } llmc_dispatch;
 
-enum { LLMC_STORE_F32 = 1, LLMC_STORE_F16 = 2 }; /* the numbers of llmc_kv_type */
+enum { LLMC_STORE_F32 = 1, LLMC_STORE_F16 = 2, LLMC_STORE_BF16 = 3, LLMC_STORE_Q8 = 4 }; /* as llmc_kv_type */
+/* Entries with one name are one cache in several storage types: a session uses one of them, the first if not
+ * told otherwise, and leaves out the dispatches of the others. */
 typedef struct {
   uint32_t name; /* offset in strings */
   uint32_t layers, heads, dim_k, dim_v, page_tokens, type_k, type_v;

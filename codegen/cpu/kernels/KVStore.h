@@ -1,0 +1,50 @@
+//===- KVStore.h - reading and writing the numbers of a page ----*- C++ -*-===//
+//
+// `head` is the address of a kv head's keys or values in a page (KVStorage.h). What is read is exactly what
+// is stored; what is written is rounded once, to nearest.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLMC_CODEGEN_CPU_KERNELS_KVSTORE_H
+#define LLMC_CODEGEN_CPU_KERNELS_KVSTORE_H
+
+#include "codegen/cpu/Emitter.h"
+#include "codegen/cpu/KVStorage.h"
+
+namespace llmc::cpu {
+
+class KVStore {
+public:
+  using Value = mlir::Value;
+  using ValueRange = mlir::ValueRange;
+  KVStore(Emitter &e, const KVLayout &layout) : e(e), layout(layout), type(*layout.type) {}
+
+  /// For each dimension in order: body(d, the first `vectors` vectors of 16 keys, what is carried).
+  using DimensionBody = llvm::function_ref<Values(Value d, llvm::ArrayRef<Value> keys, ValueRange carried)>;
+  Values forEachDimension(Value head, int64_t vectors, ValueRange carried, DimensionBody body);
+  /// 16 dimensions of the value at `slot`, `offset` columns behind `column`, a multiple of 16.
+  Value values(Value head, Value slot, Value column, int64_t offset);
+
+  /// One number.
+  Value key(Value head, Value slot, Value d);
+  Value value(Value head, Value slot, Value d);
+
+  /// Writes a row of floats as the key or value at `slot`.
+  void storeKey(Value head, Value slot, Value row);
+  void storeValue(Value head, Value slot, Value row);
+
+private:
+  using Place = llvm::function_ref<Value(Value)>;
+  Value widen(Value stored);
+  Value narrow(Value f32);
+  mlir::Type storedType();
+  Value scale(Value address) { return mlir::arith::ExtFOp::create(e, e.f32(), e.load(e.f16(), address)); }
+  void store(Value row, int64_t dim, int64_t unit, Place place, Place scalePlace);
+  void storeScaled(Value row, Value first, Value last, Place place, Value scaleAddress);
+
+  Emitter &e;
+  const KVLayout layout;
+  const KVType &type;
+};
+
+} // namespace llmc::cpu
+#endif
