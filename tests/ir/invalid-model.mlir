@@ -28,7 +28,7 @@ lm.model @cache_c3_twice {vocab = 8, context = 4} {
 // -----
 lm.model @cache_c3_none {vocab = 8, context = 4} {
   // expected-error @+1 {{'lm.cache' op expected 'type' to name at least one type}}
-  lm.cache @kv {heads = 1, dim_k = 4, dim_v = 4, type = []}
+  "lm.cache"() <{sym_name = "kv", heads = 1 : i64, dim_k = 4 : i64, dim_v = 4 : i64, type = []}> : () -> ()
 }
 
 // -----
