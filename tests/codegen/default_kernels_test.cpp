@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "KernelRunner.h"
 
+#include "codegen/cpu/KVStorage.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
