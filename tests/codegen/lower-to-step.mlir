@@ -2,23 +2,22 @@
 // RUN: %llmc-compile compile %s --stop-after step --disable-pass fuse-rope-attention | FileCheck %s --check-prefix=APART
 //
 // A text with kinds, tables and weight expressions. Numbers of a table are filled in for each layer: where they decide
-// the code there is a kernel for each, where they are only data (the rope's base) there is not. A window of 0 is none.
+// the code there is a kernel for each, where they are only data (the rope's base, a cached attention's window) there is
+// not. A window of 0 is none: more tokens than any sequence has.
 
 // CHECK: step.weight @w{{[0-9]+}} {bytes = {{[0-9]+}}, offset = {{[0-9]+}}, scheme = {{.*}}} {
 // CHECK: %attn_k = lm.weight "blk.0.attn_k.weight" : <32x96>
 // CHECK-NEXT: %[[PART:.*]] = lm.w.rows %attn_k[0 : 32] : <32x96> -> <32x96>
 // CHECK-NEXT: step.return %[[PART]]
 // CHECK-COUNT-2: step.constant @c
-// CHECK: step.kernel @[[NOWINDOW:cached_attention[a-z0-9_]+]] {
-// CHECK-NEXT: lm.cached_attention
-// CHECK-NOT: window
-// CHECK: step.kernel @[[WINDOW:cached_attention[a-z0-9_]+]] {
-// CHECK-NEXT: lm.cached_attention {{.*}}window = 5
+// CHECK: step.kernel @[[ATTEND:cached_attention[a-z0-9_]+]] {
+// CHECK-NEXT: lm.cached_attention {{.*}}window =
+// CHECK-NOT: step.kernel @cached_attention
 // CHECK: step.cache @kv {{.*}}layers = 3,
-// CHECK: step.dispatch @[[NOWINDOW]] {{.*}}layer = 0
-// CHECK: step.dispatch @[[WINDOW]] {{.*}}layer = 1
+// CHECK: step.dispatch @[[ATTEND]] [{{.*}}, @c0, 1073741824, 0, {{.*}}layer = 0
+// CHECK: step.dispatch @[[ATTEND]] [{{.*}}, @c0, 5, 0, {{.*}}layer = 1
 // CHECK: step.dispatch @silu{{.*}}layer = 1
-// CHECK: step.dispatch @[[NOWINDOW]] {{.*}}layer = 2
+// CHECK: step.dispatch @[[ATTEND]] [{{.*}}, @c1, 1073741824, 0, {{.*}}layer = 2
 
 // APART: step.dispatch @rope
 // APART: step.dispatch @kv_append
