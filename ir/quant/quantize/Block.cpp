@@ -1,6 +1,6 @@
 //===- Block.cpp - q8_0, q4_0, q4_1, q5_0 and q5_1 from floats ------------===//
 //
-// All values of a block weigh the same.
+// All values of a block of q8_0 weigh the same; with fewer bits larger ones weigh more.
 //
 //===----------------------------------------------------------------------===//
 #include "ir/quant/quantize/Fit.h"
@@ -54,7 +54,7 @@ LLMC_INLINE void symmetricRow(const float *x, int64_t k, uint8_t *out, std::span
   for (int64_t first = 0; first < k; first += blockValues, out += bytes) {
     float values[blockValues], w[blockValues], q[blockValues];
     loadPadded<blockValues>(x + first, k - first, values);
-    countedWeights(k - first, w);
+    groupWeights<blockValues>(values, k - first, w);
     float d = fitSymmetric<blockValues>(values, w, low, -low - 1, candidates, HalfScale());
     symmetricQuants<blockValues>(values, d != 0 ? 1 / d : 0, low, -low - 1, q);
     for (float &value : q)
@@ -86,7 +86,7 @@ LLMC_INLINE void affineRow(const float *x, int64_t k, uint8_t *out, std::span<co
   for (int64_t first = 0; first < k; first += blockValues, out += bytes) {
     float values[blockValues], w[blockValues], q[blockValues];
     loadPadded<blockValues>(x + first, k - first, values);
-    countedWeights(k - first, w);
+    groupWeights<blockValues>(values, k - first, w);
     float least = x[first], top = x[first];
     for (int64_t i = first; i < k && i < first + blockValues; ++i) {
       least = x[i] < least ? x[i] : least;

@@ -16,6 +16,18 @@ namespace llmc::quant {
 /// Below it a group is zero: its scale would be less than half of the smallest f16.
 constexpr float leastMagnitude = 0x1p-26f;
 
+/// Weights of a group of N values, of which `n` are of the row. Larger values weigh more: their products are
+/// what an output is made of, and they are the ones that were kept large by training. llama.cpp's K-quants
+/// found sqrt(mean x^2) + |x| best as well.
+template <int N> LLMC_INLINE void groupWeights(const float *x, int64_t n, float *w) {
+  float t[N];
+  for (int i = 0; i < N; ++i)
+    t[i] = x[i] * x[i];
+  const float mean = n > 0 ? std::sqrt(fold<N>(t) / static_cast<float>(n < N ? n : N)) : 0;
+  for (int i = 0; i < N; ++i)
+    w[i] = i < n ? mean + std::fabs(x[i]) + 0x1p-100f : 0.0f;
+}
+
 struct ExactScale {
   LLMC_INLINE float operator()(float scale) const { return scale; }
 };

@@ -4,10 +4,6 @@
 // own best scale as if it were a float; then, in turns, the groups choose among the integer scales near it
 // and d (and dmin) is fitted to what they chose.
 //
-// Larger values weigh more: their products are what an output is made of, and they are the ones that were
-// kept large by training. The weight sqrt(mean x^2) + |x| was found best by the K-quants of llama.cpp as
-// well.
-//
 //===----------------------------------------------------------------------===//
 #include "ir/quant/quantize/Fit.h"
 #include "ir/quant/quantize/Rows.h"
@@ -16,16 +12,6 @@ namespace llmc::quant {
 namespace {
 
 constexpr int blockValues = 256;
-
-/// Weights of a group of N values, of which `n` are of the row.
-template <int N> LLMC_INLINE void groupWeights(const float *x, int64_t n, float *w) {
-  float t[N];
-  for (int i = 0; i < N; ++i)
-    t[i] = x[i] * x[i];
-  const float mean = n > 0 ? std::sqrt(fold<N>(t) / static_cast<float>(n < N ? n : N)) : 0;
-  for (int i = 0; i < N; ++i)
-    w[i] = i < n ? mean + std::fabs(x[i]) + 0x1p-100f : 0.0f;
-}
 
 /// A half that is at least `scale` where halves are so coarse that less would cut the group of the largest
 /// scale.
