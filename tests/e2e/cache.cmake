@@ -1,8 +1,9 @@
 # Activations in half the bits, hidden rows, and how the cache is stored.
 
 # Activations in half the bits: each is rounded once before a matmul, by up to 2^-12 of it in f16 and 2^-9 in bf16.
+# That moves these logits by up to 0.0054 and 0.043 std; as much again is for another order of the same roundings.
 foreach(name llama-gqa llama-mixed)
-  foreach(case "f16 5e-3" "bf16 4e-2")
+  foreach(case "f16 1e-2" "bf16 8e-2")
     separate_arguments(case)
     list(GET case 0 type)
     list(GET case 1 tolerance)

@@ -7,9 +7,10 @@
 //            whole), each byte once; of the embedding table only what the output matmul reads of it
 //   cache    K and V of the visible tokens in every layer, as pages hold them (V's head padded to 16 values)
 //
-// Both must agree within 2 %, at several lengths of the sequence, on either side of a page's end, with 1 and
+// Both must agree within 2.5 %, at several lengths of the sequence, on either side of a page's end, with 1 and
 // 2 threads; and nothing may be read from anywhere else. Kernels report matrices only: gains, biases and
-// rotary frequencies are what the weights fall short of their packed bytes, less the larger the model is.
+// rotary frequencies are what the weights fall short of their packed bytes: 2.2 % of the smallest model here, less
+// the larger one is.
 //
 //   loads_test MODEL.so [--variants avx2,avx512] [--lengths 1,31,32,33,100]
 //
@@ -26,7 +27,7 @@ using namespace llmc::e2e;
 
 namespace {
 
-constexpr double allowed = 0.02;
+constexpr double allowed = 0.025;
 
 /// What the kernels of one step have reported.
 struct Loads {
