@@ -70,7 +70,8 @@ bool checkPrompt(const Model &model, const Smollm2Reference &reference, const Pr
     all.add(row[static_cast<size_t>(reference.ids[i])], prompt.logits[i], unit);
   bool good = error.within(limits.logits);
   if (argmax(row) != prompt.greedy[0] && !(prompt.gap[0] < limits.tie && argmax(row) == prompt.second[0])) {
-    std::fprintf(stderr, "highest logit at %d, expected %d\n", argmax(row), prompt.greedy[0]);
+    std::fprintf(stderr, "highest logit at %d, expected %d (%.1e std above the next)\n", argmax(row),
+                 prompt.greedy[0], static_cast<double>(prompt.gap[0]));
     good = false;
   }
 
@@ -161,7 +162,9 @@ int main(int argc, char **argv) {
   if (activations == "f32")
     limits = {.logits = 2e-3, .perplexity = 1e-3, .tie = 1e-3, .greedy = true};
   else if (activations == "int8")
-    limits = {.logits = 0.35, .perplexity = 0.01, .tie = 0, .greedy = false};
+    // Rounding moves a logit by some 0.05 std: candidates nearer to each other than two of these may change
+    // places.
+    limits = {.logits = 0.35, .perplexity = 0.01, .tie = 0.1, .greedy = false};
   if (files.size() != 2 || limits.logits == 0)
     die("usage: smollm2_test MODEL.so REFERENCE.ref --activations f32|int8 [--threads N]");
   Smollm2Reference reference = readSmollm2Reference(files[1]);

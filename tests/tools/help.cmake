@@ -31,7 +31,7 @@ if(COMPILER)
     file(COPY_FILE ${FIXTURE} ${WORK}/examples/${name}.gguf)
   endforeach()
   cmake_path(GET FIXTURE PARENT_PATH fixtures)
-  file(CREATE_LINK ${fixtures}/families/smollm2 ${WORK}/examples/SmolLM2-135M-Instruct SYMBOLIC)
+  file(CREATE_LINK ${fixtures}/hf/llama-bf16 ${WORK}/examples/SmolLM2-135M-Instruct SYMBOLIC)
   execute_process(COMMAND ${LLMC} import model.gguf -o model.mlir WORKING_DIRECTORY ${WORK}/examples
     COMMAND_ERROR_IS_FATAL ANY)
 endif()
