@@ -18,6 +18,11 @@ static void readGguf(GgufConfig &config, ModelSpec &spec) {
 }
 
 static void readHf(HfConfig &config, ModelSpec &spec) {
+  // The class of Baichuan 2 differs by one letter, and its output matrix is normalized row by row.
+  for (const std::string &name : config.strings("architectures"))
+    if (name == "BaichuanForCausalLM")
+      config.refuse("architectures", "'BaichuanForCausalLM'",
+                    "'BaiChuanForCausalLM': Baichuan 2 is not supported");
   readDecoder(config, spec);
   takeQkvRows(spec.attention, config.tensorName("model.layers.{i}.self_attn.W_pack.weight"));
 }

@@ -246,6 +246,13 @@ TEST_F(HfImport, UnknownArchitecture) {
       importWritten().starts_with("Tiny-1B/config.json: key 'model_type' is missing, expected one of: "));
 }
 
+TEST_F(HfImport, Baichuan2IsNotTakenForTheFirst) {
+  model.keys["architectures"] = R"(["BaichuanForCausalLM"])";
+  model.keys["model_type"] = "\"baichuan\"";
+  EXPECT_EQ(importWritten(), "Tiny-1B/config.json: key 'architectures' is 'BaichuanForCausalLM', expected "
+                             "'BaiChuanForCausalLM': Baichuan 2 is not supported");
+}
+
 TEST_F(HfImport, BadFiles) {
   EXPECT_EQ(import(at("none")), "none: No such file or directory");
   fs::create_directory(at("empty"));
