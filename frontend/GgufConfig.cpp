@@ -8,13 +8,6 @@
 
 namespace llmc::frontend {
 
-std::string quotedText(std::string_view text) {
-  std::string out = "'";
-  for (unsigned char c : text.substr(0, 80))
-    out += c < 0x20 || c == 0x7f ? fmt::format("\\x{:02x}", c) : std::string(1, static_cast<char>(c));
-  return out + (text.size() > 80 ? "...'" : "'");
-}
-
 bool GgufConfig::keep(const std::string &reported) {
   if (reported.empty())
     return false;

@@ -47,8 +47,5 @@ private:
   std::string prefix, error;
 };
 
-/// Text from a file as it may be shown on a terminal: quoted, printable, not long.
-std::string quotedText(std::string_view text);
-
 } // namespace llmc::frontend
 #endif

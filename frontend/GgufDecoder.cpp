@@ -2,6 +2,7 @@
 #include "frontend/GgufDecoder.h"
 
 #include "frontend/ShortestF32.h"
+#include "frontend/formats/Quote.h"
 
 #include <cmath>
 #include <cstring>
@@ -53,7 +54,8 @@ void readYarn(GgufConfig &config, RopeScaling &scaling) {
 void readScaling(GgufConfig &config, const ModelSpec &spec, RopeScaling &scaling) {
   std::string type = config.optionalString("rope.scaling.type").value_or("linear");
   if (type != "none" && type != "linear" && type != "yarn" && type != "longrope")
-    return config.refuse("rope.scaling.type", quotedText(type), "'none', 'linear', 'yarn' or 'longrope'");
+    return config.refuse("rope.scaling.type", formats::quotedText(type),
+                         "'none', 'linear', 'yarn' or 'longrope'");
   double factor = config.optionalNumber("rope.scaling.factor").value_or(1.0);
   if (!config.file.value(config.key("rope.scaling.factor")))
     factor = config.optionalNumber("rope.scale_linear").value_or(1.0); // the older spelling

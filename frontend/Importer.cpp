@@ -134,7 +134,7 @@ const Architecture *architectureOf(const formats::GgufFile &file, std::string &e
     known += (known.empty() ? "" : ", ") + std::string(architecture->ggufName);
   }
   error = fmt::format("{}: key 'general.architecture' is {}, expected one of: {}", file.path(),
-                      name ? quotedText(*name) : "missing", known);
+                      name ? formats::quotedText(*name) : "missing", known);
   return nullptr;
 }
 

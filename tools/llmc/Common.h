@@ -9,6 +9,7 @@
 #include "llmc/llmc.h"
 #include "tools/llmc/Commands.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <span>
@@ -69,6 +70,23 @@ SessionPtr newSession(llmc_model *, const ModelOptions &, size_t fixedTokens);
 llmc_seq newSequence(llmc_session *);
 /// llmc_prefill of many tokens with a progress bar: in steps of the size that the session was made for.
 llmc_status prefill(llmc_session *, llmc_seq, std::span<const llmc_token>, const ModelOptions &);
+/// Evaluates all tokens in steps of at most `step` with the `outputs` (LLMC_OUT_*) of each, and calls
+/// each(index of the step's first token, its row, number of tokens) while the step's results can be read.
+template <typename Each>
+void evaluateAll(llmc_session *session, llmc_seq seq, std::span<const llmc_token> tokens, size_t step,
+                 uint32_t outputs, Each each) {
+  llmc_batch *made = nullptr;
+  check(llmc_batch_new(uint32_t(step), &made));
+  BatchPtr batch(made);
+  for (size_t begin = 0; begin < tokens.size(); begin += step) {
+    size_t n = std::min(step, tokens.size() - begin);
+    int32_t firstRow = 0;
+    llmc_batch_clear(batch.get());
+    check(llmc_batch_add(batch.get(), seq, tokens.data() + begin, n, outputs, &firstRow));
+    check(llmc_eval(session, batch.get()));
+    each(begin, firstRow, n);
+  }
+}
 /// The tokenizer inside `model`; a Failure that names `path` if it has none.
 const llmc_tokenizer *tokenizerOf(llmc_model *, const std::string &path);
 

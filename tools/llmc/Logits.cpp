@@ -80,18 +80,11 @@ int logits(const LogitsOptions &options) {
     show(tokens.size() - 1, -1);
   } else {
     size_t step = options.batch ? options.batch : std::min<size_t>(tokens.size(), 512);
-    llmc_batch *made = nullptr;
-    check(llmc_batch_new(uint32_t(step), &made));
-    BatchPtr batch(made);
-    for (size_t begin = 0; begin < tokens.size(); begin += step) {
-      size_t n = std::min(step, tokens.size() - begin);
-      int32_t firstRow = 0;
-      llmc_batch_clear(batch.get());
-      check(llmc_batch_add(batch.get(), seq, tokens.data() + begin, n, LLMC_OUT_ALL, &firstRow));
-      check(llmc_eval(session.get(), batch.get()));
-      for (size_t i = 0; i < n; ++i)
-        show(begin + i, firstRow + int32_t(i));
-    }
+    evaluateAll(session.get(), seq, tokens, step, LLMC_OUT_ALL,
+                [&](size_t begin, int32_t firstRow, size_t n) {
+                  for (size_t i = 0; i < n; ++i)
+                    show(begin + i, firstRow + int32_t(i));
+                });
   }
   if (options.json)
     rows.end();
