@@ -119,7 +119,10 @@ t.post_processor = processors.TemplateProcessing("$A </s>", special_tokens=[("</
 save("unigram", t, decodes=False)
 
 with tempfile.TemporaryDirectory() as temporary:
-    rules = os.path.join(temporary, "rules.tsv")
+    # The model file keeps the path of its rules: a relative one is the same on every machine.
+    folder = os.path.abspath(folder)
+    os.chdir(temporary)
+    rules = "rules.tsv"
     with open(rules, "w") as f:
         f.write("FB01\t66 69\n65 301\tE9\n2460\t31\n3000\t20\nA0\t20\nFF21\t41\n")
     for kind in ("bpe", "unigram"):
@@ -138,6 +141,7 @@ with tempfile.TemporaryDirectory() as temporary:
             # It shows an unknown token as U+2047 instead of its name, and drops two marks at the start.
             goldens[name] = [dict(text=x, ids=(ids := sp.encode(x)), plain=True,
                                   **({} if sp.unk_id() in ids or x.startswith("▁") else {"decoded": sp.decode(ids)})) for x in texts]
+    os.chdir(folder)
 with open(os.path.join(folder, "goldens.json"), "w") as f:
     json.dump(goldens, f, ensure_ascii=False, indent=None, separators=(",", ":"))
     f.write("\n")
