@@ -150,8 +150,9 @@ def LM_TableOp : LM_Op<"table", [Symbol, HasParent<"ModelOp">]> {
 def LM_WeightsOp : LM_Op<"weights", [HasParent<"ModelOp">]> {
   let summary = "a file of weights";
   let description = [{
-    A GGUF file whose tensors `lm.weight` names. The path is relative to the file of the text. With several files
-    the first that has a tensor of the name gives it.
+    A file whose tensors `lm.weight` names: a GGUF file (of a split one any part), a safetensors file, or the
+    index of one in shards (`model.safetensors.index.json`). The path is relative to the file of the text. With
+    several files the first that has a tensor of the name gives it.
 
         lm.weights "smollm2.gguf"
   }];
