@@ -100,11 +100,23 @@ expect("${err}" "--skip 20 leaves nothing")
 llmc(1 perplexity ${so} --file ${WORK}/missing)
 expect("${err}" "${WORK}/missing: cannot open")
 
-# Ctrl-C in the middle: no file is left. Token 63 makes the toy slow.
-string(REPEAT "63," 2000 slow)
+# Ctrl-C in the middle, when the file of logits has begun: it is removed. Token 63 makes the toy slow.
+string(REPEAT "63," 60000 slow)
 file(WRITE ${WORK}/slow "${slow}1")
-execute_process(COMMAND timeout -s INT 1 ${LLMC} perplexity ${so} --tokens-file ${WORK}/slow --batch 1 --save-logits
-  ${WORK}/unfinished RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE err)
-expect("${err}" "^llmc: error: [^\n]+\n$")
+file(WRITE ${WORK}/interrupt.sh [=[
+"$1" perplexity "$2" --tokens-file "$3/slow" --batch 1 --save-logits "$3/unfinished" &
+for i in $(seq 600); do
+  ls "$3"/unfinished* >"$3/begun" 2>/dev/null && break
+  sleep 0.1
+done
+kill -INT $!
+wait $!
+]=])
+execute_process(COMMAND timeout 120 sh ${WORK}/interrupt.sh ${LLMC} ${so} ${WORK} RESULT_VARIABLE result
+  OUTPUT_VARIABLE out ERROR_VARIABLE err)
+equal("${result}" 1)
+expect("${err}" "\nllmc: error: interrupted\n$")
+file(READ ${WORK}/begun begun)
+expect("${begun}" "unfinished")
 file(GLOB left ${WORK}/unfinished*)
 equal("${left}" "")

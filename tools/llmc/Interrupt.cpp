@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fmt/format.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 namespace llmc::cli {
@@ -17,6 +18,8 @@ namespace {
 std::atomic<llmc_session *> runningSession;
 std::atomic<int> interrupts, scopes;
 std::atomic<const char *> unfinished;
+std::atomic<void (*)()> lastWords;
+std::atomic<int> notice = -1; // an eventfd
 
 void removeUnfinished() {
   if (const char *path = unfinished.exchange(nullptr))
@@ -26,7 +29,14 @@ void removeUnfinished() {
 void onInterrupt(int signal) {
   if (interrupts.fetch_add(signal == SIGINT ? 1 : 2) > 0 && scopes.load() > 0) { // not heard in time
     removeUnfinished();
+    if (void (*words)() = lastWords.load())
+      words();
     _exit(1);
+  }
+  if (notice.load() >= 0) {
+    int before = errno;
+    eventfd_write(notice.load(), 1);
+    errno = before;
   }
   if (llmc_session *session = runningSession.load())
     llmc_session_interrupt(session);
@@ -46,10 +56,18 @@ bool catchesForGood = false;
 
 void catchInterrupts() {
   catchesForGood = true;
+  if (notice.load() < 0)
+    notice = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   handle(onInterrupt);
 }
 
-int takeInterrupts() { return interrupts.exchange(0); }
+int takeInterrupts() {
+  eventfd_t ignored;
+  eventfd_read(notice.load(), &ignored);
+  return interrupts.exchange(0);
+}
+int interruptDescriptor() { return notice.load(); }
+void setLastWords(void (*words)()) { lastWords = words; }
 
 InterruptScope::InterruptScope(llmc_session *session) {
   if (scopes.fetch_add(1) == 0)

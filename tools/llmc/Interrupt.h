@@ -26,11 +26,15 @@ public:
   void check() const;
 };
 
-/// Makes Ctrl-C a flag for good, so that a chat can read a line and notice it. Outside an InterruptScope it
-/// ends a read.
+/// Makes Ctrl-C a flag for good, so that a chat can read a line and notice it.
 void catchInterrupts();
 /// How often Ctrl-C came since the last call; a polite kill counts twice.
 int takeInterrupts();
+/// After catchInterrupts(): a descriptor that poll() finds readable when Ctrl-C has come since the last
+/// takeInterrupts(). An interrupted read is not enough: the signal may come just before it.
+int interruptDescriptor();
+/// What the second Ctrl-C does before it ends the program, async-signal-safe; null: nothing.
+void setLastWords(void (*words)());
 
 /// A file that is removed if this program ends early, by an exception or the second Ctrl-C. One at a time.
 class UnfinishedFile {

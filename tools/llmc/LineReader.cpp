@@ -1,5 +1,6 @@
 //===- LineReader.cpp - lines of a conversation ---------------------------===//
 #include "tools/llmc/LineReader.h"
+#include "tools/llmc/Interrupt.h"
 
 #include <cerrno>
 #include <clocale>
@@ -19,36 +20,26 @@ enum : int { ctrlD = 4, backspace = 8, escape = 27, ctrlU = 21, ctrlW = 23, rubo
 void show(std::string_view text) {
   while (!text.empty()) {
     ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
+    if (n < 0 && errno == EINTR)
+      continue;
     if (n <= 0)
       return;
     text.remove_prefix(size_t(n));
   }
 }
 
-/// The terminal while a line is typed: no lines and no echo of its own, but Ctrl-C stays a signal; pastes are
-/// marked.
-class TypingMode {
-public:
-  TypingMode() {
-    isSet = tcgetattr(STDIN_FILENO, &before) == 0;
-    termios typing = before;
-    typing.c_lflag &= ~tcflag_t(ICANON | ECHO);
-    typing.c_cc[VMIN] = 1;
-    typing.c_cc[VTIME] = 0;
-    if (isSet)
-      tcsetattr(STDIN_FILENO, TCSADRAIN, &typing);
-    show("\033[?2004h");
-  }
-  ~TypingMode() {
-    show("\033[?2004l");
-    if (isSet)
-      tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
-  }
+// What the signal handler may need to set back.
+termios terminalBefore;
+bool isChanged = false;
+constexpr std::string_view markPastes = "\033[?2004h", leavePastes = "\033[?2004l";
 
-private:
-  termios before;
-  bool isSet;
-};
+void restoreTerminal() {
+  if (!isChanged)
+    return;
+  isChanged = false;
+  show(leavePastes);
+  tcsetattr(STDIN_FILENO, TCSADRAIN, &terminalBefore);
+}
 
 /// Cells that the text takes on the screen.
 size_t width(std::string_view text) {
@@ -103,15 +94,47 @@ void removeWord(std::string &line, size_t start) {
 
 } // namespace
 
+LineReader::LineReader(bool readsTerminal) : isTerminal(readsTerminal) {
+  if (!isTerminal || tcgetattr(STDIN_FILENO, &terminalBefore) != 0)
+    return;
+  setLastWords(restoreTerminal);
+  isChanged = true;
+  setTerminal();
+}
+
+LineReader::~LineReader() {
+  setLastWords(nullptr);
+  restoreTerminal();
+}
+
+void LineReader::setTerminal() {
+  if (!isChanged)
+    return;
+  termios typing = terminalBefore;
+  typing.c_lflag &= ~tcflag_t(ICANON | ECHO);
+  typing.c_lflag |= NOFLSH;
+  typing.c_cc[VMIN] = 1;
+  typing.c_cc[VTIME] = 0;
+  tcsetattr(STDIN_FILENO, TCSADRAIN, &typing);
+  show(markPastes);
+}
+
 int LineReader::next() {
-  if (!hasMore()) {
+  while (!hasMore()) {
+    pollfd inputs[] = {{interruptDescriptor(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
+    if (poll(inputs, 2, -1) < 0 && errno != EINTR)
+      return endOfInput;
+    if (inputs[0].revents)
+      return interrupted;
+    if (!inputs[1].revents)
+      continue;
     buffer.resize(65536);
     ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
     int reason = errno;
     buffer.resize(n > 0 ? size_t(n) : 0);
     at = 0;
-    if (n <= 0)
-      return n < 0 && reason == EINTR ? interrupted : endOfInput;
+    if (n == 0 || (n < 0 && reason != EINTR))
+      return endOfInput;
   }
   return uint8_t(buffer[at++]);
 }
@@ -154,7 +177,7 @@ std::string LineReader::readEscape() {
 }
 
 LineReader::End LineReader::readTerminal(std::string_view prompt, std::string &line) {
-  TypingMode mode;
+  setTerminal(); // again: a shell that stopped and continued the program may have set its own
   show(prompt);
   bool isPaste = false;
   std::string echo; // shown when everything that has come was looked at

@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fcntl.h>
 #include <sstream>
+#include <unistd.h>
 
 using namespace llmc::cli;
 
@@ -55,9 +57,18 @@ int parseAndRun(CLI::App &app, int &code, int argc, char **argv) {
   }
 }
 
+/// A standard stream that the caller closed would be the next file that is opened. Writing to one still
+/// fails.
+void openStandardStreams() {
+  for (int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (fcntl(descriptor, F_GETFD) < 0)
+      open("/dev/null", O_RDONLY);
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
+  openStandardStreams();
   int code = 0;
   CLI::App app("llmc: compiles language models and runs them", "llmc");
   try {
