@@ -167,10 +167,12 @@ private:
       highest = std::max(highest, entry);
     if (highest > n)
       return fail("section 'index' names token %u, expected less than %u", highest - 1, n);
-    bool fits = true;
+    // The largest section. Which of its slots are free cannot be predicted: no branches.
+    unsigned isWrong = 0;
     for (const llmc_tok_merge &m : d.merges)
-      fits &= m.left == UINT32_MAX || (m.left < n && m.right < n && m.id < n);
-    if (!fits)
+      isWrong |= unsigned(m.left != UINT32_MAX) &
+                 (unsigned(m.left >= n) | unsigned(m.right >= n) | unsigned(m.id >= n));
+    if (isWrong)
       return fail("section 'merges' names a token that is not less than %u", n);
     if (d.byteToken.size() != 256)
       return fail("section 'bytes' has %zu entries, expected 256", d.byteToken.size());

@@ -8,7 +8,8 @@ using namespace llmc::formats;
 namespace {
 
 constexpr uint32_t kFree = UINT32_MAX;
-constexpr size_t kNearby = 384; // how far below the highest slot in use a place for several children is looked for
+// How far below the highest slot in use a place for several children is looked for.
+constexpr size_t kNearby = 384;
 
 /// Nodes are placed breadth first; the children of a node go to the first place that has room for all.
 class DoubleArrayBuilder {
@@ -44,7 +45,9 @@ private:
   Spellings spellings;
   std::vector<llmc_tok_node> nodes;
   std::vector<Range> queue;
-  size_t firstFree = 1, highest = 1;
+  // A child stands at its parent's base plus its byte. Any byte fits into any slot from 256 on; a lower one
+  // that no byte fits into would be passed again in every search.
+  size_t firstFree = 256, highest = 1;
 
   void grow(size_t n) {
     if (n > nodes.size())
