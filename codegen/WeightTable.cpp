@@ -12,19 +12,6 @@ using namespace llmc::codegen;
 
 constexpr int64_t weightAlignment = 64; // a cache line, and the widest vector
 
-/// An expression is read as a tree, in which a term used twice stands twice.
-constexpr size_t mostTerms = 4096;
-
-static bool isTooLarge(Value expression) {
-  SmallVector<Value> terms = {expression};
-  for (size_t count = 1; !terms.empty(); ++count) {
-    if (count > mostTerms)
-      return true;
-    llvm::append_range(terms, terms.pop_back_val().getDefiningOp()->getOperands());
-  }
-  return false;
-}
-
 /// Quantizes some layers, but not this one.
 static bool isKept(Operation *op, std::optional<int64_t> layer) {
   auto quantize = dyn_cast<lm::WQuantizeOp>(op);
@@ -87,9 +74,6 @@ int64_t WeightTable::place(int64_t bytes) {
 
 FailureOr<WeightTable::Entry> WeightTable::weight(Value expression, std::optional<int64_t> layer) {
   auto type = cast<lm::WeightType>(expression.getType());
-  if (isTooLarge(expression))
-    return emitError(expression.getLoc())
-           << "expected a weight expression of at most " << mostTerms << " terms";
   std::string key;
   llvm::raw_string_ostream os(key);
   describe(expression, layer, os);

@@ -105,6 +105,25 @@ LayersOp ModelOp::layers() {
   return stacks.empty() ? LayersOp() : *stacks.begin();
 }
 
+/// model_c3. Expressions are read as trees, from the leaves: a short text can stand for a tree without end.
+static LogicalResult verifyWeightExpressions(ModelOp model) {
+  constexpr uint64_t most = 4096;
+  llvm::DenseMap<Value, uint64_t> terms;
+  WalkResult walk = model.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (op->getNumResults() != 1 || !isa<WeightType>(op->getResult(0).getType()))
+      return WalkResult::advance();
+    uint64_t count = 1;
+    for (Value operand : op->getOperands())
+      count += terms.lookup(operand);
+    terms[op->getResult(0)] = count;
+    if (count <= most)
+      return WalkResult::advance();
+    op->emitOpError() << "expected a weight expression of at most " << most << " terms";
+    return WalkResult::interrupt();
+  });
+  return failure(walk.wasInterrupted());
+}
+
 LogicalResult ModelOp::verifyRegions() {
   // model_c1
   constexpr int64_t limit = int64_t(1) << 24;
@@ -114,6 +133,8 @@ LogicalResult ModelOp::verifyRegions() {
   // model_c2
   if (auto forwards = getBody().getOps<ForwardOp>(); llvm::range_size(forwards) != 1)
     return emitOpError() << "expected exactly one 'lm.forward' but got " << llvm::range_size(forwards);
+  if (failed(verifyWeightExpressions(*this)))
+    return failure();
   int64_t asked = 0, stacks = 0;
   WalkResult walk = forward().walk([&](Operation *op) {
     // embed_c1
@@ -231,6 +252,10 @@ template <typename Op> static LogicalResult verifyAttention(Op op) {
     return op.emitOpError() << "expected 'softcap' above 0 but got " << op.getSoftcap()->convertToDouble();
   if (auto window = dyn_cast_or_null<IntegerAttr>(op.getWindowAttr()); window && window.getInt() < 1)
     return op.emitOpError() << "expected 'window' above 0 but got " << window.getInt();
+  // attention_c5
+  if (Value sinks = op.getSinks())
+    if (int64_t n = cast<WeightType>(sinks.getType()).dim(0); n != heads)
+      return op.emitOpError() << "expected sinks for " << heads << " heads but got " << n;
   return success();
 }
 

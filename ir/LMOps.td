@@ -100,12 +100,13 @@ def LM_ModelOp : LM_Op<"model", [Symbol, SymbolTable, IsolatedFromAbove, NoTermi
   let description = [{
     Holds everything of a model: weight files, caches, tables, weights used outside the stack, and `lm.forward`.
     `vocab` is the number of logits, `context` the trained length in tokens, `tokenizer` the file that the tokenizer
-    is taken from (relative to the file of the text). `name` and `family` are for people: no pass looks at them.
+    is taken from (relative to the file of the text). `family` is for people: no pass looks at it.
 
         lm.model @smollm2 {vocab = 49152, context = 8192, tokenizer = "smollm2.gguf"} { ... }
 
     - model_c1: vocab and context are positive; vocab at most 2^24, context at most 2^24.
     - model_c2: there is exactly one lm.forward.
+    - model_c3: a weight expression has at most 4096 terms; one that is used twice counts twice.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$vocab, I64Attr:$context, OptionalAttr<StrAttr>:$tokenizer,
       OptionalAttr<StrAttr>:$family);
@@ -435,6 +436,7 @@ def LM_AttentionOp : LM_Op<"attention", [Pure, LM_Decomposable]> {
     - attention_c2: q is heads * dim_k wide and k is kv_heads * dim_k.
     - attention_c3: v is kv_heads * dim_v wide and the result heads * dim_v.
     - attention_c4: scale, softcap and window are positive.
+    - attention_c5: the sinks are one number a head.
   }];
   let arguments = (ins LM_Rows:$q, LM_Rows:$k, LM_Rows:$v, LM_Keys:$keys, LM_Tokens:$tokens,
       Optional<LM_Vector>:$sinks, I64Attr:$heads, I64Attr:$kv_heads, F64Attr:$scale, LM_Mask:$mask,

@@ -56,6 +56,15 @@ Value Emitter::truncToBF16(Value f32) {
   return arith::TruncIOp::create(*this, shapedLike(f32, i16()), select(isNaN, quiet, rounded));
 }
 
+Value Emitter::truncToF16(Value f32) {
+  for (double limit : {65504.0, -65504.0}) {
+    Value bound = real(f32.getType(), limit);
+    auto beyond = limit > 0 ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
+    f32 = select(less(beyond, f32, bound), bound, f32);
+  }
+  return arith::TruncFOp::create(*this, shapedLike(f32, f16()), f32);
+}
+
 Value Emitter::extendBF16(Value bf16) {
   Value bits = arith::ExtUIOp::create(*this, shapedLike(bf16, i32()), bf16);
   bits = arith::ShLIOp::create(*this, bits, splat(bits.getType(), 16));

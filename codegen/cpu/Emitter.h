@@ -91,6 +91,8 @@ public:
   /// bf16 numbers as i16, rounded to nearest, ties to even: CPUs without bf16 would call a library function.
   Value truncToBF16(Value f32);
   Value extendBF16(Value i16);
+  /// f32 to f16, to nearest, ties to even; what it cannot hold becomes its largest number, a NaN stays one.
+  Value truncToF16(Value f32);
   Value select(Value condition, Value a, Value b) {
     return mlir::arith::SelectOp::create(*this, condition, a, b);
   }

@@ -277,6 +277,25 @@ TEST(Attention, MatchesDouble) {
       }
 }
 
+TEST(Attention, NumbersBeyondHalvesStayFinite) {
+  Random random(8);
+  AttentionSpec spec = makeSpec(2, 1, 64);
+  spec.cacheType = &cpu::kvType("f16");
+  for (const cpu::Isa *isa : runnableIsas()) {
+    Attention attention(spec, *isa, random);
+    attention.v[0] = 7e4f, attention.v[1] = -1e30f, attention.v[2] = 65504.0f;
+    attention.k[0] = 1e30f;
+    ASSERT_TRUE(attention.compile());
+    Attention::Cache cache(spec);
+    Attention::Outputs outputs;
+    attention.step(cache, {{0, 0}}, 1, outputs);
+    const std::vector<float> &first = outputs[{0, 0}];
+    EXPECT_EQ(first[0], 65504);
+    EXPECT_EQ(first[1], -65504);
+    EXPECT_EQ(first[2], 65504);
+  }
+}
+
 TEST(Attention, CountsVisibleKeys) {
   Random random(7);
   AttentionSpec spec = makeSpec(6, 2, 64);

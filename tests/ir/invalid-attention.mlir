@@ -106,3 +106,10 @@ lm.model @cached_attention_c2 {vocab = 8, context = 4} {
     lm.return %y : tensor<?x8xf32>
   }
 }
+
+// -----
+func.func @attention_c5(%q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %keys: tensor<?x2xi32>, %tokens: !lm.tokens, %sinks: !lm.weight<3>) {
+  // expected-error @+1 {{'lm.attention' op expected sinks for 2 heads but got 3}}
+  %y = lm.attention %q, %k, %k, %keys, %tokens, %sinks : !lm.weight<3> {heads = 2, kv_heads = 1, scale = 0.5, mask = causal} : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+  return
+}

@@ -107,3 +107,25 @@ lm.model @return_c1 {vocab = 9, context = 4} {
     lm.return %x : tensor<?x8xf32>
   }
 }
+
+// -----
+lm.model @model_c3 {vocab = 8, context = 4} {
+  %0 = lm.weight "table" : <8x8>
+  %1 = lm.w.add %0, %0 : <8x8>
+  %2 = lm.w.add %1, %1 : <8x8>
+  %3 = lm.w.add %2, %2 : <8x8>
+  %4 = lm.w.add %3, %3 : <8x8>
+  %5 = lm.w.add %4, %4 : <8x8>
+  %6 = lm.w.add %5, %5 : <8x8>
+  %7 = lm.w.add %6, %6 : <8x8>
+  %8 = lm.w.add %7, %7 : <8x8>
+  %9 = lm.w.add %8, %8 : <8x8>
+  %10 = lm.w.add %9, %9 : <8x8>
+  %11 = lm.w.add %10, %10 : <8x8>
+  // expected-error @+1 {{'lm.w.add' op expected a weight expression of at most 4096 terms}}
+  %12 = lm.w.add %11, %11 : <8x8>
+  lm.forward(%tokens: !lm.tokens) {
+    %x = lm.embed %tokens, %12 : <8x8>
+    lm.return %x : tensor<?x8xf32>
+  }
+}

@@ -26,11 +26,11 @@ Value KVStore::widen(Value stored) {
   return type.name == "f16" ? arith::ExtFOp::create(e, like(stored, e.f32()), stored).getResult() : stored;
 }
 
-/// f32 to the stored number, to nearest, ties to even. Not for q8.
+/// f32 to the stored number, to nearest, ties to even; beyond f16 its largest number. Not for q8.
 Value KVStore::narrow(Value f32) {
   if (type.name == "bf16")
     return e.truncToBF16(f32);
-  return type.name == "f16" ? arith::TruncFOp::create(e, like(f32, e.f16()), f32).getResult() : f32;
+  return type.name == "f16" ? e.truncToF16(f32) : f32;
 }
 
 Values KVStore::forEachDimension(Value head, int64_t vectors, ValueRange carried, DimensionBody body) {

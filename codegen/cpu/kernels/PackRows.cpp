@@ -95,13 +95,7 @@ struct RowPacker {
       return e.extendBF16(e.truncToBF16(value));
     if (spec.activations != ActivationType::F16)
       return value;
-    for (double limit : {65504.0, -65504.0}) {
-      Value bound = e.real(value.getType(), limit);
-      auto beyond = limit > 0 ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
-      value = e.select(e.less(beyond, value, bound), bound, value);
-    }
-    Value half = arith::TruncFOp::create(e, e.vec(lanes, e.f16()), value);
-    return arith::ExtFOp::create(e, e.floats(), half);
+    return arith::ExtFOp::create(e, e.floats(), e.truncToF16(value));
   }
 
   void packFloats() {
