@@ -1,10 +1,14 @@
 """Writes a GGUF file of a Llama shape with seeded random weights (normal, deviation 0.02), for timing only.
 
-    make_synthetic.py 1b model.gguf [--type f16]
+    make_synthetic.py 1b model.gguf [--type f16] [--quantizer FOLDER/build/bin/llama-quantize]
 
-Needs numpy and gguf. The file has no tokenizer: run it with token ids.
+Needs numpy and gguf. Types that the gguf package does not write (Q4_K_M, Q6_K, ...) come from llama.cpp's tool, made by
+build_llama_cpp, over an f16 file. The file has no tokenizer: run it with token ids.
 """
 import argparse
+import os
+import subprocess
+import tempfile
 
 import gguf
 import numpy as np
@@ -26,12 +30,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shape", choices=SHAPES)
     parser.add_argument("output")
-    parser.add_argument("--type", choices=TYPES, default="f16")
+    parser.add_argument("--type", default="f16", help=", ".join(TYPES) + "; others with --quantizer")
+    parser.add_argument("--quantizer", help="llama-quantize")
     args = parser.parse_args()
-    hidden, layers, heads, kv_heads, head, ffn, vocab = SHAPES[args.shape]
+    if args.type.lower() in TYPES:
+        return write(args.shape, TYPES[args.type.lower()], args.output)
+    if not args.quantizer:
+        parser.error(f"--type {args.type} needs --quantizer")
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(args.output))) as folder:
+        halves = os.path.join(folder, "f16.gguf")
+        write(args.shape, TYPES["f16"], halves)
+        subprocess.run([args.quantizer, halves, args.output, args.type.upper()], check=True, stdout=subprocess.DEVNULL)
 
-    writer = gguf.GGUFWriter(args.output, "llama", use_temp_file=True)
-    writer.add_name(f"synthetic-{args.shape}")
+
+def write(shape, kind, output):
+    hidden, layers, heads, kv_heads, head, ffn, vocab = SHAPES[shape]
+    writer = gguf.GGUFWriter(output, "llama", use_temp_file=True)
+    writer.add_name(f"synthetic-{shape}")
     writer.add_vocab_size(vocab)
     writer.add_context_length(8192)
     writer.add_embedding_length(hidden)
@@ -47,7 +62,6 @@ def main():
     writer.add_tokenizer_model("none")
 
     random = np.random.default_rng(1)
-    kind = TYPES[args.type]
 
     def matrix(name, rows, columns):
         values = random.standard_normal((rows, columns), dtype=np.float32) * np.float32(0.02)
