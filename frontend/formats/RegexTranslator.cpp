@@ -169,8 +169,6 @@ private:
 
   /// The members of a class up to its bracket, and the intersections with further ones as assertions.
   bool members(std::string &set, std::string &assertions, int depth) {
-    std::string *into = &set;
-    std::string other;
     bool isFirst = true, isOther = false;
     for (; i < in.size(); isFirst = false) {
       if (in[i] == ']' && !isFirst)
@@ -201,16 +199,16 @@ private:
           return refuse("[");
         ++i; // a union: the members of the inner class count as the outer one's
         std::string inner;
-        if (!members(*into, inner, depth + 1))
+        if (!members(set, inner, depth + 1))
           return false;
         if (!inner.empty())
           return refuse("&&");
         ++i;
       } else if (in[i] == '\\') {
-        if (!escape(*into, true))
+        if (!escape(set, true))
           return false;
       } else {
-        *into += in[i++];
+        set += in[i++];
       }
     }
     return refuse("[");

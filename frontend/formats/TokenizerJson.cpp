@@ -213,8 +213,10 @@ bool JsonTokenizerReader::describeTokens() {
   for (uint32_t id = 0; id < spellings.size(); ++id) {
     const std::string &spelling = spellings[id];
     bool isControl = d.attr[id] == LLMC_TOK_CONTROL, isAdded = d.attr[id] != LLMC_TOK_NORMAL;
-    if (inModel[id])
-      ids.emplace(spelling, id);
+    if (auto [it, isNew] = inModel[id] ? ids.emplace(spelling, id) : std::pair(ids.end(), true); !isNew) {
+      d.inIndex[it->second] = false; // of equal pieces the last counts
+      it->second = id;
+    }
     if (inModel[id] && !unknown.empty() && spelling == unknown)
       d.special[LLMC_TOK_UNK] = static_cast<int32_t>(id);
     if (!inModel[id] && !isAdded)
