@@ -49,6 +49,11 @@ Value getAttribute(Context &, const Value &object, std::string_view name);
 Value getItem(Context &, const Value &object, const Value &key);
 bool contains(Context &, const Value &container, const Value &item);
 Value callValue(Context &, const Value &callee, Args &args);
+/// Offset of the first occurrence at or after `from`, and of the last one; npos when there is none. Both are
+/// linear and charge what they read.
+size_t findText(Context &, std::string_view hay, std::string_view needle, size_t from = 0);
+size_t findLastText(Context &, std::string_view hay, std::string_view needle);
+Text stripText(Context &, const Text &, bool left, bool right, const Text *chars = nullptr);
 Text replaceText(Context &, const Text &subject, const Text &from, const Text &to, int64_t count);
 /// With HTML's five special characters replaced.
 Text escaped(Context &, const Text &);

@@ -73,16 +73,18 @@ template <typename Fn> Text Evaluator::redirected(Fn write) {
 }
 
 void Evaluator::emit(const Text &text) {
-  step(text.size() / 64);
+  stepBytes(text.size());
   if ((buffered += text.size()) > limits.maxOutputBytes)
     fail("the output grows beyond " + std::to_string(limits.maxOutputBytes) + " bytes");
   output->append(text);
 }
 
 Value Evaluator::lookup(const std::string &name) {
-  for (Scope *s = scope.get(); s; s = s->parent.get())
+  for (Scope *s = scope.get(); s; s = s->parent.get()) {
+    step(s->variables.size() / 16);
     if (Value *v = s->find(name))
       return *v;
+  }
   return Value::undefined("'" + name + "' is undefined");
 }
 
@@ -231,7 +233,7 @@ void Evaluator::evaluateArguments(const Expr &e, Args &args) {
       for (const auto &given : args.keywords)
         if (given.first == key.str())
           fail("argument '" + key.str() + "' is given twice");
-      step();
+      step(1 + args.keywords.size() / 16);
       args.keywords.emplace_back(key.str(), value);
     }
   }
@@ -400,6 +402,7 @@ Value Evaluator::applyToText(const Expr &filters, Text text) {
 
 void Evaluator::assign(const Expr &target, const Value &value) {
   if (target.kind == ExprKind::Name) {
+    step(scope->variables.size() / 16);
     scope->set(target.name, value);
     return;
   }
@@ -407,6 +410,7 @@ void Evaluator::assign(const Expr &target, const Value &value) {
     const Value ns = lookup(target.name);
     if (!ns.is(Kind::Namespace))
       fail("cannot assign attribute '" + target.value.str() + "': '" + target.name + "' is not a namespace");
+    step(ns.ns().attributes.size() / 16);
     if (Value *slot = ns.ns().find(target.value.str())) {
       *slot = value;
       return;
@@ -445,6 +449,7 @@ Value Evaluator::callMacro(const Stmt &stmt, const std::string &name, const Scop
   Swap<ScopePtr> swap(scope, inner);
   for (size_t p = 0; p < stmt.parameters.size(); ++p) {
     const auto &[parameter, fallback] = stmt.parameters[p];
+    step((p + args.keywords.size()) / 16);
     Value value;
     bool given = p < args.positional.size();
     if (given)

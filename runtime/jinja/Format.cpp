@@ -79,6 +79,7 @@ std::string formatMagnitude(Context &c, const Value &v, char type, const Field &
 }
 
 void appendPadded(Context &c, Text &out, const Text &body, int64_t width, char align, std::string_view fill) {
+  c.stepCharacters(body.size());
   const int64_t room = width - static_cast<int64_t>(countCodePoints(body.str()));
   const int64_t left = room <= 0 || align == '<' ? 0 : align == '^' ? room / 2 : room;
   for (int64_t i = 0; i < left; ++i)

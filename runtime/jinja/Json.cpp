@@ -100,6 +100,7 @@ namespace {
 
 void appendJsonString(Context &c, const Text &text, bool ensureAscii, Text &out) {
   static const char *hex = "0123456789abcdef";
+  c.stepCharacters(text.size());
   out.append("\"", false);
   text.forEachRun([&](std::string_view run, bool input) {
     std::string piece;
@@ -141,8 +142,14 @@ struct Writer {
     if (!style.multiline)
       return;
     out.append("\n", false);
+    c.stepBytes(style.indent.size() * static_cast<size_t>(level));
     for (int i = 0; i < level; ++i)
       out.append(style.indent);
+  }
+
+  void appendSeparator(const Text &separator) {
+    c.stepBytes(separator.size());
+    out.append(separator);
   }
 
   void key(const Value &k) {
@@ -192,7 +199,7 @@ struct Writer {
     out.append("[", false);
     for (size_t i = 0; i < items.size(); ++i) {
       if (i)
-        out.append(style.itemSeparator);
+        appendSeparator(style.itemSeparator);
       newline(level + 1);
       write(items[i], level + 1);
     }
@@ -217,10 +224,10 @@ struct Writer {
     bool first = true;
     for (const auto *entry : entries) {
       if (!std::exchange(first, false))
-        out.append(style.itemSeparator);
+        appendSeparator(style.itemSeparator);
       newline(level + 1);
       key(entry->first);
-      out.append(style.keySeparator);
+      appendSeparator(style.keySeparator);
       write(entry->second, level + 1);
     }
     if (!entries.empty())

@@ -10,6 +10,7 @@ namespace llmc::jinja {
 std::vector<Value> splitLines(Context &c, const Text &text, bool keepEnds) {
   std::vector<Value> lines;
   const std::string &s = text.str();
+  c.stepCharacters(s.size());
   size_t begin = 0;
   for (size_t pos = 0; pos < s.size();) {
     const CodePoint cp = decodeUtf8(s, pos);
@@ -33,64 +34,78 @@ namespace {
 
 using Method = Value (*)(Context &, const Value &self, Args &);
 
+/// The run of characters other than white space at or after `begin`; false when only white space is left.
+bool nextWord(const std::string &s, size_t &begin, size_t &end) {
+  while (begin < s.size()) {
+    const CodePoint cp = decodeUtf8(s, begin);
+    if (!isSpace(cp.value))
+      break;
+    begin += cp.length;
+  }
+  for (end = begin; end < s.size();) {
+    const CodePoint cp = decodeUtf8(s, end);
+    if (isSpace(cp.value))
+      break;
+    end += cp.length;
+  }
+  return begin < end;
+}
+
 std::vector<Value> splitSpace(Context &c, const Text &text, int64_t limit, bool fromRight) {
+  const std::string &s = text.str();
+  c.stepCharacters(s.size());
+  // From the right, the words before the last `limit` ones stay together; from the left, those after the
+  // first.
+  size_t kept = 0, begin = 0, end = 0;
+  if (fromRight && limit >= 0) {
+    c.stepCharacters(s.size());
+    while (nextWord(s, begin, end)) {
+      ++kept;
+      begin = end;
+    }
+    kept -= std::min(kept, static_cast<size_t>(limit));
+    begin = 0;
+  }
   std::vector<Value> parts;
-  Text rest = fromRight ? text.strip(false, true) : text.strip(true, false);
-  while (!rest.empty()) {
-    const std::string &s = rest.str();
-    if (limit-- == 0) {
-      parts.push_back(c.string(fromRight ? rest.strip(false, true) : rest));
+  for (size_t word = 1; nextWord(s, begin, end); begin = end, ++word) {
+    if (word < kept)
+      continue;
+    if (!fromRight && limit-- == 0) {
+      parts.push_back(c.string(text.slice(begin, s.size())));
       break;
     }
-    // The first (or last) run of other characters; positions are bytes.
-    size_t begin = 0, end = s.size();
-    for (size_t pos = 0; pos < s.size();) {
-      const CodePoint cp = decodeUtf8(s, pos);
-      if (isSpace(cp.value)) {
-        if (!fromRight) {
-          end = pos;
-          break;
-        }
-        begin = pos + cp.length;
-      }
-      pos += cp.length;
-    }
-    c.step(1 + s.size() / 256);
-    parts.push_back(c.string(rest.slice(begin, end)));
-    rest = fromRight ? rest.slice(0, begin).strip(false, true) : rest.slice(end, s.size()).strip(true, false);
+    c.step();
+    parts.push_back(c.string(text.slice(word == kept ? 0 : begin, end)));
   }
-  if (fromRight)
-    std::reverse(parts.begin(), parts.end());
   return parts;
 }
 
 std::vector<Value> splitAt(Context &c, const Text &text, const std::string &separator, int64_t limit,
                            bool fromRight) {
   const std::string &s = text.str();
-  std::vector<std::pair<size_t, size_t>> ranges;
-  if (!fromRight) {
-    size_t begin = 0;
-    for (size_t hit; limit-- != 0 && (hit = s.find(separator, begin)) != std::string::npos;
-         begin = hit + separator.size())
-      ranges.emplace_back(begin, hit);
-    ranges.emplace_back(begin, s.size());
-  } else {
-    size_t end = s.size();
-    while (limit-- != 0 && end >= separator.size()) {
-      const size_t hit = s.rfind(separator, end - separator.size());
-      if (hit == std::string::npos)
-        break;
-      ranges.emplace_back(hit + separator.size(), end);
-      end = hit;
-    }
-    ranges.emplace_back(0, end);
-    std::reverse(ranges.begin(), ranges.end());
-  }
   std::vector<Value> parts;
-  for (auto [begin, end] : ranges) {
+  const auto add = [&](size_t begin, size_t end) {
     c.step();
     parts.push_back(c.string(text.slice(begin, end)));
+  };
+  if (!fromRight) {
+    size_t begin = 0;
+    for (size_t hit; limit-- != 0 && (hit = findText(c, s, separator, begin)) != std::string::npos;
+         begin = hit + separator.size())
+      add(begin, hit);
+    add(begin, s.size());
+    return parts;
   }
+  size_t end = s.size();
+  while (limit-- != 0) {
+    const size_t hit = findLastText(c, std::string_view(s).substr(0, end), separator);
+    if (hit == std::string::npos)
+      break;
+    add(hit + separator.size(), end);
+    end = hit;
+  }
+  add(0, end);
+  std::reverse(parts.begin(), parts.end());
   return parts;
 }
 
@@ -106,8 +121,7 @@ Value split(Context &c, const Value &self, Args &args, bool fromRight) {
 
 template <bool left, bool right> Value strip(Context &c, const Value &self, Args &args) {
   Bound b(c, "strip", args, {"chars"});
-  const std::string *chars = b.text(0) ? &b.text(0)->str() : nullptr;
-  return c.string(self.text().strip(left, right, chars));
+  return c.string(stripText(c, self.text(), left, right, b.text(0)));
 }
 
 template <bool atStart> Value hasAffix(Context &c, const Value &self, Args &args) {
@@ -118,6 +132,8 @@ template <bool atStart> Value hasAffix(Context &c, const Value &self, Args &args
     if (!v.isString())
       c.fail(v.isUndefined() ? v.undefinedMessage()
                              : "'" + std::string(name) + "' expects a string, found " + typeName(v));
+    c.step();
+    c.stepBytes(v.text().size());
     return atStart ? self.str().starts_with(v.str()) : self.str().ends_with(v.str());
   };
   if (!affix.is(Kind::List) || affix.list().kind != ListKind::Tuple)
@@ -134,12 +150,14 @@ Value find(Context &c, const Value &self, Args &args, const char *name, bool fro
   const Text *needle = b.text(0);
   if (!needle)
     c.fail("'" + std::string(name) + "' expects a string");
-  const size_t hit = fromRight ? self.str().rfind(needle->str()) : self.str().find(needle->str());
+  const size_t hit =
+      fromRight ? findLastText(c, self.str(), needle->str()) : findText(c, self.str(), needle->str());
   if (hit == std::string::npos) {
     if (mustExist)
       c.fail("substring not found");
     return Value::integer(-1);
   }
+  c.stepCharacters(hit);
   return Value::integer(Int(countCodePoints(std::string_view(self.str()).substr(0, hit))));
 }
 
@@ -150,9 +168,9 @@ Value count(Context &c, const Value &self, Args &args) {
   if (!needle)
     c.fail("'count' expects a string");
   if (needle->empty())
-    return Value::integer(Int(countCodePoints(self.str()) + 1));
+    return Value::integer(Int(length(c, self) + 1));
   Int hits = 0;
-  for (size_t pos = 0; (pos = self.str().find(needle->str(), pos)) != std::string::npos;
+  for (size_t pos = 0; (pos = findText(c, self.str(), needle->str(), pos)) != std::string::npos;
        pos += needle->size())
     ++hits;
   return Value::integer(hits);
@@ -163,6 +181,7 @@ template <bool atStart> Value removeAffix(Context &c, const Value &self, Args &a
   b.required(0);
   const Text *affix = b.text(0);
   const std::string &s = self.str();
+  c.stepBytes(affix ? affix->size() : 0);
   if (!affix || affix->empty() || !(atStart ? s.starts_with(affix->str()) : s.ends_with(affix->str())))
     return self;
   return c.string(atStart ? self.text().slice(affix->size(), s.size())
@@ -176,7 +195,7 @@ template <bool fromRight> Value partition(Context &c, const Value &self, Args &a
   if (!separator || separator->empty())
     c.fail("'partition' needs a separator that is not empty");
   const std::string &s = self.str();
-  const size_t hit = fromRight ? s.rfind(separator->str()) : s.find(separator->str());
+  const size_t hit = fromRight ? findLastText(c, s, separator->str()) : findText(c, s, separator->str());
   if (hit == std::string::npos)
     return fromRight ? c.list({c.string(""), c.string(""), self}, ListKind::Tuple)
                      : c.list({self, c.string(""), c.string("")}, ListKind::Tuple);
@@ -187,12 +206,14 @@ template <bool fromRight> Value partition(Context &c, const Value &self, Args &a
 }
 
 /// All characters belong to the class, and there is at least one.
-template <typename Fn> Value every(const Value &self, Fn inClass) {
+template <typename Fn> Value every(Context &c, const Value &self, Fn inClass) {
   const std::string &s = self.str();
-  for (size_t pos = 0; pos < s.size(); pos += decodeUtf8(s, pos).length) {
-    const uint32_t v = decodeUtf8(s, pos).value;
-    if (!inClass(v, utf8proc_category(static_cast<utf8proc_int32_t>(v))))
+  c.stepCharacters(s.size());
+  for (size_t pos = 0; pos < s.size();) {
+    const CodePoint cp = decodeUtf8(s, pos);
+    if (!inClass(cp.value, utf8proc_category(static_cast<utf8proc_int32_t>(cp.value))))
       return Value::boolean(false);
+    pos += cp.length;
   }
   return Value::boolean(!s.empty());
 }
@@ -203,10 +224,10 @@ Value pad(Context &c, const Value &self, Args &args, bool left) {
   Bound b(c, left ? "rjust" : "ljust", args, {"width", "fillchar"});
   b.required(0);
   const Text fill = b.text(1) ? *b.text(1) : Text(" ", false);
-  if (countCodePoints(fill.str()) != 1)
+  if (fill.size() > 4 || countCodePoints(fill.str()) != 1)
     c.fail("the fill character must be one character");
   const int64_t width = std::min<int64_t>(b.integer(0, 0), 1000000);
-  const int64_t room = width - static_cast<int64_t>(countCodePoints(self.str()));
+  const int64_t room = width - static_cast<int64_t>(length(c, self));
   Text padding, out;
   for (int64_t i = 0; i < room; ++i)
     padding.append(fill);
@@ -252,12 +273,12 @@ const M textMethods[] = {
     {"rpartition", partition<true>},
     METHOD("ljust", pad(c, self, args, false)),
     METHOD("rjust", pad(c, self, args, true)),
-    METHOD("isalpha", every(self, [](uint32_t, utf8proc_category_t k) { return isLetter(k); })),
-    METHOD("isalnum", every(self, [](uint32_t, utf8proc_category_t k) { return isLetter(k) || isNumeral(k); })),
-    METHOD("isdigit", every(self, [](uint32_t, utf8proc_category_t k) { return k == UTF8PROC_CATEGORY_ND; })),
-    METHOD("isdecimal", every(self, [](uint32_t, utf8proc_category_t k) { return k == UTF8PROC_CATEGORY_ND; })),
-    METHOD("isnumeric", every(self, [](uint32_t, utf8proc_category_t k) { return isNumeral(k); })),
-    METHOD("isspace", every(self, [](uint32_t v, utf8proc_category_t) { return isSpace(v); })),
+    METHOD("isalpha", every(c, self, [](uint32_t, utf8proc_category_t k) { return isLetter(k); })),
+    METHOD("isalnum", every(c, self, [](uint32_t, utf8proc_category_t k) { return isLetter(k) || isNumeral(k); })),
+    METHOD("isdigit", every(c, self, [](uint32_t, utf8proc_category_t k) { return k == UTF8PROC_CATEGORY_ND; })),
+    METHOD("isdecimal", every(c, self, [](uint32_t, utf8proc_category_t k) { return k == UTF8PROC_CATEGORY_ND; })),
+    METHOD("isnumeric", every(c, self, [](uint32_t, utf8proc_category_t k) { return isNumeral(k); })),
+    METHOD("isspace", every(c, self, [](uint32_t v, utf8proc_category_t) { return isSpace(v); })),
     METHOD("isupper", Value::boolean(findTest("upper")(c, self, args))),
     METHOD("islower", Value::boolean(findTest("lower")(c, self, args))),
     METHOD("format", c.string(braceFormat(c, self.text(), args))),
@@ -274,6 +295,7 @@ const M textMethods[] = {
        for (const Value &item : iterate(c, b.required(0))) {
          if (!item.isString())
            c.fail(std::string("'join' expects strings, found ") + typeName(item));
+         c.stepBytes(self.text().size());
          if (!std::exchange(first, false))
            out.append(self.text());
          out.append(item.text());

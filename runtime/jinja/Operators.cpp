@@ -136,6 +136,7 @@ std::string objectName(const Value &v) {
 }
 
 Value missing(Context &c, const Value &object, const Value &key) {
+  c.stepBytes(key.isString() ? key.text().size() : 0);
   if (key.isString())
     return Value::undefined("'" + objectName(object) + "' has no attribute '" + key.str() + "'");
   return Value::undefined(objectName(object) + " has no element " + repr(c, key).str());
@@ -287,8 +288,7 @@ bool contains(Context &c, const Value &container, const Value &item) {
   case Kind::String:
     if (!item.isString())
       c.fail(std::string("'in <string>' requires a string on the left, not '") + typeName(item) + "'");
-    c.step(container.text().size() / 64);
-    return container.str().find(item.str()) != std::string::npos;
+    return findText(c, container.str(), item.str()) != std::string::npos;
   case Kind::Dict:
     return c.find(container.dict(), item) != nullptr;
   default:
@@ -324,6 +324,9 @@ Value slice(Context &c, const Value &object, const Value *start, const Value *st
   if (s) {
     c.step(s->size() / 16);
     if (std::any_of(s->begin(), s->end(), [](char ch) { return ch & 0x80; })) {
+      c.stepCharacters(s->size());
+      if (s->size() > c.limits.maxMemoryBytes / sizeof(size_t))
+        c.fail("a string of " + std::to_string(s->size()) + " bytes is too long to slice");
       for (size_t pos = 0; pos < s->size(); pos += decodeUtf8(*s, pos).length)
         offsets.push_back(pos);
       offsets.push_back(s->size());
@@ -382,12 +385,11 @@ Value getItem(Context &c, const Value &object, const Value &key) {
     if (i >= 0 && i < size)
       return items[static_cast<size_t>(i)];
   } else if (key.isIntegral() && object.isString()) {
-    const Int i = key.asInt();
-    const Value start = Value::integer(i), stop = Value::integer(i + 1);
-    const Value found =
-        i == -1 ? slice(c, object, &start, nullptr, nullptr) : slice(c, object, &start, &stop, nullptr);
-    if (!found.text().empty() && (i >= 0 || -i <= Int(length(c, object))))
-      return found;
+    const Int size = length(c, object), i = key.asInt() < 0 ? key.asInt() + size : key.asInt();
+    if (i >= 0 && i < size) {
+      const Value start = Value::integer(i), stop = Value::integer(i + 1);
+      return slice(c, object, &start, &stop, nullptr);
+    }
   }
   Value out;
   if (key.isString() && ownAttribute(c, object, key.str(), out))

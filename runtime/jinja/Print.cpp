@@ -172,8 +172,10 @@ Text repr(Context &c, const Value &v) {
 }
 
 Text toText(Context &c, const Value &v) {
-  if (v.isString())
+  if (v.isString()) {
+    c.stepBytes(v.text().size());
     return v.text();
+  }
   return v.isUndefined() ? Text() : repr(c, v);
 }
 

@@ -9,6 +9,7 @@ namespace llmc::jinja {
 
 std::vector<Value> dictItems(Context &c, Dict &dict) {
   std::vector<Value> items;
+  c.step(dict.entries.size());
   for (size_t i = 0; i < dict.entries.size(); ++i)
     items.push_back(c.list({dict.entries[i].first, dict.entries[i].second}, ListKind::Tuple));
   return items;
@@ -147,6 +148,7 @@ Value join(Context &c, const Value &v, Args &args) {
   Text out;
   bool first = true;
   for (const Value &item : iterate(c, v)) {
+    c.stepBytes(separator.size());
     if (!std::exchange(first, false))
       out.append(separator);
     out.append(toText(c, b[1] && !b[1]->is(Kind::None) ? attributePath(c, item, *b[1]) : item));
@@ -163,8 +165,10 @@ Value first(Context &c, const Value &v, Args &args) {
     if (items.empty())
       return Value::undefined("no first item, sequence was empty");
     const Value item = items.front();
-    if (v.list().kind == ListKind::Generator)
+    if (v.list().kind == ListKind::Generator) {
+      c.step(items.size() / 8);
       items.erase(items.begin());
+    }
     return item;
   }
   const std::vector<Value> items = iterate(c, v);

@@ -110,19 +110,26 @@ void Text::appendCodePoint(uint32_t codePoint, bool fromInput) {
 }
 
 Text Text::strip(bool left, bool right, const std::string *chars) const {
-  auto isStripped = [&](size_t pos, size_t length) {
-    if (!chars)
-      return isSpace(decodeUtf8(bytes, pos).value);
-    const std::string_view c = std::string_view(bytes).substr(pos, length);
-    for (size_t i = 0; i < chars->size(); i += decodeUtf8(*chars, i).length)
-      if (std::string_view(*chars).substr(i, decodeUtf8(*chars, i).length) == c)
-        return true;
-    return false;
+  // Which characters go, in one pass over them; an invalid byte counts as a character of its own, beyond
+  // Unicode.
+  constexpr uint32_t unicodeEnd = 0x110000;
+  const auto code = [](const CodePoint &c) { return c.valid ? c.value : unicodeEnd + c.value; };
+  std::vector<bool> listed;
+  for (size_t i = 0; chars && i < chars->size();) {
+    const CodePoint c = decodeUtf8(*chars, i);
+    if (listed.size() <= code(c))
+      listed.resize(code(c) + 1);
+    listed[code(c)] = true;
+    i += c.length;
+  }
+  auto isStripped = [&](size_t pos) {
+    const CodePoint c = decodeUtf8(bytes, pos);
+    return chars ? code(c) < listed.size() && listed[code(c)] : isSpace(c.value);
   };
   size_t begin = 0, end = bytes.size();
   while (left && begin < end) {
     const size_t length = decodeUtf8(bytes, begin).length;
-    if (!isStripped(begin, length))
+    if (!isStripped(begin))
       break;
     begin += length;
   }
@@ -132,7 +139,7 @@ Text Text::strip(bool left, bool right, const std::string *chars) const {
       --start;
     if (start + decodeUtf8(bytes, start).length != end)
       start = end - 1; // a stray continuation byte
-    if (!isStripped(start, end - start))
+    if (!isStripped(start))
       break;
     end = start;
   }

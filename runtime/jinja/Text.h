@@ -55,7 +55,7 @@ public:
   /// Heap and object bytes, for the memory limit.
   size_t footprint() const { return sizeof(Text) + bytes.capacity() + flips.capacity() * sizeof(size_t); }
 
-  // Python's str methods that several builtins share; positions are bytes.
+  /// As Python's str.strip: without white space, or without any of the characters in `chars`.
   Text strip(bool left, bool right, const std::string *chars = nullptr) const;
 
 private:

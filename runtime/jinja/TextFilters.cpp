@@ -1,6 +1,8 @@
 // Filters on single values: case, trimming, replacing, conversion, JSON.
 #include "Builtins.h"
 
+#include "Operators.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/core.h>
@@ -61,15 +63,24 @@ Text titleCase(Context &c, const Text &text) {
   });
 }
 
+Text stripText(Context &c, const Text &text, bool left, bool right, const Text *chars) {
+  // The set of characters is a table of up to 140 KB.
+  if (chars)
+    c.step(64 + chars->size() / 8);
+  c.stepCharacters(text.size());
+  return text.strip(left, right, chars ? &chars->str() : nullptr);
+}
+
 Text replaceText(Context &c, const Text &subject, const Text &from, const Text &to, int64_t count) {
   const std::string &s = subject.str();
   Text out;
   size_t pos = 0;
   auto grow = [&] {
     c.checkSize(out.size());
-    c.step(1 + to.size() / 64);
+    c.step();
+    c.stepBytes(to.size());
   };
-  c.step(s.size() / 64);
+  c.stepBytes(s.size());
   if (from.empty()) { // before each character and at the end
     for (; count != 0; --count) {
       out.append(to);
@@ -82,7 +93,7 @@ Text replaceText(Context &c, const Text &subject, const Text &from, const Text &
     }
   }
   for (; count != 0; --count) {
-    const size_t hit = from.empty() ? std::string::npos : s.find(from.str(), pos);
+    const size_t hit = from.empty() ? std::string::npos : findText(c, s, from.str(), pos);
     if (hit == std::string::npos)
       break;
     out.appendSlice(subject, pos, hit);
@@ -172,6 +183,7 @@ Value toInt(Context &c, const Value &v, Args &args) {
     return fromDouble(c, v.asDouble(), fallback);
   Int i;
   double d;
+  c.stepCharacters(v.isString() ? v.text().size() : 0);
   if (v.isString() && base >= 0 && base <= 36 && base != 1 && parseInt(v.str(), static_cast<int>(base), i))
     return Value::integer(i);
   return v.isString() && parseFloat(v.str(), d) ? fromDouble(c, d, fallback) : fallback;
@@ -184,6 +196,7 @@ Value toFloat(Context &c, const Value &v, Args &args) {
   double d;
   if (v.isNumber())
     return Value::number(v.asDouble());
+  c.stepCharacters(v.isString() ? v.text().size() : 0);
   if (v.isString() && parseFloat(v.str(), d))
     return Value::number(d);
   return b[0] ? *b[0] : Value::number(0);
@@ -199,11 +212,14 @@ Value roundFilter(Context &c, const Value &v, Args &args) {
   if (method != "common" && method != "ceil" && method != "floor")
     c.fail("'round' method must be common, ceil or floor");
   if (method == "common") {
-    if (v.isIntegral())
-      return precision >= 0
-                 ? Value::integer(v.asInt())
-                 : Value::integer(static_cast<Int>(std::nearbyint(v.asDouble() / std::pow(10, -precision)) *
-                                                   std::pow(10, -precision)));
+    if (v.isIntegral() && precision >= 0)
+      return Value::integer(v.asInt());
+    if (v.isIntegral()) {
+      const double unit = std::pow(10, -precision), rounded = std::nearbyint(v.asDouble() / unit) * unit;
+      if (std::fabs(rounded) > 1e37)
+        c.fail("integer result is too large");
+      return Value::integer(static_cast<Int>(rounded));
+    }
     if (precision >= 0) // correct decimal rounding, as the decimal text rounds
       return Value::number(std::strtod(fmt::format("{:.{}f}", v.asDouble(), precision).c_str(), nullptr));
   }
@@ -221,7 +237,7 @@ Value absolute(Context &c, const Value &v, Args &args) {
   if (!v.isIntegral())
     c.fail(v.isUndefined() ? v.undefinedMessage()
                            : std::string("'abs' expects a number, found ") + typeName(v));
-  return Value::integer(v.asInt() < 0 ? -v.asInt() : v.asInt());
+  return v.asInt() < 0 ? negate(c, v) : Value::integer(v.asInt());
 }
 
 // --- text ---
@@ -290,6 +306,7 @@ Value center(Context &c, const Value &v, Args &args) {
   Bound b(c, "center", args, {"width"});
   const Text text = toText(c, v);
   const int64_t width = std::min<int64_t>(b.integer(0, 80), 100000);
+  c.stepCharacters(text.size());
   const int64_t room = width - static_cast<int64_t>(countCodePoints(text.str()));
   if (room <= 0)
     return c.string(text);
@@ -302,8 +319,7 @@ Value center(Context &c, const Value &v, Args &args) {
 
 Value trim(Context &c, const Value &v, Args &args) {
   Bound b(c, "trim", args, {"chars"});
-  const std::string *chars = b.text(0) ? &b.text(0)->str() : nullptr;
-  return c.string(toText(c, v).strip(true, true, chars));
+  return c.string(stripText(c, toText(c, v), true, true, b.text(0)));
 }
 
 Value replace(Context &c, const Value &v, Args &args) {
@@ -321,6 +337,7 @@ Value fallback(Context &c, const Value &v, Args &args) {
 
 Value wordCount(Context &c, const Value &v, Args &) {
   const Text text = toText(c, v);
+  c.stepCharacters(text.size());
   Int count = 0;
   bool inWord = false;
   for (size_t pos = 0; pos < text.size();) {
@@ -398,6 +415,7 @@ const F filters[] = {
 } // namespace
 
 Text escaped(Context &c, const Text &text) {
+  c.stepCharacters(text.size());
   Text out;
   text.forEachRun([&](std::string_view run, bool input) {
     for (char ch : run) {

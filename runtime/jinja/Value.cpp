@@ -1,6 +1,8 @@
 // Construction, memory, equality, order and iteration of values, after Python's rules.
 #include "Value.h"
 
+#include <algorithm>
+
 namespace llmc::jinja {
 
 Value Value::boolean(bool b) {
@@ -175,7 +177,7 @@ template <typename T> std::shared_ptr<T> Context::make(size_t bytes) {
 }
 
 Value Context::string(Text text) {
-  step(text.size() / 64);
+  stepBytes(text.size());
   const size_t bytes = text.footprint();
   charge(bytes);
   auto release = [this, bytes](const Text *t) {
@@ -213,8 +215,10 @@ void Context::append(List &list, Value value) {
 }
 
 Value *Context::find(Dict &dict, const Value &key) {
-  if (key.isString())
+  if (key.isString()) {
+    stepBytes(key.text().size());
     return dict.findString(key.str());
+  }
   if (key.is(Kind::Dict) || (key.is(Kind::List) && key.list().kind == ListKind::List))
     fail(std::string("unhashable type: '") + typeName(key) + "'");
   step(dict.entries.size() / 8);
@@ -312,7 +316,7 @@ bool equal(Context &c, const Value &a, const Value &b) {
     return false;
   switch (a.kind()) {
   case Kind::String:
-    c.step(a.text().size() / 64);
+    c.stepBytes(a.text().size());
     return a.str() == b.str();
   case Kind::List: {
     const List &x = a.list(), &y = b.list();
@@ -352,8 +356,10 @@ bool lessThan(Context &c, const Value &a, const Value &b, const char *op) {
       return a.asDouble() < b.asDouble();
     return a.asInt() < b.asInt();
   }
-  if (a.isString() && b.isString())
+  if (a.isString() && b.isString()) {
+    c.stepBytes(std::min(a.text().size(), b.text().size()));
     return a.str() < b.str(); // UTF-8 bytes sort like code points
+  }
   if (a.is(Kind::List) && b.is(Kind::List) && a.list().kind == b.list().kind &&
       a.list().kind <= ListKind::Tuple) {
     const auto &x = a.list().items, &y = b.list().items;
@@ -402,7 +408,7 @@ size_t length(Context &c, const Value &v) {
   case Kind::Undefined:
     return 0;
   case Kind::String:
-    c.step(v.text().size() / 64);
+    c.stepCharacters(v.text().size());
     return countCodePoints(v.str());
   case Kind::List:
     if (v.list().kind != ListKind::Generator)

@@ -191,6 +191,10 @@ public:
     if ((steps += n) > limits.maxSteps)
       fail("the template runs too long: more than " + std::to_string(limits.maxSteps) + " steps");
   }
+  /// One pass over the bytes of a string at the speed of a copy, or over its characters one by one. Whatever
+  /// reads a string says so: the time of a rendering is bounded by its steps alone.
+  void stepBytes(size_t bytes) { step(bytes / 64); }
+  void stepCharacters(size_t bytes) { step(bytes / 8); }
   [[noreturn]] void fail(const std::string &message) const { throw TemplateError(message, line); }
   /// Call after each growth of a string under construction.
   void checkSize(size_t bytes) {

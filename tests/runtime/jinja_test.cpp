@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 namespace {
 
 using llmc::ChatSegment;
@@ -131,6 +133,37 @@ TEST(Jinja, StringMethods) {
   EXPECT_EQ(render("{% set x = [1] %}{% set _ = x.append(2) %}{{ x }}{{ x.pop() }}"), "[1, 2]2");
 }
 
+TEST(Jinja, Searches) {
+  EXPECT_EQ(
+      value("'abcabc'.find('ca'), 'abcabc'.rfind('bc'), 'abc'.rfind('d'), 'äbä'.rfind('ä'), 'a'.find('ab')"),
+      "(2, 4, -1, 2, -1)");
+  EXPECT_EQ(value("'aaaa'.rfind('aa'), 'aaaa'.count('aa'), 'ab'.find(''), 'ab'.rfind(''), 'äb'.count('')"),
+            "(2, 2, 0, 2, 3)");
+  EXPECT_EQ(value("'aXXbXXc'.rsplit('XX', 1), 'aXXbXXc'.split('XX'), 'XXXa'.rsplit('XX')"),
+            "(['aXXb', 'c'], ['a', 'b', 'c'], ['X', 'a'])");
+  EXPECT_EQ(value("' a  b c '.split(), ' a  b c '.split(none, 1), ' a  b c '.split(none, 0), '  '.split()"),
+            "(['a', 'b', 'c'], ['a', 'b c '], ['a  b c '], [])");
+  EXPECT_EQ(
+      value(
+          "' a  b c '.rsplit(), ' a  b c '.rsplit(none, 1), ' a  b c '.rsplit(none, 0), ' '.rsplit(none, 1)"),
+      "(['a', 'b', 'c'], [' a  b', 'c'], [' a  b c'], [])");
+  EXPECT_EQ(
+      value("'äxbä'.strip('äx') ~ '-' ~ ' a '.strip() ~ '-' ~ 'aba'.lstrip('a') ~ '-' ~ 'aba'.rstrip('')"),
+      "b-a-ba-aba");
+  EXPECT_EQ(value("'a.b.c'.rpartition('.'), 'abc'.partition('.')"), "(('a.b', '.', 'c'), ('abc', '', ''))");
+}
+
+TEST(Jinja, IntegersAtTheirLimits) {
+  EXPECT_EQ(value("'abc'[9223372036854775807] is defined, 'abc'[-9223372036854775807 - 1] is defined"),
+            "(False, False)");
+  const std::string largest = "(2 ** 126 - 1 + 2 ** 126)",
+                    smallest = "((0 - 2 ** 126) * 2)"; // of the 128 bits there are
+  EXPECT_EQ(value("'abc'[" + largest + "] is defined, 'abc'[" + smallest + "] is defined"), "(False, False)");
+  EXPECT_EQ(value("'abc'[-3] ~ 'abc'[2] ~ ('abc'[-4] is defined) ~ ('abc'[3] is defined)"), "acFalseFalse");
+  EXPECT_NE(value(smallest + "|abs").find("too large"), std::string::npos);
+  EXPECT_NE(value(largest + "|round(-38)").find("too large"), std::string::npos);
+}
+
 TEST(Jinja, ClockIsLocalTime) {
   std::string error;
   const auto chat = ChatTemplate::parse("{{ strftime_now('%Y') }}", error);
@@ -204,6 +237,38 @@ TEST(JinjaErrors, Limits) {
   EXPECT_NE(error(chain + " }}").find("too long"), std::string::npos);
   limits.maxTemplateBytes = 10;
   EXPECT_NE(error("more than ten bytes").find("limit of 10"), std::string::npos);
+}
+
+// Each of these once took minutes or hours within the limits.
+TEST(JinjaErrors, TheStepLimitBoundsTheTime) {
+  EXPECT_EQ(value("('a' * 16000000).find('a' * 8000000 ~ 'b')"), "-1");
+  EXPECT_EQ(value("('a' * 16000000).rfind('b' ~ 'a' * 8000000)"), "-1");
+  EXPECT_EQ(value("('a' * 8000000 ~ 'b') in ('a' * 16000000)"), "False");
+  EXPECT_EQ(value("('a' * 16000000).replace('a' * 8000000 ~ 'b', '')|length"), "16000000");
+  EXPECT_EQ(value("(' a' * 200000).split()|length ~ ' ' ~ (' a' * 200000).rsplit(none, 100000)|length"),
+            "200000 100001");
+  Limits limits;
+  limits.maxSteps = 1'000'000;
+  std::istringstream readings(
+      "s.count('b'); s.find('b'); s.rfind('b'); 'b' in s; s.strip(); s|trim('a'); s.strip('a'); "
+      "s.isalpha(); s.isupper(); s is upper; s.split('b'); s.rsplit('b'); s.partition('b'); "
+      "s.startswith(s); s.endswith((s, s)); s.removeprefix(s); s|wordcount; s|center(1); s|length; "
+      "s|int; s|float; s|e; s|tojson; s < s; s == t; s is sameas t; {}[s]; [][s]; s ~ ''; '%s' % s; "
+      "'{}'.format(s); s.ljust(1); s.replace('b', 'c'); s.splitlines(); s|indent");
+  for (std::string reading; std::getline(readings >> std::ws, reading, ';');) {
+    const std::string error =
+        run("{% set s = 'a' * 1000000 %}{% set t = 'a' * 1000000 %}{% for i in range(90000) %}"
+            "{% set x = " +
+                reading + " %}{% endfor %}",
+            defaultMessages, limits)
+            .error;
+    EXPECT_NE(error.find("runs too long"), std::string::npos) << reading << ": " << error;
+  }
+  // Many names and arguments are looked up one by one.
+  std::string many;
+  for (int i = 0; i < 10'000; ++i)
+    many += "{% set v" + std::to_string(i) + " = 1 %}";
+  EXPECT_NE(run(many, defaultMessages, limits).error.find("runs too long"), std::string::npos);
 }
 
 TEST(JinjaErrors, CyclesAndDeepNestsAreFreed) {
