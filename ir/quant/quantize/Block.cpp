@@ -12,7 +12,7 @@ namespace {
 constexpr int blockValues = 32;
 
 /// 1 for values of the row, 0 for padding.
-LLMC_INLINE void countedWeights(int64_t n, float *w) {
+LLMC_INLINE void countedWeights(const float *, int64_t n, float *w) {
   for (int i = 0; i < blockValues; ++i)
     w[i] = i < n ? 1.0f : 0.0f;
 }
@@ -34,34 +34,35 @@ template <bool hasFifth> LLMC_INLINE void storeQuants(const float *q, uint8_t *o
     out[i] = static_cast<uint8_t>((bits[i] & 15) | (bits[i + blockValues / 2] & 15) << 4);
 }
 
-LLMC_INLINE void rowQ8_0(const float *x, int64_t k, uint8_t *out) {
-  constexpr float candidates[] = {127, 126, 125};
-  for (int64_t first = 0; first < k; first += blockValues, out += 34) {
-    float values[blockValues], w[blockValues], q[blockValues];
-    loadPadded<blockValues>(x + first, k - first, values);
-    countedWeights(k - first, w);
-    float d = fitSymmetric<blockValues>(values, w, -127, 127, candidates, HalfScale());
-    symmetricQuants<blockValues>(values, d != 0 ? 1 / d : 0, -127, 127, q);
-    store16(out, halfOf(d));
-    for (int i = 0; i < blockValues; ++i)
-      out[2 + i] = static_cast<uint8_t>(static_cast<int8_t>(static_cast<int32_t>(q[i])));
-  }
+/// Quants from `low` on, as unsigned ones.
+template <int low> LLMC_INLINE void storeAbove(float *q, uint8_t *out) {
+  for (int i = 0; i < blockValues; ++i)
+    q[i] -= low;
+  storeQuants<low == -16>(q, out);
 }
 
-/// Quants low … -low - 1, stored without sign.
-template <int low, int bytes>
+LLMC_INLINE void storeBytes(float *q, uint8_t *out) {
+  for (int i = 0; i < blockValues; ++i)
+    out[i] = static_cast<uint8_t>(static_cast<int8_t>(static_cast<int32_t>(q[i])));
+}
+
+/// Quants low … high.
+template <int low, int high, int bytes, auto weigh, auto store>
 LLMC_INLINE void symmetricRow(const float *x, int64_t k, uint8_t *out, std::span<const float> candidates) {
   for (int64_t first = 0; first < k; first += blockValues, out += bytes) {
     float values[blockValues], w[blockValues], q[blockValues];
     loadPadded<blockValues>(x + first, k - first, values);
-    groupWeights<blockValues>(values, k - first, w);
-    float d = fitSymmetric<blockValues>(values, w, low, -low - 1, candidates, HalfScale());
-    symmetricQuants<blockValues>(values, d != 0 ? 1 / d : 0, low, -low - 1, q);
-    for (float &value : q)
-      value -= low;
+    weigh(values, k - first, w);
+    float d = fitSymmetric<blockValues>(values, w, low, high, candidates, HalfScale());
+    symmetricQuants<blockValues>(values, d != 0 ? 1 / d : 0, low, high, q);
     store16(out, halfOf(d));
-    storeQuants<low == -16>(q, out + 2);
+    store(q, out + 2);
   }
+}
+
+LLMC_INLINE void rowQ8_0(const float *x, int64_t k, uint8_t *out) {
+  constexpr float candidates[] = {127, 126, 125};
+  symmetricRow<-127, 127, 34, countedWeights, storeBytes>(x, k, out, candidates);
 }
 
 LLMC_INLINE void rowQ4_0(const float *x, int64_t k, uint8_t *out) {
@@ -71,13 +72,13 @@ LLMC_INLINE void rowQ4_0(const float *x, int64_t k, uint8_t *out) {
                                   7,     6,     5,     4,     -7.2f, -7.4f, -7.6f, -7.8f,
                                   -8.2f, -8.4f, -8.6f, -8.8f, -9.1f, -9.4f, -9.8f, -10.4f,
                                   6.4f,  6.7f,  7.3f,  7.6f,  7.9f,  8.2f,  8.6f,  9.2f};
-  symmetricRow<-8, 18>(x, k, out, candidates);
+  symmetricRow<-8, 7, 18, groupWeights<blockValues>, storeAbove<-8>>(x, k, out, candidates);
 }
 
 LLMC_INLINE void rowQ5_0(const float *x, int64_t k, uint8_t *out) {
   constexpr float candidates[] = {-16,    -15, -14,    15,     14,    -15.3f, -15.6f, -16.3f, -16.6f, -17,
                                   -17.5f, -18, -18.6f, -19.3f, 15.4f, 15.8f,  16.2f,  16.7f,  17.3f,  18};
-  symmetricRow<-16, 22>(x, k, out, candidates);
+  symmetricRow<-16, 15, 22, groupWeights<blockValues>, storeAbove<-16>>(x, k, out, candidates);
 }
 
 /// Quants 0 … high above a minimum.

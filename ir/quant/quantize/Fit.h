@@ -51,18 +51,27 @@ template <int N> LLMC_INLINE float symmetricError(const float *x, const float *w
   return fold<N>(t);
 }
 
-/// The scale that fits the quants best, and by how much it lowers the squared error below that of zero.
-struct ScaleAndGain {
-  float scale = 0, gain = 0;
+/// Weighted sums over a group, the coefficients of the normal equations.
+struct SymmetricSums {
+  float xq, qq;
 };
-template <int N> LLMC_INLINE ScaleAndGain symmetricScale(const float *x, const float *w, const float *q) {
+template <int N> LLMC_INLINE SymmetricSums symmetricSums(const float *x, const float *w, const float *q) {
   float xq[N], qq[N];
   for (int i = 0; i < N; ++i) {
     float wq = w[i] * q[i];
     xq[i] = wq * x[i];
     qq[i] = wq * q[i];
   }
-  const float product = fold<N>(xq), square = fold<N>(qq), scale = square > 0 ? product / square : 0;
+  return {fold<N>(xq), fold<N>(qq)};
+}
+
+/// The scale that fits the quants best, and by how much it lowers the squared error below that of zero.
+struct ScaleAndGain {
+  float scale = 0, gain = 0;
+};
+template <int N> LLMC_INLINE ScaleAndGain symmetricScale(const float *x, const float *w, const float *q) {
+  const auto [product, square] = symmetricSums<N>(x, w, q);
+  const float scale = square > 0 ? product / square : 0;
   return {scale, scale * product};
 }
 
@@ -122,6 +131,20 @@ template <int N> LLMC_INLINE float affineError(const float *x, const float *w, A
   return fold<N>(t);
 }
 
+/// The same with a minimum.
+struct AffineSums {
+  float ww, wq, qq, wx, xq;
+};
+template <int N> LLMC_INLINE AffineSums affineSums(const float *x, const float *w, const float *q) {
+  float wq[N], wx[N];
+  for (int i = 0; i < N; ++i) {
+    wq[i] = w[i] * q[i];
+    wx[i] = w[i] * x[i];
+  }
+  const auto [xq, qq] = symmetricSums<N>(x, w, q);
+  return {fold<N>(w), fold<N>(wq), qq, fold<N>(wx), xq};
+}
+
 /// The scale and minimum that fit the quants best, and by how much they lower the squared error below that of
 /// zero. With `isBelowZero` the minimum is at most 0.
 struct AffineAndGain {
@@ -130,16 +153,7 @@ struct AffineAndGain {
 };
 template <int N>
 LLMC_INLINE AffineAndGain affineScale(const float *x, const float *w, const float *q, bool isBelowZero) {
-  float sw[N], sq[N], sqq[N], sx[N], sxq[N];
-  for (int i = 0; i < N; ++i) {
-    float wq = w[i] * q[i];
-    sw[i] = w[i];
-    sq[i] = wq;
-    sqq[i] = wq * q[i];
-    sx[i] = w[i] * x[i];
-    sxq[i] = wq * x[i];
-  }
-  const float ww = fold<N>(sw), wq = fold<N>(sq), qq = fold<N>(sqq), wx = fold<N>(sx), xq = fold<N>(sxq);
+  const auto [ww, wq, qq, wx, xq] = affineSums<N>(x, w, q);
   const float determinant = ww * qq - wq * wq;
   Affine fit;
   if (determinant > 0) {

@@ -57,21 +57,12 @@ struct Q4K {
   LLMC_INLINE void fitScales(float &newD, float &newMin) const {
     double aa = 0, ab = 0, bb = 0, xa = 0, xb = 0;
     for (int g = 0; g < groups; ++g) {
-      float tq[n], tqq[n], tw[n], tx[n], txq[n];
-      for (int i = 0; i < n; ++i) {
-        const int j = g * n + i;
-        float wq = w[j] * q[j];
-        tw[i] = w[j];
-        tq[i] = wq;
-        tqq[i] = wq * q[j];
-        tx[i] = w[j] * x[j];
-        txq[i] = wq * x[j];
-      }
-      aa += static_cast<double>(sc[g]) * sc[g] * fold<n>(tqq);
-      ab -= static_cast<double>(sc[g]) * m[g] * fold<n>(tq);
-      bb += static_cast<double>(m[g]) * m[g] * fold<n>(tw);
-      xa += static_cast<double>(sc[g]) * fold<n>(txq);
-      xb -= static_cast<double>(m[g]) * fold<n>(tx);
+      const auto [ww, wq, qq, wx, xq] = affineSums<n>(x + g * n, w + g * n, q + g * n);
+      aa += static_cast<double>(sc[g]) * sc[g] * qq;
+      ab -= static_cast<double>(sc[g]) * m[g] * wq;
+      bb += static_cast<double>(m[g]) * m[g] * ww;
+      xa += static_cast<double>(sc[g]) * xq;
+      xb -= static_cast<double>(m[g]) * wx;
     }
     const double determinant = aa * bb - ab * ab;
     newD = d;
@@ -179,15 +170,9 @@ struct Q6K {
   LLMC_INLINE float fitScale() const {
     double xa = 0, aa = 0;
     for (int g = 0; g < groups; ++g) {
-      float txq[n], tqq[n];
-      for (int i = 0; i < n; ++i) {
-        const int j = g * n + i;
-        float wq = w[j] * q[j];
-        txq[i] = wq * x[j];
-        tqq[i] = wq * q[j];
-      }
-      xa += static_cast<double>(sc[g]) * fold<n>(txq);
-      aa += static_cast<double>(sc[g]) * sc[g] * fold<n>(tqq);
+      const auto [xq, qq] = symmetricSums<n>(x + g * n, w + g * n, q + g * n);
+      xa += static_cast<double>(sc[g]) * xq;
+      aa += static_cast<double>(sc[g]) * sc[g] * qq;
     }
     return aa > 0 ? roundToHalf(static_cast<float>(xa / aa)) : d;
   }
