@@ -15,8 +15,8 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/Emitter.h"
 #include "codegen/cpu/Kernels.h"
-#include "codegen/cpu/MathPoly.h"
 #include "codegen/cpu/kernels/AttentionPage.h"
+#include "codegen/cpu/kernels/Rope.h"
 #include "runtime/include/llmc/module_abi.h"
 
 #include <cstddef>
@@ -50,10 +50,11 @@ struct AttentionEmitter {
   KVLayout layout = spec.layout();
   KVStore store{e, layout};
   int64_t dimVPadded = layout.dimVPadded();
-  int64_t pairs = spec.ropeDims / 2, tile = tileTokens(spec);
+  int64_t tile = tileTokens(spec);
   AttentionScratch places{spec, group * tile};
   AttentionPage pageSums{e, spec, isa, places};
   int64_t angleBytes = places.angleBytes;
+  Rope rope{e, module, name, spec, isa, angleBytes};
 
   int64_t frequencies() const { return 3; }
   int64_t window() const { return spec.ropeDims ? 4 : 3; }
@@ -88,50 +89,6 @@ struct AttentionEmitter {
     Value entry = e.add(e.mul(sequence, c.tableStride), number);
     Value index = e.widen(e.load(e.i32(), e.at(c.table, e.mul(entry, 4))));
     return e.at(c.pages, e.mul(index, c.pageBytes));
-  }
-
-  /// angles(position, frequencies, cosines and sines): both times ropeFactor.
-  LLVM::LLVMFuncOp emitAngles() {
-    return e.function(module, name + ".angles", isa, {e.i64(), e.ptr(), e.ptr()}, true, [&](ValueRange a) {
-      Value position = e.broadcast(arith::SIToFPOp::create(e, e.f32(), a[0]));
-      e.loop(e.c(0), e.c(roundUp(pairs, lanes) * 4), 64, [&](Value at) {
-        auto [sine, cosine] = buildSinCos(e, e.mulf(position, e.loadFloats(e.at(a[1], at))));
-        if (spec.ropeFactor != 1) {
-          sine = e.mulf(sine, spec.ropeFactor);
-          cosine = e.mulf(cosine, spec.ropeFactor);
-        }
-        Value target = e.at(a[2], at);
-        e.store(cosine, target);
-        e.store(sine, target, angleBytes);
-      });
-    });
-  }
-
-  /// rotate(source, cosines and sines, target): one head.
-  LLVM::LLVMFuncOp emitRotate() {
-    return e.function(module, name + ".rotate", isa, {e.ptr(), e.ptr(), e.ptr()}, true, [&](ValueRange a) {
-      const int64_t step = spec.ropeInterleaved ? 8 : 4, other = spec.ropeInterleaved ? 4 : 4 * pairs;
-      // Vectors where the halves consist of whole ones.
-      const bool vectors = !spec.ropeInterleaved && pairs % lanes == 0;
-      Type type = vectors ? Type(e.floats()) : e.f32();
-      e.loop(e.c(0), e.c(pairs), vectors ? lanes : 1, [&](Value i) {
-        Value at = e.mul(i, step), angle = e.at(a[1], e.mul(i, 4));
-        Value source = e.at(a[0], at), target = e.at(a[2], at);
-        Value x = e.load(type, source), y = e.load(type, source, other);
-        Value cosine = e.load(type, angle), sine = e.load(type, angle, angleBytes);
-        e.store(e.subf(e.mulf(x, cosine), e.mulf(y, sine)), target);
-        e.store(e.addf(e.mulf(y, cosine), e.mulf(x, sine)), target, other);
-      });
-      copyFloats(a[0], a[2], spec.ropeDims, spec.dimK);
-    });
-  }
-
-  /// Elements [first, last) of f32 rows.
-  void copyFloats(Value source, Value target, int64_t first, int64_t last) {
-    e.loop(e.c(4 * first), e.c(4 * first + (last - first) / lanes * 64), 64,
-           [&](Value at) { e.store(e.loadFloats(e.at(source, at)), e.at(target, at)); });
-    e.loop(e.c(4 * (last - (last - first) % lanes)), e.c(4 * last), 4,
-           [&](Value at) { e.store(e.load(e.f32(), e.at(source, at)), e.at(target, at)); });
   }
 
   /// addPart(scratch, query, keys, values, first, last): keys [first, last) of a page to one token's queries.
@@ -192,14 +149,14 @@ struct AttentionEmitter {
     Value source = e.at(e.at(r.queries, e.mul(row, rowStride(spec.heads * spec.dimK))),
                         e.mul(r.kvHead, group * 4 * spec.dimK));
     if (spec.ropeDims)
-      e.call(emitAngles(), {t.position, r.k.pointer(e, frequencies()), e.at(r.scratch, places.anglesAt)});
+      rope.angles(t.position, r.k.pointer(e, frequencies()), e.at(r.scratch, places.anglesAt));
     e.loop(e.c(0), e.c(group), 1, [&](Value g) {
       Value index = e.add(query, g), head = e.at(source, e.mul(g, 4 * spec.dimK));
       Value target = e.at(r.scratch, e.mul(index, places.queryStride));
       if (spec.ropeDims)
-        e.call(emitRotate(), {head, e.at(r.scratch, places.anglesAt), target});
+        rope.rotate(head, e.at(r.scratch, places.anglesAt), target);
       else
-        copyFloats(head, target, 0, spec.dimK);
+        copyFloats(e, head, target, 0, spec.dimK);
       e.store(e.real(e.f32(), minusInfinity), pageSums.number(r.scratch, index, AttentionScratch::Maximum));
       e.store(e.real(e.f32(), 0), pageSums.number(r.scratch, index, AttentionScratch::Sum));
     });
@@ -371,8 +328,8 @@ struct AttentionEmitter {
             e.at(e.at(keys, e.mul(row, rowStride(spec.kvHeads * spec.dimK))), e.mul(head, 4 * spec.dimK));
         if (spec.ropeDims) {
           Value angles = e.at(stack, places.queryStride);
-          e.call(emitAngles(), {t.position, k.pointer(e, frequencies()), angles});
-          e.call(emitRotate(), {key, angles, stack});
+          rope.angles(t.position, k.pointer(e, frequencies()), angles);
+          rope.rotate(key, angles, stack);
           key = stack;
         }
         store.storeKey(e.at(e.at(target, c.offsetK), e.mul(head, layout.headBytesK())), slot, key);
