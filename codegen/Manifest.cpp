@@ -40,6 +40,7 @@ static llvm::json::Array hashSources(const WeightSource &weights) {
       update(hash, &rank, sizeof rank);
       update(hash, tensor->shape.data(), rank * sizeof(uint64_t));
       update(hash, tensor->data.data(), tensor->data.size());
+      file->release(tensor->data);
       bytes += static_cast<int64_t>(tensor->data.size());
     }
     sources.push_back(llvm::json::Object{

@@ -18,16 +18,15 @@ namespace {
 
 constexpr int64_t vectorLanes = 16;
 constexpr int64_t alignment = 64;
-// Big enough to keep the calls rare, small enough to stay in the cache between packing, hashing and writing.
-constexpr size_t chunkBytes = 1 << 18;
-// Of packed panels: enough work for all threads.
-constexpr int64_t batchBytes = 1 << 20;
+// Of packed panels: enough work for all threads, little enough to stay in the cache until it is written.
+constexpr size_t batchBytes = 1 << 20;
 
 int64_t paddedFloatBytes(int64_t n) {
   return (n + vectorLanes - 1) / vectorLanes * vectorLanes * sizeof(float);
 }
 
-/// Writes and hashes what is put into its buffer.
+/// Hashes and writes what is put into its buffer, on a thread of its own: of two buffers one is filled while
+/// the other one is written.
 class Stream {
 public:
   Stream(llvm::raw_ostream &out, uint64_t total, llvm::function_ref<void(uint64_t, uint64_t)> progress)
@@ -50,7 +49,7 @@ public:
 
   void zerosTo(uint64_t end) {
     while (position() < end) {
-      size_t n = std::min<uint64_t>(end - position(), chunkBytes);
+      size_t n = std::min<uint64_t>(end - position(), batchBytes);
       std::memset(take(n), 0, n);
     }
   }
@@ -65,6 +64,7 @@ public:
 
   uint64_t finish() {
     flush();
+    awaitWriting();
     return XXH3_64bits_digest(&hash);
   }
 
@@ -72,21 +72,30 @@ private:
   void flush() {
     if (used == 0)
       return;
-    XXH3_64bits_update(&hash, buffer.data(), used);
-    out.write(reinterpret_cast<const char *>(buffer.data()), used);
+    awaitWriting();
+    std::swap(buffer, inWriting);
+    writer.async([this, n = used] {
+      XXH3_64bits_update(&hash, inWriting.data(), n);
+      out.write(reinterpret_cast<const char *>(inWriting.data()), n);
+    });
     flushed += used;
     used = 0;
-    if (progress)
+  }
+
+  void awaitWriting() {
+    writer.wait();
+    if (progress && flushed != 0)
       progress(flushed, total);
   }
 
   llvm::raw_ostream &out;
   uint64_t total;
   llvm::function_ref<void(uint64_t, uint64_t)> progress;
-  std::vector<uint8_t> buffer = std::vector<uint8_t>(chunkBytes);
+  std::vector<uint8_t> buffer = std::vector<uint8_t>(batchBytes), inWriting = buffer;
   size_t used = 0;
-  uint64_t flushed = 0;
+  uint64_t flushed = 0; // being written or already there
   XXH3_state_t hash;
+  llvm::DefaultThreadPool writer{llvm::hardware_concurrency(1)}; // goes first: it uses the rest
 };
 
 /// Packs weights on all cores: a matrix in batches of panels, which the threads share.
@@ -122,7 +131,7 @@ std::string packPanel(const WeightRows &weight, int64_t first, uint8_t *out) {
 std::string Packer::packMatrix(const WeightRows &weight) {
   const int64_t panelBytes = weight.scheme().panelBytes(weight.columns()),
                 panels = weight.scheme().panels(weight.rows());
-  const int64_t batch = std::max<int64_t>(1, batchBytes / panelBytes);
+  const int64_t batch = std::max<int64_t>(1, int64_t(batchBytes) / panelBytes);
   std::vector<std::string> errors(batch);
   for (int64_t first = 0; first < panels; first += batch) {
     const int64_t n = std::min(batch, panels - first);
@@ -178,6 +187,7 @@ LogicalResult Packer::pack(step::WeightOp op, const WeightSource &source) {
                             << scheme->name;
   if (std::string error = packMatrix(**weight); !error.empty())
     return emitError(op.getLoc()) << error;
+  source.release(**weight);
   return success();
 }
 

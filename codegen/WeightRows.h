@@ -39,6 +39,7 @@ public:
 
 private:
   friend class WeightEvaluator;
+  friend class WeightSource;
   struct Row {
     const uint8_t *bytes;
     const quant::QuantScheme *scheme;

@@ -398,4 +398,10 @@ FailureOr<std::unique_ptr<WeightRows>> WeightSource::evaluate(Value weight,
   return std::make_unique<WeightRows>(std::move(*rows));
 }
 
+void WeightSource::release(const WeightRows &rows) const {
+  for (const WeightRows::Origin &origin : rows.origins)
+    for (const auto &file : files)
+      file->release({origin.begin, origin.end});
+}
+
 } // namespace llmc::codegen

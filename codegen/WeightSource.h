@@ -45,6 +45,8 @@ public:
                                                        std::optional<int64_t> layer) const;
   llvm::FailureOr<std::unique_ptr<WeightRows>> evaluate(mlir::Value weight,
                                                         std::optional<int64_t> layer) const;
+  /// Gives back the memory of the files' pages that the rows were read from.
+  void release(const WeightRows &rows) const;
 
 private:
   std::vector<std::unique_ptr<formats::WeightFile>> files;

@@ -47,6 +47,14 @@ std::unique_ptr<MappedFile> MappedFile::open(const std::string &path, std::strin
   return file;
 }
 
+void MappedFile::release(std::span<const uint8_t> part) const {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE)),
+             first = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) & ~(page - 1),
+             last = reinterpret_cast<uintptr_t>(part.data() + part.size()) & ~(page - 1);
+  if (first < last)
+    ::madvise(reinterpret_cast<void *>(first), last - first, MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
   if (data)
     ::munmap(const_cast<uint8_t *>(data), size);

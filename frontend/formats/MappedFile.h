@@ -20,6 +20,9 @@ public:
   MappedFile &operator=(const MappedFile &) = delete;
   std::span<const uint8_t> bytes() const { return {data, size}; }
   const std::string &path() const { return name; }
+  /// Gives back the memory that a part of bytes() takes; it is read from the file again when it is used
+  /// again.
+  void release(std::span<const uint8_t> part) const;
 
 private:
   MappedFile() = default;

@@ -59,6 +59,13 @@ const WeightTensor *WeightFile::tensor(std::string_view wanted) const {
   return it != byName.end() && all[*it].name == wanted ? &all[*it] : nullptr;
 }
 
+void WeightFile::release(std::span<const uint8_t> data) const {
+  const uint8_t *last = data.data() + data.size();
+  for (const auto &map : maps)
+    if (map && data.data() >= map->bytes().data() && last <= map->bytes().data() + map->bytes().size())
+      map->release(data);
+}
+
 std::unique_ptr<WeightFile> WeightFile::open(const std::string &path, std::string &error) {
   auto map = MappedFile::open(path, error);
   if (!map)

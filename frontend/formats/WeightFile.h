@@ -49,6 +49,8 @@ public:
   const std::string &path() const { return name; }
   const std::vector<WeightTensor> &tensors() const { return all; } // in file order
   const WeightTensor *tensor(std::string_view name) const;         // null if absent
+  /// Gives back the memory that a part of a tensor's data takes; reading it again is well.
+  void release(std::span<const uint8_t> data) const;
   /// Paths of the files that hold the tensors.
   const std::vector<std::string> &parts() const { return partPaths; }
   const std::string &partOf(const WeightTensor &tensor) const { return partPaths[tensor.part]; }

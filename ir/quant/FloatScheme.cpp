@@ -10,24 +10,31 @@
 
 namespace llmc::quant {
 
-void packFloatPanel(const QuantScheme &scheme, std::span<const uint8_t *const> rows, int64_t k,
-                    uint8_t *out) {
-  const int64_t size = scheme.blockBytes;
-  // In blocks of k, so that both the 16 source rows and the destination stay in the first-level cache.
+namespace {
+
+/// Columns of elements of one size; a row that is not there is zeros.
+template <typename T> void packColumns(std::span<const uint8_t *const> rows, int64_t k, uint8_t *out) {
   constexpr int64_t step = 64;
+  const uint8_t zeros[step * sizeof(T)] = {};
   for (int64_t first = 0; first < k; first += step) {
-    const int64_t last = std::min(first + step, k);
-    for (int64_t r = 0; r < panelRows; ++r) {
-      const uint8_t *source = r < int64_t(rows.size()) ? rows[r] : nullptr;
-      for (int64_t i = first; i < last; ++i) {
-        uint8_t *target = out + (i * panelRows + r) * size;
-        if (source)
-          std::memcpy(target, source + i * size, size);
-        else
-          std::memset(target, 0, size);
-      }
+    const uint8_t *from[panelRows];
+    for (int64_t r = 0; r < panelRows; ++r)
+      from[r] = r < int64_t(rows.size()) && rows[r] ? rows[r] + first * sizeof(T) : zeros;
+    const int64_t n = std::min(step, k - first);
+    for (int64_t i = 0; i < n; ++i) {
+      T column[panelRows];
+      for (int64_t r = 0; r < panelRows; ++r)
+        std::memcpy(&column[r], from[r] + i * sizeof(T), sizeof(T));
+      std::memcpy(out + (first + i) * sizeof column, column, sizeof column);
     }
   }
+}
+
+} // namespace
+
+void packFloatPanel(const QuantScheme &scheme, std::span<const uint8_t *const> rows, int64_t k,
+                    uint8_t *out) {
+  return scheme.blockBytes == 2 ? packColumns<uint16_t>(rows, k, out) : packColumns<uint32_t>(rows, k, out);
 }
 
 void unpackFloatRow(const QuantScheme &scheme, const uint8_t *row, int64_t k, float *out) {

@@ -4,10 +4,12 @@
 // put into planes of bits. Packing moves bits and never rounds.
 //
 //===----------------------------------------------------------------------===//
-#include "ir/quant/Schemes.h"
+#include "ir/quant/SchemeTable.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 namespace llmc::quant {
 
@@ -31,26 +33,14 @@ float StoredBlock::minimumOf(const QuantScheme &scheme, int64_t group) const {
 
 namespace {
 
-/// The 4 * `quads` quants of one row, one a byte, into lines of a plane: `bits` of each from bit `from` on.
-void putPlane(const uint8_t *quants, int64_t firstQuad, int64_t quads, int bits, int from, uint8_t *plane) {
-  const int64_t perLine = 8 / bits;
-  const uint32_t mask = 0x01010101u * ((1u << bits) - 1);
-  for (int64_t line = 0; line < quads / perLine; ++line) {
-    uint32_t sum = 0;
-    for (int64_t i = 0; i < perLine; ++i) {
-      uint32_t quad;
-      std::memcpy(&quad, quants + 4 * (line * perLine + i), 4);
-      sum |= (quad >> from & mask) << (bits * i);
-    }
-    std::memcpy(plane + (firstQuad / perLine + line) * lineBytes, &sum, 4);
-  }
+/// Values that are read at once: a block, or a piece of a row of single bytes.
+constexpr int64_t unitValues(const QuantScheme &scheme) {
+  return scheme.readBlock ? scheme.blockValues : chunkValues;
 }
 
-/// Values that are read at once: a block, or a piece of a row of single bytes.
-int64_t unitValues(const QuantScheme &scheme) { return scheme.readBlock ? scheme.blockValues : chunkValues; }
-
 /// The unit that starts at value `first` of a row of `k`.
-void readUnit(const QuantScheme &scheme, const uint8_t *row, int64_t first, int64_t k, StoredBlock &to) {
+LLMC_INLINE void readUnit(const QuantScheme &scheme, const uint8_t *row, int64_t first, int64_t k,
+                          StoredBlock &to) {
   row += scheme.rowHeader;
   if (scheme.readBlock)
     return scheme.readBlock(scheme, row + first / scheme.blockValues * scheme.blockBytes, to);
@@ -59,56 +49,112 @@ void readUnit(const QuantScheme &scheme, const uint8_t *row, int64_t first, int6
   std::memset(to.quants + count, 0, chunkValues - count);
 }
 
-/// A unit of row `r` into a record, where it is number `unit`.
-void putUnit(const QuantScheme &scheme, const StoredBlock &from, int64_t unit, int64_t r, uint8_t *record) {
-  const int64_t quads = unitValues(scheme) / 4, groups = unitValues(scheme) / scheme.group;
-  putPlane(from.quants, unit * quads, quads, scheme.lowBits, 0, record + 4 * r);
-  if (scheme.highBits)
-    putPlane(from.quants, unit * quads, quads, scheme.highBits, scheme.lowBits,
-             record + scheme.highOffset() + 4 * r);
-  const bool isSuper = scheme.hasSuperBlocks(), isShared = scheme.scale == ScaleKind::SuperNibbles;
-  for (int64_t g = 0; g < groups; ++g) {
-    auto put = [&](int64_t offset, const void *scale) {
-      const int64_t at = ((unit * groups + g) * panelRows + r) * scheme.scaleBytes();
-      std::memcpy(record + offset + at, scale, scheme.scaleBytes());
-    };
-    const int8_t both = int8_t(from.scales[g] | from.minimums[g] << 4);
-    put(scheme.scalesOffset(), isShared  ? &both
-                               : isSuper ? &from.scales[g]
-                                         : static_cast<const void *>(&from.scale));
-    if (scheme.hasMin && !isShared)
-      put(scheme.minimumsOffset(), isSuper ? &from.minimums[g] : static_cast<const void *>(&from.minimum));
-  }
-  if (isSuper) {
-    std::memcpy(record + scheme.superScalesOffset() + 2 * r, &from.scale, 2);
-    if (scheme.hasMin)
-      std::memcpy(record + scheme.superMinimumsOffset() + 2 * r, &from.minimum, 2);
+/// `bits` of each of `values` quants of one row, one a byte, from bit `from` on, into the lines of a plane.
+template <int bits, int64_t values>
+LLMC_INLINE void putPlane(const uint8_t *quants, int from, uint8_t *line) {
+  constexpr int64_t perLine = 8 / bits;
+  constexpr uint32_t mask = 0x01010101u * ((1u << bits) - 1);
+  for (int64_t at = 0; at < values; at += 4 * perLine, line += lineBytes) {
+    uint32_t sum = 0;
+    for (int64_t i = 0; i < perLine; ++i) {
+      uint32_t quad;
+      std::memcpy(&quad, quants + at + 4 * i, 4);
+      sum |= (quad >> from & mask) << (bits * i);
+    }
+    std::memcpy(line, &sum, 4);
   }
 }
+
+/// The scheme's packer, compiled with its row of the table as constants.
+template <size_t index> struct Packer {
+  static constexpr const QuantScheme &scheme = schemes[index];
+  static constexpr int64_t unit = unitValues(scheme), groups = unit / scheme.group;
+
+  /// Unit `i` of a record, of row `r`.
+  LLMC_INLINE static void putUnit(const StoredBlock &from, int64_t i, int64_t r, uint8_t *record) {
+    putPlane<scheme.lowBits, unit>(from.quants, 0,
+                                   record + i * (unit / 8 * scheme.lowBits * panelRows) + 4 * r);
+    if constexpr (scheme.highBits != 0)
+      putPlane<scheme.highBits, unit>(from.quants, scheme.lowBits,
+                                      record + scheme.highOffset() +
+                                          i * (unit / 8 * scheme.highBits * panelRows) + 4 * r);
+    uint8_t *scales = record + scheme.scalesOffset(), *minimums = record + scheme.minimumsOffset();
+    for (int64_t g = 0; g < groups; ++g) {
+      const int64_t at = (i * groups + g) * panelRows + r;
+      if constexpr (scheme.scale == ScaleKind::Half)
+        store16(scales + 2 * at, from.scale);
+      else if constexpr (scheme.scale == ScaleKind::Exponent)
+        scales[at] = static_cast<uint8_t>(from.scale);
+      else if constexpr (scheme.scale == ScaleKind::SuperNibbles)
+        scales[at] = static_cast<uint8_t>(from.scales[g] | from.minimums[g] << 4);
+      else if constexpr (scheme.scale == ScaleKind::SuperBlock)
+        scales[at] = static_cast<uint8_t>(from.scales[g]);
+      if constexpr (scheme.hasMin && scheme.scale == ScaleKind::Half)
+        store16(minimums + 2 * at, from.minimum);
+      else if constexpr (scheme.hasMin && scheme.scale == ScaleKind::SuperBlock)
+        minimums[at] = static_cast<uint8_t>(from.minimums[g]);
+    }
+    if constexpr (scheme.hasSuperBlocks()) {
+      store16(record + scheme.superScalesOffset() + 2 * r, from.scale);
+      if constexpr (scheme.hasMin)
+        store16(record + scheme.superMinimumsOffset() + 2 * r, from.minimum);
+    }
+  }
+
+  /// A row from value `first`, the start of a record, up to `last`.
+  LLMC_INLINE static void putRow(const uint8_t *row, int64_t r, int64_t first, int64_t last, int64_t k,
+                                 uint8_t *record) {
+    StoredBlock stored;
+    for (; first < last; record += scheme.recordBytes)
+      for (int64_t i = 0; i < scheme.recordValues / unit && first < last; ++i, first += unit) {
+        readUnit(scheme, row, first, k, stored);
+        putUnit(stored, i, r, record);
+      }
+  }
+
+  static void pack(std::span<const uint8_t *const> rows, int64_t k, uint8_t *out) {
+    std::memset(out, 0, scheme.panelHeader);
+    if constexpr (scheme.scale == ScaleKind::Row)
+      for (size_t r = 0; r < rows.size(); ++r)
+        if (rows[r])
+          std::memcpy(out + 4 * r, rows[r], 4);
+    // All rows of a few records before the next ones: these stay in the first-level cache.
+    constexpr int64_t step = std::max<int64_t>(256, scheme.recordValues);
+    uint8_t *record = out + scheme.panelHeader;
+    for (int64_t first = 0; first < k; first += step) {
+      const int64_t last = std::min(first + step, k),
+                    bytes = scheme.records(last - first) * scheme.recordBytes;
+      // Padding is q = 0 with scale 0 (and minimum 0), hence value 0 whatever the zero point is.
+      std::memset(record, 0, bytes);
+      for (size_t r = 0; r < rows.size(); ++r)
+        if (rows[r])
+          putRow(rows[r], static_cast<int64_t>(r), first, last, k, record);
+      record += bytes;
+    }
+  }
+};
+
+using PackFunction = void (*)(std::span<const uint8_t *const> rows, int64_t k, uint8_t *out);
+
+template <size_t index> constexpr PackFunction packerOf() {
+  if constexpr (schemes[index].isInteger())
+    return Packer<index>::pack;
+  else
+    return nullptr;
+}
+
+template <size_t... indices>
+constexpr std::array<PackFunction, sizeof...(indices)> allPackers(std::index_sequence<indices...>) {
+  return {packerOf<indices>()...};
+}
+
+constexpr auto packers = allPackers(std::make_index_sequence<std::size(schemes)>());
 
 } // namespace
 
 void packIntegerPanel(const QuantScheme &scheme, std::span<const uint8_t *const> rows, int64_t k,
                       uint8_t *out) {
-  // Padding is q = 0 with scale 0 (and minimum 0), hence value 0 whatever the zero point is.
-  std::memset(out, 0, scheme.panelBytes(k));
-  uint8_t *records = out + scheme.panelHeader;
-  const int64_t unit = unitValues(scheme);
-  StoredBlock stored;
-  // All rows of a record before the next one: it stays in the first-level cache.
-  for (int64_t first = 0; first < k; first += unit) {
-    uint8_t *record = records + first / scheme.recordValues * scheme.recordBytes;
-    for (int64_t r = 0; r < int64_t(rows.size()); ++r) {
-      if (!rows[r])
-        continue;
-      readUnit(scheme, rows[r], first, k, stored);
-      putUnit(scheme, stored, first % scheme.recordValues / unit, r, record);
-    }
-  }
-  if (scheme.scale == ScaleKind::Row)
-    for (int64_t r = 0; r < int64_t(rows.size()); ++r)
-      if (rows[r])
-        std::memcpy(out + 4 * r, rows[r], 4);
+  packers[&scheme - schemes](rows, k, out);
 }
 
 void unpackIntegerRow(const QuantScheme &scheme, const uint8_t *row, int64_t k, float *out) {

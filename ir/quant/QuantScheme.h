@@ -71,14 +71,14 @@ struct QuantScheme {
   /// Largest logit error, in standard deviations, with int8 activations (0: no integer path).
   double int8Budget;
 
-  bool isInteger() const { return storage == Storage::Integer; }
+  constexpr bool isInteger() const { return storage == Storage::Integer; }
   constexpr bool hasSuperBlocks() const {
     return scale == ScaleKind::SuperBlock || scale == ScaleKind::SuperNibbles;
   }
   /// Whether quants (out of the codebook, where there is one) are int8; else they are unsigned.
   bool isSigned() const { return codebook || lowBits == 8; }
-  int64_t panels(int64_t n) const { return (n + panelRows - 1) / panelRows; }
-  int64_t records(int64_t k) const { return (k + recordValues - 1) / recordValues; }
+  constexpr int64_t panels(int64_t n) const { return (n + panelRows - 1) / panelRows; }
+  constexpr int64_t records(int64_t k) const { return (k + recordValues - 1) / recordValues; }
   int64_t panelBytes(int64_t k) const { return panelHeader + records(k) * recordBytes; }
   int64_t packedBytes(int64_t n, int64_t k) const { return panels(n) * panelBytes(k); }
   /// Of a file; k is rounded up to whole blocks.

@@ -10,6 +10,9 @@
 #include "ir/quant/QuantScheme.h"
 
 #include <bit>
+#include <cstring>
+
+#define LLMC_INLINE [[gnu::always_inline]] inline
 
 namespace llmc::quant {
 
@@ -33,18 +36,6 @@ void unpackFloatRow(const QuantScheme &, const uint8_t *row, int64_t k, float *o
 void packIntegerPanel(const QuantScheme &, std::span<const uint8_t *const> rows, int64_t k, uint8_t *out);
 void unpackIntegerRow(const QuantScheme &, const uint8_t *row, int64_t k, float *out);
 
-// Blocks of 32 (Blocks.cpp): the scale, the minimum if there is one, four bytes of high bits if there are
-// any, then nibbles or bytes.
-void readNibbleBlock(const QuantScheme &, const uint8_t *block, StoredBlock &);
-void readByteBlock(const QuantScheme &, const uint8_t *block, StoredBlock &);
-
-// Super-blocks of 256 (SuperBlocks.cpp).
-void readQ2K(const QuantScheme &, const uint8_t *block, StoredBlock &);
-void readQ3K(const QuantScheme &, const uint8_t *block, StoredBlock &);
-void readQ4K(const QuantScheme &, const uint8_t *block, StoredBlock &); // and q5_k
-void readQ6K(const QuantScheme &, const uint8_t *block, StoredBlock &);
-void readIq4Xs(const QuantScheme &, const uint8_t *block, StoredBlock &);
-
 /// The value of an IEEE half; every half is a float.
 inline float halfToFloat(uint16_t h) {
   uint32_t sign = uint32_t(h & 0x8000u) << 16, exponent = (h >> 10) & 31u, mantissa = h & 0x3ffu;
@@ -62,6 +53,26 @@ inline float exponentToFloat(uint32_t e) {
 }
 
 inline uint16_t load16(const uint8_t *p) { return uint16_t(p[0] | p[1] << 8); }
+inline void store16(uint8_t *p, uint16_t value) { std::memcpy(p, &value, 2); }
+inline uint64_t load64(const uint8_t *p) {
+  uint64_t value;
+  std::memcpy(&value, p, 8);
+  return value;
+}
+inline void store64(uint8_t *p, uint64_t value) { std::memcpy(p, &value, 8); }
+
+/// `bits` of each of eight bytes, from bit `from` on.
+template <int bits> LLMC_INLINE uint64_t fieldsOf(const uint8_t *bytes, int from) {
+  return load64(bytes) >> from & 0x0101010101010101u * ((1u << bits) - 1);
+}
+
+/// The low nibbles of `n` bytes, then the high ones; n is a multiple of 8.
+LLMC_INLINE void splitNibbles(const uint8_t *bytes, int64_t n, uint8_t *out) {
+  for (int64_t i = 0; i < n; i += 8) {
+    store64(out + i, fieldsOf<4>(bytes + i, 0));
+    store64(out + n + i, fieldsOf<4>(bytes + i, 4));
+  }
+}
 
 } // namespace llmc::quant
 #endif

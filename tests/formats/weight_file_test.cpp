@@ -114,6 +114,30 @@ TEST_F(SplitGguf, AnyPartOpensAll) {
   }
 }
 
+TEST_F(WeightFiles, ReleasedDataIsReadAgain) {
+  // Several pages, from the middle of one to the middle of another; and less than a page.
+  GgufWriter w;
+  std::string data;
+  for (uint32_t i = 0; i < 10'000; ++i)
+    data.append(reinterpret_cast<const char *>(&i), 4);
+  w.addTensor("long", {10'000}, 0, data);
+  w.addTensor("short", {4}, 0, "abcdefghijklmnop");
+  ASSERT_TRUE(w.write(at("pages.gguf")));
+  std::string error;
+  auto f = WeightFile::open(at("pages.gguf"), error);
+  ASSERT_TRUE(f) << error;
+  for (const WeightTensor &tensor : f->tensors()) {
+    const std::string before(tensor.data.begin(), tensor.data.end());
+    f->release(tensor.data);
+    EXPECT_TRUE(std::string(tensor.data.begin(), tensor.data.end()) == before) << tensor.name;
+  }
+  EXPECT_EQ(f->tensor("long")->data.size(), data.size());
+  // What is no part of the file stays as it is.
+  std::vector<uint8_t> other(3 << 14, 7);
+  f->release(other);
+  EXPECT_EQ(other, std::vector<uint8_t>(3 << 14, 7));
+}
+
 TEST_F(SplitGguf, OnePartOfOneIsTheModel) {
   std::string error;
   write("only.gguf", {0, 1, 1, {"a"}});

@@ -98,6 +98,46 @@ TEST_F(PackTest, QuantizedMatrixInPanels) {
   }
 }
 
+TEST_F(PackTest, BatchesFollowOneAnother) {
+  // Several batches, the last one short, around a matrix of less than one.
+  WeightFile other;
+  other.add("long", {20'003, 256}, "q4_0");
+  other.add("short", {33, 64}, "f16");
+  ASSERT_TRUE(other.writer.write(folder.path("long.gguf")));
+  source = WeightSource::open({folder.path("long.gguf")}, error);
+  ASSERT_TRUE(source) << error;
+  auto panelsOf = [&](const std::string &name) {
+    const WeightFile::Matrix &m = other[name];
+    std::string packed(m.scheme->packedBytes(m.rows, m.columns), '\0');
+    for (int64_t first = 0; first < m.rows; first += 16) {
+      std::vector<const uint8_t *> rows;
+      for (int64_t r = first; r < std::min(first + 16, m.rows); ++r)
+        rows.push_back(reinterpret_cast<const uint8_t *>(m.bytes.data()) + r * m.scheme->rowBytes(m.columns));
+      m.scheme->packPanel(rows, m.columns,
+                          reinterpret_cast<uint8_t *>(packed.data()) +
+                              first / 16 * m.scheme->panelBytes(m.columns));
+    }
+    return packed;
+  };
+  std::string ops, expected;
+  auto append = [&](const std::string &name, const std::string &tensor) {
+    const WeightFile::Matrix &m = other[tensor];
+    const std::string shape = std::to_string(m.rows) + "x" + std::to_string(m.columns);
+    ops +=
+        weight(name, std::string(m.scheme->name), expected.size(), m.scheme->packedBytes(m.rows, m.columns),
+               "%w = lm.weight \"" + tensor + "\" : <" + shape + ">", shape);
+    expected += panelsOf(tensor);
+  };
+  // The same tensor once more, after its pages were given back.
+  append("first", "long");
+  append("second", "short");
+  append("third", "long");
+  ASSERT_GT(expected.size(), 5u << 20);
+  const std::string packed = pack(ops, expected.size());
+  ASSERT_EQ(packed.size(), expected.size()) << message;
+  EXPECT_TRUE(packed == expected);
+}
+
 TEST_F(PackTest, WidenedMatrixHoldsTheExactValues) {
   int64_t bytes = packedBytes(quant::schemeByName("f32"), {40, 64});
   std::string packed = pack(weight("q", "f32", 0, bytes, "%w = lm.weight \"q\" : <40x64>", "40x64"), bytes);

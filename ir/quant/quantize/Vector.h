@@ -14,8 +14,6 @@
 #include <cstdint>
 #include <cstring>
 
-#define LLMC_INLINE [[gnu::always_inline]] inline
-
 namespace llmc::quant {
 
 /// Calls `function(x, k, out)`, which must be LLMC_INLINE, compiled for this CPU.
@@ -61,8 +59,6 @@ LLMC_INLINE uint16_t halfOf(float value) {
 
 /// What a scale becomes when it is stored as f16; too large ones saturate.
 LLMC_INLINE float roundToHalf(float value) { return halfToFloat(halfOf(clampTo(value, -65504, 65504))); }
-
-LLMC_INLINE void store16(uint8_t *out, uint16_t value) { std::memcpy(out, &value, 2); }
 
 /// The sum of N numbers, a power of two, by halves.
 template <int N> LLMC_INLINE float fold(const float *t) {
