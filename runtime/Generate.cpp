@@ -28,6 +28,8 @@ public:
 
 private:
   llmc_status prepare();
+  llmc_status checkPolicy();
+  llmc_status forgetOlderHalf();
   std::string_view textOf(llmc_token token);
   std::string rest();
   bool isStopToken(llmc_token token) const;
@@ -42,9 +44,41 @@ private:
   void *const callbackData;
   std::optional<Detokenizer> detok;
   std::span<const llmc_token> stopTokens;
+  std::vector<llmc_token> held; ///< what the sequence holds; only a window needs it
 };
 
+llmc_status Generation::checkPolicy() {
+  const uint32_t length = session.cache.length(seq);
+  if (params.ctx_policy > LLMC_CTX_SHIFT)
+    return setError(LLMC_EARG, "llmc_generate: ctx_policy is %u, expected LLMC_CTX_*", params.ctx_policy);
+  if (params.ctx_policy == LLMC_CTX_SHIFT)
+    return setError(LLMC_EUNSUPPORTED,
+                    "llmc_generate: this model cannot shift its cache: use LLMC_CTX_WINDOW");
+  if (params.ctx_policy != LLMC_CTX_WINDOW)
+    return LLMC_OK;
+  if (params.n_history != length || (length && !params.history))
+    return setError(LLMC_EARG, "llmc_generate: history has %zu tokens, the sequence holds %u",
+                    params.history ? params.n_history : 0, length);
+  held.assign(params.history, params.history + params.n_history);
+  return LLMC_OK;
+}
+
+/// Makes room for more tokens, and leaves the logits of the last one as they are after what remains.
+llmc_status Generation::forgetOlderHalf() {
+  const size_t keep = std::min<size_t>(params.n_keep, held.size()), droppable = held.size() - keep;
+  if (droppable < 2)
+    return setError(LLMC_ENOSPC_KV,
+                    "llmc_generate: the sequence is full, and n_keep = %u of its %zu tokens stay",
+                    params.n_keep, held.size());
+  const auto begin = held.begin() + long(keep);
+  held.erase(begin, begin + long((droppable + 1) / 2));
+  session.truncate(seq, uint32_t(keep));
+  return session.prefill(seq, std::span(held).subspan(keep), "llmc_generate");
+}
+
 llmc_status Generation::prepare() {
+  if (llmc_status status = checkPolicy())
+    return status;
   const llmc_tokenizer *tokenizer = session.model().tokenizer;
   if (!tokenizer) {
     if (params.n_stop)
@@ -99,7 +133,11 @@ llmc_status Generation::run(int32_t &stop) {
                     "llmc_generate: there are no logits for the end of sequence %d: prefill or decode "
                     "its last token first",
                     seq);
+  const bool isWindow = params.ctx_policy == LLMC_CTX_WINDOW;
   for (uint32_t made = 0;; ++made) {
+    if (isWindow && !session.hasRoom(seq, 1))
+      if (llmc_status status = forgetOlderHalf())
+        return status;
     const llmc_pos pos = llmc_pos(session.cache.length(seq));
     if (!session.hasRoom(seq, 1)) {
       send(-1, pos, 0, rest(), stop = LLMC_STOP_CTX);
@@ -123,13 +161,15 @@ llmc_status Generation::run(int32_t &stop) {
     const uint8_t output = LLMC_OUT_LAST;
     if (llmc_status status = session.eval({{&token, 1}, {&seq, 1}, {&output, 1}}, "llmc_generate"))
       return status;
+    if (isWindow)
+      held.push_back(token);
     std::string_view text = textOf(token);
     int32_t reason = LLMC_STOP_NONE;
     if (matcher.isStopped())
       reason = LLMC_STOP_STRING;
     else if (params.max_tokens && made + 1 == params.max_tokens)
       reason = LLMC_STOP_LENGTH;
-    else if (!session.hasRoom(seq, 1))
+    else if (!isWindow && !session.hasRoom(seq, 1))
       reason = LLMC_STOP_CTX;
     std::string last;
     if (reason == LLMC_STOP_LENGTH || reason == LLMC_STOP_CTX) {

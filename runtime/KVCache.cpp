@@ -148,6 +148,14 @@ void KVCache::truncate(llmc_seq seq, uint32_t length) {
   sequence.length = sequence.reserved = length;
 }
 
+uint64_t KVCache::pageBytes(uint32_t length) const {
+  uint64_t bytes = 0;
+  for (const Group &group : groups)
+    for (uint32_t index : group.stores)
+      bytes += ceilDiv(length, group.pageTokens) * stores[index].pageBytes;
+  return bytes;
+}
+
 void KVCache::stats(llmc_kv_stats &out) const {
   for (const Group &group : groups) {
     uint64_t used = group.nPages - group.freePages.size();

@@ -48,6 +48,22 @@ public:
   /// Cuts the sequence to `length` tokens and returns the pages beyond.
   void truncate(llmc_seq seq, uint32_t length);
 
+  /// Bytes of all pages that `length` tokens of a sequence take.
+  uint64_t pageBytes(uint32_t length) const;
+  /// visit(bytes, size) of each page of a sequence, cache by cache in the order of positions, until one
+  /// fails.
+  template <typename Visit> llmc_status eachPage(llmc_seq seq, Visit visit) {
+    for (const Group &group : groups)
+      for (uint32_t index : group.stores)
+        for (uint64_t i = 0; i * group.pageTokens < sequences[seq].reserved; ++i) {
+          const uint64_t page = uint64_t(group.table[uint64_t(seq) * group.stride + i]);
+          Store &store = stores[index];
+          if (llmc_status status = visit(store.pages.data() + page * store.pageBytes, store.pageBytes))
+            return status;
+        }
+    return LLMC_OK;
+  }
+
   /// One entry a cache, in the module's order, valid as long as the cache.
   const llmc_kv_pool *pools() const { return views.data(); }
   void stats(llmc_kv_stats &out) const;

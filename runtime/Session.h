@@ -38,6 +38,10 @@ public:
   /// One sequence, in chunks of n_batch, asking for the last token's row. Room and tokens are checked first.
   llmc_status prefill(llmc_seq seq, std::span<const llmc_token> ids, const char *function);
 
+  /// A sequence as bytes, and bytes as a new sequence (SavedSequence.cpp); all-or-nothing.
+  llmc_status save(llmc_seq seq, llmc_write_fn write, void *ud);
+  llmc_status load(llmc_read_fn read, void *ud, llmc_seq &out);
+
   llmc_status checkSequence(llmc_seq seq, const char *function) const;
   /// Whether a sequence can grow by `n` tokens; sets no error.
   bool hasRoom(llmc_seq seq, uint32_t n) const;

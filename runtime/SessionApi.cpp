@@ -211,6 +211,21 @@ llmc_status llmc_kv_get_stats(const llmc_session *session, llmc_kv_stats *out) {
   return writeSized(__func__, stats, out);
 }
 
+llmc_status llmc_kv_save(llmc_session *session, llmc_seq seq, llmc_write_fn write, void *ud) {
+  LLMC_CHECK_ARG(session);
+  LLMC_CHECK_ARG(write);
+  LLMC_ENTER(session, session);
+  return guarded([&] { return session->save(seq, write, ud); });
+}
+
+llmc_status llmc_kv_load(llmc_session *session, llmc_read_fn read, void *ud, llmc_seq *out) {
+  LLMC_CHECK_ARG(session);
+  LLMC_CHECK_ARG(read);
+  LLMC_CHECK_ARG(out);
+  LLMC_ENTER(session, session);
+  return guarded([&] { return session->load(read, ud, *out); });
+}
+
 // What this build cannot do yet. Each message names what can.
 
 llmc_status llmc_encode(llmc_session *session, llmc_seq, const llmc_token *, size_t) {
@@ -234,17 +249,4 @@ llmc_status llmc_kv_shift(llmc_session *session, llmc_seq, llmc_pos, llmc_pos, l
   LLMC_CHECK_ARG(session);
   return setError(LLMC_EUNSUPPORTED,
                   "llmc_kv_shift: shifting is not in this build: llmc_kv_remove the end and prefill again");
-}
-
-llmc_status llmc_kv_save(llmc_session *session, llmc_seq, llmc_write_fn, void *) {
-  LLMC_CHECK_ARG(session);
-  return setError(LLMC_EUNSUPPORTED,
-                  "llmc_kv_save: saving is not in this build: keep the tokens and prefill them");
-}
-
-llmc_status llmc_kv_load(llmc_session *session, llmc_read_fn, void *, llmc_seq *out) {
-  LLMC_CHECK_ARG(session);
-  LLMC_CHECK_ARG(out);
-  return setError(LLMC_EUNSUPPORTED,
-                  "llmc_kv_load: saving is not in this build: keep the tokens and prefill them");
 }

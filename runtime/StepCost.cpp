@@ -1,6 +1,7 @@
-// llmc_model_step_cost: the dispatch table's own count of bytes and operations, added up.
-#include "runtime/Module.h"
+// llmc_model_step_cost: the dispatch table's own count of bytes and operations, added up over the rows that a
+// session of default parameters runs.
 #include "runtime/SizedStruct.h"
+#include "runtime/Workspace.h"
 
 using namespace llmc;
 
@@ -19,11 +20,15 @@ llmc_status llmc_model_step_cost(const llmc_model *model, llmc_step_cost *inout)
                     (unsigned long long)cost.n_keys, (unsigned long long)cost.n_token_keys);
   const llmc_module &module = model->tables();
   const uint64_t rows[LLMC_ROW_SPACES] = {cost.n_tokens, cost.n_rows, module.uses_keys ? cost.n_keys : 0};
+  WorkspacePlan plan;
+  llmc_session_params defaults;
+  if (llmc_status status = planWorkspace(*model, nullptr, __func__, plan, defaults))
+    return status;
   double bytes = 0, operations = 0;
   for (uint32_t i = 0; i < module.n_dispatches; ++i) {
     const llmc_dispatch &dispatch = module.dispatches[i];
     const double n = double(rows[dispatch.rows]);
-    if (n == 0)
+    if (n == 0 || !plan.runs(dispatch))
       continue;
     bytes += double(dispatch.weight_bytes) + double(dispatch.row_bytes) * n +
              double(dispatch.key_bytes) * double(cost.n_keys);

@@ -30,6 +30,10 @@ bool scratchNeeded(const llmc_module &module, const uint64_t (&rows)[LLMC_ROW_SP
 
 constexpr const char *typeNames[] = {"auto", "f32", "f16", "bf16", "q8", "q4"};
 
+const char *storageName(uint32_t type) {
+  return type < std::size(typeNames) ? typeNames[type] : "another type";
+}
+
 /// Chooses the layout of each cache: caches of one name are one cache in several types. Without a wish the
 /// first is taken.
 static llmc_status chooseStorage(const llmc_module &module, const llmc_session_params &params,
@@ -40,7 +44,7 @@ static llmc_status chooseStorage(const llmc_module &module, const llmc_session_p
   llmc_kv_type wanted = params.type_k != LLMC_KV_AUTO ? params.type_k : params.type_v;
   if (params.type_v != LLMC_KV_AUTO && params.type_v != wanted)
     return setError(LLMC_EUNSUPPORTED, "%s: type_k is %s and type_v is %s: keys and values have one type",
-                    function, typeNames[params.type_k], typeNames[params.type_v]);
+                    function, storageName(uint32_t(params.type_k)), storageName(uint32_t(params.type_v)));
   out.assign(module.n_caches, 0);
   auto isSame = [&](uint32_t a, uint32_t b) {
     return a == b ||
@@ -60,12 +64,11 @@ static llmc_status chooseStorage(const llmc_module &module, const llmc_session_p
         if (isFirst)
           out[j] = 1;
       }
-      compiled += std::string(compiled.empty() ? "" : ", ") +
-                  (type < std::size(typeNames) ? typeNames[type] : "another type");
+      compiled += std::string(compiled.empty() ? "" : ", ") + storageName(type);
     }
     if (!isChosen)
       return setError(LLMC_EUNSUPPORTED, "%s: type_k is %s, but the model was compiled with a cache in %s",
-                      function, typeNames[wanted], compiled.c_str());
+                      function, storageName(uint32_t(wanted)), compiled.c_str());
   }
   return LLMC_OK;
 }

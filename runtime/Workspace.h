@@ -18,6 +18,9 @@ struct WorkspacePlan {
   }
 };
 
+/// "f16": the name of an LLMC_KV_* or LLMC_STORE_*.
+const char *storageName(uint32_t type);
+
 /// Fills in defaults and checks the parameters; `function` stands before messages.
 llmc_status planWorkspace(const Module &module, const llmc_session_params *params, const char *function,
                           WorkspacePlan &out, llmc_session_params &resolved);

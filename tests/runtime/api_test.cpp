@@ -141,16 +141,12 @@ TEST(Api, what_is_not_there_says_what_is) {
   llmc_grammar *grammar = nullptr;
   Batch b = batch();
   Sampler sam = sampler(model.get());
-  auto write = [](const void *, size_t, void *) -> llmc_status { return LLMC_OK; };
-  auto read = [](void *, size_t, void *) -> llmc_status { return LLMC_OK; };
   EXPECT_FAILS(llmc_encode(s.get(), seq, &token, 1), LLMC_EUNSUPPORTED, "llmc_prefill");
   EXPECT_FAILS(llmc_encode_batch(s.get(), b.get()), LLMC_EUNSUPPORTED, "llmc_eval");
   EXPECT_FAILS(llmc_hidden(s.get(), 0, &row, nullptr), LLMC_EUNSUPPORTED, "llmc_logits");
   EXPECT_FAILS(llmc_embedding(s.get(), seq, 0, &row, nullptr), LLMC_EUNSUPPORTED, "llmc_logits");
   EXPECT_FAILS(llmc_kv_fork(s.get(), seq, 0, &other), LLMC_EUNSUPPORTED, "prefill");
   EXPECT_FAILS(llmc_kv_shift(s.get(), seq, 0, 0, 0), LLMC_EUNSUPPORTED, "llmc_kv_remove");
-  EXPECT_FAILS(llmc_kv_save(s.get(), seq, write, nullptr), LLMC_EUNSUPPORTED, "prefill");
-  EXPECT_FAILS(llmc_kv_load(s.get(), read, nullptr, &other), LLMC_EUNSUPPORTED, "prefill");
   EXPECT_FAILS(llmc_grammar_parse(nullptr, "gbnf", "", 0, &grammar), LLMC_EUNSUPPORTED, "llmc_sampler_add");
   EXPECT_FAILS(llmc_sampler_grammar(sam.get(), nullptr), LLMC_EUNSUPPORTED, "llmc_sampler_add");
   EXPECT_EQ(other, 7);
@@ -238,4 +234,32 @@ TEST(Api, the_last_error_is_each_threads_own) {
   size_t n = 0;
   EXPECT_OK(llmc_device_count(&n)); // success does not clear it
   EXPECT_EQ(llmc_last_error(), here);
+}
+
+// The toy's 24 layers read 8 bytes of weights, 8 a row and 8 a key each, and do one operation a row and a
+// key.
+TEST(Api, step_cost_adds_up_the_table) {
+  Model model = load();
+  llmc_step_cost cost = {};
+  cost.struct_size = sizeof cost;
+  cost.n_tokens = 5, cost.n_rows = 2, cost.n_keys = 11, cost.n_token_keys = 33;
+  ASSERT_OK(llmc_model_step_cost(model.get(), &cost));
+  EXPECT_EQ(cost.bytes, 24u * (8 + 8 * 5 + 8 * 11));
+  EXPECT_EQ(cost.operations, 24u * (5 + 33));
+  EXPECT_EQ(cost.n_tokens, 5u);
+  cost.n_tokens = cost.n_rows = cost.n_keys = cost.n_token_keys = 0; // no rows: nothing runs
+  ASSERT_OK(llmc_model_step_cost(model.get(), &cost));
+  EXPECT_EQ(cost.bytes, 0u);
+  EXPECT_EQ(cost.operations, 0u);
+  struct {
+    uint64_t tokens, rows, keys, tokenKeys;
+  } const none[] = {{1, 2, 1, 1}, {2, 1, 3, 7}, {uint64_t(1) << 33, 1, 1, 1}, {1, 1, uint64_t(1) << 33, 1}};
+  for (const auto &step : none) {
+    cost.n_tokens = step.tokens, cost.n_rows = step.rows;
+    cost.n_keys = step.keys, cost.n_token_keys = step.tokenKeys;
+    EXPECT_FAILS(llmc_model_step_cost(model.get(), &cost), LLMC_EARG, "are no step");
+  }
+  EXPECT_FAILS(llmc_model_step_cost(nullptr, &cost), LLMC_EARG, "model");
+  cost.struct_size = 0;
+  EXPECT_EQ(llmc_model_step_cost(model.get(), &cost), LLMC_EARG);
 }

@@ -4,6 +4,7 @@
 #include "llmc/tokenizer_blob.h"
 #include "runtime/StopMatcher.h"
 
+#include <algorithm>
 #include <cstring>
 #include <thread>
 
@@ -302,4 +303,73 @@ TEST(StopMatcher, the_first_in_the_text_wins) {
   llmc::StopMatcher matcher({"second", "first"});
   EXPECT_EQ(matcher.push("a first second"), "a ");
   EXPECT_TRUE(matcher.isStopped());
+}
+
+namespace {
+
+llmc_token likeliest(const std::vector<float> &row) {
+  return llmc_token(std::max_element(row.begin(), row.end()) - row.begin());
+}
+
+} // namespace
+
+// Against the likeliest tokens after what the sequence is to hold, each from a session of its own.
+TEST(Generate, a_window_forgets_the_older_half) {
+  const uint32_t nCtx = 13, keep = 3;
+  Model model = load();
+  Session s = session(model.get(), [](auto &p) { p.n_ctx = nCtx, p.n_batch = 4; });
+  llmc_seq seq = sequence(s.get());
+  std::vector<llmc_token> history = someTokens(6, 11), held = history;
+  ASSERT_OK(llmc_prefill(s.get(), seq, history.data(), history.size()));
+  llmc_generate_params params;
+  llmc_generate_params_init(&params, sizeof(params));
+  params.max_tokens = 30;
+  params.history = history.data();
+  params.n_history = history.size();
+  params.n_keep = keep;
+  params.ctx_policy = LLMC_CTX_WINDOW;
+  Result result;
+  int32_t stop = -1;
+  ASSERT_OK(llmc_generate(s.get(), seq, sampler(model.get()).get(), &params, collect, &result, &stop));
+  EXPECT_EQ(stop, LLMC_STOP_LENGTH);
+  ASSERT_EQ(result.tokens.size(), 30u);
+  int windows = 0;
+  for (size_t i = 0; i < result.tokens.size(); ++i) {
+    if (held.size() == nCtx) {
+      held.erase(held.begin() + keep, held.begin() + keep + (nCtx - keep + 1) / 2);
+      ++windows;
+    }
+    EXPECT_EQ(result.positions[i], llmc_pos(held.size())) << i;
+    EXPECT_EQ(result.tokens[i], likeliest(fresh(model.get(), held))) << i;
+    held.push_back(result.tokens[i]);
+  }
+  EXPECT_GE(windows, 4);
+  EXPECT_EQ(llmc_seq_len(s.get(), seq), llmc_pos(held.size()));
+  EXPECT_EQ(logits(s.get()), fresh(model.get(), held));
+}
+
+TEST(Generate, a_policy_says_what_it_needs) {
+  Model model = load();
+  Session s = session(model.get(), [](auto &p) { p.n_ctx = 4; });
+  llmc_seq seq = sequence(s.get());
+  const auto history = someTokens(4, 11);
+  ASSERT_OK(llmc_prefill(s.get(), seq, history.data(), history.size()));
+  Sampler greedy = sampler(model.get());
+  llmc_generate_params params;
+  llmc_generate_params_init(&params, sizeof(params));
+  auto run = [&] { return llmc_generate(s.get(), seq, greedy.get(), &params, nullptr, nullptr, nullptr); };
+  params.max_tokens = 1;
+  params.ctx_policy = LLMC_CTX_WINDOW;
+  EXPECT_FAILS(run(), LLMC_EARG, "history has 0 tokens, the sequence holds 4");
+  params.history = history.data();
+  params.n_history = 4;
+  params.n_keep = 3;
+  EXPECT_FAILS(run(), LLMC_ENOSPC_KV, "n_keep = 3");
+  EXPECT_EQ(llmc_seq_len(s.get(), seq), 4);
+  params.n_keep = 2;
+  EXPECT_OK(run());
+  params.ctx_policy = LLMC_CTX_SHIFT;
+  EXPECT_FAILS(run(), LLMC_EUNSUPPORTED, "cannot shift");
+  params.ctx_policy = 3;
+  EXPECT_FAILS(run(), LLMC_EARG, "ctx_policy is 3");
 }

@@ -49,6 +49,7 @@ public:
     sizes.ctx = options.ctx ? options.ctx : options.depth + std::max({options.prompt, options.n, 1u});
     llmc_session_params params = sessionParams(sizes, 0);
     params.n_seq_max = options.parallel;
+    noteContext(model, sizes.ctx, options.ctx != 0);
     session = newSession(model, params);
     llmc_batch *made = nullptr;
     check(llmc_batch_new(batchSize, &made));

@@ -6,13 +6,10 @@
 // chat.
 //
 //===----------------------------------------------------------------------===//
-#include "tools/llmc/Generate.h"
 #include "tools/llmc/Interrupt.h"
 #include "tools/llmc/LineReader.h"
+#include "tools/llmc/SessionFile.h"
 
-#include "llmc/tokenizer_blob.h"
-
-#include <algorithm>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -28,80 +25,12 @@ void sayContextFull() {
   fmt::print(stderr, "llmc: the context is full; /reset starts again, --ctx N makes it longer\n");
 }
 
-/// The tokens that the session's one sequence holds, and the sequence.
-class CachedPrefix {
-public:
-  CachedPrefix(llmc_session *owner, const llmc_tokenizer *known)
-      : session(owner), tokenizer(known), seq(newSequence(owner)) {}
-
-  /// Cuts the sequence back to what it shares with `prompt`, leaving at least one token to evaluate: an
-  /// answer starts from the logits of the last one. What a model has said is often not how its words are
-  /// tokenized; where the cache spells the same text otherwise, `prompt` becomes what the cache holds.
-  size_t keepCommon(Tokens &prompt) {
-    if (size_t end = sameText(prompt)) {
-      Tokens spelled = tokens;
-      spelled.insert(spelled.end(), prompt.begin() + long(end), prompt.end());
-      prompt = std::move(spelled);
-    }
-    size_t common = size_t(std::mismatch(tokens.begin(), tokens.end(), prompt.begin(), prompt.end()).first -
-                           tokens.begin());
-    common = std::min(common, prompt.size() - 1);
-    if (common < size_t(llmc_seq_len(session, seq)))
-      check(llmc_kv_remove(session, seq, llmc_pos(common), -1));
-    tokens.resize(common);
-    return common;
-  }
-  /// Notes what was evaluated: as much of `prompt` and `answer` as the sequence is long.
-  void note(const Tokens &prompt, const Tokens &answer) {
-    tokens = prompt;
-    tokens.insert(tokens.end(), answer.begin(), answer.end());
-    tokens.resize(std::min(tokens.size(), length()));
-  }
-  size_t length() const { return size_t(std::max(llmc_seq_len(session, seq), 0)); }
-  llmc_seq sequence() const { return seq; }
-
-private:
-  /// Of how many tokens of `prompt` the text is that of all cached tokens; 0 if it is of none. Special tokens
-  /// have no text: they must be the same ones.
-  size_t sameText(const Tokens &prompt) const {
-    std::string held = spell(tokens);
-    size_t matched = 0;
-    for (size_t i = 0; i < prompt.size() && !held.empty(); ++i) {
-      std::string piece = spell({prompt[i]});
-      if (held.compare(matched, piece.size(), piece) != 0)
-        return 0;
-      matched += piece.size();
-      if (matched == held.size())
-        return i + 1;
-    }
-    return 0;
-  }
-  std::string spell(const Tokens &list) const {
-    std::string text;
-    for (llmc_token token : list) {
-      const char *bytes = nullptr;
-      size_t n = 0;
-      uint32_t attributes = 0;
-      bool isKnown = llmc_token_bytes(tokenizer, token, &bytes, &n, &attributes) == LLMC_OK;
-      bool isText = isKnown && n && (attributes & LLMC_TOK_KIND_MASK) != LLMC_TOK_CONTROL;
-      text += isText ? std::string(bytes, n) : fmt::format("\xff{}\xff", token); // in no text are such bytes
-    }
-    return text;
-  }
-
-  llmc_session *session;
-  const llmc_tokenizer *tokenizer;
-  llmc_seq seq;
-  Tokens tokens;
-};
-
 class Chat {
 public:
-  Chat(llmc_model *model, const llmc_tokenizer *known, const RunOptions &given)
-      : options(given), tokenizer(known), session(newSession(model, options, 0)),
-        sampler(newSampler(model, options)), cache(session.get(), known) {
-    reset();
-  }
+  Chat(llmc_model *loaded, const llmc_tokenizer *known, const RunOptions &given)
+      : model(loaded), options(given), tokenizer(known), saved(savedSession(given)),
+        conversation(conversationOf(given, saved)), session(newSession(model, options, 0)),
+        sampler(newSampler(model, options)), cache(prefixOf(saved, session.get(), known)) {}
 
   void reset() {
     conversation.clear();
@@ -111,38 +40,61 @@ public:
 
   void answer(std::string question) {
     conversation.add("user", std::move(question));
-    Tokens prompt = tokenizeChat(tokenizer, conversation.json(), options.model);
-    if (prompt.empty())
-      throw Failure(fmt::format("{}: the chat template writes nothing", options.model));
-    size_t cached = cache.keepCommon(prompt);
-    Answer answer;
-    try {
-      answer = generate(session.get(), cache.sequence(), sampler.get(), prompt, cached, options, true);
-    } catch (const ContextFull &) {
-      conversation.removeLast(); // a shorter question may still fit
-      sayContextFull();
+    std::optional<Answer> answer = evaluate();
+    if (!answer)
       return;
-    }
-    cache.note(prompt, answer.tokens);
+    cache.note(answer->held);
     print("\n");
     flushOutput();
-    if (answer.stop == LLMC_STOP_CTX)
+    if (answer->stop == LLMC_STOP_CTX)
       sayContextFull();
     if (options.verbose)
       fmt::print(
           stderr,
           "llmc: prompt {} tokens, {} of them cached; answer {} tokens in {:.2f} s; context {} tokens\n",
-          prompt.size(), cached, answer.tokens.size(), answer.generateSeconds, cache.length());
-    conversation.add("assistant", answer.text);
+          answer->promptTokens, answer->cachedTokens, answer->tokens.size(), answer->generateSeconds,
+          answer->held.size());
+    conversation.add("assistant", answer->text);
   }
+  void save() const { saveSession(options, session.get(), cache, conversation.json()); }
 
 private:
+  /// The model's turn. Where the conversation has no room it says so and takes the question back, or with
+  /// --ctx-policy window forgets older turns first and then parts of the question.
+  std::optional<Answer> evaluate() {
+    for (bool mayCut = false;;) {
+      Prompt prompt;
+      prompt.tokens = tokenizeChat(tokenizer, conversation.json(), options.model);
+      if (prompt.tokens.empty())
+        throw Failure(fmt::format("{}: the chat template writes nothing", options.model));
+      prompt.cached = cache.keepCommon(prompt.tokens);
+      prompt.keep = keptTokens(model, options, conversation.system(), prompt.tokens);
+      try {
+        return generate(session.get(), cache.sequence(), sampler.get(), std::move(prompt), options,
+                        /*stream=*/true, mayCut);
+      } catch (const ContextFull &) {
+        bool isWindow = options.ctxPolicy == "window";
+        if (isWindow && conversation.forgetOlderHalf()) {
+          fmt::print(stderr, "llmc: the context is full; the older half of the conversation is forgotten\n");
+        } else if (isWindow && !mayCut) {
+          mayCut = true;
+        } else {
+          conversation.removeLast(); // a shorter question may still fit
+          sayContextFull();
+          return std::nullopt;
+        }
+      }
+    }
+  }
+
+  llmc_model *model;
   const RunOptions &options;
   const llmc_tokenizer *tokenizer;
+  std::optional<SessionReader> saved;
+  Conversation conversation;
   SessionPtr session;
   SamplerPtr sampler;
   CachedPrefix cache;
-  Conversation conversation;
 };
 
 } // namespace
@@ -177,6 +129,7 @@ int chat(llmc_model *model, const llmc_tokenizer *tokenizer, const RunOptions &o
       chat.answer(line);
   }
   flushOutput();
+  chat.save();
   return 0;
 }
 

@@ -35,6 +35,8 @@ struct RunOptions : ModelOptions, InputOptions {
   std::optional<int32_t> topK, penaltyLastN;
   std::optional<uint64_t> seed;
   std::vector<std::string> stop;
+  std::optional<std::string> session; // file
+  std::string ctxPolicy = "error";
 };
 
 struct LogitsOptions : ModelOptions {

@@ -81,10 +81,26 @@ SessionPtr newSession(llmc_model *model, const llmc_session_params &params) {
   return SessionPtr(session);
 }
 
-SessionPtr newSession(llmc_model *model, const ModelOptions &options, size_t fixedTokens) {
-  if (int64_t trained = modelInfo(model, LLMC_INFO_CTX_TRAIN); trained > 0 && int64_t(options.ctx) > trained)
-    fmt::print(stderr, "llmc: --ctx {} is beyond the {} tokens that the model was trained for\n", options.ctx,
+void noteContext(const llmc_model *model, uint64_t context, bool isChosen) {
+  uint64_t trained = uint64_t(modelInfo(model, LLMC_INFO_CTX_TRAIN));
+  if (isChosen && trained && context > trained)
+    fmt::print(stderr, "llmc: --ctx {} is beyond the {} tokens that the model was trained for\n", context,
                trained);
+  RopeContexts contexts = ropeContexts([&](const char *key) -> uint64_t {
+    const char *value = llmc_model_meta(model, key);
+    return value ? std::strtoull(value, nullptr, 10) : 0;
+  });
+  if (isChosen ? contexts.hold(context) : context <= contexts.last || !contexts.last)
+    return;
+  fmt::print(
+      stderr,
+      "llmc: the model's rotary frequencies are those of contexts of {} to {} tokens, not of {}; compile it "
+      "with --ctx {}\n",
+      contexts.first, contexts.last, context, context);
+}
+
+SessionPtr newSession(llmc_model *model, const ModelOptions &options, size_t fixedTokens) {
+  noteContext(model, options.ctx ? options.ctx : fixedTokens, options.ctx != 0);
   return newSession(model, sessionParams(options, fixedTokens));
 }
 

@@ -61,11 +61,24 @@ Tokens parseTokens(std::string_view text);
 /// LLMC_CPU of the environment chooses the CPU variant. `seconds` gets the time of loading alone.
 ModelPtr openModel(const ModelOptions &, double *seconds = nullptr);
 int64_t modelInfo(const llmc_model *, llmc_info);
+/// The lengths of context that the rotary frequencies of a model are for, where they depend on it (`number`
+/// gives the value of a key of the manifest, or 0); last = 0 if they do not.
+struct RopeContexts {
+  uint64_t first = 0, last = 0;
+  bool hold(uint64_t context) const { return !last || (context >= first && context <= last); }
+};
+template <typename Number> RopeContexts ropeContexts(Number number) {
+  return {number("model.rope_contexts.first"), number("model.rope_contexts.last")};
+}
+/// Says on stderr if a context is beyond what the model was trained for, or not one that its rotary
+/// frequencies are for. Of a context that nobody asked for (`isChosen` unset) only what is too short for it
+/// counts.
+void noteContext(const llmc_model *, uint64_t context, bool isChosen);
 /// What a session is made with. `fixedTokens` is the number of tokens it will ever see, if that is known: it
 /// decides the context where --ctx does not. 0 leaves the choice to the library.
 llmc_session_params sessionParams(const ModelOptions &, size_t fixedTokens);
 SessionPtr newSession(llmc_model *, const llmc_session_params &);
-/// The same, with a word on stderr if --ctx is beyond what the model was trained for.
+/// The same, with what noteContext says of it.
 SessionPtr newSession(llmc_model *, const ModelOptions &, size_t fixedTokens);
 llmc_seq newSequence(llmc_session *);
 /// llmc_prefill of many tokens with a progress bar: in steps of the size that the session was made for.

@@ -58,4 +58,13 @@ void openModule(const std::string &path, MappedFile &file, ModuleContents &conte
     throw Failure(llmc::lastError());
 }
 
+RopeContexts ropeContexts(const ModuleContents &module) {
+  return ropeContexts([&](const char *key) -> uint64_t {
+    for (const auto &[name, value] : module.meta)
+      if (name == key)
+        return std::strtoull(value.c_str(), nullptr, 10);
+    return 0;
+  });
+}
+
 } // namespace llmc::cli

@@ -3,6 +3,7 @@
 #define LLMC_TOOLS_LLMC_FILES_H
 
 #include "runtime/ModuleFile.h"
+#include "tools/llmc/Common.h"
 
 #include <string>
 
@@ -18,6 +19,9 @@ const char *describe(FileKind);
 
 /// Opens a compiled model and checks everything but its weights; nothing in it is executed.
 void openModule(const std::string &path, MappedFile &, ModuleContents &);
+
+/// The lengths of context that the model's rotary frequencies are for.
+RopeContexts ropeContexts(const ModuleContents &);
 
 } // namespace llmc::cli
 #endif

@@ -4,18 +4,27 @@
 
 #include "tools/llmc/Common.h"
 
+#include <optional>
+
 namespace llmc::cli {
 
 struct Answer {
   Tokens tokens;
   std::string text;
-  size_t promptTokens = 0;
+  Tokens held; // what the sequence holds at the end
+  size_t promptTokens = 0, cachedTokens = 0;
   int32_t stop = LLMC_STOP_NONE;
   bool interrupted = false;
   double prefillSeconds = 0, generateSeconds = 0;
 
   /// "eos", "string", "length", "context" or "interrupted".
   const char *stopName() const;
+};
+
+struct Prompt {
+  Tokens tokens;
+  size_t cached = 0; // so many of them the sequence holds already
+  size_t keep = 0;   // so many stay when a window forgets (--ctx-policy)
 };
 
 /// The prompt does not fit the session's context. Nothing was evaluated.
@@ -25,11 +34,16 @@ struct ContextFull : Failure {
 
 SamplerPtr newSampler(llmc_model *, const RunOptions &);
 
-/// Evaluates the part of `prompt` that `seq` does not hold yet (its first `cached` tokens are there), then
-/// generates. `stream` writes each piece of text to standard output as it comes. Ctrl-C ends it with what
-/// there is. Throws ContextFull if the prompt has no room.
-Answer generate(llmc_session *, llmc_seq, llmc_sampler *, const Tokens &prompt, size_t cached,
-                const RunOptions &, bool stream);
+/// Evaluates the part of `prompt` that `seq` does not hold yet, then generates. `stream` writes each piece of
+/// text to standard output as it comes. Ctrl-C ends it with what there is. Throws ContextFull if the prompt
+/// has no room, and --ctx-policy or `mayCut` does not let it be cut.
+Answer generate(llmc_session *, llmc_seq, llmc_sampler *, Prompt, const RunOptions &, bool stream,
+                bool mayCut = true);
+
+/// How many tokens at the start of the prompt a window keeps: with --chat what stands before a first
+/// question, else the token that every text begins with.
+size_t keptTokens(llmc_model *, const RunOptions &, const std::optional<std::string> &system,
+                  const Tokens &prompt);
 
 /// Token ids of a conversation in the model's own chat format, ready for the model's turn. `path` names the
 /// model in errors.
@@ -37,13 +51,22 @@ Tokens tokenizeChat(const llmc_tokenizer *, const std::string &messagesJson, con
 /// [{"role":…,"content":…},…]; the text may be any bytes.
 class Conversation {
 public:
-  void add(const char *role, std::string content) { messages.emplace_back(role, std::move(content)); }
+  void add(std::string role, std::string content) {
+    messages.emplace_back(std::move(role), std::move(content));
+  }
   void removeLast() { messages.pop_back(); }
   void clear() { messages.clear(); }
+  bool isEmpty() const { return messages.empty(); }
+  /// What the system says before the first question, if anything.
+  std::optional<std::string> system() const;
+  /// Removes the older half of the questions and answers before the last question; whether there were any.
+  bool forgetOlderHalf();
   std::string json() const;
+  /// What json() wrote. A Failure if it is nothing of that kind.
+  static Conversation parse(const std::string &json);
 
 private:
-  std::vector<std::pair<const char *, std::string>> messages;
+  std::vector<std::pair<std::string, std::string>> messages;
 };
 
 /// `run --chat` without -p: reads turns from standard input until it ends.

@@ -134,6 +134,9 @@ void printModule(const Json &json, const ModuleContents &module) {
   print(fmt::format("  weights    {}, xxh3 {}\n", bytesText(footer.weights_size),
                     json["weights_hash"].get<std::string>()));
   print(fmt::format("  kv cache   {}\n", cacheText(json["manifest"])));
+  if (RopeContexts contexts = ropeContexts(module); contexts.last)
+    print(fmt::format("  rope       frequencies for contexts of {} to {} tokens\n", contexts.first,
+                      contexts.last));
   print(tensorSection(moduleTensors(json["manifest"])));
   print("manifest\n");
   for (const auto &[key, value] : module.meta)

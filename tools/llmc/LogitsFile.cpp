@@ -5,37 +5,11 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace llmc::cli {
 
-LogitsWriter::LogitsWriter(std::string path, const LogitsHeader &header) : place(std::move(path)) {
-  struct stat status;
-  if (stat(place.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-    throw Failure(fmt::format("{}: is there and not a regular file", place));
-  std::string name = place + ".XXXXXX";
-  int descriptor = mkstemp(name.data());
-  if (descriptor < 0)
-    throw Failure(fmt::format("{}: cannot write: {}", place, std::strerror(errno)));
-  unfinished.emplace(name);
-  mode_t mask = umask(0); // it was made private; the result is as readable as any other file
-  umask(mask);
-  fchmod(descriptor, 0666 & ~mask);
-  file.reset(fdopen(descriptor, "wb"));
-  write(&header, sizeof header);
-}
-
-void LogitsWriter::write(const void *bytes, size_t n) {
-  if (std::fwrite(bytes, 1, n, file.get()) != n)
-    throw Failure(fmt::format("{}: cannot write: {}", place, std::strerror(errno)));
-}
-
-void LogitsWriter::row(std::span<const float> logits) { write(logits.data(), logits.size_bytes()); }
-
-void LogitsWriter::finish() {
-  if (std::fclose(file.release()) != 0)
-    throw Failure(fmt::format("{}: cannot write: {}", place, std::strerror(errno)));
-  unfinished->moveTo(place);
+LogitsWriter::LogitsWriter(std::string path, const LogitsHeader &header) : file(std::move(path)) {
+  file.write(&header, sizeof header);
 }
 
 LogitsReader::LogitsReader(std::string path, const LogitsHeader &expected)

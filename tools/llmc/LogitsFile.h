@@ -8,9 +8,7 @@
 #define LLMC_TOOLS_LLMC_LOGITSFILE_H
 
 #include "tools/llmc/Common.h"
-#include "tools/llmc/Interrupt.h"
-
-#include <optional>
+#include "tools/llmc/NewFile.h"
 
 namespace llmc::cli {
 
@@ -24,15 +22,12 @@ struct LogitsHeader {
 class LogitsWriter {
 public:
   LogitsWriter(std::string path, const LogitsHeader &);
-  void row(std::span<const float>);
+  void row(std::span<const float> logits) { file.write(logits.data(), logits.size_bytes()); }
   /// Gives the file its name, with all rows in it.
-  void finish();
+  void finish() { file.finish(); }
 
 private:
-  void write(const void *, size_t);
-  std::string place;
-  std::optional<UnfinishedFile> unfinished;
-  std::unique_ptr<FILE, Deleter<std::fclose>> file;
+  NewFile file;
 };
 
 class LogitsReader {

@@ -75,6 +75,20 @@ void addRunCommand(CLI::App &app, int &code) {
         ->type_name("TEXT")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    command
+        ->add_option(
+            "--session", options.session,
+            "keep the cache in this file, and with --chat the conversation: what it holds of the prompt is "
+            "not evaluated again; made if it is not there, else replaced at the end")
+        ->type_name("FILE");
+    command
+        ->add_option(
+            "--ctx-policy", options.ctxPolicy,
+            "when the context is full: error ends the text; window forgets the older half of it, but not "
+            "what the system said, and evaluates the rest again; shift moves the rest without that, where "
+            "a model can (default: error)")
+        ->type_name("WORD")
+        ->check(oneOf({"error", "window", "shift"}));
     command->add_flag("--json", options.json, "print one object: tokens, text, prompt_tokens, stop, timings");
     command->footer("Examples:\n"
                     "  llmc run model.so -p \"Once upon a time\" -n 100 --temp 0.8 --seed 1\n"

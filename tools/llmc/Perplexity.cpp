@@ -1,7 +1,8 @@
 //===- Perplexity.cpp - llmc perplexity -----------------------------------===//
 //
 // The negative log-likelihood of every token of a text after those before it, in windows (Windows.h); with
-// --kl also how far the predictions are from saved ones. Logits are looked at as they come and not kept.
+// --kl also how far the predictions are from saved ones. Logits are looked at as they come and not kept: what
+// grows with the text are 4 bytes a token, 8 more with --json or --kl, and the text while it is tokenized.
 //
 //===----------------------------------------------------------------------===//
 #include "tools/llmc/LogitsFile.h"
@@ -185,6 +186,7 @@ int perplexity(const PerplexityOptions &options) {
     const llmc_tokenizer *tokenizer = tokenizerOf(model.get(), options.model);
     tokens = tokenizeText(tokenizer, text, LLMC_TOKENIZE_ADD_SPECIAL);
     std::string().swap(text);
+    tokens.shrink_to_fit(); // there was room for one a byte
     if (llmc_token bos = llmc_token_special(tokenizer, "bos"); !tokens.empty() && tokens.front() == bos)
       first = bos;
   }
@@ -209,8 +211,8 @@ int perplexity(const PerplexityOptions &options) {
   if (!options.batch)
     sizes.batch =
         uint32_t(std::min<size_t>({sizes.ctx, 512, std::max<size_t>(logitsBytes / 4 / header.vocab, 16)}));
-  SessionPtr session =
-      options.ctx ? newSession(model.get(), sizes, 0) : newSession(model.get(), sessionParams(sizes, 0));
+  noteContext(model.get(), options.ctx ? options.ctx : sizes.ctx, options.ctx != 0);
+  SessionPtr session = newSession(model.get(), sessionParams(sizes, 0));
   InterruptScope scope(session.get());
   std::optional<LogitsWriter> writer;
   std::optional<LogitsReader> reader;
@@ -221,19 +223,23 @@ int perplexity(const PerplexityOptions &options) {
 
   Evaluation evaluation(session.get(), sizes.batch, header.vocab);
   Progress progress("perplexity", header.rows);
-  std::vector<double> nll;
+  std::vector<double> nll; // only for --json
   Comparison comparison;
+  size_t scored = 0;
   double sum = 0, squares = 0;
   auto score = [&](size_t index, std::span<const float> logits) {
     double norm = logSumExp(logits, *std::max_element(logits.begin(), logits.end()));
-    nll.push_back(norm - logits[size_t(tokens[index])]);
-    sum += nll.back();
-    squares += nll.back() * nll.back();
+    double value = norm - logits[size_t(tokens[index])];
+    ++scored;
+    sum += value;
+    squares += value * value;
+    if (options.json)
+      nll.push_back(value);
     if (writer)
       writer->row(logits);
     if (reader)
       comparison.row(reader->next(), logits, norm);
-    progress.update(nll.size());
+    progress.update(scored);
   };
   for (const Window &window : windows) {
     scope.check();
@@ -245,12 +251,12 @@ int perplexity(const PerplexityOptions &options) {
   scope.check();
   if (writer)
     writer->finish();
-  double n = double(nll.size()), mean = sum / n, ppl = std::exp(mean);
+  double n = double(scored), mean = sum / n, ppl = std::exp(mean);
   if (options.json) {
     printJson(nll, mean, reader ? &comparison : nullptr);
   } else {
     double error = n > 1 ? std::sqrt(std::max(squares / n - mean * mean, 0.0) / (n - 1)) * ppl : 0;
-    print(fmt::format("perplexity {:.4f} +- {:.4f} over {} tokens in {} window{}\n", ppl, error, nll.size(),
+    print(fmt::format("perplexity {:.4f} +- {:.4f} over {} tokens in {} window{}\n", ppl, error, scored,
                       windows.size(), windows.size() == 1 ? "" : "s"));
     if (reader) {
       std::vector<double> kl = comparison.kl;

@@ -1,5 +1,5 @@
 //===- Run.cpp - llmc run -------------------------------------------------===//
-#include "tools/llmc/Generate.h"
+#include "tools/llmc/SessionFile.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -16,6 +16,7 @@ void printJson(const Answer &answer, double loadSeconds) {
       {"tokens", answer.tokens},
       {"text", answer.text},
       {"prompt_tokens", answer.promptTokens},
+      {"cached_tokens", answer.cachedTokens},
       {"stop", answer.stopName()},
       {"timings",
        {{"load_ms", loadSeconds * 1e3},
@@ -34,14 +35,31 @@ void printSummary(const Answer &answer, double loadSeconds) {
       answer.tokens.size(), perSecond(answer.tokens.size(), answer.generateSeconds), answer.stopName());
 }
 
-Tokens promptTokens(llmc_model *model, const RunOptions &options) {
-  if (!options.chat)
-    return inputTokens(model, options, options.model);
-  Conversation conversation;
-  if (options.system)
-    conversation.add("system", *options.system);
-  conversation.add("user", *options.prompt);
-  return tokenizeChat(tokenizerOf(model, options.model), conversation.json(), options.model);
+/// One answer, and what --session keeps of it. Without --chat only the same tokens count as cached, so that
+/// the answer does not depend on whether there is a session.
+Answer answerOnce(llmc_model *model, const RunOptions &options) {
+  std::optional<SessionReader> saved = savedSession(options);
+  Conversation conversation = conversationOf(options, saved);
+  const llmc_tokenizer *tokenizer = options.chat ? tokenizerOf(model, options.model) : nullptr;
+  if (options.chat)
+    conversation.add("user", *options.prompt);
+  Prompt prompt;
+  prompt.tokens = options.chat ? tokenizeChat(tokenizer, conversation.json(), options.model)
+                               : inputTokens(model, options, options.model);
+  if (prompt.tokens.empty())
+    throw Failure(fmt::format("{}: the chat template writes nothing", options.model));
+  size_t n = std::max(prompt.tokens.size() + options.n, saved ? saved->tokens().size() : 0);
+  SessionPtr session = newSession(model, options, options.n ? n : 0);
+  CachedPrefix cache = prefixOf(saved, session.get(), tokenizer);
+  prompt.cached = cache.keepCommon(prompt.tokens);
+  prompt.keep = keptTokens(model, options, conversation.system(), prompt.tokens);
+  SamplerPtr sampler = newSampler(model, options);
+  Answer answer = generate(session.get(), cache.sequence(), sampler.get(), std::move(prompt), options,
+                           /*stream=*/!options.json);
+  cache.note(answer.held);
+  conversation.add("assistant", answer.text);
+  saveSession(options, session.get(), cache, options.chat ? conversation.json() : "");
+  return answer;
 }
 
 } // namespace
@@ -62,14 +80,13 @@ int run(const RunOptions &options) {
 
   double loadSeconds = 0;
   ModelPtr model = openModel(options, &loadSeconds);
+  if (options.ctxPolicy == "shift" && !modelInfo(model.get(), LLMC_INFO_CAN_SHIFT))
+    throw Failure(
+        "--ctx-policy shift: this model cannot shift its cache; --ctx-policy window evaluates again "
+        "what stays");
   if (options.chat && !options.prompt)
     return chat(model.get(), tokenizerOf(model.get(), options.model), options);
-
-  Tokens prompt = promptTokens(model.get(), options);
-  SessionPtr session = newSession(model.get(), options, options.n ? prompt.size() + options.n : 0);
-  llmc_seq seq = newSequence(session.get());
-  SamplerPtr sampler = newSampler(model.get(), options);
-  Answer answer = generate(session.get(), seq, sampler.get(), prompt, 0, options, /*stream=*/!options.json);
+  Answer answer = answerOnce(model.get(), options);
   if (options.json)
     printJson(answer, loadSeconds);
   else
