@@ -1,14 +1,13 @@
-//===- Backend.cpp - LLVM modules => object files => shared object --------===//
+//===- Backend.cpp - LLVM modules => object files -------------------------===//
 //
-// All in process: the X86 backend of LLVM and lld as a library. No compiler, libc or other tool is needed
-// where models are compiled.
+// In process, by the X86 backend of LLVM: no compiler, libc or other tool is needed where models are
+// compiled.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/Backend.h"
 
 #include "codegen/WriteFile.h"
 
-#include "lld/Common/Driver.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -19,8 +18,6 @@
 #include "llvm/Transforms/Utils/Cloning.h"
 
 #include <mutex>
-
-LLD_HAS_DRIVER(elf)
 
 using namespace llmc;
 
@@ -93,40 +90,4 @@ std::string codegen::compileModule(llvm::Module &module, const std::string &dump
   }
   llvm::raw_svector_ostream stream(object);
   return emit(module, *machine, llvm::CodeGenFileType::ObjectFile, stream);
-}
-
-std::string codegen::linkSharedObject(llvm::ArrayRef<llvm::StringRef> objects, const std::string &path) {
-  llvm::SmallString<128> folder;
-  llvm::sys::path::system_temp_directory(/*erasedOnReboot=*/true, folder);
-  std::vector<std::unique_ptr<TemporaryFile>> files;
-  for (llvm::StringRef object : objects) {
-    TemporaryFile &file =
-        *files.emplace_back(std::make_unique<TemporaryFile>((folder + "/llmc").str(), ".o"));
-    if (!file.error().empty())
-      return file.error();
-    file.stream() << object;
-    file.stream().flush();
-    if (std::error_code code = file.stream().error())
-      return file.path() + ": cannot write: " + code.message();
-  }
-  // -z defs: a kernel that calls anything outside the module (libc, libm) is a bug that must show here.
-  std::vector<const char *> args = {"ld.lld",
-                                    "-shared",
-                                    "--hash-style=gnu",
-                                    "--build-id=none",
-                                    "-z",
-                                    "defs",
-                                    "-z",
-                                    "now",
-                                    "-z",
-                                    "relro",
-                                    "--gc-sections",
-                                    "-o",
-                                    path.c_str()};
-  for (const auto &file : files)
-    args.push_back(file->path().c_str());
-  std::string words;
-  llvm::raw_string_ostream out(words);
-  lld::Result result = lld::lldMain(args, out, out, {{lld::Gnu, &lld::elf::link}});
-  return result.retCode == 0 ? "" : "the linker failed: " + words;
 }

@@ -14,8 +14,5 @@ namespace llmc::codegen {
 /// module and context each.
 std::string compileModule(llvm::Module &module, const std::string &dumpStem, llvm::SmallString<0> &object);
 
-/// Links objects into a shared object at `path`; empty on success, else the linker's words.
-std::string linkSharedObject(llvm::ArrayRef<llvm::StringRef> objects, const std::string &path);
-
 } // namespace llmc::codegen
 #endif

@@ -2,12 +2,11 @@
 #include "codegen/EmitModule.h"
 
 #include "codegen/Backend.h"
+#include "codegen/Link.h"
 #include "codegen/ModuleTables.h"
 #include "codegen/PackWeights.h"
 #include "codegen/WriteFile.h"
 #include "runtime/include/llmc/module_abi.h"
-
-#include "llvm/Support/MemoryBuffer.h"
 
 #define XXH_INLINE_ALL
 #include <cstddef>
@@ -23,9 +22,9 @@ static InFlightDiagnostic fail(step::ProgramOp program) {
   return emitError(UnknownLoc::get(program->getContext()));
 }
 
-/// Kernels and tables as one shared object at `path`.
+/// The bytes of kernels and tables as one shared object, made beside `path`.
 static LogicalResult linkKernels(step::ProgramOp program, const CompileKernelsOptions &options,
-                                 const std::string &path, const ProgressFn &progress) {
+                                 const std::string &path, std::string &elf, const ProgressFn &progress) {
   // The last step is the linker's.
   FailureOr<CompiledKernels> kernels = compileKernels(
       program, options, [&](uint64_t done, uint64_t total) { progress("compile kernels", done, total + 1); });
@@ -39,7 +38,7 @@ static LogicalResult linkKernels(step::ProgramOp program, const CompileKernelsOp
   if (error.empty()) {
     SmallVector<StringRef> objects = {tablesObject};
     objects.append(kernels->objects.begin(), kernels->objects.end());
-    error = linkSharedObject(objects, path);
+    error = linkSharedObject(objects, path, elf);
     progress("compile kernels", objects.size(), objects.size());
   }
   return error.empty() ? success() : LogicalResult(fail(program) << error);
@@ -68,24 +67,21 @@ LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &w
                                   const std::string &manifest, const std::string &tokenizer,
                                   const CompileKernelsOptions &options, const std::string &path,
                                   const ProgressFn &progress) {
-  // Both files lie beside the result, so that the last step is a rename.
-  TemporaryFile result(path, ".tmp"), linked(path, ".elf");
-  for (const TemporaryFile *file : {&result, &linked})
-    if (!file->error().empty())
-      return fail(program) << file->error();
+  // Beside the result, so that the last step is a rename.
+  TemporaryFile result(path, ".tmp");
+  if (!result.error().empty())
+    return fail(program) << result.error();
   llvm::raw_fd_ostream &out = result.stream();
 
-  if (failed(linkKernels(program, options, linked.path(), progress)))
+  std::string elf;
+  if (failed(linkKernels(program, options, path, elf, progress)))
     return failure();
-  auto elf = llvm::MemoryBuffer::getFile(linked.path(), /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!elf)
-    return fail(program) << path << ": cannot read back the linked kernels: " << elf.getError().message();
 
   llmc_footer footer = {};
   std::memcpy(footer.magic, LLMC_FOOTER_MAGIC, sizeof(LLMC_FOOTER_MAGIC));
   footer.abi = LLMC_MODULE_ABI;
   footer.footer_size = sizeof(llmc_footer);
-  out << makeHead((*elf)->getBuffer(), manifest, tokenizer, footer);
+  out << makeHead(elf, manifest, tokenizer, footer);
   FailureOr<PackedWeights> packed = packWeights(
       program, weights, out, [&](uint64_t done, uint64_t total) { progress("pack weights", done, total); });
   if (failed(packed))
