@@ -32,6 +32,9 @@ foreach(case "llama-kv f32 1e-4" "llama-kv f16 3e-3" "llama-kv bf16 3e-2" "llama
   llmc_e2e_test(logits-${model}-${type} NEEDS ${model}
     COMMAND e2e_logits_test ${models}/${model}.so ${fixtures}/llama-gqa.logits --kv ${type} --tolerance ${tolerance})
 endforeach()
+llmc_e2e_test(session-llama-kv NEEDS llama-kv COMMAND e2e_session_test ${models}/llama-kv.so)
+set_tests_properties(e2e-session-llama-kv PROPERTIES PROCESSORS 2
+  PASS_REGULAR_EXPRESSION "saved sequences: 4 storage types\nok")
 llmc_e2e_test(kv-not-compiled NEEDS llama-gqa
   COMMAND $<TARGET_FILE:llmc-cli> logits ${models}/llama-gqa.so --tokens 1,2 --kv q8)
 set_tests_properties(e2e-kv-not-compiled PROPERTIES PASS_REGULAR_EXPRESSION

@@ -1,5 +1,5 @@
 // What the C API says of a compiled model's steps: plans, observers, interrupts, tokens chosen inside eval,
-// hidden rows and pooled vectors, all against the plain way or arithmetic of its own.
+// hidden rows and pooled vectors, saved sequences, all against the plain way or arithmetic of its own.
 //
 //   session_test MODEL.so
 #include "Reference.h"
@@ -69,6 +69,7 @@ struct Test {
   void interrupt();
   void chosen();
   void embedding();
+  void saved();
 };
 
 /// A session takes from its allocator what the plan said.
@@ -272,6 +273,83 @@ void Test::embedding() {
   llmc_batch_free(batch);
 }
 
+struct TwoSequences {
+  llmc_session *session = nullptr;
+  llmc_seq seqs[2] = {-1, -1};
+  ~TwoSequences() { llmc_session_free(session); }
+  Row decode(int i, llmc_token token) const {
+    succeeds(llmc_decode(session, seqs[i], token), "llmc_decode");
+    const float *data = nullptr;
+    size_t n = 0;
+    succeeds(llmc_logits(session, -1, &data, &n), "llmc_logits");
+    return {data, data + n};
+  }
+};
+
+/// Two sequences that another session takes over have the same bits from there on, in every storage type of
+/// the cache; no type takes what another has stored.
+void Test::saved() {
+  using Bytes = std::vector<char>;
+  auto write = [](const void *data, size_t n, void *ud) -> llmc_status {
+    auto *bytes = static_cast<Bytes *>(ud);
+    bytes->insert(bytes->end(), static_cast<const char *>(data), static_cast<const char *>(data) + n);
+    return LLMC_OK;
+  };
+  struct Reader {
+    const Bytes &bytes;
+    size_t at = 0;
+  };
+  auto read = [](void *data, size_t n, void *ud) -> llmc_status {
+    auto *reader = static_cast<Reader *>(ud);
+    if (n > reader->bytes.size() - reader->at)
+      return LLMC_EIO;
+    memcpy(data, reader->bytes.data() + reader->at, n);
+    reader->at += n;
+    return LLMC_OK;
+  };
+  llmc_session_params params;
+  llmc_session_params_init(&params, sizeof(params));
+  params.n_seq_max = 2;
+  Bytes ofLastType;
+  int types = 0;
+  for (llmc_kv_type type : {LLMC_KV_F32, LLMC_KV_F16, LLMC_KV_BF16, LLMC_KV_Q8}) {
+    params.type_k = params.type_v = type;
+    params.n_ctx = 80;
+    TwoSequences from, to;
+    llmc_status status = llmc_session_new(model, &params, &from.session);
+    if (status == LLMC_EUNSUPPORTED)
+      continue;
+    succeeds(status, "llmc_session_new");
+    params.n_ctx = 100;
+    succeeds(llmc_session_new(model, &params, &to.session), "llmc_session_new");
+    Bytes bytes[2];
+    for (int i : {0, 1}) {
+      succeeds(llmc_seq_new(from.session, &from.seqs[i]), "llmc_seq_new");
+      const Tokens tokens = someTokens(i ? 5 : 37, vocab); // one and two pages
+      succeeds(llmc_prefill(from.session, from.seqs[i], tokens.data(), tokens.size()), "llmc_prefill");
+    }
+    for (int i : {1, 0}) {
+      from.decode(i, 3);
+      succeeds(llmc_kv_save(from.session, from.seqs[i], write, &bytes[i]), "llmc_kv_save");
+      Reader reader{bytes[i]};
+      succeeds(llmc_kv_load(to.session, read, &reader, &to.seqs[i]), "llmc_kv_load");
+    }
+    for (llmc_token token : {5, 6, 7})
+      for (int i : {0, 1})
+        check(from.decode(i, token) == to.decode(i, token), "a restored sequence has the same bits");
+    if (types++) {
+      Reader reader{ofLastType};
+      llmc_seq none = -1;
+      succeeds(llmc_seq_free(to.session, to.seqs[1]), "llmc_seq_free");
+      check(llmc_kv_load(to.session, read, &reader, &none) == LLMC_EUNSUPPORTED && none == -1,
+            "a sequence of another storage type is refused");
+    }
+    ofLastType = bytes[1];
+  }
+  check(types > 0, "the cache has a type");
+  printf("saved sequences: %d storage types\n", types);
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -291,6 +369,7 @@ int main(int argc, char **argv) {
   test.interrupt();
   test.chosen();
   test.embedding();
+  test.saved();
   llmc_session_free(test.session);
   llmc_model_release(test.model);
   puts("ok");
