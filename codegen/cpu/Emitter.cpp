@@ -33,8 +33,7 @@ Value Emitter::iota() {
 }
 
 Value Emitter::fma(Value a, Value b, Value c) {
-  if (isa<VectorType>(a.getType()))
-    return vector::FMAOp::create(*this, a, b, c);
+  // vector.fma becomes llvm.fmuladd, which the backend may take apart, and does under strict contraction.
   return LLVM::FMAOp::create(*this, a.getType(), a, b, c);
 }
 

@@ -40,8 +40,7 @@ Type like(Value value, Type element) {
 }
 
 Value fma(ImplicitLocOpBuilder &b, Value x, Value y, Value z) {
-  return isa<VectorType>(x.getType()) ? vector::FMAOp::create(b, x, y, z).getResult()
-                                      : LLVM::FMAOp::create(b, x.getType(), x, y, z).getResult();
+  return LLVM::FMAOp::create(b, x.getType(), x, y, z);
 }
 
 /// bf16 bits (an integer or a vector of them) as f32: the upper half of a float.

@@ -61,6 +61,7 @@ bool KernelJit::compile() {
   llvm::InitializeNativeTargetAsmPrinter();
   llvm::Triple triple(llvm::sys::getProcessTriple());
   llvm::orc::JITTargetMachineBuilder builder(triple);
+  builder.getOptions().AllowFPOpFusion = llvm::FPOpFusion::Strict; // as in codegen/Backend.cpp
   auto machine = builder.createTargetMachine();
   if (!machine) {
     llvm::errs() << llvm::toString(machine.takeError()) << "\n";
