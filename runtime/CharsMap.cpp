@@ -6,6 +6,7 @@
 namespace llmc {
 
 static constexpr size_t kMaxReplacement = 256; // bytes
+static constexpr size_t kMaxKey = 256;         // bytes; a damaged map may lead around in circles
 
 CharsMap::CharsMap(std::string_view bytes) {
   uint32_t size = 0;
@@ -31,7 +32,7 @@ CharsMap::Match CharsMap::match(std::string_view text, bool isShortest) const {
   if (unitCount == 0)
     return found;
   size_t node = offsetOf(unit(0));
-  for (size_t i = 0; i < text.size(); ++i) {
+  for (size_t i = 0; i < std::min(text.size(), kMaxKey); ++i) {
     auto byte = static_cast<uint8_t>(text[i]);
     node ^= byte;
     uint32_t u = unit(node);

@@ -52,7 +52,7 @@ static const char *const deepseekLlm[] = {
     R"(\x{10c80}-\x{10cb2}\x{10cc0}-\x{10cf2}\x{118a0}-\x{118df}\x{1e900}-\x{1e943})"
     "]+",
     R"(\s?[!-/:-~\x{ff01}-\x{ff0f}\x{ff1a}-\x{ff5e}\x{2018}-\x{201f}\x{3000}-\x{3002}]+)",
-    R"(\s+$)",
+    R"((?<!\s)\s+$)", // \s+$, tried once for each run
     R"([\x{4e00}-\x{9fa5}\x{800}-\x{4e00}\x{ac00}-\x{d7ff}]+)",
     R"(\p{N}+)"};
 static const char *const deepseekCoder[] = {

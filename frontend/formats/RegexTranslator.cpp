@@ -7,6 +7,9 @@
 #include <cctype>
 #include <iterator>
 
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
 using namespace llmc::formats;
 
 namespace {
@@ -230,6 +233,24 @@ private:
   }
 };
 
+/// Whether the runtime can use the pattern; it compiles it with the same options.
+bool compiles(const std::string &pattern, std::string &error) {
+  int number;
+  PCRE2_SIZE at;
+  pcre2_code *code =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &number, &at, nullptr);
+  if (code) {
+    pcre2_code_free(code);
+    return true;
+  }
+  PCRE2_UCHAR message[160] = {};
+  pcre2_get_error_message(number, message, sizeof message);
+  error = "has the pattern " + quotedText(pattern) + ", which is wrong at byte " + std::to_string(at) + ": " +
+          reinterpret_cast<const char *>(message);
+  return false;
+}
+
 } // namespace
 
 bool llmc::formats::translateRegex(std::string_view oniguruma, std::string &pcre2, std::string &error) {
@@ -240,7 +261,12 @@ bool llmc::formats::translateRegex(std::string_view oniguruma, std::string &pcre
             std::to_string(kMaxPattern);
     return false;
   }
-  return Translator(oniguruma, error).run(pcre2);
+  // Tried at every place of a run of spaces that does not end the text, this would take quadratic time. The
+  // matches are the same: the leftmost one begins where the run does, and the longest one leaves none behind
+  // it in the run.
+  if (oniguruma == R"(\s+$)")
+    oniguruma = R"((?<!\s)\s+$)";
+  return Translator(oniguruma, error).run(pcre2) && compiles(pcre2, error);
 }
 
 std::string llmc::formats::literalPattern(std::string_view text) {

@@ -12,7 +12,8 @@
 
 namespace llmc::formats {
 
-/// For use with PCRE2's options UTF, UCP and MULTILINE. False with what is not supported in `error`.
+/// For use with PCRE2's options UTF, UCP and MULTILINE. False with what is wrong or not supported in
+/// `error`, to stand behind the name of a field.
 bool translateRegex(std::string_view oniguruma, std::string &pcre2, std::string &error);
 
 /// A pattern that matches exactly this text.

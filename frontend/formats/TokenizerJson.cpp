@@ -23,8 +23,11 @@ bool llmc::formats::parseObject(std::string_view bytes, const std::string &path,
   };
   try {
     out = Json::parse(bytes, limit);
-  } catch (const Json::exception &e) {
-    error = path + ": is not JSON: " + e.what();
+  } catch (const Json::parse_error &e) {
+    error = path + ": is not JSON from byte " + std::to_string(e.byte) + " on";
+    return false;
+  } catch (const Json::exception &) {
+    error = path + ": is not JSON: a number is too large";
     return false;
   }
   if (isTooDeep || !out.is_object()) {
@@ -46,6 +49,8 @@ public:
     if (!modelField.is_object())
       return fail("field 'model' is absent or no object");
     model = &modelField;
+    if (!checkModel())
+      return false;
     std::string type = model->contains("type") && (*model)["type"].is_string()
                            ? (*model)["type"].get<std::string>()
                            : (model->contains("merges") ? "BPE" : "");
@@ -88,6 +93,7 @@ private:
     auto it = root.find(name);
     return it == root.end() ? null : *it;
   }
+  // Of fields whose type checkModel has checked.
   std::string modelString(const char *name) const {
     auto it = model->find(name);
     return it != model->end() && it->is_string() ? it->get<std::string>() : "";
@@ -95,6 +101,17 @@ private:
   bool modelFlag(const char *name) const {
     auto it = model->find(name);
     return it != model->end() && it->is_boolean() && it->get<bool>();
+  }
+  bool checkModel() {
+    for (const char *name : {"type", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"})
+      if (auto it = model->find(name); it != model->end() && !it->is_null() && !it->is_string())
+        return fail(std::string("field 'model.") + name + "' is no string");
+    for (const char *name : {"fuse_unk", "byte_fallback", "ignore_merges"})
+      if (auto it = model->find(name); it != model->end() && !it->is_null() && !it->is_boolean())
+        return fail(std::string("field 'model.") + name + "' is neither true nor false");
+    if (auto it = model->find("dropout"); it != model->end() && !it->is_null() && *it != 0)
+      return fail("field 'model.dropout' is not 0, which is not supported");
+    return true;
   }
 
   bool place(const std::string &where, uint64_t id, const std::string &text) {
@@ -183,7 +200,13 @@ bool JsonTokenizerReader::readAddedTokens() {
   std::vector<std::pair<uint32_t, bool>> added;
   for (size_t i = 0; i < list.size(); ++i) {
     const Json &t = list[i];
-    auto flag = [&](const char *key) { return t.contains(key) && t[key].is_boolean() && t[key].get<bool>(); };
+    const char *wrongFlag = nullptr;
+    auto flag = [&](const char *key) {
+      auto it = t.find(key);
+      if (it != t.end() && !it->is_boolean())
+        wrongFlag = key;
+      return it != t.end() && it->is_boolean() && it->get<bool>();
+    };
     if (!t.is_object() || !t.contains("id") || !t["id"].is_number_unsigned() || !t.contains("content") ||
         !t["content"].is_string())
       return fail("field 'added_tokens', element " + std::to_string(i) + " has no 'id' or no 'content'");
@@ -194,6 +217,9 @@ bool JsonTokenizerReader::readAddedTokens() {
     uint32_t flags = (flag("lstrip") ? LLMC_TOK_LSTRIP : 0u) | (flag("rstrip") ? LLMC_TOK_RSTRIP : 0u) |
                      (flag("single_word") ? LLMC_TOK_SINGLE_WORD : 0u) |
                      (flag("normalized") && !d.norms.empty() ? LLMC_TOK_NORMALIZED : 0u);
+    if (wrongFlag)
+      return fail("field 'added_tokens', element " + std::to_string(i) + " has a '" + wrongFlag +
+                  "' that is neither true nor false");
     if (flags)
       d.specialFlags[static_cast<uint32_t>(id)] = flags;
   }
@@ -252,8 +278,6 @@ bool JsonTokenizerReader::readBpe() {
   d.wordPrefix = modelString("continuing_subword_prefix");
   if (d.kind == LLMC_TOK_BYTE_LEVEL_BPE && !(d.wordPrefix.empty() && d.wordSuffix.empty()))
     return fail("field 'model' has affixes of words with ByteLevel, which is not supported");
-  if (model->contains("dropout") && (*model)["dropout"].is_number() && (*model)["dropout"] != 0)
-    return fail("field 'model.dropout' is not 0, which is not supported");
   d.flags |= (modelFlag("ignore_merges") ? LLMC_TOK_IGNORE_MERGES : 0) |
              (modelFlag("fuse_unk") ? LLMC_TOK_FUSE_UNK : 0) |
              (modelFlag("byte_fallback") ? LLMC_TOK_BYTE_FALLBACK : 0) |

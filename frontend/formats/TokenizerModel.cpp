@@ -22,8 +22,16 @@ public:
   explicit Message(std::string_view bytes) : rest(bytes) {}
 
   uint32_t number = 0;
-  uint64_t value = 0;     // of a number
-  std::string_view bytes; // of a string or message
+
+  // The value of the field; one of another type breaks the message.
+  uint64_t integer() { return is(0) ? value : 0; }
+  std::string_view text() { return is(2) ? bytes : std::string_view(); } // or a message
+  float number32() {
+    auto bits = static_cast<uint32_t>(is(5) ? value : 0);
+    float f;
+    std::memcpy(&f, &bits, 4);
+    return f;
+  }
 
   /// The next field; false at the end, or at bytes that are no field, which `isBroken` tells.
   bool next() {
@@ -35,7 +43,8 @@ public:
     number = static_cast<uint32_t>(key >> 3);
     bytes = {};
     value = 0;
-    switch (key & 7) {
+    wire = key & 7;
+    switch (wire) {
     case 0:
       return varint(value) || broken();
     case 1:
@@ -54,15 +63,15 @@ public:
   }
   bool isBroken = false;
 
-  float number32() const {
-    auto bits = static_cast<uint32_t>(value);
-    float f;
-    std::memcpy(&f, &bits, 4);
-    return f;
-  }
-
 private:
-  std::string_view rest;
+  std::string_view rest, bytes;
+  uint64_t value = 0;
+  unsigned wire = 0; // how the value is stored
+
+  bool is(unsigned expected) {
+    isBroken |= wire != expected;
+    return wire == expected;
+  }
 
   bool broken() {
     isBroken = true;
@@ -88,6 +97,13 @@ private:
   }
 };
 
+bool isUtf8(std::string_view text) {
+  for (size_t n; !text.empty(); text.remove_prefix(n))
+    if (n = characterSize(text); n == 1 && static_cast<uint8_t>(text[0]) >= 0x80)
+      return false;
+  return true;
+}
+
 class ModelReader {
 public:
   ModelReader(std::string_view bytes, const std::string &path, TokenizerDescription &d, std::string &error)
@@ -96,11 +112,11 @@ public:
   bool read() {
     Message model(bytes);
     while (model.next()) {
-      if (model.number == 1 && !readPiece(model.bytes))
+      if (model.number == 1 && !readPiece(model.text()))
         return false;
-      if (model.number == 2 && !readTrainer(model.bytes))
+      if (model.number == 2 && !readTrainer(model.text()))
         return false;
-      if (model.number == 3 && !readNormalizer(model.bytes))
+      if (model.number == 3 && !readNormalizer(model.text()))
         return false;
     }
     if (model.isBroken)
@@ -135,16 +151,18 @@ private:
     Piece p;
     while (m.next())
       if (m.number == 1)
-        p.text = m.bytes;
+        p.text = m.text();
       else if (m.number == 2)
         p.score = m.number32();
       else if (m.number == 3)
-        p.type = m.value;
+        p.type = m.integer();
     auto at = [&] {
       return "field 'pieces', element " + std::to_string(pieces.size()) + " " + quotedText(p.text) + " ";
     };
     if (m.isBroken)
       return fail(at() + "is cut off or damaged");
+    if (!isUtf8(p.text))
+      return fail("field 'pieces', element " + std::to_string(pieces.size()) + " is not UTF-8");
     if (p.type < LLMC_TOK_NORMAL || p.type > LLMC_TOK_BYTE)
       return fail(at() + "has type " + std::to_string(p.type) + ", expected 1 to 6");
     if (!std::isfinite(p.score))
@@ -161,26 +179,26 @@ private:
     while (m.next())
       switch (m.number) {
       case 3:
-        modelType = m.value;
+        modelType = m.integer();
         break;
       case 24:
-        if (m.value)
+        if (m.integer())
           return fail("field 'trainer_spec.treat_whitespace_as_suffix' is set, which is not supported");
         break;
       case 35:
-        byteFallback = m.value != 0;
+        byteFallback = m.integer() != 0;
         break;
       case 45:
-        unknownPiece = m.bytes;
+        unknownPiece = m.text();
         break;
       case 46:
-        bosPiece = m.bytes;
+        bosPiece = m.text();
         break;
       case 47:
-        eosPiece = m.bytes;
+        eosPiece = m.text();
         break;
       case 48:
-        padPiece = m.bytes;
+        padPiece = m.text();
         break;
       }
     if (m.isBroken)
@@ -196,16 +214,16 @@ private:
     while (m.next())
       switch (m.number) {
       case 2:
-        charsMap = m.bytes;
+        charsMap = m.text();
         break;
       case 3:
-        addsPrefix = m.value != 0;
+        addsPrefix = m.integer() != 0;
         break;
       case 4:
-        collapses = m.value != 0;
+        collapses = m.integer() != 0;
         break;
       case 5:
-        escapes = m.value != 0;
+        escapes = m.integer() != 0;
         break;
       }
     if (m.isBroken)

@@ -29,6 +29,27 @@ static bool flagOf(const Json &step, const char *key, bool fallback) {
   return it != step.end() && it->is_boolean() ? it->get<bool>() : fallback;
 }
 
+/// What is wrong with the flags and strings of a step that may be absent; empty if nothing.
+static std::string wrongField(const Json &step) {
+  static const char *const flags[] = {
+      "add_prefix_space",  "clean_text", "cleanup",     "handle_chinese_chars",
+      "individual_digits", "invert",     "lowercase",   "split",
+      "strip_accents",     "strip_left", "strip_right", "use_regex"};
+  static const char *const strings[] = {"prefix", "prepend_scheme", "suffix"};
+  auto isThere = [&](const char *key, auto &it) {
+    it = step.is_object() ? step.find(key) : step.end();
+    return it != step.end() && !it->is_null();
+  };
+  Json::const_iterator it;
+  for (const char *key : flags)
+    if (isThere(key, it) && !it->is_boolean())
+      return std::string(key) + "' is neither true nor false";
+  for (const char *key : strings)
+    if (isThere(key, it) && !it->is_string())
+      return std::string(key) + "' is no string";
+  return "";
+}
+
 /// The list of a Sequence; null if it is none.
 static const Json *listOf(const Json &step, const char *key) {
   auto it = step.find(key);
@@ -103,6 +124,8 @@ bool PipelineReader::readReplace(const Json &step) {
 bool PipelineReader::readNormalizer(const Json &step, int depth) {
   if (step.is_null())
     return true;
+  if (std::string wrong = wrongField(step); !wrong.empty())
+    return fail("field 'normalizer." + wrong);
   std::string type = typeOf(step);
   static const std::pair<const char *, uint32_t> simple[] = {{"NFC", LLMC_TOK_NORM_NFC},
                                                              {"NFD", LLMC_TOK_NORM_NFD},
@@ -236,6 +259,8 @@ bool PipelineReader::readMetaspace(const Json &step) {
 bool PipelineReader::readPreTokenizer(const Json &step, int depth) {
   if (step.is_null())
     return true;
+  if (std::string wrong = wrongField(step); !wrong.empty())
+    return fail("field 'pre_tokenizer." + wrong);
   std::string type = typeOf(step);
   if (type == "Sequence") {
     const Json *list = listOf(step, "pretokenizers");
@@ -367,6 +392,8 @@ bool DecoderReader::fail(const std::string &what) {
 bool DecoderReader::read(const Json &step, int depth) {
   if (step.is_null())
     return true;
+  if (std::string wrong = wrongField(step); !wrong.empty())
+    return fail("has a step whose '" + wrong);
   std::string type = typeOf(step);
   auto text = [&](const char *key) {
     auto it = step.find(key);
@@ -386,6 +413,8 @@ bool DecoderReader::read(const Json &step, int depth) {
     if (pattern == step.end() || !pattern->is_object() || !pattern->contains("String") ||
         !(*pattern)["String"].is_string() || (*pattern)["String"].get<std::string>().empty())
       return fail("replaces something else than a string, which is not supported");
+    if (auto content = step.find("content"); content == step.end() || !content->is_string())
+      return fail("replaces by something else than a string, which is not supported");
     replacements.push_back({(*pattern)["String"].get<std::string>(), text("content")});
   } else if (type == "Metaspace") {
     replacements.push_back({text("replacement"), " "});

@@ -49,31 +49,4 @@ TEST(TokenizerGoldens, EqualTheReferences) {
   EXPECT_GE(count, 600u);
 }
 
-TEST(TokenizerGoldens, WorkGrowsWithTheTextOnly) {
-  const std::pair<const char *, std::string> units[] = {{"letter", "a"},
-                                                        {"space", " "},
-                                                        {"line end", "\n"},
-                                                        {"mark", "\u0301"},
-                                                        {"marks", "\u0301\u0323\u0315"},
-                                                        {"emoji", "\U0001F600"},
-                                                        {"digit", "7"},
-                                                        {"bytes", "\xff\xe4q\x80"}};
-  const Json all = goldens();
-  for (auto file = all.begin(); file != all.end(); ++file) {
-    std::string blob, error;
-    ASSERT_TRUE(formats::buildTokenizerBlobFromFile(folder + "/" + file.key(), blob, error)) << error;
-    Tokenizer t;
-    ASSERT_EQ(t.open(blob.data(), blob.size()), LLMC_OK) << lastError();
-    for (auto &[name, unit] : units) {
-      uint64_t once = 0, twice = 0;
-      std::string text;
-      while (text.size() < (1u << 15))
-        text += unit;
-      ASSERT_EQ(t.countSteps(text, once), LLMC_OK) << file.key() << " " << name << ": " << lastError();
-      ASSERT_EQ(t.countSteps(text + text, twice), LLMC_OK) << lastError();
-      EXPECT_LE(twice, once * 5 / 2 + 64) << file.key() << ": " << name;
-    }
-  }
-}
-
 } // namespace

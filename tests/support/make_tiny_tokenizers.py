@@ -2,8 +2,10 @@
 
   make_tiny_tokenizers.py FOLDER        needs the packages tokenizers and sentencepiece
 """
+import collections
 import io
 import json
+import math
 import os
 import sys
 import tempfile
@@ -33,14 +35,53 @@ def save(name, t, decodes=True):
                                for x in texts]
 
 
-def bpe(size=420, train=None, alphabet=None, specials=("<unk>", "<s>", "</s>"), **options):
+def bpe(size=420, alphabet=None, specials=("<unk>", "<s>", "</s>"), **options):
     t = tokenizers.Tokenizer(models.BPE(**options))
     trainer = dict(vocab_size=size, special_tokens=[AddedToken(s, special=True, normalized=False) for s in specials],
                    show_progress=False, initial_alphabet=alphabet or [])
-    for k in ("continuing_subword_prefix", "end_of_word_suffix"):
-        if k in options:
-            trainer[k] = options[k]
     return t, trainers.BpeTrainer(**trainer)
+
+
+def words(t):
+    """The corpus as the normalizer and the pre-tokenizer leave it."""
+    for line in corpus:
+        for word, _ in t.pre_tokenizer.pre_tokenize_str(t.normalizer.normalize_str(line)):
+            yield word
+
+
+def trained_bpe(t, size, prefix="", suffix=""):
+    """A BPE model with affixes of words. The library's trainer orders pairs of equal count differently from run to run."""
+    counts = collections.Counter(words(t))
+    spelled = {w: [(prefix if i else "") + c + (suffix if i == len(w) - 1 else "") for i, c in enumerate(w)] for w in counts}
+    vocab = ["<unk>", "<s>", "</s>"] + sorted({s for parts in spelled.values() for s in parts})
+    merges = []
+    while len(vocab) < size:
+        pairs = collections.Counter()
+        for word, parts in spelled.items():
+            for pair in zip(parts, parts[1:]):
+                pairs[pair] += counts[word]
+        left, right = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merged = left + right.removeprefix(prefix)
+        merges.append((left, right))
+        if merged not in vocab:
+            vocab.append(merged)
+        for parts in spelled.values():
+            for i in range(len(parts) - 2, -1, -1):
+                if parts[i:i + 2] == [left, right]:
+                    parts[i:i + 2] = [merged]
+    affixes = dict(**({"continuing_subword_prefix": prefix} if prefix else {}), **({"end_of_word_suffix": suffix} if suffix else {}))
+    t.model = models.BPE(vocab={s: i for i, s in enumerate(vocab)}, merges=merges, unk_token="<unk>", **affixes)
+    t.add_special_tokens([AddedToken(s, special=True, normalized=False) for s in vocab[:3]])
+
+
+def trained_unigram(t, size, specials):
+    """A Unigram model of the characters and the most frequent parts of words, for the same reason."""
+    parts = collections.Counter(w[i:k] for w in words(t) for i in range(len(w)) for k in range(i + 1, min(i + 8, len(w)) + 1))
+    order = sorted(parts, key=lambda s: (len(s) > 1, -parts[s] * len(s), s))
+    total = sum(parts.values())
+    pieces = [(s, round(math.log(parts[s] / total), 6)) for s in order[:size - len(specials)]]
+    t.model = models.Unigram([(s, 0.0) for s in specials] + pieces, unk_id=specials.index("<unk>"))
+    t.add_special_tokens([AddedToken(s, special=True, normalized=False) for s in specials])
 
 
 bytes_alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -87,16 +128,16 @@ for fuse in (False, True):
     t.add_tokens([AddedToken("<user>", normalized=False)])
     save("characters-metaspace-" + ("first" if fuse else "always"), t, decodes=False)
 
-t, trainer = bpe(unk_token="<unk>", continuing_subword_prefix="##", size=300)
+t = tokenizers.Tokenizer(models.BPE())
 t.normalizer, t.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-t.train_from_iterator(corpus, trainer)
+trained_bpe(t, 420, prefix="##")
 t.post_processor = processors.BertProcessing(("</s>", 2), ("<s>", 1))
 save("characters-bert", t, decodes=False)
 
-t, trainer = bpe(unk_token="<unk>", end_of_word_suffix="</w>", size=300)
+t = tokenizers.Tokenizer(models.BPE())
 t.normalizer = normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase(), normalizers.Strip()])
 t.pre_tokenizer = pre_tokenizers.Whitespace()
-t.train_from_iterator(corpus, trainer)
+trained_bpe(t, 420, suffix="</w>")
 save("characters-suffix", t, decodes=False)
 
 for i, steps in enumerate([
@@ -114,7 +155,7 @@ t = tokenizers.Tokenizer(models.Unigram())
 t.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
 t.pre_tokenizer = pre_tokenizers.Metaspace()
 t.decoder = decoders.Metaspace()
-t.train_from_iterator(corpus, trainers.UnigramTrainer(vocab_size=400, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False))
+trained_unigram(t, 400, ["<pad>", "</s>", "<unk>"])
 t.post_processor = processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", t.token_to_id("</s>"))])
 save("unigram", t, decodes=False)
 
