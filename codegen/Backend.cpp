@@ -11,15 +11,19 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 
+#include <chrono>
+#include <map>
 #include <mutex>
 
 using namespace llmc;
+using namespace llmc::codegen;
 
 static std::unique_ptr<llvm::TargetMachine> makeTargetMachine(std::string &error) {
   static std::once_flag once;
@@ -66,28 +70,68 @@ static std::string emit(llvm::Module &module, llvm::TargetMachine &machine, llvm
   return "";
 }
 
-std::string codegen::compileModule(llvm::Module &module, const std::string &dumpStem,
-                                   llvm::SmallString<0> &object) {
+/// Instructions by name, in the order of the names.
+static std::vector<std::pair<std::string, int64_t>> countInstructions(const llvm::Module &module) {
+  std::map<std::string, int64_t> counts;
+  for (const llvm::Function &function : module)
+    for (const llvm::BasicBlock &block : function)
+      for (const llvm::Instruction &instruction : block)
+        ++counts[instruction.getOpcodeName()];
+  return {counts.begin(), counts.end()};
+}
+
+/// The text of the module, and the assembly and stack frames that a copy of it gets.
+static std::string fillDetails(llvm::Module &module, llvm::TargetMachine &machine, CompiledUnit &details) {
+  llvm::raw_string_ostream(details.llvmIR) << module;
+  llvm::SmallString<128> folder;
+  llvm::sys::path::system_temp_directory(/*erasedOnReboot=*/true, folder);
+  TemporaryFile frames((folder + "/llmc").str(), ".su");
+  if (!frames.error().empty())
+    return frames.error();
+  machine.Options.StackUsageOutput = frames.path();
+  machine.Options.MCOptions.AsmVerbose = true;
+  // Emission changes the module.
+  llvm::SmallString<0> assembly;
+  llvm::raw_svector_ostream stream(assembly);
+  std::string error = emit(*llvm::CloneModule(module), machine, llvm::CodeGenFileType::AssemblyFile, stream);
+  machine.Options.StackUsageOutput.clear();
+  machine.Options.MCOptions.AsmVerbose = false;
+  details.assembly = assembly.str().str();
+  if (auto text = llvm::MemoryBuffer::getFile(frames.path()))
+    details.stackUsage = (*text)->getBuffer().str();
+  return error;
+}
+
+std::string codegen::compileModule(llvm::Module &module, llvm::SmallString<0> &object,
+                                   CompiledUnit *details) {
   std::string error;
   std::unique_ptr<llvm::TargetMachine> machine = makeTargetMachine(error);
   if (!machine)
     return error;
   module.setTargetTriple(machine->getTargetTriple());
   module.setDataLayout(machine->createDataLayout());
+  auto start = std::chrono::steady_clock::now();
+  auto milliseconds = [&] {
+    auto begin = std::exchange(start, std::chrono::steady_clock::now());
+    return std::chrono::duration<double, std::milli>(start - begin).count();
+  };
+  CompiledUnit::Stage optimizing{"optimize-llvm-ir", 0, {}, {}}, emitting{"emit-object", 0, {}, {}};
+  if (details)
+    optimizing.opsBefore = countInstructions(module);
   optimize(module, *machine);
-  if (!dumpStem.empty()) {
-    error = writeFile(dumpStem + ".ll", [&](llvm::raw_ostream &out) { module.print(out, nullptr); });
-    if (!error.empty())
+  optimizing.milliseconds = milliseconds();
+  if (details) {
+    emitting.opsBefore = optimizing.opsAfter = countInstructions(module);
+    if (error = fillDetails(module, *machine, *details); !error.empty())
       return error;
-    // Emission changes the module, so the assembly comes from a copy.
-    llvm::SmallString<0> assembly;
-    llvm::raw_svector_ostream stream(assembly);
-    error = emit(*llvm::CloneModule(module), *machine, llvm::CodeGenFileType::AssemblyFile, stream);
-    if (error.empty())
-      error = writeFile(dumpStem + ".s", [&](llvm::raw_ostream &out) { out << assembly; });
-    if (!error.empty())
-      return error;
+    milliseconds();
   }
   llvm::raw_svector_ostream stream(object);
-  return emit(module, *machine, llvm::CodeGenFileType::ObjectFile, stream);
+  error = emit(module, *machine, llvm::CodeGenFileType::ObjectFile, stream);
+  emitting.milliseconds = milliseconds();
+  if (details) {
+    details->stages = {std::move(optimizing), std::move(emitting)};
+    details->object = object;
+  }
+  return error;
 }

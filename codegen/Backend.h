@@ -2,6 +2,8 @@
 #ifndef LLMC_CODEGEN_BACKEND_H
 #define LLMC_CODEGEN_BACKEND_H
 
+#include "codegen/Observer.h"
+
 #include "llvm/ADT/SmallString.h"
 #include "llvm/IR/Module.h"
 
@@ -9,10 +11,10 @@
 
 namespace llmc::codegen {
 
-/// Optimizes the module and emits a relocatable object. Where `dumpStem` is not empty also writes
-/// <dumpStem>.ll and <dumpStem>.s. Empty on success, else one sentence. May run in several threads, one
-/// module and context each.
-std::string compileModule(llvm::Module &module, const std::string &dumpStem, llvm::SmallString<0> &object);
+/// Optimizes the module and emits a relocatable object; where `details` are asked for, fills them in too.
+/// Empty on success, else one sentence. May run in several threads, one module and context each.
+std::string compileModule(llvm::Module &module, llvm::SmallString<0> &object,
+                          CompiledUnit *details = nullptr);
 
 } // namespace llmc::codegen
 #endif

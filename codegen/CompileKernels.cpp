@@ -13,13 +13,13 @@
 #include "codegen/KernelSpecs.h"
 #include "codegen/KernelUnits.h"
 #include "codegen/ObjectCache.h"
-#include "codegen/WriteFile.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Export.h"
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <thread>
 
@@ -81,12 +81,66 @@ struct Job {
 };
 using Jobs = std::vector<std::unique_ptr<Job>>;
 
+class Stopwatch {
+public:
+  double milliseconds() const {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  }
+
+private:
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+};
+
+/// Tells the observers of each pass over each unit. Units are lowered one after the other.
+class KernelPassTeller : public PassInstrumentation {
+public:
+  KernelPassTeller(ArrayRef<PipelineObserver *> observers, ArrayRef<Job *> jobs)
+      : observers(observers), jobs(jobs) {}
+
+  void runBeforePass(Pass *pass, Operation *op) override {
+    if (!isOverUnit(pass, op))
+      return;
+    if (op != unit) {
+      ++numUnits;
+      numPasses = 0;
+    }
+    unit = op;
+    before.emplace(op);
+    watch = {};
+  }
+  void runAfterPass(Pass *pass, Operation *op) override {
+    if (!isOverUnit(pass, op))
+      return;
+    KernelPassRun run{numPasses++,
+                      pass->getArgument(),
+                      jobs[numUnits - 1]->unit.name,
+                      op,
+                      *before != OperationFingerPrint(op),
+                      watch.milliseconds()};
+    for (PipelineObserver *observer : observers)
+      observer->kernelPassRan(run);
+  }
+
+private:
+  /// Not an adaptor, which only takes passes to the units.
+  static bool isOverUnit(Pass *pass, Operation *op) {
+    return !pass->getArgument().empty() && isa<ModuleOp>(op) && op->getParentOp();
+  }
+  ArrayRef<PipelineObserver *> observers;
+  ArrayRef<Job *> jobs;
+  Operation *unit = nullptr;
+  unsigned numUnits = 0, numPasses = 0;
+  std::optional<OperationFingerPrint> before;
+  Stopwatch watch;
+};
+
 } // namespace
 
 /// Emits all kernels for one variant and appends their units.
 static LogicalResult emitVariant(step::ProgramOp program, const cpu::Isa &isa,
                                  const CompileKernelsOptions &options, CompiledKernels &compiled,
                                  Jobs &jobs) {
+  Stopwatch watch;
   OwningOpRef<ModuleOp> module = ModuleOp::create(program.getLoc());
   std::vector<std::string> entries;
   for (step::KernelOp kernel : program.getBody().getOps<step::KernelOp>()) {
@@ -96,12 +150,9 @@ static LogicalResult emitVariant(step::ProgramOp program, const cpu::Isa &isa,
     compiled.facts[kernel.getSymNameAttr()] = *facts;
     entries.push_back(kernelSymbol(kernel.getSymName(), isa));
   }
-  if (!options.dumpDir.empty()) {
-    std::string error = writeFile(options.dumpDir + "/kernels/" + isa.name.str() + ".mlir",
-                                  [&](llvm::raw_ostream &out) { module->print(out); });
-    if (!error.empty())
-      return program.emitError() << error;
-  }
+  for (PipelineObserver *observer : options.observers)
+    if (observer->wantsKernels())
+      observer->kernelsEmitted(isa.name, *module, watch.milliseconds());
   if (failed(verify(*module)))
     return failure();
   for (KernelUnit &unit : splitIntoUnits(*module, entries)) {
@@ -116,12 +167,15 @@ static LogicalResult emitVariant(step::ProgramOp program, const cpu::Isa &isa,
 }
 
 /// Units => the LLVM dialect => LLVM IR.
-static LogicalResult translate(step::ProgramOp program, ArrayRef<Job *> jobs) {
+static LogicalResult translate(step::ProgramOp program, ArrayRef<Job *> jobs,
+                               ArrayRef<PipelineObserver *> observers) {
   // As siblings in one module the pass manager takes them in parallel.
   OwningOpRef<ModuleOp> all = ModuleOp::create(program.getLoc());
   for (Job *job : jobs)
     all->push_back(job->unit.module.release());
   PassManager passes(program->getContext());
+  if (!observers.empty())
+    passes.addInstrumentation(std::make_unique<KernelPassTeller>(observers, jobs));
   cpu::buildKernelLoweringPipeline(passes.nest<ModuleOp>());
   if (failed(passes.run(*all)))
     return failure();
@@ -162,23 +216,30 @@ FailureOr<CompiledKernels> codegen::compileKernels(step::ProgramOp program,
     if (failed(emitVariant(program, *isa, options, compiled, jobs)))
       return failure();
 
-  // What is to be dumped is made anew.
-  ObjectCache cache(options.dumpDir.empty() ? options.cacheDir : "");
+  // What somebody wants to see being made is made anew.
+  SmallVector<PipelineObserver *> observers;
+  llvm::copy_if(options.observers, std::back_inserter(observers),
+                [](PipelineObserver *observer) { return observer->wantsKernels(); });
+  ObjectCache cache(observers.empty() ? options.cacheDir : "");
   std::vector<Job *> missing;
   for (auto &job : jobs)
     if (!cache.find(job->key, job->object))
       missing.push_back(job.get());
-  if (failed(translate(program, missing)))
+  if (failed(translate(program, missing, observers)))
     return failure();
   std::mutex mutex;
   uint64_t done = jobs.size() - missing.size();
   progress(done, jobs.size());
   forEachInParallel(missing, [&](Job &job) {
-    std::string stem = options.dumpDir.empty() ? "" : options.dumpDir + "/kernels/" + job.unit.name;
-    job.error = compileModule(*job.translated, stem, job.object);
+    CompiledUnit details;
+    details.name = job.unit.name;
+    job.error = compileModule(*job.translated, job.object, observers.empty() ? nullptr : &details);
     if (job.error.empty())
       cache.store(job.key, job.object);
     std::lock_guard lock(mutex);
+    for (PipelineObserver *observer : observers)
+      if (job.error.empty())
+        observer->unitCompiled(details);
     progress(++done, jobs.size());
   });
   for (auto &job : jobs) {

@@ -2,6 +2,7 @@
 #ifndef LLMC_CODEGEN_COMPILEKERNELS_H
 #define LLMC_CODEGEN_COMPILEKERNELS_H
 
+#include "codegen/Observer.h"
 #include "codegen/cpu/isa/Isa.h"
 #include "ir/StepOps.h"
 
@@ -18,8 +19,8 @@ struct CompileKernelsOptions {
   std::vector<const cpu::Isa *> variants; // best first
   bool defaultKernels = false;            // use no emitter, only decompositions: slow, the oracle
   bool countLoads = false;                // kernels report what they read (see llmc_step.count_load)
-  std::string dumpDir;                    // kernels/<variant>.mlir, <unit>.ll and .s go there; empty: nowhere
   std::string cacheDir;                   // where compiled units are kept; empty: nowhere
+  std::vector<PipelineObserver *> observers;
 };
 
 /// What the tables must know of one kernel; the same for every variant.

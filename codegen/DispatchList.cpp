@@ -1,14 +1,16 @@
 //===- DispatchList.cpp - values to buffers, calls to dispatches ----------===//
 #include "codegen/DispatchList.h"
 
+#include "ir/Locations.h"
+
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
 
-DispatchList::ValueId DispatchList::addValue(StringAttr space, int64_t rowBytes) {
-  values.push_back({space, rowBytes});
+DispatchList::ValueId DispatchList::addValue(StringAttr space, int64_t rowBytes, Location loc) {
+  values.push_back({space, rowBytes, loc});
   return values.size() - 1;
 }
 
@@ -23,9 +25,11 @@ unsigned DispatchList::takeBuffer(const Value &value, std::vector<bool> &isFree)
   for (auto [number, buffer] : llvm::enumerate(buffers))
     if (isFree[number] && buffer.space == value.space && buffer.rowBytes == value.rowBytes) {
       isFree[number] = false;
+      buffers[number].locs.insert(value.loc);
       return number;
     }
-  buffers.push_back({value.space, value.rowBytes, {}});
+  buffers.push_back({value.space, value.rowBytes, {}, {}});
+  buffers.back().locs.insert(value.loc);
   isFree.push_back(false);
   return buffers.size() - 1;
 }
@@ -74,7 +78,8 @@ llvm::DenseMap<DispatchList::ValueId, FlatSymbolRefAttr> DispatchList::build(OpB
   for (auto [number, buffer] : llvm::enumerate(buffers)) {
     std::string name = "b" + std::to_string(number);
     buffer.name = FlatSymbolRefAttr::get(context, name);
-    step::BufferOp::create(builder, builder.getUnknownLoc(), builder.getStringAttr(name), buffer.space,
+    step::BufferOp::create(builder, fuseLocations(context, buffer.locs.getArrayRef()),
+                           builder.getStringAttr(name), buffer.space,
                            builder.getI64IntegerAttr(buffer.rowBytes));
   }
 

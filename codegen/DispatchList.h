@@ -13,6 +13,8 @@
 
 #include "ir/StepOps.h"
 
+#include "llvm/ADT/SetVector.h"
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,7 +27,7 @@ class DispatchList {
 public:
   /// Number of a value. `pinned` ones (the outputs of a step) keep their buffer to the end.
   using ValueId = unsigned;
-  ValueId addValue(mlir::StringAttr space, int64_t rowBytes);
+  ValueId addValue(mlir::StringAttr space, int64_t rowBytes, mlir::Location loc);
   void pin(ValueId value) { values[value].isPinned = true; }
   mlir::StringAttr spaceOf(ValueId value) const { return values[value].space; }
 
@@ -58,6 +60,7 @@ private:
   struct Value {
     mlir::StringAttr space;
     int64_t rowBytes;
+    mlir::Location loc;
     bool isPinned = false;
     unsigned lastCall = 0;
     unsigned buffer = 0;
@@ -66,6 +69,7 @@ private:
     mlir::StringAttr space;
     int64_t rowBytes;
     mlir::FlatSymbolRefAttr name;
+    llvm::SetVector<mlir::Location> locs; // of the values it holds in turn
   };
   void findLifetimes();
   unsigned takeBuffer(const Value &value, std::vector<bool> &isFree);

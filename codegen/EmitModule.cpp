@@ -34,7 +34,7 @@ static LogicalResult linkKernels(step::ProgramOp program, const CompileKernelsOp
   llvm::Module tables("tables", context);
   addModuleTables(tables, program, *kernels, options.variants);
   llvm::SmallString<0> tablesObject;
-  std::string error = compileModule(tables, "", tablesObject);
+  std::string error = compileModule(tables, tablesObject);
   if (error.empty()) {
     SmallVector<StringRef> objects = {tablesObject};
     objects.append(kernels->objects.begin(), kernels->objects.end());

@@ -3,14 +3,12 @@
 #define LLMC_CODEGEN_EMITMODULE_H
 
 #include "codegen/CompileKernels.h"
+#include "codegen/PipelineOptions.h"
 #include "codegen/WeightSource.h"
 
-#include <functional>
 #include <string>
 
 namespace llmc::codegen {
-
-using ProgressFn = std::function<void(const char *stage, uint64_t done, uint64_t total)>;
 
 /// Compiles the kernels, links them, and writes the whole file: ELF, manifest, tokenizer, packed weights,
 /// footer. The file appears at `path` only when it is complete. `manifest` is JSON text, `tokenizer` a

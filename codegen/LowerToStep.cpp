@@ -16,6 +16,7 @@
 #include "codegen/DispatchList.h"
 #include "codegen/KernelSpecs.h"
 #include "codegen/WeightTable.h"
+#include "ir/Locations.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/ScopeExit.h"
@@ -83,6 +84,7 @@ private:
   llvm::DenseSet<Operation *> hiddenOnly;  // what only the returned hidden rows need
   llvm::StringMap<step::KernelOp> kernels; // by key
   llvm::StringMap<int> kernelNames;
+  llvm::MapVector<step::KernelOp, llvm::SetVector<Location>> kernelPlaces; // of the ops that share it
   llvm::MapVector<StringAttr, CachePlan> caches;
   llvm::SetVector<StringAttr> usedCaches;                        // in the order of their numbers
   std::map<std::pair<std::string, int64_t>, int64_t> cacheSlots; // (cache, layer) => place in the page
@@ -140,6 +142,8 @@ FailureOr<step::ProgramOp> StepLowering::run() {
     }
   }
   llvm::DenseMap<ValueId, FlatSymbolRefAttr> pinned = calls.build(end);
+  for (auto &[kernel, places] : kernelPlaces)
+    kernel->setLoc(fuseLocations(kernel.getContext(), places.getArrayRef()));
   program.setLogitsAttr(pinned.lookup(logits));
   if (result.getHidden())
     program.setHiddenRowsAttr(pinned.lookup(values.lookup(result.getHidden())));
@@ -361,16 +365,17 @@ LogicalResult StepLowering::lowerOp(Operation *op, std::optional<int64_t> layer)
     return failure();
 
   if (std::optional<SmallVector<float>> freqs = rotaryFrequencies(filled))
-    call.args.push_back(DispatchList::Arg::of(weights->constant(*freqs)));
+    call.args.push_back(DispatchList::Arg::of(weights->constant(*freqs, op->getLoc())));
   if (auto window = filled->getAttrOfType<IntegerAttr>("window"); window && isa<lm::CachedAttentionOp>(op))
     call.args.push_back(DispatchList::Arg::of(window));
   for (Value result : op->getResults())
-    values[result] = calls.addValue(space, rowBytes(result.getType()));
+    values[result] = calls.addValue(space, rowBytes(result.getType()), op->getLoc());
   const unsigned types = *cache ? (*cache)->cache.storageTypes().size() : 1;
   for (unsigned type = 0; type < types; ++type) {
     FailureOr<step::KernelOp> kernel = kernelFor(filled, space, entries, *cache, type);
     if (failed(kernel))
       return failure();
+    kernelPlaces[*kernel].insert(op->getLoc());
     DispatchList::Call mine = call;
     mine.kernel = kernel->getSymNameAttr();
     if (*cache) {
@@ -382,8 +387,8 @@ LogicalResult StepLowering::lowerOp(Operation *op, std::optional<int64_t> layer)
     for (Value result : op->getResults())
       mine.args.push_back(DispatchList::Arg::of(values[result], Access::Write));
     if (kernel->getPackedRowBytes())
-      mine.args.push_back(
-          DispatchList::Arg::of(calls.addValue(space, *kernel->getPackedRowBytes()), Access::ReadWrite));
+      mine.args.push_back(DispatchList::Arg::of(
+          calls.addValue(space, *kernel->getPackedRowBytes(), op->getLoc()), Access::ReadWrite));
     calls.add(std::move(mine));
   }
   return success();
@@ -485,7 +490,7 @@ FailureOr<step::KernelOp> StepLowering::kernelFor(Operation *op, StringRef space
   OpBuilder inner = OpBuilder::atBlockEnd(&body);
   Operation *computed = op->clone();
   for (OpOperand &operand : computed->getOpOperands())
-    operand.set(body.addArgument(operand.get().getType(), UnknownLoc::get(op->getContext())));
+    operand.set(body.addArgument(operand.get().getType(), operand.get().getLoc()));
   inner.insert(computed);
   step::ReturnOp::create(inner, op->getLoc(), computed->getResults());
   FailureOr<int64_t> packed = packedRowBytes(kernel);

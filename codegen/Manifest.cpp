@@ -1,15 +1,12 @@
 //===- Manifest.cpp - what a model.so says of itself ----------------------===//
 #include "codegen/Manifest.h"
 
-#include "codegen/ModuleTables.h"
+#include "ir/Locations.h"
 #include "runtime/include/llmc/module_abi.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 using namespace mlir;
 using namespace llmc;
@@ -17,36 +14,11 @@ using namespace llmc::codegen;
 
 static llvm::json::Array strings(ArrayRef<std::string> values) { return llvm::json::Array(values); }
 
-static void update(XXH3_state_t &hash, const void *data, size_t bytes) {
-  XXH3_64bits_update(&hash, data, bytes);
-}
-
-/// One hash for each file of weights: over its tensors in the order of their names, so that it does not
-/// depend on how a model is cut into parts.
-static llvm::json::Array hashSources(const WeightSource &weights) {
-  llvm::json::Array sources;
-  for (const auto &file : weights.openFiles()) {
-    std::vector<const formats::WeightTensor *> tensors;
-    for (const formats::WeightTensor &tensor : file->tensors())
-      tensors.push_back(&tensor);
-    llvm::sort(tensors, [](auto *a, auto *b) { return a->name < b->name; });
-    XXH3_state_t hash;
-    XXH3_64bits_reset(&hash);
-    int64_t bytes = 0;
-    for (const formats::WeightTensor *tensor : tensors) {
-      update(hash, tensor->name.c_str(), tensor->name.size() + 1);
-      update(hash, &tensor->type, sizeof tensor->type);
-      uint64_t rank = tensor->shape.size();
-      update(hash, &rank, sizeof rank);
-      update(hash, tensor->shape.data(), rank * sizeof(uint64_t));
-      update(hash, tensor->data.data(), tensor->data.size());
-      file->release(tensor->data);
-      bytes += static_cast<int64_t>(tensor->data.size());
-    }
-    sources.push_back(llvm::json::Object{
-        {"bytes", bytes}, {"xxh3", llvm::formatv("{0:x-16}", XXH3_64bits_digest(&hash)).str()}});
-  }
-  return sources;
+static llvm::json::Array sources(ArrayRef<SourceHash> files) {
+  llvm::json::Array list;
+  for (const SourceHash &file : files) // by content, never by path
+    list.push_back(llvm::json::Object{{"bytes", file.bytes}, {"xxh3", file.xxh3}});
+  return list;
 }
 
 /// Bytes of packed weights by scheme.
@@ -121,12 +93,12 @@ std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &
       {"abi", static_cast<int64_t>(LLMC_MODULE_ABI)},
       {"llmc", LLMC_VERSION},
       {"model", std::move(model)},
-      {"options", llvm::json::Object{{"activations", facts.activations},
-                                     {"kv", facts.cacheType},
+      {"options", llvm::json::Object{{"activations", facts.state.activations},
+                                     {"kv", facts.state.cacheType},
                                      {"quantize", strings(facts.quantize)}}},
-      {"passes", strings(facts.passes)},
+      {"passes", strings(facts.state.passes)},
       {"cpu", std::move(variants)},
-      {"sources", hashSources(facts.weights)},
+      {"sources", sources(facts.state.sources)},
       {"weights", llvm::json::Object{{"bytes", static_cast<int64_t>(program.getWeightBytes())},
                                      {"schemes", bytesByScheme(program)},
                                      {"tensors", tensors(program)}}},

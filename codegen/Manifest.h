@@ -2,8 +2,7 @@
 #ifndef LLMC_CODEGEN_MANIFEST_H
 #define LLMC_CODEGEN_MANIFEST_H
 
-#include "codegen/WeightSource.h"
-#include "codegen/cpu/isa/Isa.h"
+#include "codegen/PipelineOptions.h"
 #include "ir/StepOps.h"
 
 #include <string>
@@ -13,11 +12,9 @@ namespace llmc::codegen {
 
 /// How the model was made.
 struct ManifestFacts {
-  std::string activations, cacheType;
+  const PipelineState &state;
   std::vector<std::string> quantize; // rules; those of files are named by what they say
-  std::vector<std::string> passes;
   std::vector<const cpu::Isa *> variants;
-  const WeightSource &weights; // its files are hashed, never named by path
 };
 
 /// JSON: the model's facts, options, pass list, source hashes, kernels and dispatches. The same input and

@@ -9,10 +9,10 @@
 
 #include "codegen/KernelSpecs.h"
 #include "codegen/RowSpace.h"
+#include "ir/Locations.h"
 #include "runtime/include/llmc/module_abi.h"
 
 #include "llvm/IR/Constants.h"
-#include "llvm/Support/Path.h"
 
 #include <cstddef>
 #include <cstring>
@@ -20,21 +20,6 @@
 using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
-
-std::string codegen::describeLocation(Location loc) {
-  if (auto line = dyn_cast<FileLineColLoc>(loc))
-    return (llvm::sys::path::filename(line.getFilename()) + ":" + llvm::Twine(line.getLine())).str();
-  if (auto name = dyn_cast<NameLoc>(loc))
-    return name.getName().str();
-  std::string text;
-  if (auto fused = dyn_cast<FusedLoc>(loc))
-    for (Location part : fused.getLocations()) {
-      std::string words = describeLocation(part);
-      if (!words.empty() && text.find(words) == std::string::npos)
-        text += (text.empty() ? "" : " + ") + words;
-    }
-  return text;
-}
 
 namespace {
 

@@ -13,8 +13,5 @@ namespace llmc::codegen {
 void addModuleTables(llvm::Module &module, step::ProgramOp program, const CompiledKernels &kernels,
                      llvm::ArrayRef<const cpu::Isa *> variants);
 
-/// "model.mlir:12" or "blk.{i}.attn_q": where an op came from, for people; empty if unknown.
-std::string describeLocation(mlir::Location loc);
-
 } // namespace llmc::codegen
 #endif

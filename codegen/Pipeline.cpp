@@ -6,9 +6,11 @@
 #include "codegen/Pipeline.h"
 
 #include "codegen/DefaultKernels.h"
+#include "codegen/EmitModule.h"
+#include "codegen/HashSources.h"
 #include "codegen/LowerToStep.h"
 #include "codegen/Manifest.h"
-#include "codegen/WriteFile.h"
+#include "codegen/RemarkCollector.h"
 #include "codegen/cpu/Kernels.h"
 #include "frontend/formats/TokenizerBlob.h"
 #include "ir/Print.h"
@@ -16,11 +18,11 @@
 #include "passes/QuantizeRules.h"
 
 #include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include <chrono>
@@ -105,57 +107,102 @@ std::optional<int64_t> firstLayerOf(lm::WeightRefOp weight) {
   return std::nullopt;
 }
 
-/// One run of the pipeline: numbers the dumps and times the phases.
+/// One run of the pipeline: times the phases and tells the observers of each pass.
 class PipelineRun {
 public:
-  PipelineRun(ModuleOp module, const PipelineOptions &options) : module(module), options(options) {}
+  PipelineRun(ModuleOp module, const PipelineOptions &options)
+      : module(module), options(options), state(options.startState) {
+    if (!options.observers.empty())
+      remarks.emplace(*module.getContext());
+  }
   LogicalResult run();
 
 private:
   LogicalResult openWeights();
+  LogicalResult runPhase(Phase phase);
   LogicalResult runPasses(Phase phase);
-  LogicalResult runPass(std::unique_ptr<Pass> pass, StringRef name);
+  LogicalResult runPass(std::unique_ptr<Pass> pass, StringRef name, Phase phase, bool isLast);
   LogicalResult lower();
   LogicalResult emit();
   FailureOr<std::string> makeTokenizer();
-  LogicalResult dump(StringRef name);
+  LogicalResult observe(StringRef name, Phase phase, bool isLast,
+                        function_ref<LogicalResult(std::string &options)> work);
+  LogicalResult goThroughText();
   bool hasIntegerWeights();
   void chooseTypes();
-  bool isDone(Phase phase) const { return options.stopAfter <= phase; }
   void time(const std::string &what);
 
   ModuleOp module;
   const PipelineOptions &options;
+  PipelineState state;
   std::unique_ptr<WeightSource> weights;
-  std::vector<std::string> passesRun;
-  std::string activations, cacheType;
-  unsigned numDumps = 0;
+  std::optional<RemarkCollector> remarks;
+  unsigned numPasses = 0;
   std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
 };
 
-LogicalResult PipelineRun::dump(StringRef name) {
-  if (options.dumpDir.empty())
-    return success();
-  std::string path = llvm::formatv("{0}/{1,0+2}-{2}.mlir", options.dumpDir, numDumps++, name);
-  std::string error = writeFile(path, [&](llvm::raw_ostream &out) { printNamed(module, out); });
-  if (!error.empty())
-    return module.emitError() << error;
-  return success();
+double millisecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::string textOf(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  printLocated(module, out);
+  return text;
 }
 
 void PipelineRun::time(const std::string &what) {
-  auto now = std::chrono::steady_clock::now();
-  options.timing(llvm::formatv("{0,-24} {1,8:F1} ms", what,
-                               std::chrono::duration<double, std::milli>(now - last).count()));
-  last = now;
+  options.timing(llvm::formatv("{0,-24} {1,8:F1} ms", what, millisecondsSince(last)));
+  last = std::chrono::steady_clock::now();
+}
+
+/// Does the work of one pass; where somebody looks on, tells what it changed.
+LogicalResult PipelineRun::observe(StringRef name, Phase phase, bool isLast,
+                                   function_ref<LogicalResult(std::string &options)> work) {
+  std::string passOptions;
+  if (options.observers.empty())
+    return work(passOptions);
+  OwningOpRef<ModuleOp> before = numPasses ? module.clone() : ModuleOp();
+  auto start = std::chrono::steady_clock::now();
+  if (failed(work(passOptions)))
+    return failure();
+  const double milliseconds = millisecondsSince(start);
+  const bool isChanged = before && textOf(*before) != textOf(module);
+  std::vector<PassRemark> said = remarks->take();
+  PassRun run{numPasses++, name,         phase, passOptions,  before.get(), module,
+              isChanged,   milliseconds, said,  std::nullopt, options,      state};
+  if (isLast && phase < Phase::LLVM)
+    run.restart = static_cast<Phase>(static_cast<int>(phase) + 1);
+  for (PipelineObserver *observer : options.observers)
+    if (failed(observer->passRan(run)))
+      return failure();
+  return success();
+}
+
+/// What a phase hands to the next is what its text says: nothing that text does not hold (the order of uses,
+/// for example) can then matter, and the text of a dump is as good as the module.
+LogicalResult PipelineRun::goThroughText() {
+  ParserConfig config(module.getContext(), /*verifyAfterParse=*/false);
+  OwningOpRef<ModuleOp> parsed = parseSourceString<ModuleOp>(textOf(module), config, "phase");
+  if (!parsed)
+    return failure();
+  module.getBodyRegion().takeBody(parsed->getBodyRegion());
+  return success();
 }
 
 LogicalResult PipelineRun::openWeights() {
   std::string error;
   weights = std::make_unique<WeightSource>();
-  for (auto [op, path] : llvm::zip(modelOf(module).getOps<lm::WeightsOp>(), options.weightFiles))
+  SmallVector<Operation *> lines;
+  if (options.startFrom < Phase::LLVM)
+    for (lm::WeightsOp line : modelOf(module).getOps<lm::WeightsOp>())
+      lines.push_back(line);
+  for (auto [number, path] : llvm::enumerate(options.weightFiles))
     if (!weights->add(path, error))
-      return op->emitError() << error;
+      return emitError(number < lines.size() ? lines[number]->getLoc() : module.getLoc()) << error;
+  if (options.startFrom > Phase::Fuse)
+    return success();
   // What the model reads is checked when it is lowered, layer by layer; a name that nothing reads is checked
   // here, since a person who wrote it meant something.
   WalkResult walk = modelOf(module).walk([&](lm::WeightRefOp weight) {
@@ -195,20 +242,28 @@ bool PipelineRun::hasIntegerWeights() {
   return walk.wasInterrupted();
 }
 
-LogicalResult PipelineRun::runPass(std::unique_ptr<Pass> pass, StringRef name) {
-  PassManager manager(module.getContext());
-  manager.addNestedPass<lm::ModelOp>(std::move(pass));
-  if (failed(manager.run(module)))
-    return failure();
-  passesRun.push_back(name.str());
-  return dump(name);
+LogicalResult PipelineRun::runPass(std::unique_ptr<Pass> pass, StringRef name, Phase phase, bool isLast) {
+  state.passes.push_back(name.str());
+  return observe(name, phase, isLast, [&](std::string &passOptions) {
+    llvm::raw_string_ostream out(passOptions);
+    pass->printAsTextualPipeline(out);
+    passOptions = StringRef(passOptions).drop_until([](char c) { return c == '{'; }).str();
+    if (passOptions.size() >= 2)
+      passOptions = passOptions.substr(1, passOptions.size() - 2);
+    PassManager manager(module.getContext());
+    manager.addNestedPass<lm::ModelOp>(std::move(pass));
+    return manager.run(module);
+  });
 }
 
 LogicalResult PipelineRun::runPasses(Phase phase) {
+  SmallVector<const LMPass *> enabled;
   for (const LMPass &pass : lmPasses())
     if (pass.phase == phase && !llvm::is_contained(options.disabledPasses, pass.name))
-      if (failed(runPass(pass.create(options, cacheType), pass.name)))
-        return failure();
+      enabled.push_back(&pass);
+  for (const LMPass *pass : enabled)
+    if (failed(runPass(pass->create(options, state.cacheType), pass->name, phase, pass == enabled.back())))
+      return failure();
   return success();
 }
 
@@ -217,17 +272,18 @@ LogicalResult PipelineRun::lower() {
   if (options.defaultKernels) {
     DecomposePassOptions onlyFused;
     onlyFused.onlyFused = true;
-    if (failed(runPass(createDecomposePass(onlyFused), "decompose-fused")))
+    if (failed(runPass(createDecomposePass(onlyFused), "decompose-fused", Phase::Step, /*isLast=*/false)))
       return failure();
   }
   LowerToStepOptions lowering;
-  lowering.activations = activations;
+  lowering.activations = state.activations;
   lowering.scheme = [&](Value expression, std::optional<int64_t> layer) {
     return weights->schemeOf(expression, layer);
   };
-  if (failed(lowerToStep(modelOf(module), lowering)) || failed(verify(module)))
-    return failure();
-  return dump("lower-to-step");
+  return observe("lower-to-step", Phase::Step, /*isLast=*/true, [&](std::string &passOptions) {
+    passOptions = "activations=" + state.activations;
+    return success(succeeded(lowerToStep(modelOf(module), lowering)) && succeeded(verify(module)));
+  });
 }
 
 FailureOr<std::string> PipelineRun::makeTokenizer() {
@@ -245,12 +301,15 @@ LogicalResult PipelineRun::emit() {
   if (failed(tokenizer))
     return failure();
   time("tokenizer");
-  CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads, options.dumpDir,
-                                options.cacheDir};
+  CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads,
+                                options.cacheDir, options.observers};
   std::string error;
   std::optional<QuantizeRules> parsed = QuantizeRules::parse(options.quantize, error);
   std::vector<std::string> rules = parsed ? parsed->texts() : std::vector<std::string>();
-  ManifestFacts facts{activations, cacheType, rules, passesRun, options.variants, *weights};
+  if (state.sources.empty())
+    for (const auto &file : weights->openFiles())
+      state.sources.push_back(hashOf(*file));
+  ManifestFacts facts{state, rules, options.variants};
   std::string manifest = makeManifest(program, facts);
   if (options.stopAfter == Phase::LLVM) {
     LogicalResult compiled = compileKernels(program, kernels, [&](uint64_t done, uint64_t total) {
@@ -270,58 +329,70 @@ LogicalResult PipelineRun::emit() {
 /// What `auto` stands for, once the schemes of the weights are known.
 void PipelineRun::chooseTypes() {
   if (options.defaultKernels) // decompositions compute in f32
-    activations = "f32";
+    state.activations = "f32";
   else if (options.activations == "auto")
-    activations = hasIntegerWeights() ? "int8" : "f32";
+    state.activations = hasIntegerWeights() ? "int8" : "f32";
   else
-    activations = options.activations;
+    state.activations = options.activations;
   SmallVector<StringRef> words, types;
   StringRef(options.cacheTypes).split(words, ',');
   for (StringRef word : words) {
-    StringRef type = word != "auto" ? word : activations == "f32" ? "f32" : "f16";
+    StringRef type = word != "auto" ? word : state.activations == "f32" ? "f32" : "f16";
     if (!llvm::is_contained(types, type))
       types.push_back(type);
   }
-  cacheType = llvm::join(types, ",");
+  state.cacheType = llvm::join(types, ",");
+}
+
+LogicalResult PipelineRun::runPhase(Phase phase) {
+  switch (phase) {
+  case Phase::Plan:
+    chooseTypes();
+    [[fallthrough]];
+  case Phase::Fuse:
+  case Phase::Quantize:
+    return runPasses(phase);
+  case Phase::Step:
+    return lower();
+  default:
+    return emit();
+  }
 }
 
 LogicalResult PipelineRun::run() {
-  if (!options.dumpDir.empty())
-    if (std::error_code code = llvm::sys::fs::create_directories(options.dumpDir + "/kernels"))
-      return emitError(UnknownLoc::get(module.getContext()))
-             << options.dumpDir << ": cannot make the folder: " << code.message();
-  if (failed(dump("import")))
+  if (!options.observers.empty()) {
+    if (state.sources.empty())
+      state.sources = hashSources(options.weightFiles);
+    if (std::string blob, error; state.tokenizerHash.empty() && !options.tokenizerFile.empty() &&
+                                 formats::buildTokenizerBlobFromFile(options.tokenizerFile, blob, error))
+      state.tokenizerHash = hashText(blob);
+  }
+  const Phase before = static_cast<Phase>(static_cast<int>(options.startFrom) - 1);
+  if (failed(observe(before == Phase::Import ? "import" : "start", before, /*isLast=*/true,
+                     [](std::string &) { return success(); })))
     return failure();
-  if (isDone(Phase::Import))
+  if (options.stopAfter <= before)
     return success();
   if (failed(openWeights()))
     return failure();
-  if (failed(runPasses(Phase::Fuse)))
-    return failure();
-  time("fuse");
-  if (isDone(Phase::Fuse))
-    return success();
-  if (failed(runPasses(Phase::Quantize)))
-    return failure();
-  time("quantize");
-  if (isDone(Phase::Quantize))
-    return success();
-  chooseTypes();
-  if (failed(runPasses(Phase::Plan)))
-    return failure();
-  time("plan");
-  if (isDone(Phase::Plan))
-    return success();
-  if (failed(lower()))
-    return failure();
-  time("step");
-  if (isDone(Phase::Step))
-    return success();
-  return emit();
+  for (int number = static_cast<int>(options.startFrom);; ++number) {
+    const Phase phase = static_cast<Phase>(number);
+    if (failed(goThroughText()) || failed(runPhase(phase)))
+      return failure();
+    if (phase >= Phase::LLVM)
+      return success();
+    time(nameOf(phase).str());
+    if (options.stopAfter == phase)
+      return success();
+  }
 }
 
 } // namespace
 
 LogicalResult codegen::runPipeline(ModuleOp module, const PipelineOptions &options) {
-  return PipelineRun(module, options).run();
+  LogicalResult result = PipelineRun(module, options).run();
+  for (PipelineObserver *observer : options.observers)
+    if (failed(observer->ended(succeeded(result))))
+      result = failure();
+  return result;
 }

@@ -105,13 +105,12 @@ FailureOr<WeightTable::Entry> WeightTable::weight(Value expression, std::optiona
   return entry;
 }
 
-FlatSymbolRefAttr WeightTable::constant(ArrayRef<float> values) {
+FlatSymbolRefAttr WeightTable::constant(ArrayRef<float> values, Location loc) {
   StringRef key(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(float));
   if (auto known = constants.find(key); known != constants.end())
     return known->second;
   std::string name = "c" + std::to_string(constants.size());
   goBehindLast();
-  last = step::ConstantOp::create(builder, builder.getUnknownLoc(), name, values,
-                                  place(values.size() * sizeof(float)));
+  last = step::ConstantOp::create(builder, loc, name, values, place(values.size() * sizeof(float)));
   return constants[key] = FlatSymbolRefAttr::get(builder.getContext(), name);
 }

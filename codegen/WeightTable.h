@@ -22,7 +22,7 @@ public:
   };
   /// The weight that `expression` makes in `layer`; packs it if it is new.
   mlir::FailureOr<Entry> weight(mlir::Value expression, std::optional<int64_t> layer);
-  mlir::FlatSymbolRefAttr constant(llvm::ArrayRef<float> values);
+  mlir::FlatSymbolRefAttr constant(llvm::ArrayRef<float> values, mlir::Location loc);
 
   int64_t bytes() const { return nextOffset; }
   int64_t parameters() const { return numParameters; }

@@ -7,17 +7,14 @@
 #include "frontend/ModelBuilder.h"
 #include "frontend/TensorCheck.h"
 #include "frontend/formats/Quote.h"
+#include "ir/Locations.h"
+#include "ir/ParseText.h"
 #include "ir/Print.h"
 
-#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/AsmParser/AsmParserState.h"
-#include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
-#include "mlir/Parser/Parser.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/SourceMgr.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -68,35 +65,6 @@ std::optional<Kind> kindOf(const std::string &path, std::string &error) {
   error = fmt::format("{}: {}, {}", path, bytes.empty() ? "is empty" : "is of an unknown format", supported);
   return std::nullopt;
 }
-
-/// Makes one sentence of what MLIR reports: the first error and its notes, each with its place.
-class FirstError {
-public:
-  explicit FirstError(MLIRContext &context) : handler(&context, [this](Diagnostic &d) { return take(d); }) {}
-  const std::string &text() const { return sentence; }
-
-private:
-  static std::string placed(Location loc, const std::string &message) {
-    std::string text;
-    if (auto file = loc->findInstanceOf<FileLineColLoc>())
-      text = fmt::format("{}:{}:{}: ", file.getFilename().str(), file.getLine(), file.getColumn());
-    text += message;
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    return text;
-  }
-  LogicalResult take(Diagnostic &d) {
-    if (d.getSeverity() != DiagnosticSeverity::Error)
-      return failure(); // the next handler's
-    if (!sentence.empty())
-      return success();
-    sentence = placed(d.getLocation(), d.str());
-    for (Diagnostic &note : d.getNotes())
-      sentence += fmt::format(" ({})", placed(note.getLocation(), note.str()));
-    return success();
-  }
-  std::string sentence;
-  ScopedDiagnosticHandler handler;
-};
 
 /// How a file is spelled in a model that is read from `folder`. A file below the folder keeps its own name,
 /// be it a link; the way up goes through real folders, where ".." means what it says.
@@ -219,7 +187,8 @@ bool readHf(const HfDirectory &directory, const formats::WeightFile &weights, co
 /// The model of a spec, checked against the tensors of its file.
 OwningOpRef<ModuleOp> build(MLIRContext &context, const ModelSpec &spec, const ModelPaths &paths,
                             const formats::WeightFile &weights, std::string &error) {
-  OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
+  OwningOpRef<ModuleOp> module =
+      ModuleOp::create(placeNamed(&context, fs::path(spec.file).filename().string()));
   OpBuilder builder(&context);
   builder.setInsertionPointToEnd(module->getBody());
   lm::ModelOp model = buildModel(builder, spec, paths);
@@ -258,39 +227,12 @@ OwningOpRef<ModuleOp> importHf(MLIRContext &context, const std::string &path, co
   return build(context, spec, {{spelledFrom(folder, directory->weights)}, tokenizer}, *weights, error);
 }
 
-/// The parser recurses at every bracket; a text that a person or a tool means nests a few levels.
-constexpr int deepestNesting = 256;
-
-/// The line where brackets outside strings and comments nest too deep, 0 if nowhere.
-int lineOfDeepNesting(StringRef text) {
-  int depth = 0, line = 1;
-  for (size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '\n')
-      ++line;
-    else if (c == '"')
-      for (++i; i < text.size() && text[i] != '"' && text[i] != '\n'; ++i)
-        i += text[i] == '\\';
-    else if (c == '/' && text.substr(i).starts_with("//"))
-      i = std::min(text.find('\n', i), text.size()) - 1;
-    else if (StringRef("{([<").contains(c))
-      ++depth;
-    else if (StringRef("})]>").contains(c) && depth > 0 && !text.substr(i - 1).starts_with("->"))
-      --depth;
-    if (depth > deepestNesting)
-      return line;
-  }
-  return 0;
-}
-
-/// The name in the text of a value, "%h", as the location that the printer takes names from; `otherwise`
-/// where the text numbers it.
-Location namedAs(SMRange range, Location otherwise) {
+/// The place of a value with its name in the text, "%h"; without where the text numbers it.
+Location namedAs(SMRange range, Location place) {
   StringRef text(range.Start.getPointer(), range.End.getPointer() - range.Start.getPointer());
   if (!text.consume_front("%") || text.empty() || llvm::isDigit(text[0]))
-    return otherwise;
-  MLIRContext *context = otherwise.getContext();
-  return NameLoc::get(StringAttr::get(context, "text"), NameLoc::get(StringAttr::get(context, text)));
+    return place;
+  return valueNamed(text, place);
 }
 
 void keepNames(const AsmParserState &state) {
@@ -303,32 +245,10 @@ void keepNames(const AsmParserState &state) {
 }
 
 OwningOpRef<ModuleOp> importText(MLIRContext &context, const std::string &path, const std::string &folder,
-                                 bool withNames, std::string &error) {
-  auto text = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
-  if (!text) {
-    error = path + ": " + text.getError().message();
+                                 std::string &error) {
+  OwningOpRef<ModuleOp> module = parseText(context, path, error, keepNames);
+  if (!module)
     return nullptr;
-  }
-  if (int line = lineOfDeepNesting((*text)->getBuffer())) {
-    error = fmt::format("{}:{}: brackets nest deeper than {}", path, line, deepestNesting);
-    return nullptr;
-  }
-  FirstError reported(context);
-  llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(std::move(*text), llvm::SMLoc());
-  Block parsed;
-  AsmParserState state;
-  ParserConfig config(&context);
-  OwningOpRef<ModuleOp> module;
-  if (succeeded(parseAsmSourceFile(sources, &parsed, config, withNames ? &state : nullptr))) {
-    keepNames(state);
-    module = mlir::detail::constructContainerOpForParserIfNecessary<ModuleOp>(
-        &parsed, &context, FileLineColLoc::get(&context, path, 0, 0));
-  }
-  if (!module) {
-    error = reported.text().empty() ? path + ": does not parse" : reported.text();
-    return nullptr;
-  }
   auto models = llvm::to_vector(module->getOps<lm::ModelOp>());
   if (models.size() != 1) {
     error = fmt::format("{}: holds {} 'lm.model' ops, expected one", path, models.size());
@@ -379,7 +299,7 @@ OwningOpRef<ModuleOp> importModel(MLIRContext &context, const std::string &path,
   std::string folder = options.relativeTo.empty() ? folderOf(path) : options.relativeTo;
   switch (*kind) {
   case Kind::Text:
-    return importText(context, path, folder, options.keepNames, error);
+    return importText(context, path, folder, error);
   case Kind::Gguf:
     return importGguf(context, path, folder, options, error);
   case Kind::HuggingFace:

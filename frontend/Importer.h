@@ -18,8 +18,6 @@ struct ImportOptions {
   /// The longest sequence, in tokens, for rope scalings that depend on it (dynamic, longrope); 0: what the
   /// model was trained for, at most 4096, as a session has it by default.
   int64_t context = 0;
-  /// Keep the names that values have in lm text, for printModel; their places are then lost.
-  bool keepNames = false;
 };
 
 /// Reads lm text, a GGUF file or a Hugging Face directory (or a file in one), told apart by content, into a

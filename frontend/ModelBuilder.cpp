@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "frontend/ModelBuilder.h"
 
+#include "ir/Locations.h"
+
 #include "llvm/Support/FormatVariadic.h"
 
 #include <map>
@@ -23,12 +25,10 @@ public:
 private:
   /// The tensor's place: its name without the last word ("blk.{i}.attn_q.weight" is at "blk.{i}.attn_q").
   static StringRef placeOf(StringRef tensor) { return tensor.rsplit('.').first; }
-  /// Where an op stands, and inside it how its result is called in text; without, the op names its results
-  /// itself.
+  /// Where an op stands, and how its result is called in text; without, the op names its results itself.
   Location at(StringRef place, StringRef result = {}) {
-    Location name =
-        result.empty() ? Location(UnknownLoc::get(context)) : NameLoc::get(b.getStringAttr(result));
-    return NameLoc::get(b.getStringAttr(place), name);
+    Location loc = placeNamed(context, place);
+    return result.empty() ? loc : valueNamed(result, loc);
   }
   Location inLayer(StringRef what, StringRef result = {}) { return at((layerPlace + what).str(), result); }
   FloatAttr f64(double value) { return b.getF64FloatAttr(value); }

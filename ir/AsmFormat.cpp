@@ -369,6 +369,7 @@ ParseResult lm::parseLayerBodies(OpAsmParser &parser, SmallVectorImpl<Operand> &
   SmallVector<OpAsmParser::Argument> args;
   auto iterated = [&]() -> ParseResult {
     OpAsmParser::Argument &arg = args.emplace_back();
+    // A location stands behind the name, and parseArgument reads it.
     return failure(parser.parseArgument(arg) || parser.parseEqual() ||
                    parser.parseOperand(inits.emplace_back()) || parser.parseColonType(arg.type));
   };
@@ -388,7 +389,8 @@ void lm::printLayerBodies(OpAsmPrinter &printer, Operation *, OperandRange inits
   if (!bodies.empty())
     llvm::interleaveComma(llvm::zip(bodies.front().getArguments(), inits), printer, [&](auto pair) {
       auto [arg, init] = pair;
-      printer << arg << " = " << init << " : " << arg.getType();
+      printer.printRegionArgument(arg, {}, /*omitType=*/true);
+      printer << " = " << init << " : " << arg.getType();
     });
   printer << ") ";
   llvm::interleaveComma(bodies, printer,

@@ -6,10 +6,11 @@
 
 namespace llmc {
 
-/// Prints an op and what is in it, values named after what the model calls them ("%q_rotated"), without locations.
-/// A result's name is the inner name of a location NameLoc("blk.{i}.attn_q", NameLoc("q_rotated")); what passes made
-/// of several ops carries all their locations and is named as the last.
+/// Prints an op and what is in it, values called as their locations say ("%q_rotated"), without locations.
 void printNamed(mlir::Operation *op, llvm::raw_ostream &out);
+
+/// The same with locations: parsing the text gives the very op again.
+void printLocated(mlir::Operation *op, llvm::raw_ostream &out);
 
 } // namespace llmc
 #endif

@@ -1,4 +1,4 @@
-# The reference of the dialects and passes, written from their descriptions: `ninja docs` fills <build>/docs.
+# The reference of the dialects and passes, written from their descriptions: `ninja mlir-doc` fills <build>/docs.
 set(LLMC_DOCS ${PROJECT_BINARY_DIR}/docs)
 file(MAKE_DIRECTORY ${LLMC_DOCS})
 
@@ -19,4 +19,5 @@ endfunction()
 llmc_doc(lm.md ir/LMOps.td -gen-dialect-doc -dialect=lm)
 llmc_doc(passes.md passes/Passes.td -gen-pass-doc)
 llmc_doc(step.md ir/StepOps.td -gen-dialect-doc -dialect=step)
-add_custom_target(docs ALL DEPENDS ${LLMC_DOC_PAGES})
+add_custom_target(llmc_docs ALL DEPENDS ${LLMC_DOC_PAGES})
+add_dependencies(mlir-doc llmc_docs)

@@ -1,4 +1,5 @@
 //===- FuseEpilogue.cpp - activation and residual into their matmul -------===//
+#include "ir/Locations.h"
 #include "passes/Matchers.h"
 #include "passes/Passes.h"
 
@@ -36,9 +37,11 @@ struct FoldActivation : RewritePattern {
       return rewriter.notifyMatchFailure(act, "does not follow a plain matmul of its own");
     Operation *source = act->getOperand(0).getDefiningOp();
     matmul->act = rewriter.getStringAttr(*word);
-    rewriter.replaceOp(act, matmul->build(rewriter, rewriter.getFusedLoc({source->getLoc(), act->getLoc()})));
+    Location loc = fuseLocations(getContext(), {source->getLoc(), act->getLoc()});
+    lm::FusedLinearOp fused = matmul->build(rewriter, loc);
+    rewriter.replaceOp(act, fused);
     rewriter.eraseOp(source);
-    ++numActivations;
+    reportApplied(numActivations, "fuse-epilogue", "activations", fused);
     return success();
   }
 
@@ -59,10 +62,11 @@ struct FoldResidual : OpRewritePattern<lm::AddOp> {
         continue;
       Operation *source = sum.getDefiningOp();
       matmul->residual = other;
-      rewriter.replaceOp(add,
-                         matmul->build(rewriter, rewriter.getFusedLoc({source->getLoc(), add.getLoc()})));
+      Location loc = fuseLocations(getContext(), {source->getLoc(), add.getLoc()});
+      lm::FusedLinearOp fused = matmul->build(rewriter, loc);
+      rewriter.replaceOp(add, fused);
       rewriter.eraseOp(source);
-      ++numResiduals;
+      reportApplied(numResiduals, "fuse-epilogue", "residuals", fused);
       return success();
     }
     return rewriter.notifyMatchFailure(add, "neither operand is a matmul of its own");

@@ -5,6 +5,7 @@
 //   2. a later one that matches joins it: the first is rebuilt with the weights of both, in its own place.
 //
 //===----------------------------------------------------------------------===//
+#include "ir/Locations.h"
 #include "passes/Matchers.h"
 #include "passes/Passes.h"
 
@@ -44,7 +45,7 @@ struct Group {
     llvm::append_range(parts.biases, matmul.biases);
     llvm::append_range(parts.results, matmul.results);
   }
-  void merge(IRRewriter &rewriter) {
+  lm::FusedLinearOp merge(IRRewriter &rewriter) {
     Operation *first = members.front();
     for (Value weight : llvm::concat<Value>(parts.weights, parts.biases))
       hoistWeight(weight, first);
@@ -52,13 +53,14 @@ struct Group {
     for (Operation *member : members)
       locs.push_back(member->getLoc());
     rewriter.setInsertionPoint(first);
-    lm::FusedLinearOp merged = parts.build(rewriter, rewriter.getFusedLoc(locs));
+    lm::FusedLinearOp merged = parts.build(rewriter, joinLocations(rewriter.getContext(), locs));
     unsigned next = 0;
     for (Operation *member : members) {
       unsigned count = member->getNumResults();
       rewriter.replaceOp(member, merged.getResults().slice(next, count));
       next += count;
     }
+    return merged;
   }
 };
 
@@ -74,7 +76,6 @@ struct FuseQKVPass : llmc::impl::FuseQKVPassBase<FuseQKVPass> {
       auto group = llvm::find_if(groups, [&](const Group &candidate) { return candidate.takes(*matmul); });
       if (group != groups.end()) {
         group->add(&op, *matmul);
-        ++numMerged;
       } else {
         groups.push_back({*matmul, {&op}});
       }
@@ -82,7 +83,7 @@ struct FuseQKVPass : llmc::impl::FuseQKVPassBase<FuseQKVPass> {
     IRRewriter rewriter(&getContext());
     for (Group &group : groups)
       if (group.members.size() > 1)
-        group.merge(rewriter);
+        reportApplied(numMerged, "fuse-qkv", "merged", group.merge(rewriter));
   }
 
   void runOnOperation() override {

@@ -1,4 +1,5 @@
 //===- FuseRMSNormMatmul.cpp - a norm as the prologue of its matmuls ------===//
+#include "ir/Locations.h"
 #include "passes/Matchers.h"
 #include "passes/Passes.h"
 
@@ -63,9 +64,10 @@ template <typename NormOp> struct FoldNormIntoReaders : OpRewritePattern<NormOp>
         matmul.normBias = norm.getBias();
       }
       rewriter.setInsertionPoint(reader);
-      rewriter.replaceOp(reader,
-                         matmul.build(rewriter, rewriter.getFusedLoc({norm.getLoc(), reader->getLoc()})));
-      ++numFused;
+      Location loc = fuseLocations(this->getContext(), {norm.getLoc(), reader->getLoc()});
+      lm::FusedLinearOp fused = matmul.build(rewriter, loc);
+      rewriter.replaceOp(reader, fused);
+      reportApplied(numFused, "fuse-rmsnorm-matmul", "fused", fused);
     }
     if (!isReturned)
       rewriter.eraseOp(norm);

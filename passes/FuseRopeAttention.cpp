@@ -1,4 +1,5 @@
 //===- FuseRopeAttention.cpp - rope, append, view and attention as one ----===//
+#include "ir/Locations.h"
 #include "passes/Matchers.h"
 #include "passes/Passes.h"
 
@@ -64,7 +65,7 @@ struct FoldCacheOpsIntoAttention : OpRewritePattern<lm::AttentionOp> {
       locs.insert(locs.begin(), {ropeQ.getLoc(), ropeK.getLoc()});
     // Built in the attention's place: everything it needs stands above.
     auto fused = lm::CachedAttentionOp::create(
-        rewriter, rewriter.getFusedLoc(locs), attention.getY().getType(), append.getCacheAttr(), q, k,
+        rewriter, fuseLocations(getContext(), locs), attention.getY().getType(), append.getCacheAttr(), q, k,
         append.getV(), append.getTokens(), attention.getSinks(), attention.getHeadsAttr(),
         attention.getKvHeadsAttr(), attention.getScaleAttr(), attention.getMaskAttr(),
         attention.getWindowAttr(), attention.getSoftcapAttr(),
@@ -78,7 +79,7 @@ struct FoldCacheOpsIntoAttention : OpRewritePattern<lm::AttentionOp> {
       rewriter.eraseOp(ropeQ);
       rewriter.eraseOp(ropeK);
     }
-    ++numFused;
+    reportApplied(numFused, "fuse-rope-attention", "fused", fused);
     return success();
   }
 

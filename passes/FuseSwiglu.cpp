@@ -1,4 +1,5 @@
 //===- FuseSwiglu.cpp - the two matmuls of a gated MLP together -----------===//
+#include "ir/Locations.h"
 #include "passes/Matchers.h"
 #include "passes/Passes.h"
 
@@ -51,12 +52,14 @@ private:
     fused.act = rewriter.getStringAttr(*word);
     fused.glu = true;
     Operation *gateOp = gate.getDefiningOp(), *upOp = up.getDefiningOp();
-    Location loc = rewriter.getFusedLoc({gateOp->getLoc(), upOp->getLoc(), act->getLoc(), mul.getLoc()});
-    rewriter.replaceOp(mul, fused.build(rewriter, loc));
+    Location loc =
+        fuseLocations(getContext(), {gateOp->getLoc(), upOp->getLoc(), act->getLoc(), mul.getLoc()});
+    lm::FusedLinearOp made = fused.build(rewriter, loc);
+    rewriter.replaceOp(mul, made);
     rewriter.eraseOp(act);
     rewriter.eraseOp(gateOp);
     rewriter.eraseOp(upOp);
-    ++numFused;
+    reportApplied(numFused, "fuse-swiglu", "fused", made);
     return success();
   }
 

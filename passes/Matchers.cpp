@@ -1,6 +1,9 @@
 //===- Matchers.cpp - what the fusion passes ask about matmuls ------------===//
 #include "passes/Matchers.h"
 
+#include "ir/Locations.h"
+
+#include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -59,6 +62,12 @@ std::optional<StringRef> llmc::activationWord(Operation *op) {
         return gelu.getForm() == "erf" ? "gelu" : gelu.getForm() == "tanh" ? "gelu_tanh" : "gelu_quick";
       })
       .Default([](auto) { return std::nullopt; });
+}
+
+void llmc::reportApplied(Pass::Statistic &statistic, StringRef pass, StringRef what, Operation *made) {
+  ++statistic;
+  std::string words = "'" + made->getName().getStringRef().str() + "' of " + describeLocation(made->getLoc());
+  remark::passed(made->getLoc(), remark::RemarkOpts::name(what).category(pass)) << words;
 }
 
 void llmc::applyFusions(Operation *root, RewritePatternSet patterns) {

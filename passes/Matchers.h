@@ -9,6 +9,7 @@
 #include "ir/LMOps.h"
 
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/Pass/Pass.h"
 
 #include <optional>
 
@@ -35,6 +36,10 @@ struct MatmulParts {
 
 /// The word that lm.fused_linear uses for an elementwise op ("silu"), or nothing if it cannot be folded.
 std::optional<llvm::StringRef> activationWord(mlir::Operation *op);
+
+/// Says that a pass has made `made`: counts it, and a remark with the name of what was done tells where.
+void reportApplied(mlir::Pass::Statistic &statistic, llvm::StringRef pass, llvm::StringRef what,
+                   mlir::Operation *made);
 
 /// Applies fusion patterns until none matches. No folding and no region simplification: a fusion pass changes
 /// what it fuses and nothing else.

@@ -4,12 +4,31 @@
 
 include "mlir/Pass/PassBase.td"
 
+// Two blocks of lm text with "becomes" between them are an example: what stands in an entry of a model, and what the
+// pass makes of it, with the options named behind "becomes, with". tests/passes/examples.test runs each.
+
 def DecomposePass : Pass<"lm-decompose", "::llmc::lm::ModelOp"> {
   let summary = "write every op in terms of tensor, linalg, arith, math and the cache ops";
   let description = [{
     Replaces each op that has a decomposition by it, fused ops in two steps. What remains are those dialects, the cache
     ops, the stack, and the accessors `lm.token_rows` and `lm.weight_values`. This is the definition of every op; code
     generation uses it kernel by kernel for ops it has no own way to emit.
+
+    ```mlir
+    %w = lm.weight "w" : <8x8>
+    %x = lm.embed %tokens, %w : <8x8>
+    %y = lm.fused_linear %x weights(%w) residual(%x) {act = silu} : <8x8> -> tensor<?x8xf32>
+    lm.return %y : tensor<?x8xf32>
+    ```
+    becomes, with `only-fused`,
+    ```mlir
+    %w = lm.weight "w" : <8x8>
+    %x = lm.embed %tokens, %w : <8x8>
+    %z = lm.linear %x, %w : <8x8>
+    %a = lm.silu %z : tensor<?x8xf32>
+    %y = lm.add %x, %a : tensor<?x8xf32>
+    lm.return %y : tensor<?x8xf32>
+    ```
   }];
   let options = [Option<"onlyFused", "only-fused", "bool", "false", "stop at the ops a person writes">];
 }
@@ -19,8 +38,21 @@ def FuseEpiloguePass : Pass<"lm-fuse-epilogue", "::llmc::lm::ModelOp"> {
   let description = [{
     Saves writing and reading the matmul's result once more.
 
-        %z = lm.linear %x, %w : <576x1536>            %h = lm.fused_linear %x weights(%w) residual(%r)
-        %h = lm.add %z, %r : tensor<?x576xf32>   =>         : <576x1536> -> tensor<?x576xf32>
+    ```mlir
+    %w = lm.weight "w" : <8x8>
+    %x = lm.embed %tokens, %w : <8x8>
+    %z = lm.linear %x, %w : <8x8>
+    %a = lm.silu %z : tensor<?x8xf32>
+    %h = lm.add %a, %x : tensor<?x8xf32>
+    lm.return %h : tensor<?x8xf32>
+    ```
+    becomes
+    ```mlir
+    %w = lm.weight "w" : <8x8>
+    %x = lm.embed %tokens, %w : <8x8>
+    %h = lm.fused_linear %x weights(%w) residual(%x) {act = silu} : <8x8> -> tensor<?x8xf32>
+    lm.return %h : tensor<?x8xf32>
+    ```
 
     Only where the matmul's result has no other reader. An activation folds only before a residual, as the formula of
     `lm.fused_linear` has them in that order.
@@ -37,13 +69,27 @@ def FuseQKVPass : Pass<"lm-fuse-qkv", "::llmc::lm::ModelOp"> {
     The query, key and value projections read the same rows: as one op they pack those rows once and cost one dispatch.
     Any matmuls with the same input (and, if fused with a norm, the same norm) qualify.
 
-        %q = lm.fused_linear %h norm(%g) weights(%wq) …      %q, %k = lm.fused_linear %h norm(%g) weights(%wq, %wk) …
-        %k = lm.fused_linear %h norm(%g) weights(%wk) …  =>
+    ```mlir
+    %wq = lm.weight "q" : <8x8>
+    %wk = lm.weight "k" : <4x8>
+    %x = lm.embed %tokens, %wq : <8x8>
+    %q = lm.linear %x, %wq : <8x8>
+    %k = lm.linear %x, %wk : <4x8>
+    lm.return %q, hidden = %k : tensor<?x8xf32>, tensor<?x4xf32>
+    ```
+    becomes
+    ```mlir
+    %wq = lm.weight "q" : <8x8>
+    %wk = lm.weight "k" : <4x8>
+    %x = lm.embed %tokens, %wq : <8x8>
+    %q_k:2 = lm.fused_linear %x weights(%wq, %wk) : <8x8>, <4x8> -> (tensor<?x8xf32>, tensor<?x4xf32>)
+    lm.return %q_k#0, hidden = %q_k#1 : tensor<?x8xf32>, tensor<?x4xf32>
+    ```
 
     Not merged: matmuls with an activation or a residual, and a biased with an unbiased one. Runs after
     lm-fuse-swiglu, which claims the pairs of a gated MLP.
   }];
-  let statistics = [Statistic<"numMerged", "merged", "matmuls merged into an earlier one">];
+  let statistics = [Statistic<"numMerged", "merged", "matmuls made of several">];
 }
 
 def FuseRMSNormMatmulPass : Pass<"lm-fuse-rmsnorm-matmul", "::llmc::lm::ModelOp"> {
@@ -51,8 +97,22 @@ def FuseRMSNormMatmulPass : Pass<"lm-fuse-rmsnorm-matmul", "::llmc::lm::ModelOp"
   let description = [{
     The normed rows are then packed (and quantized) as the matmul reads them and never stored.
 
-        %n = lm.rms_norm %h, %g {eps = 1.0e-5} : <576>      %q = lm.fused_linear %h norm(%g) weights(%wq)
-        %q = lm.linear %n, %wq : <576x576>              =>        {norm = rms, eps = 1.0e-5} : <576x576> -> …
+    ```mlir
+    %g = lm.weight "g" : <8>
+    %w = lm.weight "w" : <8x8>
+    %x = lm.embed %tokens, %w : <8x8>
+    %n = lm.rms_norm %x, %g {eps = 1.0e-5} : <8>
+    %y = lm.linear %n, %w : <8x8>
+    lm.return %y : tensor<?x8xf32>
+    ```
+    becomes
+    ```mlir
+    %g = lm.weight "g" : <8>
+    %w = lm.weight "w" : <8x8>
+    %x = lm.embed %tokens, %w : <8x8>
+    %y = lm.fused_linear %x norm(%g) weights(%w) {norm = rms, eps = 1.0e-5} : <8x8> -> tensor<?x8xf32>
+    lm.return %y : tensor<?x8xf32>
+    ```
 
     Also for `lm.layer_norm`. Only where every reader of the norm is a matmul, else the norm would be computed twice;
     norms over groups (per head) are left alone.
@@ -65,7 +125,25 @@ def FuseRopeAttentionPass : Pass<"lm-fuse-rope-attention", "::llmc::lm::ModelOp"
   let description = [{
     Attention then reads the cache where it lies, and the rotated rows go straight into it.
 
-        rope(q), rope(k), kv_append, kv_view, attention => lm.cached_attention @kv, %q, %k, %v, %tokens {…}
+    ```mlir
+    lm.cache @kv {heads = 2, dim_k = 4, dim_v = 4}
+    %w = lm.weight "w" : <8x8>
+    %x = lm.embed %tokens, %w : <8x8>
+    %q = lm.rope %x, %tokens {head_dim = 4, style = half, base = 1.0e4} : tensor<?x8xf32>
+    %k = lm.rope %x, %tokens {head_dim = 4, style = half, base = 1.0e4} : tensor<?x8xf32>
+    lm.kv_append @kv, %k, %x, %tokens : tensor<?x8xf32>, tensor<?x8xf32>
+    %K, %V, %keys = lm.kv_view @kv, %tokens : tensor<?x8xf32>, tensor<?x8xf32>
+    %y = lm.attention %q, %K, %V, %keys, %tokens {heads = 2, kv_heads = 2, scale = 0.5, mask = causal} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    lm.return %y : tensor<?x8xf32>
+    ```
+    becomes
+    ```mlir
+    lm.cache @kv {heads = 2, dim_k = 4, dim_v = 4}
+    %w = lm.weight "w" : <8x8>
+    %x = lm.embed %tokens, %w : <8x8>
+    %y = lm.cached_attention @kv, %x, %x, %x, %tokens {heads = 2, kv_heads = 2, scale = 0.5, mask = causal, rope_style = half, rope_base = 1.0e4, rope_factor = 1.0} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    lm.return %y : tensor<?x8xf32>
+    ```
 
     Where q and k are rotated alike, or neither is; only if the ropes, the view and the append serve this attention
     alone, and the append stands just before the view.
@@ -76,10 +154,24 @@ def FuseRopeAttentionPass : Pass<"lm-fuse-rope-attention", "::llmc::lm::ModelOp"
 def FuseSwigluPass : Pass<"lm-fuse-swiglu", "::llmc::lm::ModelOp"> {
   let summary = "compute the two matmuls of a gated MLP together and store only their product";
   let description = [{
-        %g = lm.linear %m, %wgate : <1536x576>
-        %u = lm.linear %m, %wup : <1536x576>            %s = lm.fused_linear %m weights(%wgate, %wup)
-        %a = lm.silu %g : tensor<?x1536xf32>        =>        {act = silu, glu} : …
-        %s = lm.mul %a, %u : tensor<?x1536xf32>
+    ```mlir
+    %wgate = lm.weight "gate" : <8x8>
+    %wup = lm.weight "up" : <8x8>
+    %x = lm.embed %tokens, %wup : <8x8>
+    %gate = lm.linear %x, %wgate : <8x8>
+    %up = lm.linear %x, %wup : <8x8>
+    %a = lm.silu %gate : tensor<?x8xf32>
+    %s = lm.mul %a, %up : tensor<?x8xf32>
+    lm.return %s : tensor<?x8xf32>
+    ```
+    becomes
+    ```mlir
+    %wgate = lm.weight "gate" : <8x8>
+    %wup = lm.weight "up" : <8x8>
+    %x = lm.embed %tokens, %wup : <8x8>
+    %s = lm.fused_linear %x weights(%wgate, %wup) {act = silu, glu} : <8x8>, <8x8> -> tensor<?x8xf32>
+    lm.return %s : tensor<?x8xf32>
+    ```
 
     For every elementwise activation (SwiGLU, GeGLU, ReGLU; arXiv:2002.05202). Only where gate, up and the activation
     have no other reader, and both matmuls share input, norm and presence of a bias.
@@ -94,8 +186,19 @@ def PlanKVCachePass : Pass<"lm-plan-kv-cache", "::llmc::lm::ModelOp"> {
     which attention sums, so its size is part of the arithmetic: it is the same for every batch and every machine.
     Checks that each layer appends to a cache at most once and never reads what it does not append, and moves nothing.
 
-        lm.cache @kv {heads = 3, dim_k = 64, dim_v = 64}
-        =>  lm.cache @kv {heads = 3, dim_k = 64, dim_v = 64, page_tokens = 32, type = f16}
+    ```mlir
+    lm.cache @kv {heads = 2, dim_k = 4, dim_v = 4}
+    %w = lm.weight "w" : <8x8>
+    %x = lm.embed %tokens, %w : <8x8>
+    lm.return %x : tensor<?x8xf32>
+    ```
+    becomes, with `type=f16 page-tokens=64`,
+    ```mlir
+    lm.cache @kv {heads = 2, dim_k = 4, dim_v = 4, page_tokens = 64, type = f16}
+    %w = lm.weight "w" : <8x8>
+    %x = lm.embed %tokens, %w : <8x8>
+    lm.return %x : tensor<?x8xf32>
+    ```
   }];
   let options = [
     Option<"pageTokens", "page-tokens", "int64_t", "32", "tokens in a page">,
@@ -111,11 +214,32 @@ def QuantizePass : Pass<"lm-quantize", "::llmc::lm::ModelOp"> {
     a scheme alone is for the rest. A matrix made by an expression of several tensors gets one scheme, a tied table
     too. Vectors (norm gains, biases) stay as they are.
 
-        %wd = lm.weight "blk.{i}.ffn_down.weight"      %wd = lm.weight "blk.{i}.ffn_down.weight" : <576x1536>
-            : <576x1536>                           =>  %q = lm.w.quantize %wd {to = [q6_k, q4_0]} : <576x1536>
-        %y = lm.linear %x, %wd : <576x1536>            %y = lm.linear %x, %q : <576x1536>
+    ```mlir
+    %w = lm.weight "table" : <8x32>
+    %x = lm.embed %tokens, %w : <8x32>
+    %y = lm.layers count = 2 iter(%h = %x : tensor<?x32xf32>) {
+      %down = lm.weight "blk.{i}.ffn_down" : <32x32>
+      %d = lm.linear %h, %down : <32x32>
+      lm.yield %d : tensor<?x32xf32>
+    }
+    %logits = lm.linear %y, %w : <8x32>
+    lm.return %logits : tensor<?x8xf32>
+    ```
+    becomes, with `rules=table=keep,q4_0,blk\.0\.ffn_down=q8_0`,
+    ```mlir
+    %w = lm.weight "table" : <8x32>
+    %x = lm.embed %tokens, %w : <8x32>
+    %y = lm.layers count = 2 iter(%h = %x : tensor<?x32xf32>) {
+      %down = lm.weight "blk.{i}.ffn_down" : <32x32>
+      %q = lm.w.quantize %down {to = [q8_0, q4_0]} : <32x32>
+      %d = lm.linear %h, %q : <32x32>
+      lm.yield %d : tensor<?x32xf32>
+    }
+    %logits = lm.linear %y, %w : <8x32>
+    lm.return %logits : tensor<?x8xf32>
+    ```
 
-    with the rules `q4_0` and `blk\.0\.ffn_down=q6_k` and two layers. A four-bit scheme alone gives q6_k to what stands
+    A four-bit scheme alone gives q6_k to what stands
     outside the layers, the embedding and the output. Where rows end within a block of 256, q4_k alone means q5_0 and
     q6_k means q8_0, which are smaller than padded blocks; `.=q4_k` pads. A rule that matches no matrix is an error.
   }];

@@ -1,4 +1,6 @@
 //===- Quantize.cpp - choose the scheme of each matrix --------------------===//
+#include "ir/Locations.h"
+#include "passes/Matchers.h"
 #include "passes/Passes.h"
 #include "passes/QuantizeRules.h"
 
@@ -86,16 +88,19 @@ struct QuantizePass : llmc::impl::QuantizePassBase<QuantizePass> {
     }
     if (llvm::all_of(schemes, [&](Attribute scheme) { return scheme == keep; }))
       return;
+    Operation *made = written;
     if (written) {
       written.setToAttr(to);
     } else {
       OpBuilder at(&getContext());
       at.setInsertionPointAfter(op);
-      auto quantized = lm::WQuantizeOp::create(at, op->getLoc(), matrix.getType(), matrix, to);
+      auto quantized =
+          lm::WQuantizeOp::create(at, valueNamed("quantized", op->getLoc()), matrix.getType(), matrix, to);
       matrix.replaceUsesWithIf(quantized.getW(),
                                [&](OpOperand &use) { return !isWeightExpression(use.getOwner()); });
+      made = quantized;
     }
-    ++numQuantized;
+    reportApplied(numQuantized, "quantize", "quantized", made);
   }
 };
 

@@ -1,5 +1,6 @@
 # What all lit tests share: file suffixes, and the tools, which run only under limits on time and memory.
 import os
+import sys
 
 import lit.formats
 
@@ -24,6 +25,7 @@ def limited(tool, seconds, mebibytes):
 config.substitutions += [
     ("%llmc-compile", limited("llmc-compile", 120, 4096)),
     ("%llmc-opt", limited("llmc-opt", 60, 2048)),
+    ("%python", sys.executable),
     ("%fixtures", os.path.join(config.test_source_root, "fixtures")),
     ("%tests", config.test_source_root),
 ]

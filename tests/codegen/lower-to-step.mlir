@@ -6,8 +6,8 @@
 // not. A window of 0 is none: more tokens than any sequence has.
 
 // CHECK: step.weight @w{{[0-9]+}} {bytes = {{[0-9]+}}, offset = {{[0-9]+}}, scheme = {{.*}}} {
-// CHECK: %attn_k = lm.weight "blk.0.attn_k.weight" : <32x96>
-// CHECK-NEXT: %[[PART:.*]] = lm.w.rows %attn_k[0 : 32] : <32x96> -> <32x96>
+// CHECK: %whole = lm.weight "blk.0.attn_k.weight" : <32x96>
+// CHECK-NEXT: %[[PART:.*]] = lm.w.rows %whole[0 : 32] : <32x96> -> <32x96>
 // CHECK-NEXT: step.return %[[PART]]
 // CHECK-COUNT-2: step.constant @c
 // CHECK: step.kernel @[[ATTEND:cached_attention[a-z0-9_]+]] {

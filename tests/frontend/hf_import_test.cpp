@@ -314,7 +314,6 @@ TEST_F(HfImport, TextKeepsItsNames) {
                                        "}\n"));
   std::string error, out;
   ImportOptions options;
-  options.keepNames = true;
   auto module = importModel(context, at("m.mlir"), options, error);
   ASSERT_TRUE(module) << error;
   llvm::raw_string_ostream stream(out);

@@ -2,6 +2,7 @@
 #include "TinyLlama.h"
 
 #include "frontend/Importer.h"
+#include "ir/Locations.h"
 
 #include <cmath>
 #include <cstdlib>
@@ -99,7 +100,7 @@ TEST_F(Import, EveryOpSaysWhereItStands) {
   ASSERT_TRUE(module) << error;
   std::set<std::string> places;
   modelOf(*module).walk([&](mlir::Operation *op) {
-    auto place = mlir::dyn_cast<mlir::NameLoc>(op->getLoc());
+    auto place = mlir::dyn_cast<mlir::NameLoc>(placeOf(op->getLoc()));
     ASSERT_TRUE(place) << op->getName().getStringRef().str();
     places.insert(place.getName().str());
   });

@@ -1,13 +1,16 @@
 //===- Compile.cpp - llmc compile: a model file to model.so ---------------===//
 #include "Commands.h"
 
+#include "codegen/DumpText.h"
 #include "codegen/Pipeline.h"
 #include "codegen/WriteFile.h"
 #include "codegen/cpu/KVStorage.h"
 #include "frontend/Importer.h"
+#include "ir/Locations.h"
 #include "ir/Print.h"
 #include "ir/quant/quantize/Quantize.h"
 #include "passes/QuantizeRules.h"
+#include "tools/dump/DumpWriter.h"
 #include "tools/support/Progress.h"
 
 #include <CLI/CLI.hpp>
@@ -26,11 +29,29 @@ struct CompileArguments {
   frontend::ImportOptions import;
   std::string source;
   std::string stopAfter = "link";
-  std::string variants; // "avx2,avx512"; empty: all
+  std::string startFrom; // empty: what the dump says
+  std::string variants;  // "avx2,avx512"; empty: all
+  std::string dumpDir, dumpFilter;
   bool isUncached = false;
   bool isVerbose = false, showTimes = false;
 };
+
+/// Shows, for -v, what passes have left undone and why.
+class MissedRemarkPrinter : public PipelineObserver {
+public:
+  mlir::LogicalResult passRan(const PassRun &run) override {
+    for (const PassRemark &remark : run.remarks)
+      if (remark.kind == "missed")
+        std::fprintf(stderr, "llmc: %s: %s: %s\n", describeLocation(remark.loc).c_str(),
+                     run.name.str().c_str(), remark.message.c_str());
+    return mlir::success();
+  }
+};
 } // namespace
+
+/// Options that a dump carries.
+static const char *const carriedOptions[] = {"--activations",  "--kv",  "--quantize",        "--cpu",
+                                             "--disable-pass", "--ctx", "--default-kernels", "--count-loads"};
 
 /// Where compiled kernels are kept when nobody says; empty if there is no such place.
 static std::string defaultCacheDir() {
@@ -86,7 +107,14 @@ static std::string checkArguments(CompileArguments &arguments) {
              "'";
   if (std::string words; !QuantizeRules::parse(arguments.pipeline.quantize, words))
     return "--quantize: " + words;
-  if (*phase == Phase::LLVM && arguments.pipeline.dumpDir.empty())
+  if (!arguments.startFrom.empty() && !phaseByName(arguments.startFrom))
+    return "--start-from: expected one of fuse, quantize, plan, step, llvm but got '" + arguments.startFrom +
+           "'";
+  if (std::string why; !llvm::Regex(arguments.dumpFilter).isValid(why) && !arguments.dumpFilter.empty())
+    return "--dump-filter: expected a regular expression but got '" + arguments.dumpFilter + "': " + why;
+  if (!arguments.dumpFilter.empty() && arguments.dumpDir.empty())
+    return "--dump-filter: belongs to --dump-ir, which is not given";
+  if (*phase == Phase::LLVM && arguments.dumpDir.empty())
     return "--stop-after llvm: leaves its results in the folder of --dump-ir, which is not given";
   if (*phase == Phase::Link && arguments.pipeline.output == "-")
     return "-o -: a model.so needs a file; the terminal is for the text of --stop-after";
@@ -102,9 +130,44 @@ static std::string checkArguments(CompileArguments &arguments) {
   return chooseVariants(arguments.variants, arguments.pipeline.variants);
 }
 
-static int runCompile(CompileArguments &arguments) {
+/// A model file, or a dump with all that it carries.
+static mlir::OwningOpRef<mlir::ModuleOp> readSource(Session &session, CompileArguments &arguments,
+                                                    std::string &error) {
   PipelineOptions &options = arguments.pipeline;
-  if (std::string usage = checkArguments(arguments); !usage.empty()) {
+  if (!isDump(arguments.source)) {
+    mlir::OwningOpRef<mlir::ModuleOp> module =
+        frontend::importModel(session.context, arguments.source, arguments.import, error);
+    if (!module)
+      return nullptr;
+    frontend::ModelFiles files =
+        frontend::findModelFiles(frontend::modelOf(*module), frontend::folderOf(arguments.source));
+    options.weightFiles = files.weights;
+    options.tokenizerFile = files.tokenizer;
+    return module;
+  }
+  auto module = readDump(session.context, arguments.source, phaseByName(arguments.startFrom), options, error);
+  if (module && options.stopAfter < options.startFrom)
+    error = "--stop-after: the compile starts from the phase " + nameOf(options.startFrom).str() +
+            ", behind the phase " + nameOf(options.stopAfter).str();
+  return error.empty() ? std::move(module) : nullptr;
+}
+
+static std::string checkSource(const CLI::App &command, const CompileArguments &arguments) {
+  if (!isDump(arguments.source))
+    return arguments.startFrom.empty() ? ""
+                                       : "--start-from: " + arguments.source + " is no dump of --dump-ir";
+  for (const char *option : carriedOptions)
+    if (command.count(option))
+      return std::string(option) + ": cannot be given here, a dump carries the options of its compile";
+  return "";
+}
+
+static int runCompile(const CLI::App &command, CompileArguments &arguments) {
+  PipelineOptions &options = arguments.pipeline;
+  std::string usage = checkSource(command, arguments);
+  if (usage.empty())
+    usage = checkArguments(arguments);
+  if (!usage.empty()) {
     std::fprintf(stderr, "llmc: error: %s\n", usage.c_str());
     return 2;
   }
@@ -114,18 +177,24 @@ static int runCompile(CompileArguments &arguments) {
   };
   Session session(arguments.isVerbose);
   std::string error;
-  mlir::OwningOpRef<mlir::ModuleOp> module =
-      frontend::importModel(session.context, arguments.source, arguments.import, error);
+  mlir::OwningOpRef<mlir::ModuleOp> module = readSource(session, arguments, error);
   if (!module)
     return session.fail(error);
-  frontend::ModelFiles files =
-      frontend::findModelFiles(frontend::modelOf(*module), frontend::folderOf(arguments.source));
-  options.weightFiles = files.weights;
-  options.tokenizerFile = files.tokenizer;
-  files.weights.insert(files.weights.end(), {arguments.source, files.tokenizer});
+  std::vector<std::string> inputs = options.weightFiles;
+  inputs.insert(inputs.end(), {arguments.source, options.tokenizerFile});
   if (options.output != "-" && options.stopAfter != Phase::LLVM)
-    if (std::string words = checkPlace(options.output, files.weights); !words.empty())
+    if (std::string words = checkPlace(options.output, inputs); !words.empty())
       return session.fail(words);
+  MissedRemarkPrinter missedRemarks;
+  if (arguments.isVerbose)
+    options.observers.push_back(&missedRemarks);
+  std::optional<DumpWriter> dump;
+  if (!arguments.dumpDir.empty()) {
+    dump.emplace(arguments.dumpDir, arguments.dumpFilter);
+    if (error = dump->open(); !error.empty())
+      return session.fail(error);
+    options.observers.push_back(&*dump);
+  }
   if (arguments.showTimes) {
     std::fprintf(stderr, "%-24s %8.1f ms\n", "import", milliseconds());
     options.timing = [](const std::string &line) { std::fprintf(stderr, "%s\n", line.c_str()); };
@@ -155,7 +224,9 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
   auto arguments = std::make_shared<CompileArguments>();
   PipelineOptions &options = arguments->pipeline;
   CLI::App *command = app.add_subcommand("compile", "Compile a model file into one model.so.");
-  command->add_option("SRC", arguments->source, "model.mlir, model.gguf or a Hugging Face directory")
+  command
+      ->add_option("SRC", arguments->source,
+                   "model.mlir, model.gguf, a Hugging Face directory, or a file of --dump-ir")
       ->required();
   command->add_option("-o,--output", options.output,
                       "file to write (with --stop-after: the text; - is the terminal)");
@@ -196,8 +267,19 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
       ->type_name("NAME")
       ->allow_extra_args(false);
   addContextOption(*command, arguments->import);
-  command->add_option("--dump-ir", options.dumpDir,
-                      "folder for the IR after each pass, and each kernel's LLVM IR and assembly");
+  command
+      ->add_option("--dump-ir", arguments->dumpDir,
+                   "folder for the IR after each pass, and each kernel's LLVM IR and assembly")
+      ->type_name("DIR");
+  command
+      ->add_option("--dump-filter", arguments->dumpFilter,
+                   "write files of --dump-ir only for passes and kernels whose names match")
+      ->type_name("REGEX");
+  command
+      ->add_option("--start-from", arguments->startFrom,
+                   "phase to start from, where SRC is a file of --dump-ir: fuse, quantize, plan, step, llvm "
+                   "(default: the one that the file stands before)")
+      ->type_name("PHASE");
   command
       ->add_option("--stop-after", arguments->stopAfter,
                    "phase to stop after: import, fuse, quantize, plan, step, llvm, link")
@@ -220,6 +302,7 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
                   "  llmc compile SmolLM2-135M-Instruct/ -o smollm2.so\n"
                   "  llmc compile model-f16.gguf -o model.so --quantize q4_k --quantize 'ffn_down=q6_k'\n"
                   "  llmc compile model.mlir -o model.so --activations f32 --dump-ir dumps\n"
+                  "  llmc compile dumps/00-import.mlir -o model.so\n"
                   "  llmc compile model.mlir --stop-after fuse");
-  command->callback([arguments, &status] { status = runCompile(*arguments); });
+  command->callback([command, arguments, &status] { status = runCompile(*command, *arguments); });
 }

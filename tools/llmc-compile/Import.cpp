@@ -20,7 +20,6 @@ struct ImportArguments {
 static int runImport(const ImportArguments &arguments) {
   Session session(arguments.isVerbose);
   frontend::ImportOptions options = arguments.options;
-  options.keepNames = true;
   if (arguments.output != "-")
     options.relativeTo = frontend::folderOf(arguments.output);
   std::string error;

@@ -1,8 +1,8 @@
 //===- Session.cpp - diagnostics as one sentence --------------------------===//
 #include "Commands.h"
 
-#include "codegen/ModuleTables.h"
 #include "codegen/Pipeline.h"
+#include "ir/Locations.h"
 
 #include "mlir/IR/Diagnostics.h"
 
@@ -20,11 +20,11 @@ static DialectRegistry allDialects() {
 
 static std::string describe(Diagnostic &diagnostic) {
   std::string words = diagnostic.str(), place;
-  if (auto line = dyn_cast<FileLineColLoc>(diagnostic.getLocation()))
+  if (auto line = dyn_cast<FileLineColLoc>(placeOf(diagnostic.getLocation())))
     place = line.getFilename().str() + ":" + std::to_string(line.getLine()) + ":" +
             std::to_string(line.getColumn());
   else
-    place = codegen::describeLocation(diagnostic.getLocation());
+    place = describeLocation(diagnostic.getLocation());
   return place.empty() ? words : place + ": " + words;
 }
 

@@ -1,0 +1,53 @@
+//===- PipelineOptions.h - what a compile is told ---------------*- C++ -*-===//
+#ifndef LLMC_CODEGEN_PIPELINEOPTIONS_H
+#define LLMC_CODEGEN_PIPELINEOPTIONS_H
+
+#include "codegen/Observer.h"
+#include "codegen/cpu/isa/Isa.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace llmc::codegen {
+
+using ProgressFn = std::function<void(const char *stage, uint64_t done, uint64_t total)>;
+
+/// A file of weights as it was read. The hash is over its tensors in the order of their names, so that it
+/// does not depend on how a model is cut into parts; empty where the file could not be read.
+struct SourceHash {
+  std::string path, xxh3;
+  int64_t bytes = 0;
+};
+
+/// What a compile has found out on its way, beside the module.
+struct PipelineState {
+  std::string activations, cacheType; // what `auto` stands for; empty before the phase `plan`
+  std::vector<std::string> passes;    // that ran
+  std::vector<SourceHash> sources;    // of PipelineOptions::weightFiles; empty if nobody has asked yet
+  std::string tokenizerHash;          // of the tokenizer's blob, likewise
+};
+
+struct PipelineOptions {
+  std::vector<std::string> weightFiles; // what the model's lm.weights name
+  std::string tokenizerFile;            // GGUF, tokenizer.json or tokenizer.model; empty: the model has none
+  std::string output;
+  std::string activations = "auto"; // auto: int8 for weights of an integer scheme; f32; f16; bf16; int8
+  // What a session chooses from, by commas, the default first. auto: f32 where activations are, else f16;
+  // f32; f16; bf16; q8
+  std::string cacheTypes = "auto";
+  std::vector<std::string> quantize; // rules of lm-quantize
+  std::vector<std::string> disabledPasses;
+  std::vector<const cpu::Isa *> variants;
+  std::string cacheDir;          // of compiled kernels; empty: none
+  Phase startFrom = Phase::Fuse; // the module is what the phases before have left
+  PipelineState startState;      // and so is this
+  Phase stopAfter = Phase::Link;
+  bool defaultKernels = false, countLoads = false;
+  std::vector<PipelineObserver *> observers;
+  ProgressFn progress = [](const char *, uint64_t, uint64_t) {};
+  std::function<void(const std::string &)> timing = [](const std::string &) {}; // a line for each phase
+};
+
+} // namespace llmc::codegen
+#endif

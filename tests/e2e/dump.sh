@@ -1,0 +1,76 @@
+#!/bin/bash
+# dump.sh LLMC SOURCE WORKDIR [OPTIONS...]: what --dump-ir writes, and that a compile may start from it.
+#   1. model.so has the same bytes with dumps and without;
+#   2. every file that passes.json and kernels.json name is there, and no other;
+#   3. nothing in the IR is without a place in the source;
+#   4. a compile that starts from the dump of a phase makes the same bytes, for every phase, from a copy of the folder
+#      elsewhere too.
+set -u
+llmc=$1 source=$2 work=$3
+shift 3
+rm -rf "$work"
+mkdir -p "$work"
+failures=0
+fail() { echo "$*"; failures=$((failures + 1)); }
+
+"$llmc" compile "$source" -o "$work/plain.so" --no-cache "$@" || exit 1
+"$llmc" compile "$source" -o "$work/dumped.so" --no-cache --dump-ir "$work/dump" "$@" || exit 1
+cmp "$work/plain.so" "$work/dumped.so" || fail "dumps change the result"
+
+dump=$work/dump
+{
+  sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$dump/passes.json"
+  sed -n 's/^ *"\(assembly\|llvm_ir\)": "\(.*\)",\{0,1\}$/\2/p' "$dump/kernels.json"
+  echo kernels.json
+  echo passes.json
+} | sort >"$work/named"
+(cd "$dump" && find . -type f | sed 's/^..//') | sort >"$work/found"
+diff "$work/named" "$work/found" || fail "the files of the dump are not those that its tables name"
+grep -q '"complete": true' "$dump/passes.json" || fail "passes.json says that the dump is not complete"
+for pass in import quantize plan-kv-cache lower-to-step emit-kernels convert-arith-to-llvm optimize-llvm-ir; do
+  grep -q "\"name\": \"$pass\"" "$dump/passes.json" || fail "passes.json does not list $pass"
+done
+grep -L 'kernel .* for ' "$dump"/kernels/*.s | grep -v '/llmc\.' && fail "a kernel's assembly does not say which it is"
+grep -q '"code_bytes": [1-9]' "$dump/kernels.json" || fail "no kernel has code"
+grep -q '"stack_bytes": [1-9]' "$dump/kernels.json" || fail "no kernel has a stack frame"
+grep -A1 '"location": ""' "$dump/kernels.json" && fail "a kernel does not say where it is from"
+
+places=0
+for file in "$dump"/[0-9]*.mlir; do
+  grep -q '^module attributes {llmc.dump' "$file" || continue
+  grep -Hn 'loc(unknown)\|loc("-"' "$file" && fail "an op of $(basename "$file") has no place"
+  places=$((places + $(grep -c ' loc(' "$file")))
+done
+[ $places -gt 100 ] || fail "only $places places were found to check"
+
+starts=0
+restart() { # FOLDER FILE PHASE [OPTIONS...]
+  local folder=$1 file=$2 phase=$3
+  shift 3
+  starts=$((starts + 1))
+  (cd "$folder" && "$llmc" compile "$file" -o "$work/restarted.so" --no-cache "$@") &&
+    cmp "$work/plain.so" "$work/restarted.so" || fail "started from $file, the phase $phase: not the same bytes"
+  rm -f "$work/restarted.so"
+}
+# "start_from" of each element of passes.json stands behind its "file".
+sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p; s/^ *"start_from": "\(.*\)",\{0,1\}$/= \1/p' "$dump/passes.json" |
+  awk '$1 == "=" { print $2, file; next } { file = $1 }' >"$work/starts"
+mkdir -p "$work/other place/deep"
+while read -r phase file; do
+  restart . "$dump/$file" "$phase" --start-from "$phase"
+  # The copy is not where the dump was made, so that the way to the weights is another.
+  cp "$dump/$file" "$work/other place/deep/"
+  restart "$work/other place" "deep/$file" "$phase"
+done <"$work/starts"
+[ $starts -ge 8 ] || fail "only $starts restarts"
+
+# Dumps of a compile that starts late are as good.
+file=$(awk '$1 == "plan" { print $2 }' "$work/starts")
+"$llmc" compile "$dump/$file" -o "$work/again.so" --no-cache --dump-ir "$work/dump2" || fail "no dump of a restart"
+cmp "$work/plain.so" "$work/again.so" || fail "dumps change the result of a restart"
+file=$(sed -n 's/^ *"file": "\(.*lower-to-step.mlir\)",\{0,1\}$/\1/p' "$work/dump2/passes.json")
+restart . "$work/dump2/$file" llvm
+
+echo "$starts restarts, $places places, $failures failures"
+rm -rf "$work"
+[ $failures -eq 0 ]

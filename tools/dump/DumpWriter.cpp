@@ -1,0 +1,219 @@
+//===- DumpWriter.cpp - the IR of each pass in a folder -------------------===//
+#include "tools/dump/DumpWriter.h"
+
+#include "codegen/DumpText.h"
+#include "ir/LMOps.h"
+#include "ir/Locations.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::codegen;
+using namespace llmc::tools;
+namespace json = llvm::json;
+
+static void countOps(Operation *root, std::map<std::string, int64_t> &counts) {
+  root->walk([&](Operation *op) {
+    if (op != root)
+      ++counts[op->getName().getStringRef().str()];
+  });
+}
+
+static json::Object toJson(const std::map<std::string, int64_t> &counts) {
+  json::Object object;
+  for (const auto &[name, count] : counts)
+    if (count)
+      object[name] = count;
+  return object;
+}
+
+DumpWriter::DumpWriter(std::string folder, llvm::StringRef filter)
+    : folder(std::move(folder)), isAll(filter.empty()), filter(filter) {}
+
+void DumpWriter::note(std::string error) {
+  if (firstError.empty())
+    firstError = std::move(error);
+}
+
+void DumpWriter::write(llvm::StringRef file, llvm::function_ref<void(llvm::raw_ostream &)> print) {
+  note(writeFile(path(file), print));
+}
+
+std::string DumpWriter::numbered(llvm::StringRef name, size_t index) const {
+  return llvm::formatv("{0,0+2}-{1}.mlir", index, name).str();
+}
+
+/// Files of ours, by their names, in a folder that says that it is a dump.
+static void removeOldDump(const std::string &folder) {
+  auto index = llvm::MemoryBuffer::getFile(folder + "/passes.json");
+  if (!index || !(*index)->getBuffer().contains("\"llmc dump\""))
+    return;
+  llvm::SmallVector<std::string> files = {folder + "/passes.json", folder + "/kernels.json"};
+  static llvm::Regex pass("^[0-9]{2,}-.*\\.mlir$"), kernel("\\.(ll|s)$");
+  for (const auto &[place, pattern] : {std::pair(folder, &pass), std::pair(folder + "/kernels", &kernel)}) {
+    std::error_code code;
+    for (llvm::sys::fs::directory_iterator at(place, code), end; !code && at != end; at.increment(code))
+      if (pattern->match(llvm::sys::path::filename(at->path())))
+        files.push_back(at->path());
+  }
+  for (const std::string &file : files)
+    llvm::sys::fs::remove(file);
+}
+
+std::string DumpWriter::open() {
+  removeOldDump(folder);
+  if (std::error_code code = llvm::sys::fs::create_directories(folder + "/kernels"))
+    return folder + ": cannot make the folder: " + code.message();
+  return "";
+}
+
+LogicalResult DumpWriter::passRan(const PassRun &run) {
+  ModuleOp module = run.after;
+  context = module.getContext();
+  Entry &entry = entries.emplace_back();
+  entry.name = run.name.str();
+  entry.phase = nameOf(run.phase).str();
+  entry.options = run.passOptions;
+  entry.isChanged = run.isChanged;
+  entry.milliseconds = run.milliseconds;
+  if (run.before)
+    countOps(run.before, entry.before);
+  countOps(module, entry.after);
+  for (const PassRemark &remark : run.remarks) {
+    entry.remarks.push_back(json::Object{{"kind", remark.kind},
+                                         {"name", remark.name},
+                                         {"message", remark.message},
+                                         {"location", describeLocation(remark.loc)}});
+    if (remark.kind == "applied")
+      ++entry.statistics[remark.name];
+  }
+  for (auto program : module.getOps<step::ProgramOp>())
+    kernels.addProgram(program);
+  about = describeCompile(run);
+  if (run.restart)
+    entry.restart = nameOf(*run.restart).str();
+  if (isWanted(run.name)) {
+    entry.file = numbered(run.name, run.index);
+    write(entry.file, [&](llvm::raw_ostream &out) { printDump(run, folder, out); });
+  }
+  if (firstError.empty())
+    return success();
+  return emitError(module.getLoc()) << firstError;
+}
+
+/// The entry of a stage that all units go through, one after the other.
+DumpWriter::Entry &DumpWriter::kernelEntry(llvm::StringRef name) {
+  for (Entry &entry : entries)
+    if (entry.phase == "llvm" && entry.name == name)
+      return entry;
+  Entry &entry = entries.emplace_back();
+  entry.name = name.str();
+  entry.phase = "llvm";
+  return entry;
+}
+
+/// Adds a unit's text to the file of the stage, the first one begins it.
+void DumpWriter::addUnit(Entry &entry, llvm::StringRef unit, Operation *op) {
+  if (!isWanted(entry.name) && !isWanted(unit))
+    return;
+  if (!entry.open) {
+    entry.file = numbered(entry.name, &entry - entries.data());
+    entry.open = std::make_unique<TemporaryFile>(path(entry.file), ".tmp");
+    note(entry.open->error());
+  }
+  if (!entry.open->error().empty())
+    return;
+  entry.open->stream() << "// " << unit << "\n";
+  op->print(entry.open->stream(), OpPrintingFlags().useLocalScope());
+  entry.open->stream() << "\n";
+}
+
+void DumpWriter::kernelsEmitted(llvm::StringRef variant, ModuleOp module, double milliseconds) {
+  Entry &entry = kernelEntry("emit-kernels");
+  entry.isChanged = true;
+  entry.milliseconds += milliseconds;
+  countOps(module, entry.after);
+  addUnit(entry, variant, module);
+}
+
+void DumpWriter::kernelPassRan(const KernelPassRun &run) {
+  Entry &entry = kernelEntry(run.name);
+  entry.isChanged |= run.isChanged;
+  entry.milliseconds += run.milliseconds;
+  Counts after;
+  countOps(run.after, after);
+  for (const auto &[name, count] : unitCounts[run.unit.str()])
+    entry.before[name] += count;
+  for (const auto &[name, count] : after)
+    entry.after[name] += count;
+  unitCounts[run.unit.str()] = std::move(after);
+  addUnit(entry, run.unit, run.after);
+}
+
+void DumpWriter::unitCompiled(const CompiledUnit &unit) {
+  for (const CompiledUnit::Stage &stage : unit.stages) {
+    Entry &entry = kernelEntry(stage.name);
+    entry.isChanged = true;
+    entry.milliseconds += stage.milliseconds;
+    for (const auto &[name, count] : stage.opsBefore)
+      entry.before["llvm." + name] += count;
+    for (const auto &[name, count] : stage.opsAfter)
+      entry.after["llvm." + name] += count;
+  }
+  const bool hasFiles = isWanted(unit.name);
+  kernels.addUnit(unit, hasFiles);
+  if (!hasFiles)
+    return;
+  write("kernels/" + unit.name + ".ll",
+        [&](llvm::raw_ostream &out) { out << kernels.header(unit.name, ";") << unit.llvmIR; });
+  write("kernels/" + unit.name + ".s",
+        [&](llvm::raw_ostream &out) { out << kernels.header(unit.name, "#") << unit.assembly; });
+}
+
+json::Value DumpWriter::passesJson() const {
+  json::Array passes;
+  for (const auto &[index, entry] : llvm::enumerate(entries)) {
+    json::Object pass{{"index", static_cast<int64_t>(index)},
+                      {"name", entry.name},
+                      {"phase", entry.phase},
+                      {"options", entry.options},
+                      {"changed", entry.isChanged},
+                      {"ms", entry.milliseconds},
+                      {"ops_before", toJson(entry.before)},
+                      {"ops_after", toJson(entry.after)},
+                      {"statistics", toJson(entry.statistics)},
+                      {"remarks", json::Array(entry.remarks)}};
+    pass["file"] = entry.file.empty() ? json::Value(nullptr) : json::Value(entry.file);
+    pass["start_from"] = entry.restart.empty() ? json::Value(nullptr) : json::Value(entry.restart);
+    passes.push_back(std::move(pass));
+  }
+  return passes;
+}
+
+LogicalResult DumpWriter::ended(bool succeeded) {
+  // What the first pass over kernels finds is what the emitters made.
+  for (size_t i = 1; i < entries.size(); ++i)
+    if (entries[i].phase == "llvm" && entries[i - 1].name == "emit-kernels")
+      entries[i].before = entries[i - 1].after;
+  for (Entry &entry : entries)
+    if (entry.open && entry.open->error().empty())
+      note(entry.open->moveTo(path(entry.file)));
+  json::Object index = about;
+  index["format"] = "llmc dump";
+  index["version"] = 1;
+  index["complete"] = succeeded && firstError.empty();
+  index["passes"] = passesJson();
+  auto writeJson = [&](llvm::StringRef file, json::Value value) {
+    write(file, [&](llvm::raw_ostream &out) { out << llvm::formatv("{0:2}", value) << "\n"; });
+  };
+  writeJson("passes.json", std::move(index));
+  writeJson("kernels.json", kernels.json());
+  if (firstError.empty() || !context)
+    return success(firstError.empty());
+  return emitError(UnknownLoc::get(context)) << firstError;
+}

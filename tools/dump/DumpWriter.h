@@ -1,0 +1,69 @@
+//===- DumpWriter.h - the IR of each pass in a folder -----------*- C++ -*-===//
+//
+// What `--dump-ir DIR` writes; README.md here says what is in the folder.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLMC_TOOLS_DUMP_DUMPWRITER_H
+#define LLMC_TOOLS_DUMP_DUMPWRITER_H
+
+#include "codegen/PipelineOptions.h"
+#include "codegen/WriteFile.h"
+#include "tools/dump/KernelTable.h"
+
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/Regex.h"
+
+#include <map>
+#include <memory>
+
+namespace llmc::tools {
+
+class DumpWriter : public codegen::PipelineObserver {
+public:
+  /// Only files of passes and kernels whose names match `filter` are written; empty: all.
+  DumpWriter(std::string folder, llvm::StringRef filter);
+
+  /// Makes the folder and removes what an earlier dump has left in it; one sentence if that fails.
+  std::string open();
+
+  mlir::LogicalResult passRan(const codegen::PassRun &run) override;
+  bool wantsKernels() const override { return true; }
+  void kernelsEmitted(llvm::StringRef variant, mlir::ModuleOp kernels, double milliseconds) override;
+  void kernelPassRan(const codegen::KernelPassRun &run) override;
+  void unitCompiled(const codegen::CompiledUnit &unit) override;
+  mlir::LogicalResult ended(bool succeeded) override;
+
+private:
+  using Counts = std::map<std::string, int64_t>;
+  /// One element of "passes".
+  struct Entry {
+    std::string name, phase, options, restart;
+    std::string file; // empty: none was written
+    bool isChanged = false;
+    double milliseconds = 0;
+    Counts before, after, statistics;
+    llvm::json::Array remarks;
+    std::unique_ptr<codegen::TemporaryFile> open; // while units are added to it
+  };
+  bool isWanted(llvm::StringRef name) const { return isAll || filter.match(name); }
+  std::string path(llvm::StringRef file) const { return folder + "/" + file.str(); }
+  std::string numbered(llvm::StringRef name, size_t index) const;
+  void note(std::string error);
+  void write(llvm::StringRef file, llvm::function_ref<void(llvm::raw_ostream &)> print);
+  Entry &kernelEntry(llvm::StringRef name);
+  void addUnit(Entry &entry, llvm::StringRef unit, mlir::Operation *op);
+  llvm::json::Value passesJson() const;
+
+  std::string folder;
+  bool isAll;
+  llvm::Regex filter;
+  std::vector<Entry> entries;
+  std::map<std::string, Counts> unitCounts; // of each unit before its next pass
+  KernelTable kernels;
+  llvm::json::Object about; // what was compiled, and how
+  mlir::MLIRContext *context = nullptr;
+  std::string firstError;
+};
+
+} // namespace llmc::tools
+#endif

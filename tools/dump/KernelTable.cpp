@@ -1,0 +1,154 @@
+//===- KernelTable.cpp - what a dump tells of each kernel -----------------===//
+#include "tools/dump/KernelTable.h"
+
+#include "codegen/KernelUnits.h"
+#include "codegen/cpu/isa/Isa.h"
+#include "ir/Locations.h"
+
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Object/ELFObjectFile.h"
+
+using namespace llmc;
+using namespace llmc::tools;
+namespace json = llvm::json;
+
+void KernelTable::addProgram(step::ProgramOp program) {
+  for (auto kernel : program.getBody().getOps<step::KernelOp>()) {
+    Use &use = uses[kernel.getSymName().str()];
+    use.op = kernel.computed()->getName().getStringRef().str();
+    use.location = describeLocation(kernel.getLoc());
+  }
+  int64_t number = 0;
+  for (auto dispatch : program.getBody().getOps<step::DispatchOp>()) {
+    Use &use = uses[dispatch.getKernel().str()];
+    use.dispatches.push_back(number++);
+    if (dispatch.getLayer())
+      use.layers.insert(static_cast<int64_t>(*dispatch.getLayer()));
+    else
+      use.isOutsideLayers = true;
+  }
+}
+
+/// "rms_norm_576.avx2" is the kernel "rms_norm_576" in the variant avx2; "llmc.products.avx2.4x16" is no
+/// kernel's own.
+std::pair<std::string, std::string> KernelTable::splitName(llvm::StringRef unit) {
+  if (!unit.starts_with(codegen::sharedPrefix))
+    return {unit.rsplit('.').first.str(), unit.rsplit('.').second.str()};
+  llvm::SmallVector<llvm::StringRef> words;
+  unit.split(words, '.');
+  for (llvm::StringRef word : words)
+    if (cpu::isaByName(word))
+      return {"", word.str()};
+  return {};
+}
+
+void KernelTable::addUnit(const codegen::CompiledUnit &compiled, bool hasFiles) {
+  Unit &unit = units[compiled.name];
+  std::tie(unit.kernel, unit.variant) = splitName(compiled.name);
+  unit.hasFiles = hasFiles;
+
+  std::map<std::string, int64_t> frames;
+  llvm::SmallVector<llvm::StringRef> lines;
+  llvm::StringRef(compiled.stackUsage).split(lines, '\n', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef line : lines) { // MODULE:FUNCTION<tab>BYTES<tab>static
+    llvm::SmallVector<llvm::StringRef> fields;
+    line.split(fields, '\t');
+    int64_t bytes = 0;
+    if (fields.size() >= 2 && !fields[1].getAsInteger(10, bytes))
+      frames[fields[0].rsplit(':').second.str()] = bytes;
+  }
+
+  auto object = llvm::object::ObjectFile::createELFObjectFile({compiled.object, compiled.name});
+  if (!object) {
+    llvm::consumeError(object.takeError());
+    return;
+  }
+  for (llvm::object::ELFSymbolRef symbol : (*object)->symbols()) {
+    llvm::Expected<llvm::StringRef> name = symbol.getName();
+    if (!name) {
+      llvm::consumeError(name.takeError());
+      continue;
+    }
+    if (symbol.getELFType() == llvm::ELF::STT_FUNC)
+      unit.functions.push_back({name->str(), static_cast<int64_t>(symbol.getSize()), frames[name->str()]});
+    else if (name->starts_with(codegen::sharedPrefix))
+      unit.uses.push_back(name->str());
+  }
+}
+
+/// 0, 1, 2, 5 => "0-2, 5".
+static std::string ranges(const std::set<int64_t> &numbers) {
+  std::string text;
+  for (auto at = numbers.begin(); at != numbers.end();) {
+    int64_t first = *at, last = first;
+    while (++at != numbers.end() && *at == last + 1)
+      last = *at;
+    text += (text.empty() ? "" : ", ") + std::to_string(first);
+    if (last > first)
+      text += "-" + std::to_string(last);
+  }
+  return text;
+}
+
+std::string KernelTable::header(llvm::StringRef name, llvm::StringRef comment) const {
+  auto [kernel, variant] = splitName(name);
+  std::string text;
+  auto line = [&](const llvm::Twine &words) { text += (comment + " " + words + "\n").str(); };
+  if (kernel.empty()) {
+    line("function " + name + ", shared by kernels, for " + variant);
+    return text;
+  }
+  auto use = uses.find(kernel);
+  line("kernel " + kernel + " for " + variant);
+  if (use == uses.end())
+    return text;
+  line("op:         " + use->second.op);
+  line("from:       " + use->second.location);
+  std::set<int64_t> numbers;
+  for (const json::Value &number : use->second.dispatches)
+    numbers.insert(*number.getAsInteger());
+  line("dispatches: " + (numbers.empty() ? std::string("none") : ranges(numbers)));
+  if (!use->second.layers.empty())
+    line("layers:     " + ranges(use->second.layers) + (use->second.isOutsideLayers ? ", and outside" : ""));
+  return text;
+}
+
+json::Value KernelTable::json() const {
+  json::Array kernels, shared;
+  for (const auto &[name, unit] : units) {
+    json::Array functions;
+    int64_t code = 0, stack = 0;
+    for (const Function &function : unit.functions) {
+      functions.push_back(json::Object{
+          {"name", function.name}, {"code_bytes", function.codeBytes}, {"stack_bytes", function.stackBytes}});
+      code += function.codeBytes;
+      stack = std::max(stack, function.stackBytes);
+    }
+    json::Object object{{"variant", unit.variant},
+                        {"code_bytes", code},
+                        {"stack_bytes", stack},
+                        {"functions", std::move(functions)},
+                        {"uses", json::Array(unit.uses)}};
+    if (unit.hasFiles)
+      object["files"] =
+          json::Object{{"llvm_ir", "kernels/" + name + ".ll"}, {"assembly", "kernels/" + name + ".s"}};
+    if (unit.kernel.empty()) {
+      object["name"] = name;
+      shared.push_back(std::move(object));
+      continue;
+    }
+    object["name"] = unit.kernel;
+    if (auto use = uses.find(unit.kernel); use != uses.end()) {
+      object["op"] = use->second.op;
+      object["location"] = use->second.location;
+      object["dispatches"] = json::Array(use->second.dispatches);
+      object["layers"] = json::Array(use->second.layers);
+    }
+    kernels.push_back(std::move(object));
+  }
+  return json::Object{{"format", "llmc kernels"},
+                      {"version", 1},
+                      {"kernels", std::move(kernels)},
+                      {"shared", std::move(shared)}};
+}
