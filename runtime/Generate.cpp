@@ -148,19 +148,28 @@ llmc_status Generation::run(int32_t &stop) {
       return status;
     llmc_token token;
     float logprob;
+    const uint64_t before = sampler.drawState();
+    const auto undone = [&](llmc_status status) {
+      sampler.setDrawState(before);
+      return status;
+    };
     if (llmc_status status = sampler.sample({logits, session.vocab()}, token, &logprob))
-      return status;
-    if (llmc_status status = sampler.accept(token))
-      return status;
+      return undone(status);
     if (isStopToken(token)) {
+      if (llmc_status status = sampler.accept(token))
+        return undone(status);
       send(token, pos, logprob, rest(), stop = LLMC_STOP_EOS);
       return LLMC_OK;
     }
     // Evaluated before it is shown: when a step fails or is cancelled, nothing was shown that the cache
-    // lacks.
+    // lacks. Accepted only then: what the sampler has heard of cannot be taken back.
     const uint8_t output = LLMC_OUT_LAST;
     if (llmc_status status = session.eval({{&token, 1}, {&seq, 1}, {&output, 1}}, "llmc_generate"))
-      return status;
+      return undone(status);
+    if (llmc_status status = sampler.accept(token)) {
+      session.truncate(seq, uint32_t(pos));
+      return undone(status);
+    }
     if (isWindow)
       held.push_back(token);
     std::string_view text = textOf(token);

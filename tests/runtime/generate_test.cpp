@@ -285,6 +285,70 @@ TEST(Generate, interrupted) {
   EXPECT_EQ(llmc_seq_len(run.session.get(), run.seq), 3);
 }
 
+// What is cancelled or fails has not happened, for the sampler either.
+TEST(Generate, a_step_that_is_undone_leaves_the_sampler_as_it_was) {
+  static llmc_session *current;
+  static int accepted, mayAccept;
+  struct Run {
+    ToyChat chat{loadWithText(), 17, 128};
+    explicit Run(bool withStage) {
+      chat.bias(endToken, never);
+      for (llmc_token token = 0; token < 10; ++token)
+        chat.bias(token, 1);
+      if (!withStage)
+        return;
+      accepted = 0, mayAccept = 1000;
+      llmc_sampler_stage stage = {};
+      stage.struct_size = sizeof(stage);
+      stage.accept = [](void *, llmc_token) -> llmc_status {
+        return ++accepted > mayAccept ? LLMC_EINTERNAL : LLMC_OK;
+      };
+      EXPECT_OK(llmc_sampler_add(chat.sampler.get(), &stage));
+    }
+    /// Generates again from the last token shown, whose logits the undone step has taken.
+    std::vector<llmc_token> goOn(uint32_t n) {
+      const llmc_token last = lastToken;
+      EXPECT_OK(
+          llmc_kv_remove(chat.session.get(), chat.seq, llmc_seq_len(chat.session.get(), chat.seq) - 1, -1));
+      EXPECT_OK(llmc_decode(chat.session.get(), chat.seq, last));
+      Result result;
+      chat.generate(result, n);
+      return result.tokens;
+    }
+    llmc_token lastToken = -1;
+  };
+  Run whole(false);
+  Result expected;
+  whole.chat.generate(expected, 12);
+  const std::vector<llmc_token> rest(expected.tokens.begin() + 4, expected.tokens.end());
+  // Interrupted: the fifth token is sampled, but not evaluated.
+  for (bool isInterrupted : {true, false}) {
+    Run run(true);
+    current = run.chat.session.get();
+    mayAccept = isInterrupted ? 1000 : 4;
+    struct Seen {
+      Run &run;
+      bool isInterrupted;
+      std::vector<llmc_token> tokens;
+    } seen{run, isInterrupted, {}};
+    auto event = [](const llmc_event *event, void *ud) {
+      auto *seen = static_cast<Seen *>(ud);
+      seen->tokens.push_back(event->token);
+      seen->run.lastToken = event->token;
+      if (seen->isInterrupted && seen->tokens.size() == 4)
+        llmc_session_interrupt(current);
+      return true;
+    };
+    EXPECT_EQ(llmc_generate(current, run.chat.seq, run.chat.sampler.get(), nullptr, event, &seen, nullptr),
+              isInterrupted ? LLMC_ECANCELLED : LLMC_EINTERNAL);
+    EXPECT_EQ(seen.tokens.size(), 4u);
+    EXPECT_EQ(accepted, isInterrupted ? 4 : 5);
+    EXPECT_EQ(llmc_seq_len(current, run.chat.seq), 2 + 4);
+    mayAccept = 1000;
+    EXPECT_EQ(run.goOn(8), rest);
+  }
+}
+
 TEST(StopMatcher, holds_back_only_what_may_match) {
   llmc::StopMatcher matcher({"abab!", "xy"});
   EXPECT_EQ(matcher.push("hello a"), "hello ");
