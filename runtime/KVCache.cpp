@@ -94,15 +94,25 @@ llmc_status KVCache::checkRoom(std::span<const uint32_t> newTokens) const {
                     (unsigned long long)bounds.nTokens);
   for (const Group &group : groups) {
     uint64_t pages = 0;
-    for (size_t seq = 0; seq < newTokens.size(); ++seq) {
-      uint64_t length = sequences[seq].length;
-      pages += ceilDiv(length + newTokens[seq], group.pageTokens) - ceilDiv(length, group.pageTokens);
-    }
+    for (size_t seq = 0; seq < newTokens.size(); ++seq)
+      pages += newPages(group, seq, newTokens[seq]);
     if (pages > group.freePages.size())
       return setError(LLMC_ENOSPC_KV, "%llu more pages are needed, %zu of %llu are free",
                       (unsigned long long)pages, group.freePages.size(), (unsigned long long)group.nPages);
   }
   return LLMC_OK;
+}
+
+bool KVCache::hasRoom(llmc_seq seq, uint32_t n) const {
+  return uint64_t(sequences[seq].length) + n <= bounds.nCtx && tokensHeld + n <= bounds.nTokens &&
+         std::all_of(groups.begin(), groups.end(), [&](const Group &group) {
+           return newPages(group, size_t(seq), n) <= group.freePages.size();
+         });
+}
+
+uint64_t KVCache::newPages(const Group &group, size_t seq, uint32_t n) const {
+  const uint64_t length = sequences[seq].length;
+  return ceilDiv(length + n, group.pageTokens) - ceilDiv(length, group.pageTokens);
 }
 
 int32_t KVCache::takePage(Group &group) {

@@ -41,6 +41,9 @@ public:
   /// way.
   llmc_status checkRoom(std::span<const uint32_t> newTokens) const;
 
+  /// The same of one sequence, without a sentence.
+  bool hasRoom(llmc_seq seq, uint32_t n) const;
+
   /// Takes the pages for positions length..length + n - 1. Cannot fail after checkRoom. The length stays:
   /// commit() or truncate(seq, length(seq)) ends the step.
   void extend(llmc_seq seq, uint32_t n);
@@ -87,6 +90,8 @@ private:
     uint32_t length = 0, reserved = 0; ///< tokens; `reserved` counts what the running step adds, too
   };
 
+  /// Pages that `n` more tokens of a sequence take.
+  uint64_t newPages(const Group &group, size_t seq, uint32_t n) const;
   int32_t takePage(Group &group);
 
   CacheLimits bounds = {};

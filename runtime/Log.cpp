@@ -13,12 +13,14 @@ namespace {
 std::mutex logMutex;
 llmc_log_fn logCallback = nullptr;
 void *logUserData = nullptr;
+/// What a callback calls is not logged: it would call the callback again, or wait for itself.
+thread_local bool isInCallback = false;
 /// Read before the lock is taken: without a callback a message costs one load.
 std::atomic<int32_t> logMinLevel{INT32_MAX};
 } // namespace
 
 void llmc::log(LogLevel level, const char *format, ...) {
-  if (level < logMinLevel.load(std::memory_order_relaxed))
+  if (level < logMinLevel.load(std::memory_order_relaxed) || isInCallback)
     return;
   char text[1024];
   va_list arguments;
@@ -26,8 +28,11 @@ void llmc::log(LogLevel level, const char *format, ...) {
   vsnprintf(text, sizeof(text), format, arguments);
   va_end(arguments);
   std::lock_guard lock(logMutex);
-  if (logCallback)
-    logCallback(level, text, strlen(text), logUserData);
+  if (!logCallback)
+    return;
+  isInCallback = true;
+  logCallback(level, text, strlen(text), logUserData);
+  isInCallback = false;
 }
 
 void llmc_set_log(llmc_log_fn callback, void *ud, int32_t min_level) {

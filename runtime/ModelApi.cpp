@@ -1,6 +1,7 @@
 // The model functions of the C API.
 #include "runtime/Module.h"
 #include "runtime/SizedStruct.h"
+#include "runtime/Workspace.h"
 
 #include <cstring>
 
@@ -57,6 +58,19 @@ void llmc_model_release(llmc_model *model) {
     delete model;
 }
 
+/// Of the storage that a session takes by itself.
+static llmc_status cacheBytesPerToken(const llmc_module &module, int64_t &out) {
+  std::vector<uint8_t> isUsed;
+  if (llmc_status status = chooseStorage(module, LLMC_KV_AUTO, LLMC_KV_AUTO, "llmc_model_info", isUsed))
+    return status;
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < module.n_caches; ++i)
+    if (isUsed[i])
+      bytes += module.caches[i].page_bytes / module.caches[i].page_tokens;
+  out = int64_t(bytes);
+  return LLMC_OK;
+}
+
 llmc_status llmc_model_info(const llmc_model *model, llmc_info info, int64_t *out) {
   LLMC_CHECK_ARG(model);
   LLMC_CHECK_ARG(out);
@@ -86,13 +100,11 @@ llmc_status llmc_model_info(const llmc_model *model, llmc_info info, int64_t *ou
   case LLMC_INFO_WEIGHT_BYTES:
     *out = int64_t(module.weight_bytes);
     return LLMC_OK;
-  case LLMC_INFO_KV_BYTES_PER_TOKEN: {
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < module.n_caches; ++i)
-      bytes += module.caches[i].page_bytes / module.caches[i].page_tokens;
-    *out = int64_t(bytes);
+  case LLMC_INFO_KV_BYTES_PER_TOKEN:
+    return guarded([&] { return cacheBytesPerToken(module, *out); });
+  case LLMC_INFO_THREADS:
+    *out = model->threads();
     return LLMC_OK;
-  }
   case LLMC_INFO_HAS_ENCODER:
   case LLMC_INFO_CAN_SHIFT:
     *out = 0;

@@ -10,10 +10,21 @@
 #include <dlfcn.h>
 #include <sys/mman.h>
 #include <system_error>
+#include <unistd.h>
 
 namespace llmc {
 
 const size_t progressStep = 16 << 20; // bytes between two calls of a progress callback; whole pages
+
+namespace {
+struct OpenFile {
+  int descriptor = -1;
+  ~OpenFile() {
+    if (descriptor >= 0)
+      close(descriptor);
+  }
+};
+} // namespace
 
 Module::~Module() {
   llmc_tokenizer_free(tokenizer);
@@ -25,11 +36,12 @@ Module::~Module() {
 }
 
 llmc_status Module::load(const char *path, const llmc_model_params &params) {
-  if (llmc_status status = file.open(path))
+  OpenFile opened;
+  if (llmc_status status = file.open(path, &opened.descriptor))
     return status;
   if (llmc_status status = readModule(file.bytes(), path, contents))
     return status;
-  if (llmc_status status = loadCode(path, params))
+  if (llmc_status status = loadCode(path, opened.descriptor, params))
     return status;
   if (llmc_status status = loadWeights(path, params))
     return status;
@@ -47,12 +59,28 @@ llmc_status Module::load(const char *path, const llmc_model_params &params) {
   return LLMC_OK;
 }
 
-llmc_status Module::loadCode(const char *path, const llmc_model_params &params) {
-  // An absolute path: dlopen searches library folders for names without a slash.
-  std::unique_ptr<char, decltype(&free)> absolute(realpath(path, nullptr), &free);
-  if (!absolute)
-    return setError(LLMC_EIO, "%s: cannot resolve the path: %s", path, strerror(errno));
-  library = dlopen(absolute.get(), RTLD_NOW | RTLD_LOCAL);
+/// A name under which dlopen finds the file behind a descriptor: the one that was checked, whatever stands at
+/// its path by now. The system remembers the names of loaded files and takes one it knows for the same file,
+/// but descriptors are used again; so every load spells its name in another way, with or without a dot
+/// between the slashes.
+static std::string nameOfDescriptor(int descriptor) {
+  static std::atomic<uint32_t> loads{0};
+  std::string name = "/proc/self/fd";
+  for (uint32_t rest = loads.fetch_add(1, std::memory_order_relaxed); rest; rest >>= 1)
+    name += rest & 1 ? "/./" : "//";
+  return name + "/" + std::to_string(descriptor);
+}
+
+llmc_status Module::loadCode(const char *path, int descriptor, const llmc_model_params &params) {
+  std::string name = nameOfDescriptor(descriptor);
+  if (access(name.c_str(), R_OK) != 0) { // no /proc
+    // An absolute path: dlopen searches library folders for names without a slash.
+    std::unique_ptr<char, decltype(&free)> absolute(realpath(path, nullptr), &free);
+    if (!absolute)
+      return setError(LLMC_EIO, "%s: cannot resolve the path: %s", path, strerror(errno));
+    name = absolute.get();
+  }
+  library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char *reason = dlerror();
     return setError(LLMC_EFORMAT, "%s: the system cannot load its code: %s", path, reason ? reason : "");
@@ -117,6 +145,10 @@ llmc_status Module::lockWeights(const char *path, const llmc_model_params &param
   return LLMC_OK;
 }
 
+uint32_t Module::threads() const {
+  return borrowedPool ? borrowedPool->threads.size() : nThreads ? nThreads : availableCores();
+}
+
 llmc_status Module::pool(ThreadPool *&out) {
   if (borrowedPool) {
     out = &borrowedPool->threads;
@@ -125,7 +157,7 @@ llmc_status Module::pool(ThreadPool *&out) {
   std::lock_guard lock(poolMutex);
   if (!ownPool) {
     try {
-      ownPool = std::make_unique<ThreadPool>(nThreads ? nThreads : availableCores(), nullptr, 0);
+      ownPool = std::make_unique<ThreadPool>(threads(), nullptr, 0);
     } catch (const std::system_error &error) {
       return setError(LLMC_ENOMEM, "cannot start a worker thread: %s", error.what());
     }

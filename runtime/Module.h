@@ -33,6 +33,8 @@ public:
   const uint8_t *weights() const { return weightsStart; }
   const char *variantName() const { return variant->name; }
 
+  /// How many threads evaluate a step, with the one that calls.
+  uint32_t threads() const;
   /// The pool of the load parameters, or the model's own, started when first asked for.
   llmc_status pool(ThreadPool *&out);
 
@@ -42,7 +44,7 @@ public:
   llmc_tokenizer *tokenizer = nullptr; ///< null: the file has none
 
 private:
-  llmc_status loadCode(const char *path, const llmc_model_params &params);
+  llmc_status loadCode(const char *path, int descriptor, const llmc_model_params &params);
   llmc_status loadWeights(const char *path, const llmc_model_params &params);
   llmc_status copyWeights(const char *path, const llmc_model_params &params);
   llmc_status lockWeights(const char *path, const llmc_model_params &params);

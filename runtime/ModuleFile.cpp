@@ -25,7 +25,7 @@ MappedFile::~MappedFile() {
     munmap(const_cast<uint8_t *>(start), size);
 }
 
-llmc_status MappedFile::open(const char *path) {
+llmc_status MappedFile::open(const char *path, int *descriptorOut) {
   // O_NONBLOCK: a FIFO in place of a file must not hang the open; it has no effect on regular files.
   int descriptor = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0)
@@ -46,7 +46,10 @@ llmc_status MappedFile::open(const char *path) {
       size = status.st_size;
     }
   }
-  close(descriptor);
+  if (result == LLMC_OK && descriptorOut)
+    *descriptorOut = descriptor;
+  else
+    close(descriptor);
   return result;
 }
 

@@ -22,8 +22,9 @@ public:
   MappedFile(const MappedFile &) = delete;
   MappedFile &operator=(const MappedFile &) = delete;
 
-  /// Fails with LLMC_ENOTFOUND or LLMC_EIO.
-  llmc_status open(const char *path);
+  /// Fails with LLMC_ENOTFOUND or LLMC_EIO. `descriptorOut`, if not null, gets the open file, the caller's to
+  /// close.
+  llmc_status open(const char *path, int *descriptorOut = nullptr);
   std::span<const uint8_t> bytes() const { return {start, size}; }
 
 private:

@@ -54,12 +54,6 @@ llmc_status Session::checkSequence(llmc_seq seq, const char *function) const {
   return LLMC_OK;
 }
 
-bool Session::hasRoom(llmc_seq seq, uint32_t n) const {
-  std::vector<uint32_t> counts(plan.cache.nSeqs);
-  counts[seq] = n;
-  return cache.checkRoom(counts) == LLMC_OK;
-}
-
 llmc_status Session::resolveRow(int32_t row, const char *function, size_t &out) const {
   if (!hasOutputs)
     return setError(LLMC_ESTATE, "%s: there are no outputs: run llmc_eval, llmc_prefill or llmc_decode first",

@@ -44,7 +44,7 @@ public:
 
   llmc_status checkSequence(llmc_seq seq, const char *function) const;
   /// Whether a sequence can grow by `n` tokens; sets no error.
-  bool hasRoom(llmc_seq seq, uint32_t n) const;
+  bool hasRoom(llmc_seq seq, uint32_t n) const { return cache.hasRoom(seq, n); }
   llmc_status logits(int32_t row, const char *function, const float *&out) const;
   llmc_status hiddenRow(int32_t row, const char *function, const float *&out) const;
   /// The vector is the session's own, until the next step or the next call.

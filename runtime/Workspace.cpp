@@ -34,17 +34,15 @@ const char *storageName(uint32_t type) {
   return type < std::size(typeNames) ? typeNames[type] : "another type";
 }
 
-/// Chooses the layout of each cache: caches of one name are one cache in several types. Without a wish the
-/// first is taken.
-static llmc_status chooseStorage(const llmc_module &module, const llmc_session_params &params,
-                                 const char *function, std::vector<uint8_t> &out) {
-  for (auto [type, letter] : {std::pair(params.type_k, 'k'), {params.type_v, 'v'}})
+llmc_status chooseStorage(const llmc_module &module, llmc_kv_type typeK, llmc_kv_type typeV,
+                          const char *function, std::vector<uint8_t> &out) {
+  for (auto [type, letter] : {std::pair(typeK, 'k'), {typeV, 'v'}})
     if (type < LLMC_KV_AUTO || type > LLMC_KV_Q4)
       return setError(LLMC_EARG, "%s: type_%c is %d, which is no storage type", function, letter, type);
-  llmc_kv_type wanted = params.type_k != LLMC_KV_AUTO ? params.type_k : params.type_v;
-  if (params.type_v != LLMC_KV_AUTO && params.type_v != wanted)
+  llmc_kv_type wanted = typeK != LLMC_KV_AUTO ? typeK : typeV;
+  if (typeV != LLMC_KV_AUTO && typeV != wanted)
     return setError(LLMC_EUNSUPPORTED, "%s: type_k is %s and type_v is %s: keys and values have one type",
-                    function, storageName(uint32_t(params.type_k)), storageName(uint32_t(params.type_v)));
+                    function, storageName(uint32_t(typeK)), storageName(uint32_t(typeV)));
   out.assign(module.n_caches, 0);
   auto isSame = [&](uint32_t a, uint32_t b) {
     return a == b ||
@@ -84,7 +82,7 @@ llmc_status planWorkspace(const Module &loaded, const llmc_session_params *param
   if (resolved.flags)
     return setError(LLMC_EUNSUPPORTED,
                     "%s: this build has neither prefix reuse nor cache conversion: set flags to 0", function);
-  if (llmc_status status = chooseStorage(module, resolved, function, out.usesCache))
+  if (llmc_status status = chooseStorage(module, resolved.type_k, resolved.type_v, function, out.usesCache))
     return status;
   if (resolved.allocator && (resolved.allocator->struct_size < sizeof(llmc_allocator) ||
                              !resolved.allocator->alloc || !resolved.allocator->free))

@@ -21,6 +21,11 @@ struct WorkspacePlan {
 /// "f16": the name of an LLMC_KV_* or LLMC_STORE_*.
 const char *storageName(uint32_t type);
 
+/// Chooses the layout of each cache, for WorkspacePlan::usesCache: caches of one name are one cache in
+/// several types. Without a wish (LLMC_KV_AUTO) the first is taken.
+llmc_status chooseStorage(const llmc_module &module, llmc_kv_type typeK, llmc_kv_type typeV,
+                          const char *function, std::vector<uint8_t> &out);
+
 /// Fills in defaults and checks the parameters; `function` stands before messages.
 llmc_status planWorkspace(const Module &module, const llmc_session_params *params, const char *function,
                           WorkspacePlan &out, llmc_session_params &resolved);

@@ -187,6 +187,19 @@ TEST(Api, log) {
   EXPECT_EQ(seen, "");
 }
 
+TEST(Api, a_log_callback_may_call_what_logs) {
+  static int calls;
+  calls = 0;
+  auto callback = [](int32_t, const char *, size_t, void *) {
+    if (++calls == 1)
+      session(load().get());
+  };
+  llmc_set_log(callback, nullptr, 0);
+  load();
+  llmc_set_log(nullptr, nullptr, 0);
+  EXPECT_EQ(calls, 1); // of what the callback itself calls nothing is logged
+}
+
 TEST(Api, log_levels) {
   struct Seen {
     std::vector<std::pair<int32_t, std::string>> messages;

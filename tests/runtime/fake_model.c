@@ -182,12 +182,23 @@ static const llmc_dispatch dispatches[] = {
     ATTEND_8(16),
     {2, LLMC_NONE, LLMC_ROWS_ASKED, 1, 3 * LAYERS, 4, LLMC_NONE, LOGITS, 0, 0, 0, 0, 0, LLMC_NONE, 0},
 #ifdef FAKE_HIDDEN
-    {3, LLMC_NONE, LLMC_ROWS_ASKED, 0, 3 * LAYERS + 4, 2, LLMC_NONE, ROWS, 0, 0, 0, 0, 0, LLMC_NONE, 0}
+    {3, LLMC_NONE, LLMC_ROWS_ASKED, 0, 3 * LAYERS + 4, 2, LLMC_NONE, ROWS, 0, 0, 0, 0, 0, LLMC_NONE, 0},
+#endif
+#ifdef FAKE_TYPES
+    /* What depends on the storage type, one row for each; and one for hidden rows alone. */
+    {0, LLMC_NONE, LLMC_ROWS_TOKENS, 0, 0, 0, LLMC_NONE, LLMC_NONE, 0, 0, 1000, 0, 100, 0, 0},
+    {0, LLMC_NONE, LLMC_ROWS_TOKENS, 0, 0, 0, LLMC_NONE, LLMC_NONE, 0, 0, 3000, 0, 300, 2, 0},
+    {0, LLMC_NONE, LLMC_ROWS_HIDDEN, 0, 0, 0, LLMC_NONE, LLMC_NONE, 50000, 20000, 0, 7000, 0, LLMC_NONE, 0},
 #endif
 };
 static const llmc_kv_layout caches[] = {
     {S_CACHE, 1, 1, 4, 4, PAGE_TOKENS, LLMC_STORE_F16, LLMC_STORE_F16, PAGE_TOKENS * 8},
-    {S_SECOND, 1, 1, 4, 4, PAGE_TOKENS, LLMC_STORE_F16, LLMC_STORE_F16, PAGE_TOKENS * 8}};
+    {S_SECOND, 1, 1, 4, 4, PAGE_TOKENS, LLMC_STORE_F16, LLMC_STORE_F16, PAGE_TOKENS * 8},
+#ifdef FAKE_TYPES
+    {S_CACHE, 1, 1, 4, 4, PAGE_TOKENS, LLMC_STORE_Q8, LLMC_STORE_Q8, PAGE_TOKENS * 40},
+    {S_SECOND, 1, 1, 4, 4, PAGE_TOKENS, LLMC_STORE_Q8, LLMC_STORE_Q8, PAGE_TOKENS * 40},
+#endif
+};
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #ifndef FAKE_ABI

@@ -32,7 +32,8 @@ TEST(Module, loads_and_tells_about_itself) {
                                                  {LLMC_INFO_KV_BYTES_PER_TOKEN, 16},
                                                  {LLMC_INFO_HAS_ENCODER, 0},
                                                  {LLMC_INFO_HAS_DECODER, 1},
-                                                 {LLMC_INFO_CAN_SHIFT, 0}};
+                                                 {LLMC_INFO_CAN_SHIFT, 0},
+                                                 {LLMC_INFO_THREADS, 1}};
   for (auto [info, expected] : infos) {
     int64_t value = -1;
     EXPECT_OK(llmc_model_info(model.get(), info, &value));
@@ -41,6 +42,78 @@ TEST(Module, loads_and_tells_about_itself) {
   int64_t value = 5;
   EXPECT_FAILS(llmc_model_info(model.get(), 99, &value), LLMC_EARG, "99");
   EXPECT_EQ(value, 5);
+}
+
+TEST(Module, counts_its_threads) {
+  int64_t value = 0;
+  EXPECT_OK(llmc_model_info(load(3).get(), LLMC_INFO_THREADS, &value));
+  EXPECT_EQ(value, 3);
+  EXPECT_OK(llmc_model_info(load(0u).get(), LLMC_INFO_THREADS, &value));
+  EXPECT_EQ(value, llmc::availableCores());
+}
+
+// A model compiled with two storage types of its cache: a session has one of them.
+TEST(Module, costs_and_sizes_are_those_of_one_storage_type) {
+  Model model = load(1, "fake_model_types"), plain = load();
+  int64_t value = 0;
+  EXPECT_OK(llmc_model_info(model.get(), LLMC_INFO_KV_BYTES_PER_TOKEN, &value));
+  EXPECT_EQ(value, 16); // of the first type, as of the model that has no other
+  auto cost = [](const Model &of, uint64_t nHidden, llmc_kv_type type) {
+    llmc_step_cost cost = {};
+    cost.struct_size = sizeof(cost);
+    cost.n_tokens = cost.n_keys = 5;
+    cost.n_rows = 3;
+    cost.n_token_keys = 15;
+    cost.n_hidden = nHidden;
+    cost.type_kv = type;
+    EXPECT_OK(llmc_model_step_cost(of.get(), &cost));
+    return std::pair(cost.bytes, cost.operations);
+  };
+  const auto base = cost(plain, 0, LLMC_KV_AUTO);
+  const auto with = [&](uint64_t bytes, uint64_t operations) {
+    return std::pair(base.first + bytes, base.second + operations);
+  };
+  EXPECT_EQ(cost(model, 0, LLMC_KV_AUTO), with(5 * 1000, 15 * 100));
+  EXPECT_EQ(cost(model, 0, LLMC_KV_F16), with(5 * 1000, 15 * 100));
+  EXPECT_EQ(cost(model, 0, LLMC_KV_Q8), with(5 * 3000, 15 * 300));
+  // One hidden row makes the work of all rows that are asked for.
+  EXPECT_EQ(cost(model, 1, LLMC_KV_AUTO), with(5 * 1000 + 50000 + 3 * 20000, 15 * 100 + 3 * 7000));
+  llmc_step_cost wrong = {};
+  wrong.struct_size = sizeof(wrong);
+  wrong.n_tokens = wrong.n_rows = 1, wrong.n_hidden = 2;
+  EXPECT_FAILS(llmc_model_step_cost(model.get(), &wrong), LLMC_EARG, "2 hidden rows");
+  wrong.n_hidden = 0, wrong.type_kv = LLMC_KV_F32;
+  EXPECT_FAILS(llmc_model_step_cost(model.get(), &wrong), LLMC_EUNSUPPORTED, "f32");
+  // A caller that knows only the first fields gets what it got.
+  llmc_step_cost old = {};
+  old.struct_size = offsetof(llmc_step_cost, n_hidden);
+  old.n_tokens = old.n_keys = 5, old.n_rows = 3, old.n_token_keys = 15;
+  EXPECT_OK(llmc_model_step_cost(model.get(), &old));
+  EXPECT_EQ(std::pair(old.bytes, old.operations), with(5 * 1000, 15 * 100));
+}
+
+// The code that runs is that of the file that was checked, whatever the system remembers of a path or
+// descriptor.
+TEST(Module, another_file_in_the_same_place_is_another_model) {
+  TempFile place(ModelFile().finish());
+  auto replace = [&](const char *kind) {
+    TempFile next(ModelFile(kind).finish());
+    ASSERT_EQ(rename(next.path(), place.path()), 0);
+  };
+  auto hasHidden = [](const Model &model) { return model->tables().hidden_buffer != LLMC_NONE; };
+  Model first = load(place.path());
+  replace("fake_model_hidden");
+  Model second = load(place.path()), again = load(place.path());
+  EXPECT_FALSE(hasHidden(first));
+  EXPECT_TRUE(hasHidden(second));
+  EXPECT_EQ(&second->tables(), &again->tables()); // one file, loaded once
+  again.reset();
+  replace("fake_model_keys");
+  Model third = load(place.path());
+  EXPECT_FALSE(hasHidden(third));
+  EXPECT_TRUE(third->tables().uses_keys);
+  EXPECT_FALSE(first->tables().uses_keys);
+  EXPECT_EQ(fresh(first.get(), {1, 2, 3}), fresh(load().get(), {1, 2, 3}));
 }
 
 TEST(Module, flattens_the_manifest) {
