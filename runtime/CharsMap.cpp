@@ -1,3 +1,5 @@
+// Lookups in a precompiled map of characters: of the prefixes of a text that its trie holds, the shortest or
+// longest, and what replaces it. The map is data of a model: no number in it is trusted.
 #include "runtime/CharsMap.h"
 
 #include <algorithm>

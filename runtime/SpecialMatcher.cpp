@@ -1,3 +1,5 @@
+// Finds added tokens in a text: a sorted list, entered by the first byte and narrowed byte by byte, so that a
+// place costs as much as the longest token that could stand there.
 #include "runtime/SpecialMatcher.h"
 
 #include "runtime/UnicodeForms.h"
@@ -8,9 +10,8 @@
 namespace llmc {
 
 void SpecialMatcher::open(std::vector<Entry> list) {
-  std::sort(list.begin(), list.end(), [](const Entry &a, const Entry &b) {
-    return a.text != b.text ? a.text < b.text : a.id < b.id;
-  });
+  std::sort(list.begin(), list.end(),
+            [](const Entry &a, const Entry &b) { return a.text != b.text ? a.text < b.text : a.id < b.id; });
   list.erase(std::unique(list.begin(), list.end(), [](auto &a, auto &b) { return a.text == b.text; }),
              list.end());
   entries = std::move(list);

@@ -184,18 +184,8 @@ Text percentFormat(Context &c, const Text &format, const Value &arguments) {
 
 namespace {
 
-/// One "{…}" of a brace format: name, conversion, spec.
-void appendBraceField(Context &c, Text &out, const std::string &field, Args &args, size_t &automatic) {
-  const size_t colon = field.find(':');
-  std::string name = field.substr(0, colon);
-  std::string spec = colon == std::string::npos ? "" : field.substr(colon + 1);
-  char conversion = 0;
-  if (const size_t bang = name.find('!'); bang != std::string::npos) {
-    conversion = bang + 1 < name.size() ? name[bang + 1] : '?';
-    name.resize(bang);
-    if (conversion != 's' && conversion != 'r')
-      c.fail("unknown conversion in a format string");
-  }
+/// The value that "0.name[key]" stands for.
+Value fieldValue(Context &c, const std::string &name, Args &args, size_t &automatic) {
   const size_t rootEnd = std::min(name.find_first_of(".["), name.size());
   const std::string root = name.substr(0, rootEnd);
   Value value;
@@ -205,14 +195,11 @@ void appendBraceField(Context &c, Text &out, const std::string &field, Args &arg
       c.fail("format argument " + (root.empty() ? std::to_string(index) : root) + " is missing");
     value = args.positional[index];
   } else {
-    bool found = false;
-    for (auto &[key, given] : args.keywords)
-      if (key == root) {
-        value = given;
-        found = true;
-      }
-    if (!found)
+    const auto given = std::find_if(args.keywords.begin(), args.keywords.end(),
+                                    [&](const auto &keyword) { return keyword.first == root; });
+    if (given == args.keywords.end())
       c.fail("format argument '" + root + "' is missing");
+    value = given->second;
   }
   for (size_t pos = rootEnd; pos < name.size();) {
     const bool item = name[pos] == '[';
@@ -227,24 +214,33 @@ void appendBraceField(Context &c, Text &out, const std::string &field, Args &arg
                  : getAttribute(c, value, part);
     pos = end + item;
   }
-  if (conversion)
-    value = c.string(conversion == 'r' ? repr(c, value) : toText(c, value));
-  // [[fill]align][sign][#][0][width][,][.precision][type]
-  size_t pos = 0;
+  return value;
+}
+
+/// What stands after the colon of a brace field.
+struct BraceSpec {
   std::string fill = " ";
-  char align = 0;
+  char align = 0, type = 0; // 0: not given
+  bool comma = false;
+  Field field;
+};
+
+/// [[fill]align][sign][#][0][width][,][.precision][type]
+BraceSpec parseSpec(Context &c, const std::string &spec) {
+  BraceSpec out;
+  size_t pos = 0;
   const size_t first = spec.empty() ? 0 : decodeUtf8(spec, 0).length;
   auto isAlign = [&](size_t i) {
     return i < spec.size() && std::string_view("<>^").find(spec[i]) != std::string_view::npos;
   };
   if (isAlign(first)) {
-    fill = spec.substr(0, first);
-    align = spec[first];
+    out.fill = spec.substr(0, first);
+    out.align = spec[first];
     pos = first + 1;
   } else if (isAlign(0)) {
-    align = spec[pos++];
+    out.align = spec[pos++];
   }
-  Field f;
+  Field &f = out.field;
   for (; pos < spec.size() && std::string_view("+- #0").find(spec[pos]) != std::string_view::npos; ++pos)
     (spec[pos] == '+'   ? f.plus
      : spec[pos] == ' ' ? f.space
@@ -253,37 +249,62 @@ void appendBraceField(Context &c, Text &out, const std::string &field, Args &arg
                         : f.left) = true;
   f.left = false;
   f.width = parseDigits(c, spec, pos);
-  const bool comma = pos < spec.size() && spec[pos] == ',';
-  pos += comma;
+  out.comma = pos < spec.size() && spec[pos] == ',';
+  pos += out.comma;
   if (pos < spec.size() && spec[pos] == '.')
     f.precision = parseDigits(c, spec, ++pos);
-  const char type = pos < spec.size() ? spec[pos++] : 0;
-  if (pos < spec.size() || (type && std::string_view("sdxXobeEfFgG%").find(type) == std::string_view::npos))
+  out.type = pos < spec.size() ? spec[pos++] : 0;
+  if (pos < spec.size() ||
+      (out.type && std::string_view("sdxXobeEfFgG%").find(out.type) == std::string_view::npos))
     c.fail("unsupported format '" + spec + "'");
+  return out;
+}
+
+/// "1234567.8" => "1,234,567.8".
+Text withCommas(const Text &number) {
+  std::string digits = number.str();
+  size_t end = std::min(digits.find_first_of(".e"), digits.size());
+  const size_t begin = digits.find_first_of("0123456789");
+  for (; end > begin + 3; digits.insert(end, ","))
+    end -= 3;
+  return Text(digits, false);
+}
+
+/// One "{…}" of a brace format: name, conversion, spec.
+void appendBraceField(Context &c, Text &out, const std::string &field, Args &args, size_t &automatic) {
+  const size_t colon = field.find(':');
+  std::string name = field.substr(0, colon);
+  const std::string given = colon == std::string::npos ? "" : field.substr(colon + 1);
+  char conversion = 0;
+  if (const size_t bang = name.find('!'); bang != std::string::npos) {
+    conversion = bang + 1 < name.size() ? name[bang + 1] : '?';
+    name.resize(bang);
+    if (conversion != 's' && conversion != 'r')
+      c.fail("unknown conversion in a format string");
+  }
+  Value value = fieldValue(c, name, args, automatic);
+  if (conversion)
+    value = c.string(conversion == 'r' ? repr(c, value) : toText(c, value));
+  const BraceSpec spec = parseSpec(c, given);
+  const Field &f = spec.field;
   Text body;
-  const bool numeric = value.isNumber() && type != 's' && !(value.is(Kind::Bool) && spec.empty());
-  if (numeric && (type || f.plus || f.space || f.zero || comma || f.precision >= 0)) {
+  const bool numeric = value.isNumber() && spec.type != 's' && !(value.is(Kind::Bool) && given.empty());
+  if (numeric && (spec.type || f.plus || f.space || f.zero || spec.comma || f.precision >= 0)) {
     Field plain = f;
-    plain.width = f.zero && !align ? f.width : 0;
+    plain.width = f.zero && !spec.align ? f.width : 0;
     appendNumber(c, body, value,
-                 type                    ? (type == 'F' ? 'f' : type)
+                 spec.type               ? (spec.type == 'F' ? 'f' : spec.type)
                  : value.is(Kind::Float) ? 'g'
                                          : 'd',
                  plain);
-    if (comma) {
-      std::string digits = body.str();
-      size_t end = std::min(digits.find_first_of(".e"), digits.size());
-      const size_t begin = digits.find_first_of("0123456789");
-      for (; end > begin + 3; digits.insert(end, ","))
-        end -= 3;
-      body = Text(digits, false);
-    }
+    if (spec.comma)
+      body = withCommas(body);
   } else {
-    if (type && type != 's')
-      c.fail(std::string("format '") + type + "' expects a number, found " + typeName(value));
+    if (spec.type && spec.type != 's')
+      c.fail(std::string("format '") + spec.type + "' expects a number, found " + typeName(value));
     body = truncated(toText(c, value), f.precision);
   }
-  appendPadded(c, out, body, f.width, align ? align : value.isNumber() ? '>' : '<', fill);
+  appendPadded(c, out, body, f.width, spec.align ? spec.align : value.isNumber() ? '>' : '<', spec.fill);
 }
 
 } // namespace
