@@ -104,8 +104,10 @@ def piece_model(path, is_unigram):
     """A SentencePiece model of the vocabulary in a GGUF file."""
     keys = gguf_metadata(path)
     field = lambda name, default=None: keys.get("tokenizer.ggml." + name, default)
-    out = b""
-    for t, s, k in zip(field("tokens"), field("scores"), field("token_type")):
+    out = bytearray()
+    for i, (t, s, k) in enumerate(zip(field("tokens"), field("scores"), field("token_type"))):
+        if k == 2 and i != field("unknown_token_id", i):
+            k = 3  # the library takes one unknown token only
         out += proto_field(1, 2, proto_field(1, 2, t.encode()) + proto_field(2, 5, struct.pack("<f", s)) +
                            proto_field(3, 0, bytes([k])))
     has_bytes = 6 in field("token_type")
