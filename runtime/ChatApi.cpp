@@ -18,6 +18,16 @@ static bool hasTools(const char *extra) {
   return variables.is_object() && variables.contains("tools") && !variables["tools"].is_null();
 }
 
+/// The template read, now or by an earlier call; null with a sentence if it cannot be.
+static std::shared_ptr<const ChatTemplate> templateOf(const llmc_tokenizer &tokenizer,
+                                                      std::string_view source, std::string &error) {
+  std::lock_guard lock(tokenizer.templatesMutex);
+  std::shared_ptr<const ChatTemplate> &known = tokenizer.templates[source];
+  if (!known)
+    known = ChatTemplate::parse(source, error);
+  return known;
+}
+
 static llmc_status render(const llmc_tokenizer *tokenizer, const char *function, const char *messages,
                           size_t n, const char *extra, bool addGenerationPrompt,
                           std::vector<ChatSegment> &out) {
@@ -31,7 +41,7 @@ static llmc_status render(const llmc_tokenizer *tokenizer, const char *function,
   if (source.empty())
     return setError(LLMC_EUNSUPPORTED, "%s: this model has no chat template: use llmc_tokenize", function);
   std::string error;
-  std::unique_ptr<ChatTemplate> chat = ChatTemplate::parse(source, error);
+  const std::shared_ptr<const ChatTemplate> chat = templateOf(*tokenizer, source, error);
   if (!chat)
     return setError(LLMC_EUNSUPPORTED, "%s: the model's chat template cannot be read: %s", function,
                     error.c_str());

@@ -8,6 +8,9 @@
 #include "runtime/TokenizerData.h"
 
 #include <array>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -101,8 +104,16 @@ private:
 
 } // namespace llmc
 
+namespace llmc {
+class ChatTemplate;
+}
+
 struct llmc_tokenizer {
   llmc::Tokenizer impl;
+
+  /// The chat templates that were asked for so far, read once; by their text, which is the tokenizer's own.
+  mutable std::mutex templatesMutex;
+  mutable std::map<std::string_view, std::shared_ptr<const llmc::ChatTemplate>> templates;
 };
 
 struct llmc_detok {

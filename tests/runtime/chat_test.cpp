@@ -5,13 +5,16 @@
 
 #include "llmc/llmc.h"
 #include "runtime/Error.h"
+#include "runtime/Tokenizer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <ctime>
 #include <functional>
 #include <gtest/gtest.h>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace llmc::test;
@@ -189,6 +192,27 @@ TEST(ChatTokenize, a_template_for_tools_is_taken_with_tools) {
   EXPECT_EQ(chat.text("[]", R"({"tools":[]})"), "tools");
   Chat one("plain");
   EXPECT_EQ(one.text("[]", R"({"tools":[]})"), "plain");
+}
+
+TEST(ChatTokenize, a_template_is_read_once_for_all_threads) {
+  Chat chat("{% for m in messages %}{{ m.content }}{% endfor %}", "tools {{ tools|length }}");
+  std::vector<std::thread> threads;
+  std::atomic<int> right{0};
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      for (int k = 0; k < 50; ++k)
+        right +=
+            chat.text(typed) == "<s></s><|im_end|><s" && chat.text("[]", R"({"tools":[1]})") == "tools 1";
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  EXPECT_EQ(right, 200);
+  EXPECT_EQ(chat.tokenizer->templates.size(), 2u);
+  Chat broken("{{ x"); // what cannot be read says so every time
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(broken.status("[]"), LLMC_EUNSUPPORTED);
+    EXPECT_NE(std::string(llmc_last_error()).find("line 1"), std::string::npos);
+  }
 }
 
 TEST(ChatTokenize, errors_say_what_and_where) {
