@@ -1,95 +1,11 @@
 // One step: check everything, take the pages, walk the dispatch table with all workers, then commit or undo.
 #include "runtime/Sampler.h"
-#include "runtime/Session.h"
+#include "runtime/StepRun.h"
 
 #include <algorithm>
 #include <deque>
 
 namespace llmc {
-
-/// The walk over the dispatch table. Every worker decides alike whether to go on: worker 0 names the meeting
-/// at which all stop before it arrives there, and nobody looks further ahead than the meeting just left.
-class StepRun {
-public:
-  StepRun(Session &session, const llmc_step &step) : session(session), step(step), model(*session.owner) {}
-
-  /// False: cancelled.
-  bool run() {
-    session.pool->run(
-        [](void *self, uint32_t worker, uint32_t n) { static_cast<StepRun *>(self)->work(worker, n); }, this);
-    return stopAt.load(std::memory_order_relaxed) == never;
-  }
-
-private:
-  static constexpr uint32_t never = UINT32_MAX;
-
-  bool meet(uint32_t worker, uint32_t &meetings) {
-    uint32_t here = meetings++;
-    if (worker == 0 && stopAt.load(std::memory_order_relaxed) == never && session.takeInterrupt())
-      stopAt.store(here, std::memory_order_relaxed);
-    session.pool->barrier(worker);
-    return stopAt.load(std::memory_order_relaxed) > here;
-  }
-
-  void work(uint32_t worker, uint32_t nWorkers) {
-    const llmc_module &tables = model.tables();
-    uint32_t meetings = 0;
-    for (uint32_t i = 0; i < tables.n_dispatches; ++i) {
-      const llmc_dispatch &dispatch = tables.dispatches[i];
-      if (!session.plan.runs(dispatch))
-        continue; // another row does its work
-      // Also before a row that is skipped: later rows may rely on its barrier.
-      if (dispatch.barrier && !meet(worker, meetings))
-        return;
-      uint64_t rows = step.rows[dispatch.rows];
-      if (rows == 0)
-        continue;
-      const llmc_kernel_entry &kernel = model.kernel(dispatch.kernel);
-      const void *const *args = session.args.data() + dispatch.first_arg;
-      if (kernel.prepare && rows >= tables.kernels[dispatch.kernel].prepare_min_rows) {
-        kernel.prepare(&step, args, worker, nWorkers);
-        if (!meet(worker, meetings))
-          return;
-      }
-      kernel.run(&step, args, worker, nWorkers);
-      if (session.observer) {
-        if (!meet(worker, meetings))
-          return;
-        if (worker == 0 && !observe(i))
-          stopAt.store(meetings, std::memory_order_relaxed);
-        if (!meet(worker, meetings))
-          return;
-      }
-    }
-  }
-
-  bool observe(uint32_t index) {
-    const llmc_module &tables = model.tables();
-    const llmc_dispatch &dispatch = tables.dispatches[index];
-    llmc_dispatch_info info = {};
-    info.struct_size = sizeof(info);
-    info.kernel = model.string(tables.kernels[dispatch.kernel].name);
-    info.location = model.string(dispatch.location);
-    info.dispatch = index;
-    info.layer = dispatch.layer;
-    int64_t shape[2] = {};
-    if (dispatch.output != LLMC_NONE) {
-      const llmc_buffer &buffer = tables.buffers[dispatch.output];
-      shape[0] = int64_t(step.rows[buffer.rows]);
-      shape[1] = int64_t(buffer.row_bytes / 4);
-      info.data = session.arena.data() + session.plan.bufferOffsets[dispatch.output];
-      info.shape = shape;
-      info.rank = 2;
-      info.dtype = LLMC_KV_F32;
-    }
-    return session.observer(&info, session.observerData);
-  }
-
-  Session &session;
-  const llmc_step &step;
-  const llmc_model &model;
-  std::atomic<uint32_t> stopAt{never};
-};
 
 llmc_status Session::checkTokens(std::span<const llmc_token> ids, const char *function) const {
   for (size_t i = 0; i < ids.size(); ++i)
@@ -231,15 +147,17 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
   step.scratch = scratchOf.data();
   step.count_load = countLoad;
   step.count_load_data = countLoadData;
+  StepRun run(*this, step, nKeys);
 
   for (size_t seq = 0; seq < newTokens.size(); ++seq)
     if (newTokens[seq])
       cache.extend(llmc_seq(seq), newTokens[seq]);
   hasOutputs = false;
   llmc_status status = LLMC_OK;
-  if (!StepRun(*this, step).run())
+  if (!run.run())
     status = setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);
   stepScratch.reset();
+  ++nSteps;
   if (status == LLMC_OK)
     status = guarded([&] { return chooseTokens(tokens.samplers, rows, function); });
   for (size_t seq = 0; seq < newTokens.size(); ++seq) {

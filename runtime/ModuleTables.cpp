@@ -2,6 +2,7 @@
 // that the step loop can use them unchecked.
 #include "runtime/CpuFeatures.h"
 #include "runtime/Module.h"
+#include "runtime/Results.h"
 
 #include <cstring>
 
@@ -33,6 +34,11 @@ private:
 
   bool isString(uint32_t offset) const { return offset < module.n_strings; }
   bool isOptionalString(uint32_t offset) const { return offset == LLMC_NONE || isString(offset); }
+
+  bool areValues(const llmc_dispatch &row) const {
+    return isString(row.values) && module.strings[row.values] &&
+           forEachResult(module, row, [](const char *, uint32_t) {});
+  }
 
   llmc_status checkHeader() {
     struct Table {
@@ -126,6 +132,9 @@ private:
         return fail("dispatch", i, "cache", row.cache, "the number of a cache");
       if (!isOptionalString(row.location))
         return fail("dispatch", i, "location", row.location, "an offset in the strings");
+      if (row.values && !areValues(row))
+        return fail("dispatch", i, "values", row.values,
+                    "the offset of names for 'output' and the buffers behind it among its arguments");
     }
     return LLMC_OK;
   }

@@ -48,6 +48,10 @@ llmc_status Session::create(llmc_model *model, const llmc_session_params *params
   return LLMC_OK;
 }
 
+std::unique_ptr<Profile> Session::newProfile(uint64_t maxBytes) const {
+  return std::make_unique<Profile>(module().n_dispatches, pool->size(), maxBytes);
+}
+
 llmc_status Session::checkSequence(llmc_seq seq, const char *function) const {
   if (!cache.isSequence(seq))
     return setError(LLMC_ENOTFOUND, "%s: there is no sequence %d", function, seq);

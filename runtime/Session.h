@@ -4,9 +4,11 @@
 #include "runtime/Busy.h"
 #include "runtime/KVCache.h"
 #include "runtime/Pooling.h"
+#include "runtime/Profile.h"
 #include "runtime/Workspace.h"
 
 #include <atomic>
+#include <memory>
 #include <span>
 
 namespace llmc {
@@ -67,6 +69,8 @@ public:
   KVCache cache;
   llmc_observer_fn observer = nullptr;
   void *observerData = nullptr;
+  std::unique_ptr<Profile> profile; ///< null: nothing is noted
+  std::unique_ptr<Profile> newProfile(uint64_t maxBytes) const;
   /// Told of every read by kernels compiled with --count-loads, from all workers; tests set it.
   decltype(llmc_step::count_load) countLoad = [](const llmc_step *, const void *, uint64_t) {};
   void *countLoadData = nullptr;
@@ -105,6 +109,7 @@ private:
   std::vector<int32_t> asked, keys;
   std::vector<OutputRow> outputRows; ///< of the last step; their logits are in the arena
   bool hasOutputs = false;
+  uint64_t nSteps = 0; ///< begun so far
   Pooling pooling;
   mutable std::vector<float> pooled;
 };

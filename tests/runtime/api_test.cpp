@@ -60,6 +60,9 @@ TEST(Api, null_arguments) {
   const float *row = nullptr;
   llmc_memory_plan plan = {};
   llmc_kv_stats stats = {};
+  llmc_profile_step step = {};
+  llmc_dispatch_cost dispatch = {};
+  uint64_t number = 0;
   size_t n = 0;
   const llmc_status all[] = {llmc_device_count(nullptr),
                              llmc_device_name(0, nullptr, 5, &n),
@@ -77,6 +80,15 @@ TEST(Api, null_arguments) {
                              llmc_session_new(nullptr, nullptr, &noSession),
                              llmc_session_new(model.get(), nullptr, nullptr),
                              llmc_session_observe(nullptr, nullptr, nullptr),
+                             llmc_session_profile(nullptr, 1),
+                             llmc_profile_range(nullptr, &number, &number),
+                             llmc_profile_range(s.get(), nullptr, &number),
+                             llmc_profile_get_step(nullptr, 0, &step),
+                             llmc_profile_get_step(s.get(), 0, nullptr),
+                             llmc_profile_get_events(nullptr, 0, nullptr, 0, &n),
+                             llmc_model_dispatch(nullptr, 0, &dispatch),
+                             llmc_model_dispatch(model.get(), 0, nullptr),
+                             llmc_model_dispatch(model.get(), 0, &dispatch), // struct_size not set
                              llmc_seq_new(nullptr, &seq),
                              llmc_seq_new(s.get(), nullptr),
                              llmc_seq_free(nullptr, 0),

@@ -103,8 +103,8 @@ static void future(const llmc_step *step, const void *const *args, uint32_t work
   __builtin_trap();
 }
 
-static const char strings[] = "\0append\0attend\0head\0cache\0state\0layer.0 line 3\0hide\0second";
-enum { S_APPEND = 1, S_ATTEND = 8, S_HEAD = 15, S_CACHE = 20, S_STATE = 26, S_LINE = 32, S_HIDE = 47, S_SECOND = 52 };
+static const char strings[] = "\0append\0attend\0head\0cache\0state\0layer.0 line 3\0hide\0second\0h\0";
+enum { S_APPEND = 1, S_ATTEND = 8, S_HEAD = 15, S_CACHE = 20, S_STATE = 26, S_LINE = 32, S_HIDE = 47, S_SECOND = 52, S_VALUES = 59 };
 
 #ifdef FAKE_KEYS
 enum { USES_KEYS = 1, ROW_KEY_SCRATCH = 8 };
@@ -145,6 +145,11 @@ static const llmc_buffer buffers[] = {{LLMC_ROWS_TOKENS, S_STATE, 8},
                                       {LLMC_ROWS_ASKED, LLMC_NONE, HIDDEN * 4}
 #endif
 };
+#ifdef FAKE_BAD_VALUES
+enum { HEAD_VALUES = S_APPEND }; /* names for more buffers than it has */
+#else
+enum { HEAD_VALUES = 0 };
+#endif
 #ifdef FAKE_HIDDEN
 #define HIDDEN_BUFFER ROWS
 #else
@@ -171,7 +176,7 @@ static const llmc_arg args[] = {LAYERS_8(0),
                                 {LLMC_ARG_BUFFER, ROWS}
 #endif
 };
-#define ATTEND(i) {1, i, LLMC_ROWS_TOKENS, 1, 3 * (i), 3, S_LINE, STATE, 8, 8, 8, 1, 1, LLMC_NONE, 0}
+#define ATTEND(i) {1, i, LLMC_ROWS_TOKENS, 1, 3 * (i), 3, S_LINE, STATE, 8, 8, 8, 1, 1, LLMC_NONE, S_VALUES}
 #define ATTEND_8(i)                                                                                          \
   ATTEND(i), ATTEND(i + 1), ATTEND(i + 2), ATTEND(i + 3), ATTEND(i + 4), ATTEND(i + 5), ATTEND(i + 6),       \
       ATTEND(i + 7)
@@ -180,7 +185,7 @@ static const llmc_dispatch dispatches[] = {
     ATTEND_8(0),
     ATTEND_8(8),
     ATTEND_8(16),
-    {2, LLMC_NONE, LLMC_ROWS_ASKED, 1, 3 * LAYERS, 4, LLMC_NONE, LOGITS, 0, 0, 0, 0, 0, LLMC_NONE, 0},
+    {2, LLMC_NONE, LLMC_ROWS_ASKED, 1, 3 * LAYERS, 4, LLMC_NONE, LOGITS, 0, 0, 0, 0, 0, LLMC_NONE, HEAD_VALUES},
 #ifdef FAKE_HIDDEN
     {3, LLMC_NONE, LLMC_ROWS_ASKED, 0, 3 * LAYERS + 4, 2, LLMC_NONE, ROWS, 0, 0, 0, 0, 0, LLMC_NONE, 0},
 #endif

@@ -248,6 +248,7 @@ TEST(Module, manifests) {
 TEST(Module, code_that_does_not_fit) {
   EXPECT_FAILS(tryLoad(ModelFile("fake_model_no_symbol").finish()), LLMC_EFORMAT, "llmc_module");
   EXPECT_FAILS(tryLoad(ModelFile("fake_model_bad_arg").finish()), LLMC_EFORMAT, "argument 0: 'value' is 77");
+  EXPECT_FAILS(tryLoad(ModelFile("fake_model_bad_values").finish()), LLMC_EFORMAT, "dispatch 25: 'values' is 1");
   EXPECT_FAILS(tryLoad(ModelFile("fake_model_future").finish()), LLMC_EABI, "feature 63");
   ModelFile noElf;
   noElf.elf = Bytes(4096, 0);

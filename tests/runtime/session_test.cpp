@@ -305,7 +305,7 @@ TEST_P(Threads, sessions_of_one_model_queue) {
 struct Seen {
   std::vector<uint32_t> dispatches;
   uint32_t cancelAt = UINT32_MAX;
-  uint64_t firstState = 0;
+  uint64_t firstState = 0, lastStep = 0;
 };
 
 static bool observe(const llmc_dispatch_info *info, void *ud) {
@@ -318,8 +318,24 @@ static bool observe(const llmc_dispatch_info *info, void *ud) {
     EXPECT_EQ(info->rank, 2u);
     EXPECT_EQ(info->shape[0], 3);
     EXPECT_EQ(info->shape[1], 2);
+    EXPECT_STREQ(info->value, "h");
+    EXPECT_STREQ(info->buffer, "state");
+    EXPECT_EQ(info->result, 0u);
+    EXPECT_EQ(info->row_space, 0u);
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(info->row_tokens[i].id, i + 1);
+      EXPECT_EQ(info->row_tokens[i].seq, 0);
+      EXPECT_EQ(info->row_tokens[i].pos, i);
+    }
     memcpy(&seen->firstState, info->data, 8);
   }
+  if (info->dispatch == layers + 1) {
+    EXPECT_EQ(info->value, nullptr);
+    EXPECT_EQ(info->shape[0], 1);
+    EXPECT_EQ(info->row_space, 1u);
+    EXPECT_EQ(info->row_tokens[0].pos, 2);
+  }
+  seen->lastStep = info->step;
   return info->dispatch != seen->cancelAt;
 }
 
@@ -333,6 +349,7 @@ TEST_P(Threads, observer_sees_each_dispatch_and_can_cancel) {
   ASSERT_OK(llmc_prefill(s.get(), seq, tokens, 3));
   EXPECT_EQ(seen.dispatches.size(), size_t(layers + 2));
   EXPECT_NE(seen.firstState, 0u);
+  EXPECT_EQ(seen.lastStep, 0u);
   auto whole = logits(s.get());
   for (uint32_t at : {0u, 7u, uint32_t(layers + 1)}) {
     ASSERT_OK(llmc_kv_remove(s.get(), seq, 0, -1));
@@ -340,6 +357,7 @@ TEST_P(Threads, observer_sees_each_dispatch_and_can_cancel) {
     seen.cancelAt = at;
     EXPECT_FAILS(llmc_prefill(s.get(), seq, tokens, 3), LLMC_ECANCELLED, "");
     EXPECT_EQ(seen.dispatches.size(), at + 1);
+    EXPECT_GT(seen.lastStep, 0u);
     EXPECT_EQ(llmc_seq_len(s.get(), seq), 0);
     EXPECT_EQ(statsOf(s.get()).pages_used, 0u);
   }
