@@ -6,13 +6,13 @@
 //===----------------------------------------------------------------------===//
 #include "tools/llmc/Common.h"
 #include "tools/llmc/Interrupt.h"
-#include "tools/llmc/Roofline.h"
+#include "tools/llmc/Machine.h"
+#include "tools/llmc/Profile.h"
 #include "tools/support/Progress.h"
 
 #include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <sched.h>
 
 namespace llmc::cli {
 namespace {
@@ -41,9 +41,9 @@ struct Result {
 
 class Bench {
 public:
-  Bench(llmc_model *loaded, const BenchOptions &given, uint32_t batchTokens)
-      : model(loaded), options(given), vocab(uint64_t(modelInfo(loaded, LLMC_INFO_VOCAB))),
-        batchSize(batchTokens) {
+  Bench(llmc_model *loaded, const BenchOptions &given, uint32_t batchTokens, Profiler *profiling)
+      : model(loaded), profiler(profiling), options(given),
+        vocab(uint64_t(modelInfo(loaded, LLMC_INFO_VOCAB))), batchSize(batchTokens) {
     ModelOptions sizes = options;
     sizes.batch = batchSize;
     sizes.ctx = options.ctx ? options.ctx : options.depth + std::max({options.prompt, options.n, 1u});
@@ -121,6 +121,8 @@ private:
     Result result{std::move(name), size_t(n) * options.parallel, {}, {}};
     Progress progress(result.name, options.repetitions + 1);
     evaluate(isPrompt ? n : std::min(n, 4u), isPrompt); // warms memory and threads up
+    if (profiler)
+      profiler->begin(session.get());
     for (uint32_t i = 0; i < options.repetitions; ++i) {
       rewind();
       progress.update(i + 1);
@@ -128,11 +130,14 @@ private:
       result.cost = evaluate(n, isPrompt);
       result.seconds.push_back(watch.seconds());
     }
+    if (profiler)
+      profiler->end();
     rewind();
     return result;
   }
 
   llmc_model *model;
+  Profiler *profiler; // may be null
   const BenchOptions &options;
   uint64_t vocab, random = 1;
   uint32_t batchSize;
@@ -140,14 +145,6 @@ private:
   BatchPtr batch;
   std::vector<llmc_seq> seqs;
 };
-
-/// As many as the library takes by itself.
-uint32_t threadsOf(const BenchOptions &options) {
-  cpu_set_t cpus;
-  if (options.threads)
-    return options.threads;
-  return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? uint32_t(std::max(CPU_COUNT(&cpus), 1)) : 1;
-}
 
 /// The shares of the roofline that can be claimed. Weights that stay in the CPU's cache are not read from
 /// memory at all.
@@ -242,13 +239,11 @@ int bench(const BenchOptions &options) {
     throw UsageError(fmt::format("--ctx {} has no room for {} tokens", options.ctx, needed));
   uint32_t batchSize = options.batch ? options.batch : std::max(512u, options.parallel);
   ModelPtr model = openModel(options);
-  Roofline roofline;
-  {
-    Progress progress("measure the machine", 0);
-    progress.update(0);
-    roofline = measureRoofline(threadsOf(options));
-  }
-  Bench bench(model.get(), options, batchSize);
+  const Roofline roofline = machineRoofline(threadsOf(options), /*anew=*/true);
+  std::unique_ptr<Profiler> profiler;
+  if (options.isAsked())
+    profiler = std::make_unique<Profiler>(model.get(), options, roofline);
+  Bench bench(model.get(), options, batchSize, profiler.get());
   InterruptScope scope(bench.handle());
   bench.fillDepth();
   std::vector<Result> results;
@@ -261,6 +256,8 @@ int bench(const BenchOptions &options) {
                 activations && std::string_view(activations) == "int8"};
   options.json ? printJson(results, options, shares) : printTable(results, options, shares);
   flushOutput();
+  if (profiler)
+    profiler->report();
   return 0;
 }
 

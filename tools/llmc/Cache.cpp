@@ -34,19 +34,19 @@
 #include <xxhash.h>
 
 namespace llmc::cli {
-namespace {
-
-namespace fs = std::filesystem;
-
-fs::path cacheFolder() {
+std::filesystem::path cacheFolder() {
   const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
   if (cache && *cache == '/')
-    return fs::path(cache) / "llmc";
+    return std::filesystem::path(cache) / "llmc";
   if (home && *home == '/')
-    return fs::path(home) / ".cache" / "llmc";
+    return std::filesystem::path(home) / ".cache" / "llmc";
   throw Failure(
       "no cache folder: neither XDG_CACHE_HOME nor HOME is set; use llmc compile and run its result");
 }
+
+namespace {
+
+namespace fs = std::filesystem;
 
 uint64_t cacheBytes() {
   uint64_t bytes = uint64_t(16) << 30;

@@ -27,7 +27,20 @@ struct InputOptions {
   std::optional<std::string> prompt, tokens;
 };
 
-struct RunOptions : ModelOptions, InputOptions {
+/// What every dispatch computes, written to a folder.
+struct TraceOptions {
+  std::string trace, traceValues; // empty: not given; the values: a regular expression
+  uint64_t traceLimit = uint64_t(1) << 32;
+};
+
+/// Where the time of steps goes. The file names are empty where not given; "-" is the table alone.
+struct ProfileOptions {
+  std::string profile, profileTrace;
+  bool remeasure = false;
+  bool isAsked() const { return !profile.empty() || !profileTrace.empty(); }
+};
+
+struct RunOptions : ModelOptions, InputOptions, TraceOptions, ProfileOptions {
   std::optional<std::string> system;
   bool chat = false, json = false, ignoreEos = false;
   uint32_t n = 0; // most tokens to generate; 0: until the model stops or the context is full
@@ -39,7 +52,7 @@ struct RunOptions : ModelOptions, InputOptions {
   std::string ctxPolicy = "error";
 };
 
-struct LogitsOptions : ModelOptions {
+struct LogitsOptions : ModelOptions, TraceOptions {
   std::string tokens;
   bool all = false, json = false;
 };
@@ -55,8 +68,14 @@ struct PerplexityOptions : ModelOptions {
   bool json = false;
 };
 
-struct BenchOptions : ModelOptions {
+struct BenchOptions : ModelOptions, ProfileOptions {
   uint32_t prompt = 512, n = 64, depth = 0, parallel = 1, repetitions = 5;
+  bool json = false;
+};
+
+struct CompareTraceOptions {
+  std::string first, second;
+  double tolerance = 0.01;
   bool json = false;
 };
 
@@ -81,6 +100,7 @@ int logits(const LogitsOptions &);
 int embed(const EmbedOptions &);
 int perplexity(const PerplexityOptions &);
 int bench(const BenchOptions &);
+int compareTrace(const CompareTraceOptions &);
 int plan(const PlanOptions &);
 int tokenize(const TokenizeOptions &);
 int inspect(const InspectOptions &);

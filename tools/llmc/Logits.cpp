@@ -1,6 +1,7 @@
 //===- Logits.cpp - llmc logits -------------------------------------------===//
 #include "tools/llmc/Common.h"
 #include "tools/llmc/Interrupt.h"
+#include "tools/llmc/TraceWriter.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -75,17 +76,20 @@ int logits(const LogitsOptions &options) {
     else
       printLikeliest(index, values, n, tokenizer);
   };
-  if (!options.all) {
-    check(prefill(session.get(), seq, tokens, options));
-    show(tokens.size() - 1, -1);
-  } else {
-    size_t step = options.batch ? options.batch : std::min<size_t>(tokens.size(), 512);
-    evaluateAll(session.get(), seq, tokens, step, LLMC_OUT_ALL,
-                [&](size_t begin, int32_t firstRow, size_t n) {
-                  for (size_t i = 0; i < n; ++i)
-                    show(begin + i, firstRow + int32_t(i));
-                });
-  }
+  auto trace = newTrace(model.get(), session.get(), options.model, options);
+  traced(trace.get(), [&] {
+    if (!options.all) {
+      check(prefill(session.get(), seq, tokens, options));
+      show(tokens.size() - 1, -1);
+    } else {
+      size_t step = options.batch ? options.batch : std::min<size_t>(tokens.size(), 512);
+      evaluateAll(session.get(), seq, tokens, step, LLMC_OUT_ALL,
+                  [&](size_t begin, int32_t firstRow, size_t n) {
+                    for (size_t i = 0; i < n; ++i)
+                      show(begin + i, firstRow + int32_t(i));
+                  });
+    }
+  });
   if (options.json)
     rows.end();
   flushOutput();

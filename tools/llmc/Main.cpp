@@ -82,6 +82,7 @@ int main(int argc, char **argv) {
         "LLMC_CPU=avx2|avx512 chooses among the CPU variants in a model.so.");
     addRunCommand(app, code);
     addMeasuringCommands(app, code);
+    addCompareTraceCommand(app, code);
     addReadingCommands(app, code);
     return parseAndRun(app, code, argc, argv);
   } catch (const Exit &exit) {

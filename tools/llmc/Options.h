@@ -21,6 +21,8 @@ CLI::Validator oneOf(std::vector<std::string> words);
 
 /// MODEL and what else every command takes that runs one.
 void addModelOptions(CLI::App *command, ModelOptions &options);
+void addTraceOptions(CLI::App *command, TraceOptions &options);
+void addProfileOptions(CLI::App *command, ProfileOptions &options);
 void addInputOptions(CLI::App *command, InputOptions &options, const std::string &promptHelp);
 
 /// A subcommand that fills an `Options` with what `declare(command, options)` declares, and leaves what
@@ -36,6 +38,7 @@ void addCommand(CLI::App &app, int &code, const char *name, const char *summary,
 void addRunCommand(CLI::App &app, int &code);
 /// logits, embed, perplexity, bench, plan
 void addMeasuringCommands(CLI::App &app, int &code);
+void addCompareTraceCommand(CLI::App &app, int &code);
 /// tokenize, inspect, completion, man
 void addReadingCommands(CLI::App &app, int &code);
 

@@ -9,6 +9,7 @@ static void addLogits(CLI::App &app, int &code) {
     command->add_option("--tokens", options.tokens, "token ids: 1,2,3")->required()->type_name("IDS");
     command->add_flag("--all", options.all, "after every token, not only the last");
     command->add_flag("--json", options.json, "all logits, in the shortest digits that read back exactly");
+    addTraceOptions(command, options);
     command->footer("Example:\n  llmc logits model.so --tokens 1,2,3 --all --json");
   };
   addCommand<LogitsOptions>(app, code, "logits", "print what the model predicts after given tokens", declare,
@@ -98,6 +99,7 @@ static void addBench(CLI::App &app, int &code) {
     command->add_option("-r,--repetitions", options.repetitions, "measurements of each kind (default: 5)")
         ->type_name("N")
         ->transform(whole(1, 10000));
+    addProfileOptions(command, options);
     command->add_flag("--json", options.json, "print {\"results\":[…]} with every measurement");
     command->footer("Example:\n  llmc bench model.so -p 64 -n 16 -r 3");
   };

@@ -89,6 +89,8 @@ void addRunCommand(CLI::App &app, int &code) {
             "a model can (default: error)")
         ->type_name("WORD")
         ->check(oneOf({"error", "window", "shift"}));
+    addTraceOptions(command, options);
+    addProfileOptions(command, options);
     command->add_flag("--json", options.json, "print one object: tokens, text, prompt_tokens, stop, timings");
     command->footer("Examples:\n"
                     "  llmc run model.so -p \"Once upon a time\" -n 100 --temp 0.8 --seed 1\n"

@@ -1,5 +1,7 @@
 //===- Run.cpp - llmc run -------------------------------------------------===//
+#include "tools/llmc/Profile.h"
 #include "tools/llmc/SessionFile.h"
+#include "tools/llmc/TraceWriter.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -37,7 +39,7 @@ void printSummary(const Answer &answer, double loadSeconds) {
 
 /// One answer, and what --session keeps of it. Without --chat only the same tokens count as cached, so that
 /// the answer does not depend on whether there is a session.
-Answer answerOnce(llmc_model *model, const RunOptions &options) {
+Answer answerOnce(llmc_model *model, const RunOptions &options, Profiler *profiler) {
   std::optional<SessionReader> saved = savedSession(options);
   Conversation conversation = conversationOf(options, saved);
   const llmc_tokenizer *tokenizer = options.chat ? tokenizerOf(model, options.model) : nullptr;
@@ -54,8 +56,15 @@ Answer answerOnce(llmc_model *model, const RunOptions &options) {
   prompt.cached = cache.keepCommon(prompt.tokens);
   prompt.keep = keptTokens(model, options, conversation.system(), prompt.tokens);
   SamplerPtr sampler = newSampler(model, options);
-  Answer answer = generate(session.get(), cache.sequence(), sampler.get(), std::move(prompt), options,
-                           /*stream=*/!options.json);
+  auto trace = newTrace(model, session.get(), options.model, options);
+  if (profiler)
+    profiler->begin(session.get());
+  Answer answer = traced(trace.get(), [&] {
+    return generate(session.get(), cache.sequence(), sampler.get(), std::move(prompt), options,
+                    /*stream=*/!options.json);
+  });
+  if (profiler)
+    profiler->end();
   cache.note(answer.held);
   conversation.add("assistant", answer.text);
   saveSession(options, session.get(), cache, options.chat ? conversation.json() : "");
@@ -71,6 +80,8 @@ int run(const RunOptions &options) {
     throw UsageError("a prompt is missing: give -p TEXT, --chat or --tokens 1,2,3");
   if (options.chat && !options.prompt && options.json)
     throw UsageError("--json prints one answer: give --chat a question with -p TEXT");
+  if (options.chat && !options.prompt && (!options.trace.empty() || options.isAsked()))
+    throw UsageError("traces and profiles are of one answer: give --chat a question with -p TEXT");
   if (options.system && !options.chat)
     throw UsageError("--system needs --chat");
   if (std::ranges::any_of(options.stop, [](const std::string &stop) { return stop.empty(); }))
@@ -86,12 +97,15 @@ int run(const RunOptions &options) {
         "what stays");
   if (options.chat && !options.prompt)
     return chat(model.get(), tokenizerOf(model.get(), options.model), options);
-  Answer answer = answerOnce(model.get(), options);
+  auto profiler = newProfiler(model.get(), options, options);
+  Answer answer = answerOnce(model.get(), options, profiler.get());
   if (options.json)
     printJson(answer, loadSeconds);
   else
     print("\n");
   flushOutput();
+  if (profiler)
+    profiler->report();
   if (answer.interrupted)
     throw Failure("interrupted");
   if (answer.stop == LLMC_STOP_CTX && !options.json)

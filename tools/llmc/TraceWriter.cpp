@@ -1,0 +1,254 @@
+//===- TraceWriter.cpp - what every dispatch of a run computed ------------===//
+#include "tools/llmc/TraceWriter.h"
+#include "tools/llmc/Npy.h"
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace llmc::cli {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+UnfinishedFolder::UnfinishedFolder(fs::path wanted, bool (*isOurs)(const fs::path &))
+    : place(std::move(wanted)) {
+  if (!place.has_filename()) // DIR/
+    place = place.parent_path();
+  std::error_code error;
+  if (fs::exists(place, error) && !(fs::is_directory(place, error) && isOurs(place)))
+    throw Failure(fmt::format("{}: is there and no trace, so it is left alone", place.string()));
+  std::string made = place.string() + ".XXXXXX";
+  if (!mkdtemp(made.data()))
+    throw Failure(fmt::format("{}: cannot write: {}", place.string(), std::strerror(errno)));
+  name = made;
+  mode_t mask = umask(0); // it was made private; the result is as readable as any other folder
+  umask(mask);
+  chmod(made.c_str(), 0777 & ~mask);
+}
+
+UnfinishedFolder::~UnfinishedFolder() {
+  std::error_code error;
+  if (!name.empty())
+    fs::remove_all(name, error);
+}
+
+void UnfinishedFolder::finish() {
+  std::error_code error;
+  fs::path old = name.string() + ".old";
+  bool hasOld = fs::exists(place, error);
+  if (hasOld)
+    fs::rename(place, old, error);
+  if (!error)
+    fs::rename(name, place, error);
+  if (error)
+    throw Failure(fmt::format("{}: cannot write: {}", place.string(), error.message()));
+  name.clear();
+  if (hasOld)
+    fs::remove_all(old, error);
+}
+
+namespace {
+
+bool isTrace(const fs::path &folder) {
+  std::error_code error;
+  return fs::is_empty(folder, error) || fs::is_regular_file(folder / "trace.json", error);
+}
+
+const char *rowSpaceName(uint32_t space) {
+  constexpr const char *names[] = {"tokens", "asked", "keys", "hidden"};
+  return space < std::size(names) ? names[space] : "other";
+}
+
+struct Statistics {
+  double min = 0, max = 0, mean = 0, std = 0, rms = 0;
+  uint64_t nan = 0, inf = 0;
+};
+
+/// Of the finite values.
+Statistics statisticsOf(std::span<const float> values) {
+  Statistics s;
+  double sum = 0, squares = 0, off = 0;
+  uint64_t n = 0;
+  for (float x : values) {
+    s.nan += std::isnan(x);
+    s.inf += std::isinf(x);
+    if (!std::isfinite(x))
+      continue;
+    s.min = n ? std::min<double>(s.min, x) : x;
+    s.max = n ? std::max<double>(s.max, x) : x;
+    sum += x;
+    squares += double(x) * x;
+    ++n;
+  }
+  if (!n)
+    return s;
+  s.mean = sum / double(n);
+  s.rms = std::sqrt(squares / double(n));
+  for (float x : values)
+    if (std::isfinite(x))
+      off += (x - s.mean) * (x - s.mean);
+  s.std = std::sqrt(off / double(n));
+  return s;
+}
+
+/// As JSON has it: in the shortest digits that read back as this float; null for what is not finite.
+Json numberOf(float x) {
+  std::string digits;
+  appendNumber(digits, x);
+  return Json::parse(digits);
+}
+
+Json jsonOf(const Statistics &s) {
+  return {{"min", numberOf(float(s.min))},
+          {"max", numberOf(float(s.max))},
+          {"mean", s.mean},
+          {"std", s.std},
+          {"rms", s.rms},
+          {"nan", s.nan},
+          {"inf", s.inf}};
+}
+
+Json orNull(const char *text) { return text ? Json(text) : Json(); }
+
+std::string fileNameOf(const llmc_dispatch_info &info) {
+  std::string name = fmt::format("{:05}-{:05}-{}", info.step, info.dispatch, info.result);
+  if (info.value)
+    name += std::string("-") + info.value;
+  for (char &c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_')
+      c = '_';
+  return name.substr(0, 100) + ".npy";
+}
+
+/// What --trace-values chooses by: "3.h_attn", "logits"; where a value has no name, what it comes from.
+std::string nameOf(const llmc_dispatch_info &info) {
+  std::string name = info.value ? info.value : info.location ? info.location : info.kernel;
+  return info.layer == UINT32_MAX ? name : fmt::format("{}.{}", info.layer, name);
+}
+
+} // namespace
+
+TraceWriter::TraceWriter(llmc_model *model, llmc_session *traced, const std::string &modelPath,
+                         const TraceOptions &given)
+    : session(traced), options(given), folder(given.trace, isTrace) {
+  if (!options.traceValues.empty())
+    chosen.emplace(options.traceValues); // it has been tried when the command line was read
+  file.reset(std::fopen((folder.path() / "trace.json").c_str(), "wbx"));
+  if (!file)
+    throw Failure(fmt::format("{}: cannot write: {}", options.trace, std::strerror(errno)));
+  llmc_dispatch_cost cost = {};
+  for (cost.struct_size = sizeof cost; llmc_model_dispatch(model, uint32_t(nDispatches), &cost) == LLMC_OK;)
+    ++nDispatches;
+  write(fmt::format("{{\"format\": \"llmc trace\", \"version\": 1, \"made_by\": \"llmc {}\", \"model\": {},\n"
+                    "\"records\": [",
+                    llmc_version_string(),
+                    Json(modelPath).dump(-1, ' ', false, Json::error_handler_t::replace)));
+  check(llmc_session_observe(session, onDispatch, this));
+}
+
+TraceWriter::~TraceWriter() { llmc_session_observe(session, nullptr, nullptr); }
+
+bool TraceWriter::onDispatch(const llmc_dispatch_info *info, void *self) {
+  auto *writer = static_cast<TraceWriter *>(self);
+  try {
+    if (writer->failure)
+      return false;
+    writer->record(*info);
+    return true;
+  } catch (...) { // no exception may pass through the C API
+    writer->failure = std::current_exception();
+    return false;
+  }
+}
+
+void TraceWriter::write(std::string_view text) {
+  nBytes += text.size();
+  if (std::fwrite(text.data(), 1, text.size(), file.get()) != text.size())
+    throw Failure(fmt::format("{}: cannot write: {}", options.trace, std::strerror(errno)));
+}
+
+void TraceWriter::beginStep(uint64_t step) {
+  steps.push_back({{"step", step}, {"rows", Json::object()}});
+  progress.emplace(fmt::format("trace step {}", steps.size() - 1), nDispatches);
+}
+
+void TraceWriter::noteRows(const llmc_dispatch_info &info) {
+  Json &known = steps.back()["rows"];
+  const char *space = rowSpaceName(info.row_space);
+  if (known.contains(space))
+    return;
+  Json list = Json::array();
+  for (int64_t i = 0; i < info.shape[0]; ++i)
+    list.push_back({info.row_tokens[i].seq, info.row_tokens[i].pos, info.row_tokens[i].id});
+  known[space] = std::move(list);
+}
+
+void TraceWriter::record(const llmc_dispatch_info &info) {
+  if (steps.empty() || steps.back()["step"] != info.step)
+    beginStep(info.step);
+  progress->update(info.dispatch);
+  if (!info.data || info.shape[0] == 0)
+    return;
+  noteRows(info);
+  std::span values(static_cast<const float *>(info.data), size_t(info.shape[0] * info.shape[1]));
+  Json first = Json::array();
+  for (float x : values.first(std::min<size_t>(values.size(), 8)))
+    first.push_back(numberOf(x));
+  Json entry = {{"step", info.step},
+                {"dispatch", info.dispatch},
+                {"layer", info.layer == UINT32_MAX ? Json() : Json(info.layer)},
+                {"value", orNull(info.value)},
+                {"result", info.result},
+                {"kernel", info.kernel},
+                {"location", orNull(info.location)},
+                {"buffer", orNull(info.buffer)},
+                {"dtype", "f32"},
+                {"rows", rowSpaceName(info.row_space)},
+                {"shape", {info.shape[0], info.shape[1]}},
+                {"stats", jsonOf(statisticsOf(values))},
+                {"first", first},
+                {"checksum", fmt::format("{:016x}", XXH3_64bits(values.data(), values.size_bytes()))}};
+  if (chosen && std::regex_search(nameOf(info), *chosen)) {
+    std::string name = fileNameOf(info);
+    if (nBytes + values.size_bytes() <= options.traceLimit)
+      nBytes += writeNpy((folder.path() / name).string(), values.data(), uint64_t(info.shape[0]),
+                         uint64_t(info.shape[1]));
+    else
+      nBytes += values.size_bytes();
+    entry["file"] = name;
+  }
+  write(nRecords++ ? ",\n" : "\n");
+  write(entry.dump(-1, ' ', false, Json::error_handler_t::replace));
+  if (nBytes > options.traceLimit)
+    throw Failure(fmt::format("{}: the trace grows beyond {} bytes: trace fewer tokens, choose values with "
+                              "--trace-values=REGEX, or give a larger --trace-limit",
+                              options.trace, options.traceLimit));
+}
+
+void TraceWriter::finish() {
+  progress.reset();
+  check(llmc_session_observe(session, nullptr, nullptr));
+  write("],\n\"steps\": ");
+  write(steps.dump());
+  write("}\n");
+  if (std::fclose(file.release()) != 0)
+    throw Failure(fmt::format("{}: cannot write: {}", options.trace, std::strerror(errno)));
+  folder.finish();
+  if (isatty(STDERR_FILENO))
+    fmt::print(stderr, "llmc: {}: {} values of {} steps, {:.1f} MB\n", options.trace, nRecords, steps.size(),
+               double(nBytes) / 1e6);
+}
+
+std::unique_ptr<TraceWriter> newTrace(llmc_model *model, llmc_session *session, const std::string &modelPath,
+                                      const TraceOptions &options) {
+  return options.trace.empty() ? nullptr : std::make_unique<TraceWriter>(model, session, modelPath, options);
+}
+
+} // namespace llmc::cli
