@@ -9,7 +9,7 @@ expect("${err}" "^llmc: error: standard output: [^\n]+\n$")
 
 llmc(0 --help)
 equal("${err}" "")
-string(REGEX MATCHALL "\n  [a-z-]+  " commands "${out}")
+string(REGEX MATCHALL "\n  [a-z][a-z-]*  " commands "${out}")
 list(LENGTH commands n)
 set(expected bench compare-trace embed inspect logits man perplexity plan run tokenize completion)
 if(COMPILER)
