@@ -1,14 +1,11 @@
 //===- Profile.cpp - where the time of steps goes -------------------------===//
 #include "tools/llmc/Profile.h"
-#include "tools/llmc/Interrupt.h"
 #include "tools/llmc/Machine.h"
+#include "tools/llmc/NewFile.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 namespace llmc::cli {
 
@@ -179,16 +176,11 @@ void Profiler::trace(const llmc_profile_step &step, const std::vector<llmc_profi
   }
 }
 
-/// The file gets its name when it is whole.
 static void writeWhole(const std::string &place, const std::vector<std::string> &parts) {
-  UnfinishedFile unfinished(fmt::format("{}.{}", place, getpid()));
-  std::unique_ptr<FILE, Deleter<std::fclose>> file(std::fopen(unfinished.path().c_str(), "wb"));
-  bool isGood = bool(file);
+  NewFile file(place);
   for (const std::string &part : parts)
-    isGood = isGood && std::fwrite(part.data(), 1, part.size(), file.get()) == part.size();
-  if (!isGood || std::fclose(file.release()) != 0)
-    throw Failure(fmt::format("{}: cannot write: {}", place, std::strerror(errno)));
-  unfinished.moveTo(place);
+    file.write(part.data(), part.size());
+  file.finish();
 }
 
 void Profiler::report() const {
