@@ -28,6 +28,8 @@ std::string ropeScope(HfConfig &config) {
     const formats::JsonValue *found = config.value(scope);
     if (!found || (found->object() && found->object()->empty()))
       continue;
+    if (!found->object())
+      config.refuse(scope, "an object");
     if (config.value(scope + ".sliding_attention"))
       config.refuse(scope + ".sliding_attention", "one rotation for all layers");
     return config.value(scope + ".full_attention") ? scope + ".full_attention" : scope;
@@ -104,7 +106,8 @@ void readRope(HfConfig &config, ModelSpec &spec, const HfDefaults &defaults) {
   std::string scope = ropeScope(config);
   auto number = [&](const std::string &name) {
     auto inside = scope.empty() ? std::nullopt : config.optionalNumber(scope + "." + name);
-    return inside ? inside : config.optionalNumber(name);
+    auto beside = config.optionalNumber(name); // checked even where it does not count
+    return inside ? inside : beside;
   };
   rope.base = number("rope_theta").value_or(defaults.ropeTheta);
   double part = number("partial_rotary_factor").value_or(1.0);

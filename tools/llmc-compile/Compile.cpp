@@ -61,13 +61,14 @@ static std::string defaultCacheDir() {
   return home && *home == '/' ? std::string(home) + "/.cache/llmc/kernels" : "";
 }
 
-/// The variants of `--cpu`: names, or `native` for those this machine can run.
+/// The variants of `--cpu`: names, or `native` for the best that this machine can run.
 static std::string chooseVariants(llvm::StringRef list, std::vector<const cpu::Isa *> &variants) {
   llvm::SmallVector<llvm::StringRef> names;
   list.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+  const cpu::Isa *native = llvm::find_if(cpu::allIsas(), cpu::runsHere); // the best stands first
   for (const cpu::Isa &isa : cpu::allIsas())
     if (names.empty() || llvm::is_contained(names, isa.name) ||
-        (llvm::is_contained(names, "native") && cpu::runsHere(isa)))
+        (llvm::is_contained(names, "native") && &isa == native))
       variants.push_back(&isa);
   for (llvm::StringRef name : names)
     if (name != "native" && !cpu::isaByName(name)) {
@@ -258,8 +259,9 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
       ->type_name("RULE")
       ->allow_extra_args(false);
   command
-      ->add_option("--cpu", arguments->variants,
-                   "variants to compile: native, or some of avx2,avx512 (default: all)")
+      ->add_option(
+          "--cpu", arguments->variants,
+          "variants to compile: native (the best that runs here), or some of avx2,avx512 (default: all)")
       ->type_name("LIST");
   command
       ->add_option("--disable-pass", options.disabledPasses,
