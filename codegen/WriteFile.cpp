@@ -1,13 +1,13 @@
 //===- WriteFile.cpp - text and objects to a file -------------------------===//
 #include "codegen/WriteFile.h"
 
+#include "frontend/formats/NewFile.h"
+
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Signals.h"
 
 #include <cerrno>
-#include <cstdlib>
-#include <fcntl.h>
 
 using namespace llmc::codegen;
 
@@ -45,8 +45,8 @@ std::string llmc::codegen::checkPlace(std::string &place, llvm::ArrayRef<std::st
 }
 
 TemporaryFile::TemporaryFile(const std::string &beside, llvm::StringRef suffix) {
-  std::string made = beside + ".XXXXXX" + suffix.str();
-  int fd = mkostemps(made.data(), static_cast<int>(suffix.size()), O_CLOEXEC);
+  std::string made;
+  int fd = formats::createBeside(beside, {suffix.data(), suffix.size()}, made);
   if (fd < 0) {
     failure = beside + ": cannot write: " + std::error_code(errno, std::generic_category()).message();
     return;
@@ -69,9 +69,6 @@ std::string TemporaryFile::moveTo(const std::string &place) {
   out->close();
   std::error_code code = out->error();
   out->clear_error();
-  // It was made private; the result is as readable as any other file that the user makes.
-  if (!code)
-    llvm::sys::fs::setPermissions(name, static_cast<llvm::sys::fs::perms>(0666 & ~llvm::sys::fs::getUmask()));
   if (!code)
     code = llvm::sys::fs::rename(name, place);
   if (code)

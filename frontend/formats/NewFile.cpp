@@ -1,0 +1,28 @@
+//===- NewFile.cpp - results under a name of their own --------------------===//
+#include "frontend/formats/NewFile.h"
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <fcntl.h>
+#include <unistd.h>
+
+int llmc::formats::createBeside(const std::string &place, std::string_view suffix, std::string &name) {
+  static std::atomic<uint64_t> made{0};
+  for (int tries = 0; tries < 1000; ++tries) {
+    const auto now =
+        static_cast<unsigned long long>(std::chrono::system_clock::now().time_since_epoch().count());
+    char middle[80];
+    std::snprintf(middle, sizeof middle, ".%llx-%d-%llu", now, static_cast<int>(getpid()),
+                  static_cast<unsigned long long>(made.fetch_add(1)));
+    name = place + middle;
+    name += suffix;
+    // Not mkstemp, whose files are private: those of the user are as readable as the mask says, which the
+    // system applies here and which a program with other threads cannot ask for.
+    const int descriptor = open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor >= 0 || errno != EEXIST)
+      return descriptor;
+  }
+  return -1;
+}
