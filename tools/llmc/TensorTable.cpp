@@ -1,5 +1,6 @@
 //===- TensorTable.cpp - how the weights of a model are stored ------------===//
 #include "tools/llmc/TensorTable.h"
+#include "frontend/formats/Quote.h"
 
 #include <algorithm>
 #include <array>
@@ -103,7 +104,8 @@ std::string tensorTable(const std::vector<TensorLine> &tensors) {
     for (size_t at; !group.layers.empty() && (at = name.find("{}")) != std::string::npos;)
       name.replace(at, 2, "{" + ranges(group.layers) + "}");
     std::string bytes = bytesText(group.first.bytes);
-    rows.push_back({name, fmt::format("{}", fmt::join(group.first.shape, "x")), group.first.scheme,
+    rows.push_back({formats::printableText(name), fmt::format("{}", fmt::join(group.first.shape, "x")),
+                    formats::printableText(group.first.scheme),
                     group.count > 1 ? fmt::format("{} x {}", group.count, bytes) : bytes,
                     fmt::format("{:.2f} bits", group.first.bitsPerWeight())});
     for (size_t i = 0; i < width.size(); ++i)
