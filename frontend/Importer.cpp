@@ -3,9 +3,9 @@
 
 #include "frontend/Architecture.h"
 #include "frontend/GgufConfig.h"
-#include "frontend/HfDirectory.h"
 #include "frontend/ModelBuilder.h"
 #include "frontend/TensorCheck.h"
+#include "frontend/formats/HfDirectory.h"
 #include "frontend/formats/Quote.h"
 #include "ir/Locations.h"
 #include "ir/ParseText.h"
@@ -166,8 +166,8 @@ const Architecture *architectureOf(HfConfig &config) {
   return nullptr;
 }
 
-bool readHf(const HfDirectory &directory, const formats::WeightFile &weights, const ImportOptions &options,
-            ModelSpec &spec, std::string &error) {
+bool readHf(const formats::HfDirectory &directory, const formats::WeightFile &weights,
+            const ImportOptions &options, ModelSpec &spec, std::string &error) {
   HfConfig config(directory.configPath, directory.config, weights);
   spec.file = directory.configPath;
   spec.name = symbolName(directory.name);
@@ -216,7 +216,7 @@ OwningOpRef<ModuleOp> importGguf(MLIRContext &context, const std::string &path, 
 
 OwningOpRef<ModuleOp> importHf(MLIRContext &context, const std::string &path, const std::string &folder,
                                const ImportOptions &options, std::string &error) {
-  std::optional<HfDirectory> directory = HfDirectory::open(path, error);
+  std::optional<formats::HfDirectory> directory = formats::HfDirectory::open(path, error);
   if (!directory)
     return nullptr;
   auto weights = formats::WeightFile::open(directory->weights, error);

@@ -1,12 +1,23 @@
-// make_toy_model OUT.so OUT.gguf: the toy model of the runtime tests with a tokenizer, and the GGUF file that
-// the tokenizer came from (it has no tensors). 64 tokens: three special ones, letters, some punctuation, one
-// merge.
+// make_toy_model OUT.so OUT.gguf [HOSTILE.gguf]: the toy model of the runtime tests with a tokenizer, and the
+// GGUF file that the tokenizer came from (it has no tensors). 64 tokens: three special ones, letters, some
+// punctuation, one merge.
 #include "frontend/formats/TokenizerBlob.h"
 #include "tests/runtime/FakeModel.h"
 #include "tests/support/GgufWriter.h"
 
 #include <cstdio>
 #include <fstream>
+
+/// Names and values that would command a terminal.
+static std::string hostile() {
+  llmc::test::GgufWriter writer;
+  writer.addString("general.architecture", "toy")
+      .addString("key\x1b[31m", "value\x1b[32m\n\xc2\x9b")
+      .addTensor("a\x1b[2J\x7f\xc2\x9b"
+                 "31m",
+                 {1}, 0, std::string(4, '\0'));
+  return writer.bytes();
+}
 
 static std::string gguf() {
   std::vector<std::string> tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>", "he"};
@@ -37,7 +48,7 @@ static std::string gguf() {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 3)
+  if (argc != 3 && argc != 4)
     return 2;
   std::string source = gguf(), blob, error;
   auto file = llmc::formats::GgufFile::parse(
@@ -51,5 +62,7 @@ int main(int argc, char **argv) {
   fake::Bytes bytes = model.finish();
   std::ofstream(argv[1], std::ios::binary).write(reinterpret_cast<const char *>(bytes.data()), bytes.size());
   std::ofstream(argv[2], std::ios::binary) << source;
+  if (argc == 4)
+    std::ofstream(argv[3], std::ios::binary) << hostile();
   return 0;
 }

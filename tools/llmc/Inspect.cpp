@@ -1,16 +1,20 @@
 //===- Inspect.cpp - llmc inspect -----------------------------------------===//
 //
 // Says what a model file is without executing anything in it: of a compiled model the footer, its hashes, the
-// manifest and the tokenizer's header; of a GGUF file the metadata and the tensors by type.
+// manifest and the tokenizer's header; of a GGUF file the metadata and the tensors by type; of safetensors
+// files and Hugging Face directories the tensors.
 //
 //===----------------------------------------------------------------------===//
 #include "frontend/formats/Gguf.h"
+#include "frontend/formats/HfDirectory.h"
+#include "frontend/formats/Quote.h"
 #include "tools/llmc/Common.h"
 #include "tools/llmc/Files.h"
 #include "tools/llmc/TensorTable.h"
 
 #include "llmc/tokenizer_blob.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
 #include <map>
@@ -26,16 +30,16 @@ constexpr size_t shownLength = 100; // of a value, for people
 
 std::string dump(const Json &json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-/// Cut for display, on a character's border, in one line.
+/// Cut for display, on a character's border, in one line, and nothing in it commands the terminal.
 std::string shorten(std::string text) {
+  const bool isLong = text.size() > shownLength;
+  size_t end = std::min(text.size(), shownLength);
+  while (isLong && end && (uint8_t(text[end]) & 0xC0) == 0x80)
+    --end;
+  text.resize(end);
   for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2)
     text.replace(at, 1, "\\n");
-  if (text.size() <= shownLength)
-    return text;
-  size_t end = shownLength;
-  while (end && (uint8_t(text[end]) & 0xC0) == 0x80)
-    --end;
-  return text.substr(0, end) + "…";
+  return formats::printableText(text) + (isLong ? "…" : "");
 }
 
 const char *tokenizerKind(uint32_t kind) {
@@ -110,7 +114,7 @@ std::string cacheText(const Json &manifest) {
   std::map<std::string, uint64_t> bytes;
   std::vector<std::string> types;
   for (const Json &cache : manifest.value("caches", Json::array())) {
-    std::string type = cache.value("type", "");
+    std::string type = formats::printableText(cache.value("type", ""));
     if (!bytes.count(type))
       types.push_back(type);
     bytes[type] += cache.value("token_bytes", uint64_t(0));
@@ -141,7 +145,7 @@ void printModule(const Json &json, const ModuleContents &module) {
   print("manifest\n");
   for (const auto &[key, value] : module.meta)
     if (key != "weights.tensors")
-      print(fmt::format("  {}: {}\n", key, shorten(value)));
+      print(fmt::format("  {}: {}\n", formats::printableText(key), shorten(value)));
 }
 
 /// A value of GGUF metadata; arrays only by their size, they are tables of a tokenizer.
@@ -156,18 +160,16 @@ Json metadataJson(const formats::GgufValue &value) {
       value);
 }
 
-Json ggufJson(const std::string &path, const formats::GgufFile &file) {
-  Json metadata = Json::object(), types = Json::object(), tensors = Json::array();
-  for (const auto &[key, value] : file.metadata())
-    metadata[key] = metadataJson(value);
+/// Adds the tensors of a file, one by one and by type.
+void addTensors(const formats::WeightFile &file, Json &json) {
+  Json types = Json::object(), tensors = Json::array();
   struct Count {
     uint64_t tensors = 0, values = 0, bytes = 0;
   };
   std::map<std::string, Count> counts;
   uint64_t parameters = 0;
-  for (const formats::GgufTensor &tensor : file.tensors()) {
-    const formats::GgmlTypeInfo *type = formats::ggmlTypeInfo(tensor.type);
-    const std::string typeName = type ? type->name : fmt::format("type {}", tensor.type);
+  for (const formats::WeightTensor &tensor : file.tensors()) {
+    const std::string typeName = tensor.typeName();
     Count &count = counts[typeName];
     TensorLine line{tensor.name, typeName, {tensor.shape.begin(), tensor.shape.end()}, tensor.data.size()};
     const uint64_t values = line.values();
@@ -183,23 +185,74 @@ Json ggufJson(const std::string &path, const formats::GgufFile &file) {
   }
   for (const auto &[name, count] : counts)
     types[name] = {{"tensors", count.tensors}, {"values", count.values}, {"bytes", count.bytes}};
-  return {{"file", path},   {"kind", "gguf"},     {"version", file.version()}, {"parameters", parameters},
-          {"types", types}, {"tensors", tensors}, {"metadata", metadata}};
+  json["parameters"] = parameters;
+  json["types"] = std::move(types);
+  json["tensors"] = std::move(tensors);
+}
+
+Json ggufJson(const std::string &path, const formats::GgufFile &file) {
+  Json json = {{"file", path}, {"kind", "gguf"}, {"version", file.version()}}, metadata = Json::object();
+  for (const auto &[key, value] : file.metadata())
+    metadata[key] = metadataJson(value);
+  addTensors(file, json);
+  json["metadata"] = std::move(metadata);
+  return json;
+}
+
+std::string typesText(const Json &json) {
+  std::string text;
+  for (const auto &[type, count] : json["types"].items())
+    text += fmt::format("  {:<10} {} tensors, {}\n", formats::printableText(type),
+                        count["tensors"].get<uint64_t>(), bytesText(count["bytes"].get<uint64_t>()));
+  return text + tensorSection(tensorLines(json));
 }
 
 void printGguf(const Json &json) {
   print(fmt::format("{}: GGUF version {}, {:.1f} M parameters\n", json["file"].get<std::string>(),
                     json["version"].get<uint32_t>(), json["parameters"].get<double>() / 1e6));
-  for (const auto &[type, count] : json["types"].items())
-    print(fmt::format("  {:<10} {} tensors, {}\n", type, count["tensors"].get<uint64_t>(),
-                      bytesText(count["bytes"].get<uint64_t>())));
-  print(tensorSection(tensorLines(json)));
+  print(typesText(json));
   print("metadata\n");
   for (const auto &[key, value] : json["metadata"].items())
-    print(value.is_object()
-              ? fmt::format("  {}: {} values\n", key, value["array_size"].get<size_t>())
-              : fmt::format("  {}: {}\n", key,
-                            shorten(value.is_string() ? value.get<std::string>() : dump(value))));
+    print(
+        value.is_object()
+            ? fmt::format("  {}: {} values\n", formats::printableText(key), value["array_size"].get<size_t>())
+            : fmt::format("  {}: {}\n", formats::printableText(key),
+                          shorten(value.is_string() ? value.get<std::string>() : dump(value))));
+}
+
+/// A safetensors file, the index of several, or a directory with one of both.
+Json safetensorsJson(const std::string &path, bool isDirectory) {
+  Json json = {{"file", path}, {"kind", isDirectory ? "directory" : "safetensors"}};
+  std::string weights = path, error;
+  if (isDirectory) {
+    auto directory = formats::HfDirectory::open(path, error);
+    if (!directory)
+      throw Failure(error);
+    weights = directory->weights;
+    json["name"] = directory->name;
+    const formats::JsonValue *names = directory->config.find("architectures");
+    const formats::JsonValue::Array *list = names ? names->array() : nullptr;
+    const std::string *architecture = list && !list->empty() ? list->front().string() : nullptr;
+    json["architecture"] = architecture ? Json(*architecture) : Json();
+    json["tokenizer"] = directory->tokenizer.empty() ? Json() : Json(directory->tokenizer);
+  }
+  auto file = formats::WeightFile::open(weights, error);
+  if (!file)
+    throw Failure(error);
+  json["parts"] = file->parts();
+  addTensors(*file, json);
+  return json;
+}
+
+void printSafetensors(const Json &json) {
+  print(fmt::format("{}: safetensors, {:.1f} M parameters in {} file{}\n", json["file"].get<std::string>(),
+                    json["parameters"].get<double>() / 1e6, json["parts"].size(),
+                    json["parts"].size() == 1 ? "" : "s"));
+  for (const char *key : {"architecture", "tokenizer"})
+    if (json.contains(key))
+      print(fmt::format("  {:<13} {}\n", key,
+                        json[key].is_string() ? shorten(json[key].get<std::string>()) : "none"));
+  print(typesText(json));
 }
 
 } // namespace
@@ -213,10 +266,15 @@ int inspect(const InspectOptions &options) {
       throw Failure(error);
     Json json = ggufJson(options.model, *file);
     options.json ? print(dump(json) + "\n") : printGguf(json);
+  } else if (kind == FileKind::Directory || options.model.ends_with(".safetensors") ||
+             options.model.ends_with(".safetensors.index.json")) {
+    Json json = safetensorsJson(options.model, kind == FileKind::Directory);
+    options.json ? print(dump(json) + "\n") : printSafetensors(json);
   } else {
     if (kind != FileKind::Module && kind != FileKind::Empty && kind != FileKind::Unknown)
-      throw Failure(fmt::format("{}: expected a compiled model or a GGUF file, found {}", options.model,
-                                describe(kind)));
+      throw Failure(fmt::format(
+          "{}: expected a compiled model, a GGUF or safetensors file or a Hugging Face directory, found {}",
+          options.model, describe(kind)));
     MappedFile file;
     ModuleContents contents;
     openModule(options.model, file, contents);

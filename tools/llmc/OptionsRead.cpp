@@ -26,7 +26,11 @@ static void addTokenize(CLI::App &app, int &code) {
 
 static void addInspect(CLI::App &app, int &code) {
   auto declare = [](CLI::App *command, InspectOptions &options) {
-    command->add_option("MODEL", options.model, "model.so or a .gguf file")->required()->type_name("FILE");
+    command
+        ->add_option("MODEL", options.model,
+                     "model.so, a .gguf or .safetensors file, or a Hugging Face directory")
+        ->required()
+        ->type_name("FILE");
     command->add_flag("--json", options.json, "print one object");
     command->footer("Example:\n  llmc inspect model.so");
   };

@@ -1,5 +1,5 @@
 //===- HfDirectory.cpp - the files of a Hugging Face checkpoint -----------===//
-#include "frontend/HfDirectory.h"
+#include "frontend/formats/HfDirectory.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -7,7 +7,7 @@
 
 namespace fs = std::filesystem;
 
-namespace llmc::frontend {
+namespace llmc::formats {
 namespace {
 
 constexpr size_t maxConfig = 16 << 20;
@@ -95,7 +95,7 @@ std::optional<HfDirectory> HfDirectory::open(const std::string &source, std::str
       }
     return std::nullopt;
   }
-  if (!formats::readJsonFile(result.configPath, maxConfig, {}, result.config, error))
+  if (!readJsonFile(result.configPath, maxConfig, {}, result.config, error))
     return std::nullopt;
   if (!result.config.object()) {
     error = result.configPath + ": is " + result.config.describe() + ", expected an object";
@@ -114,4 +114,4 @@ std::optional<HfDirectory> HfDirectory::open(const std::string &source, std::str
   return result;
 }
 
-} // namespace llmc::frontend
+} // namespace llmc::formats

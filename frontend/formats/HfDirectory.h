@@ -1,18 +1,18 @@
 //===- HfDirectory.h - the files of a Hugging Face checkpoint ---*- C++ -*-===//
-#ifndef LLMC_FRONTEND_HFDIRECTORY_H
-#define LLMC_FRONTEND_HFDIRECTORY_H
+#ifndef LLMC_FRONTEND_FORMATS_HFDIRECTORY_H
+#define LLMC_FRONTEND_FORMATS_HFDIRECTORY_H
 
 #include "frontend/formats/Json.h"
 
 #include <optional>
 #include <string>
 
-namespace llmc::frontend {
+namespace llmc::formats {
 
 struct HfDirectory {
   std::string folder;
   std::string configPath;
-  formats::JsonValue config;
+  JsonValue config;
   std::string weights;   // a safetensors file or the index of its shards
   std::string tokenizer; // empty: there is none
   std::string name;      // what the model may be called
@@ -22,5 +22,5 @@ struct HfDirectory {
   static std::optional<HfDirectory> open(const std::string &source, std::string &error);
 };
 
-} // namespace llmc::frontend
+} // namespace llmc::formats
 #endif
