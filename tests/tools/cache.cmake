@@ -86,6 +86,36 @@ foreach(case "model.mlir;toy.gguf" "directory/;directory/config.json" "split-000
   endforeach()
 endforeach()
 
+# So do the shards behind an index that it names, and what stands beside a tokenizer.
+cmake_path(GET FIXTURE PARENT_PATH fixtures)
+file(MAKE_DIRECTORY ${WORK}/named/additional_chat_templates)
+foreach(i 1 2 3)
+  file(COPY_FILE ${fixtures}/hf/llama-f16/model-0000${i}-of-00003.safetensors
+    ${WORK}/named/model-0000${i}-of-00003.safetensors)
+endforeach()
+file(COPY_FILE ${fixtures}/hf/llama-f16/model.safetensors.index.json ${WORK}/named/model.safetensors.index.json)
+foreach(name tokenizer.json tokenizer_config.json special_tokens_map.json config.json generation_config.json
+    chat_template.json)
+  file(WRITE ${WORK}/named/${name} "{}")
+endforeach()
+file(WRITE ${WORK}/named/chat_template.jinja "a")
+file(WRITE ${WORK}/named/additional_chat_templates/tool_use.jinja "b")
+file(WRITE ${WORK}/named.mlir "lm.weights \"named/model.safetensors.index.json\" lm.tokenizer \"named/tokenizer.json\"\n")
+math(EXPR n "${n} + 1")
+llmc(0 run ${WORK}/named.mlir --tokens 4,5 -n 3)
+calls(${n})
+foreach(name model-00003-of-00003.safetensors model.safetensors.index.json tokenizer.json tokenizer_config.json
+    special_tokens_map.json config.json generation_config.json chat_template.json chat_template.jinja
+    additional_chat_templates/tool_use.jinja)
+  execute_process(COMMAND touch -d 2001-01-01 ${WORK}/named/${name}) # the same bytes
+  llmc(0 run ${WORK}/named.mlir --tokens 4,5 -n 3)
+  calls(${n})
+  file(APPEND ${WORK}/named/${name} " ")
+  math(EXPR n "${n} + 1")
+  llmc(0 run ${WORK}/named.mlir --tokens 4,5 -n 3)
+  calls(${n})
+endforeach()
+
 # Without the cache nothing is kept.
 file(REMOVE_RECURSE ${folder})
 file(REMOVE ${WORK}/calls)

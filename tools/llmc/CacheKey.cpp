@@ -1,4 +1,5 @@
 //===- CacheKey.cpp - the files of a model and their content --------------===//
+#include "frontend/formats/WeightFile.h"
 #include "tools/llmc/Cache.h"
 #include "tools/llmc/Files.h"
 #include "tools/llmc/Interrupt.h"
@@ -82,6 +83,23 @@ std::vector<fs::path> filesOfDirectory(const fs::path &directory) {
   return files;
 }
 
+/// What a model.mlir names stands for more than itself: parts of a split file, shards behind an index, and
+/// whatever beside a tokenizer says of its templates and end tokens.
+std::vector<fs::path> filesBehind(const fs::path &named) {
+  const std::string name = named.filename(), extension = named.extension();
+  std::vector<fs::path> files = splitParts(named);
+  std::string unused; // what is wrong with it, the compiler says
+  if (name.ends_with(".safetensors.index.json"))
+    if (auto weights = formats::WeightFile::open(named, unused))
+      files.insert(files.end(), weights->parts().begin(), weights->parts().end());
+  if (name.starts_with("tokenizer") && (extension == ".json" || extension == ".model"))
+    for (const fs::path &beside : filesOfDirectory(named.parent_path()))
+      if (beside != named && beside.extension() != ".safetensors" && beside.extension() != ".gguf" &&
+          beside.extension() != ".mlir")
+        files.push_back(beside);
+  return files;
+}
+
 std::string hashBytes(const fs::path &path, uint64_t size) {
   FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   XXH3_state_t state;
@@ -124,7 +142,7 @@ std::vector<fs::path> sourceFiles(const fs::path &model) {
   case FileKind::Mlir: {
     std::vector<fs::path> files = {model};
     for (const fs::path &named : filesNamedIn(model))
-      for (const fs::path &part : splitParts(named))
+      for (const fs::path &part : filesBehind(named))
         files.push_back(part);
     return files;
   }
