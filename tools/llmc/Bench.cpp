@@ -51,6 +51,7 @@ public:
     params.n_seq_max = options.parallel;
     noteContext(model, sizes.ctx, options.ctx != 0);
     session = newSession(model, params);
+    cacheType = params.type_k;
     llmc_batch *made = nullptr;
     check(llmc_batch_new(batchSize, &made));
     batch.reset(made);
@@ -78,6 +79,7 @@ private:
         return;
       check(llmc_eval(session.get(), batch.get()));
       step.struct_size = sizeof step;
+      step.type_kv = cacheType;
       check(llmc_model_step_cost(model, &step));
       cost.bytes += double(step.bytes);
       cost.operations += double(step.operations);
@@ -141,6 +143,7 @@ private:
   const BenchOptions &options;
   uint64_t vocab, random = 1;
   uint32_t batchSize;
+  llmc_kv_type cacheType = LLMC_KV_AUTO;
   SessionPtr session;
   BatchPtr batch;
   std::vector<llmc_seq> seqs;
@@ -152,6 +155,7 @@ struct Shares {
   const Roofline &roofline;
   double weightBytes;
   bool isInt8;
+  uint32_t threads;
 
   bool fitsInCache() const { return weightBytes <= double(roofline.cacheBytes); }
   double peak() const { return isInt8 ? roofline.int8Gops : roofline.f32Gops; }
@@ -178,7 +182,7 @@ void printJson(const std::vector<Result> &results, const BenchOptions &options, 
     list.push_back({{"name", result.name},
                     {"depth", options.depth},
                     {"parallel", options.parallel},
-                    {"threads", threadsOf(options)},
+                    {"threads", shares.threads},
                     {"tok_s", speeds},
                     {"median_tok_s", result.tokensPerSecond(result.median())},
                     {"gb_s", result.gigabytes()},
@@ -199,11 +203,11 @@ void printJson(const std::vector<Result> &results, const BenchOptions &options, 
   print(object.dump() + "\n");
 }
 
-void printTable(const std::vector<Result> &results, const BenchOptions &options, const Shares &shares) {
+void printTable(const std::vector<Result> &results, const Shares &shares) {
   const Roofline &roofline = shares.roofline;
   print(fmt::format("machine   {} threads: reads {:.1f} GB/s; f32 {:.0f} GOPS ({}), int8 {:.0f} GOPS ({})\n",
-                    threadsOf(options), roofline.readGBs, roofline.f32Gops, roofline.f32Unit,
-                    roofline.int8Gops, roofline.int8Unit));
+                    shares.threads, roofline.readGBs, roofline.f32Gops, roofline.f32Unit, roofline.int8Gops,
+                    roofline.int8Unit));
   print(fmt::format("{:<10}{:>10}  {:>21}  {:>9}  {:>9}  share of what the machine can\n", "", "tokens/s",
                     "from - to", "GB/s", "GOPS"));
   for (const Result &result : results) {
@@ -239,7 +243,8 @@ int bench(const BenchOptions &options) {
     throw UsageError(fmt::format("--ctx {} has no room for {} tokens", options.ctx, needed));
   uint32_t batchSize = options.batch ? options.batch : std::max(512u, options.parallel);
   ModelPtr model = openModel(options);
-  const Roofline roofline = machineRoofline(threadsOf(options), /*anew=*/true);
+  const auto threads = uint32_t(modelInfo(model.get(), LLMC_INFO_THREADS));
+  const Roofline roofline = machineRoofline(threads, /*anew=*/true);
   std::unique_ptr<Profiler> profiler;
   if (options.isAsked())
     profiler = std::make_unique<Profiler>(model.get(), options, roofline);
@@ -253,8 +258,8 @@ int bench(const BenchOptions &options) {
     results.push_back(bench.generation());
   const char *activations = llmc_model_meta(model.get(), "options.activations");
   Shares shares{roofline, double(modelInfo(model.get(), LLMC_INFO_WEIGHT_BYTES)),
-                activations && std::string_view(activations) == "int8"};
-  options.json ? printJson(results, options, shares) : printTable(results, options, shares);
+                activations && std::string_view(activations) == "int8", threads};
+  options.json ? printJson(results, options, shares) : printTable(results, shares);
   flushOutput();
   if (profiler)
     profiler->report();

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sched.h>
 #include <unistd.h>
 
 namespace llmc::cli {
@@ -72,13 +71,6 @@ void remember(const fs::path &path, Json machines, const std::string &key, const
 }
 
 } // namespace
-
-uint32_t threadsOf(const ModelOptions &options) {
-  cpu_set_t cpus;
-  if (options.threads)
-    return options.threads;
-  return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? uint32_t(std::max(CPU_COUNT(&cpus), 1)) : 1;
-}
 
 Roofline machineRoofline(uint32_t threads, bool anew) {
   const std::string key = fmt::format("{}, {} threads", cpuName(), threads);

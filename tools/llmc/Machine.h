@@ -7,9 +7,6 @@
 
 namespace llmc::cli {
 
-/// As many as the library takes by itself.
-uint32_t threadsOf(const ModelOptions &);
-
 /// What is known of this CPU with so many threads, from the user's cache folder; measured where nothing is
 /// known, or `anew`, and remembered then. Without a cache folder it is measured every time.
 Roofline machineRoofline(uint32_t threads, bool anew);

@@ -211,12 +211,11 @@ void Profiler::writeTrace() const {
   writeWhole(options.profileTrace, parts);
 }
 
-std::unique_ptr<Profiler> newProfiler(llmc_model *model, const ModelOptions &modelOptions,
-                                      const ProfileOptions &options) {
+std::unique_ptr<Profiler> newProfiler(llmc_model *model, const ProfileOptions &options) {
   if (!options.isAsked())
     return nullptr;
-  return std::make_unique<Profiler>(model, options,
-                                    machineRoofline(threadsOf(modelOptions), options.remeasure));
+  return std::make_unique<Profiler>(
+      model, options, machineRoofline(uint32_t(modelInfo(model, LLMC_INFO_THREADS)), options.remeasure));
 }
 
 } // namespace llmc::cli

@@ -82,7 +82,7 @@ private:
 };
 
 /// A profiler if a profile was asked for.
-std::unique_ptr<Profiler> newProfiler(llmc_model *, const ModelOptions &, const ProfileOptions &);
+std::unique_ptr<Profiler> newProfiler(llmc_model *, const ProfileOptions &);
 
 std::string profileTable(const std::vector<Phase> &, const Roofline &, uint64_t weightBytes, uint64_t missed);
 std::string profileJson(const std::vector<Phase> &, const Roofline &, uint64_t missed);

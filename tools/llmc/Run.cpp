@@ -97,7 +97,7 @@ int run(const RunOptions &options) {
         "what stays");
   if (options.chat && !options.prompt)
     return chat(model.get(), tokenizerOf(model.get(), options.model), options);
-  auto profiler = newProfiler(model.get(), options, options);
+  auto profiler = newProfiler(model.get(), options);
   Answer answer = answerOnce(model.get(), options, profiler.get());
   if (options.json)
     printJson(answer, loadSeconds);
