@@ -34,7 +34,7 @@ execute_process(COMMAND ${LLMC} run ${so} -p "" -n 1 RESULT_VARIABLE result ERRO
 equal(${result} 1)
 expect("${err}" "-p: the prompt has no tokens")
 llmc(1 run ${so} --tokens 1,2,3 --ctx 2)
-llmc(1 run ${so} --tokens 1 -n 1 --device nothing)
+llmc(2 run ${so} --tokens 1 -n 1 --device nothing)
 expect("${err}" "nothing")
 set(ENV{LLMC_CPU} nothing)
 llmc(1 run ${so} --tokens 1 -n 1)

@@ -11,6 +11,7 @@
 #include "ir/quant/quantize/Quantize.h"
 #include "passes/QuantizeRules.h"
 #include "tools/dump/DumpWriter.h"
+#include "tools/support/CacheFolder.h"
 #include "tools/support/Progress.h"
 
 #include <CLI/CLI.hpp>
@@ -55,10 +56,8 @@ static const char *const carriedOptions[] = {"--activations",  "--kv",  "--quant
 
 /// Where compiled kernels are kept when nobody says; empty if there is no such place.
 static std::string defaultCacheDir() {
-  const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
-  if (cache && *cache == '/')
-    return std::string(cache) + "/llmc/kernels";
-  return home && *home == '/' ? std::string(home) + "/.cache/llmc/kernels" : "";
+  const std::string folder = llmc::cacheFolder();
+  return folder.empty() ? "" : folder + "/kernels";
 }
 
 /// The variants of `--cpu`: names, or `native` for the best that this machine can run.

@@ -17,6 +17,7 @@
 #include "tools/llmc/Compiler.h"
 #include "tools/llmc/Files.h"
 #include "tools/llmc/Interrupt.h"
+#include "tools/support/CacheFolder.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -34,16 +35,6 @@
 #include <xxhash.h>
 
 namespace llmc::cli {
-std::filesystem::path cacheFolder() {
-  const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
-  if (cache && *cache == '/')
-    return std::filesystem::path(cache) / "llmc";
-  if (home && *home == '/')
-    return std::filesystem::path(home) / ".cache" / "llmc";
-  throw Failure(
-      "no cache folder: neither XDG_CACHE_HOME nor HOME is set; use llmc compile and run its result");
-}
-
 namespace {
 
 namespace fs = std::filesystem;
@@ -227,6 +218,9 @@ CompiledModel compiledModel(const ModelOptions &options) {
     return compiledAside(options.model, options);
   std::error_code error;
   fs::path source = fs::absolute(options.model), folder = cacheFolder();
+  if (folder.empty())
+    throw Failure(
+        "no cache folder: neither XDG_CACHE_HOME nor HOME is set; use llmc compile and run its result");
   if (source.filename().empty()) // "directory/"
     source = source.parent_path();
   fs::create_directories(folder / "hashes", error);

@@ -8,9 +8,6 @@
 
 namespace llmc::cli {
 
-/// Where this program keeps what it can make again. A Failure if the user has no such folder.
-std::filesystem::path cacheFolder();
-
 /// A compiled model to load. While this lives, nobody removes the file.
 struct CompiledModel {
   std::string path;

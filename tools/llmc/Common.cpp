@@ -52,13 +52,15 @@ Tokens parseTokens(std::string_view text) {
 }
 
 static llmc_kv_type kvType(const std::string &name) {
-  constexpr std::pair<std::string_view, llmc_kv_type> types[] = {
-      {"auto", LLMC_KV_AUTO}, {"f32", LLMC_KV_F32}, {"f16", LLMC_KV_F16},
-      {"bf16", LLMC_KV_BF16}, {"q8", LLMC_KV_Q8},   {"q4", LLMC_KV_Q4}};
+  constexpr std::pair<std::string_view, llmc_kv_type> types[] = {{"auto", LLMC_KV_AUTO},
+                                                                 {"f32", LLMC_KV_F32},
+                                                                 {"f16", LLMC_KV_F16},
+                                                                 {"bf16", LLMC_KV_BF16},
+                                                                 {"q8", LLMC_KV_Q8}};
   for (auto [known, type] : types)
     if (name == known)
       return type;
-  throw UsageError(fmt::format("--kv: expected auto, f32, f16, bf16, q8 or q4, but found '{}'", name));
+  throw UsageError(fmt::format("--kv: expected auto, f32, f16, bf16 or q8, but found '{}'", name));
 }
 
 llmc_session_params sessionParams(const ModelOptions &options, size_t fixedTokens) {

@@ -1,7 +1,7 @@
 //===- Machine.cpp - this machine's roofline, remembered ------------------===//
 #include "tools/llmc/Machine.h"
-#include "tools/llmc/Cache.h"
 #include "tools/llmc/Interrupt.h"
+#include "tools/support/CacheFolder.h"
 #include "tools/support/Progress.h"
 
 #include <algorithm>
@@ -74,11 +74,9 @@ void remember(const fs::path &path, Json machines, const std::string &key, const
 
 Roofline machineRoofline(uint32_t threads, bool anew) {
   const std::string key = fmt::format("{}, {} threads", cpuName(), threads);
-  fs::path path;
-  try {
-    path = cacheFolder() / "machine.json";
-  } catch (const Failure &) { // nothing is remembered
-  }
+  fs::path path = cacheFolder();
+  if (!path.empty()) // else nothing is remembered
+    path /= "machine.json";
   Json machines = path.empty() ? Json::object() : readMachines(path);
   Roofline roofline;
   if (!anew && recall(machines, key, roofline))

@@ -65,9 +65,11 @@ void addModelOptions(CLI::App *command, ModelOptions &options) {
   command
       ->add_option("--kv", options.kv, "storage of the KV cache (default: what the model was compiled for)")
       ->type_name("TYPE")
-      ->check(oneOf({"auto", "f32", "f16", "bf16", "q8", "q4"}));
-  command->add_option("--device", options.device, "auto, cpu, cuda or simt (default: auto)")
-      ->type_name("NAME");
+      ->check(oneOf({"auto", "f32", "f16", "bf16", "q8"}));
+  command
+      ->add_option("--device", options.device, "what runs the model; this build has the cpu (default: auto)")
+      ->type_name("NAME")
+      ->check(oneOf({"auto", "cpu"}));
   command->add_flag(
       "--no-cache", options.noCache,
       "compile a model of another form anew and keep nothing, instead of looking into the cache");

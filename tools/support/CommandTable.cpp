@@ -83,13 +83,4 @@ std::vector<CommandInfo> commandTableFromJson(std::string_view text) {
   return nlohmann::ordered_json::parse(text.begin(), text.end()).get<std::vector<CommandInfo>>();
 }
 
-std::vector<std::string> examplesOf(const CommandInfo &command) {
-  std::vector<std::string> examples;
-  std::istringstream lines(command.footer);
-  for (std::string line; std::getline(lines, line);)
-    if (line.starts_with("  "))
-      examples.push_back(line.substr(2));
-  return examples;
-}
-
 } // namespace llmc

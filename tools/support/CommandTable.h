@@ -38,8 +38,5 @@ std::string toJson(const std::vector<CommandInfo> &table);
 /// The inverse; an exception of the JSON library if the text is something else.
 std::vector<CommandInfo> commandTableFromJson(std::string_view text);
 
-/// The command lines in a footer: its lines that begin with two spaces.
-std::vector<std::string> examplesOf(const CommandInfo &command);
-
 } // namespace llmc
 #endif
