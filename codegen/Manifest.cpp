@@ -75,6 +75,10 @@ std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &
                            {"parameters", static_cast<int64_t>(program.getParameters())}};
   if (program.getFamily())
     model["family"] = *program.getFamily();
+  // Of a file whose frequencies depend on the longest sequence: the lengths that those chosen are for.
+  if (auto contexts = program->getParentOp()->getAttrOfType<DenseI64ArrayAttr>("lm.rope_contexts");
+      contexts && contexts.size() == 2)
+    model["rope_contexts"] = llvm::json::Object{{"first", contexts[0]}, {"last", contexts[1]}};
   llvm::json::Array variants, kernels, caches;
   for (const cpu::Isa *isa : facts.variants)
     variants.push_back(isa->name);

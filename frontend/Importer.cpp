@@ -194,6 +194,8 @@ OwningOpRef<ModuleOp> build(MLIRContext &context, const ModelSpec &spec, const M
   lm::ModelOp model = buildModel(builder, spec, paths);
   if (std::string note = fixedRopeNote(spec.rope.scaling, spec.ropeContext); !note.empty())
     model.emitRemark() << note;
+  if (auto contexts = contextsOfRope(spec.rope.scaling, spec.ropeContext)) // for the manifest
+    (*module)->setAttr("lm.rope_contexts", builder.getDenseI64ArrayAttr({contexts->first, contexts->second}));
   FirstError reported(context);
   if (failed(verify(*module))) {
     error = fmt::format("{}: {}", spec.file, reported.text());

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <limits>
 #include <numbers>
 
 namespace llmc::frontend {
@@ -163,6 +164,17 @@ std::optional<RopeNumbers> ropeNumbers(const RopeScaling &scaling, double base, 
   if (!changes)
     numbers.freqs.clear(); // the base alone says it
   return numbers;
+}
+
+std::optional<std::pair<int64_t, int64_t>> contextsOfRope(const RopeScaling &scaling, int64_t context) {
+  if (scaling.rule != RopeRule::Dynamic && scaling.rule != RopeRule::LongRope)
+    return std::nullopt;
+  auto original = static_cast<int64_t>(scaling.originalContext);
+  if (context <= original)
+    return std::pair(int64_t(1), original);
+  return scaling.rule == RopeRule::Dynamic
+             ? std::pair(context, context)
+             : std::pair<int64_t, int64_t>(original + 1, std::numeric_limits<int32_t>::max());
 }
 
 std::string fixedRopeNote(const RopeScaling &scaling, int64_t context) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace llmc::frontend {
@@ -49,6 +50,9 @@ struct RopeNumbers {
 /// are fixed for sequences of up to `context` tokens. On failure `problem` says which number is wrong.
 std::optional<RopeNumbers> ropeNumbers(const RopeScaling &scaling, double base, int64_t dims, int64_t context,
                                        std::string &problem);
+
+/// The first and the last of the contexts that come to the same numbers as `context`; nothing if all do.
+std::optional<std::pair<int64_t, int64_t>> contextsOfRope(const RopeScaling &scaling, int64_t context);
 
 /// What a user should know of a rule that was fixed for a context; empty for other rules.
 std::string fixedRopeNote(const RopeScaling &scaling, int64_t context);

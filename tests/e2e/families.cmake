@@ -57,3 +57,9 @@ foreach(name internlm2 phi3 qwen2-window)
   llmc_e2e_test(structure-${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/structure.sh $<TARGET_FILE:llmc-cli>
     ${CMAKE_CURRENT_BINARY_DIR}/families/${name})
 endforeach()
+
+# Frequencies that depend on the context, from the source.
+llmc_e2e_test(rope-context-longrope COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/rope_context.sh $<TARGET_FILE:llmc-cli>
+  ${CMAKE_CURRENT_BINARY_DIR}/families/phi3 320 321)
+llmc_e2e_test(rope-context-dynamic COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/rope_context.sh $<TARGET_FILE:llmc-cli>
+  ${CMAKE_CURRENT_BINARY_DIR}/families/rope-dynamic 128 300)

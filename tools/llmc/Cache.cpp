@@ -1,7 +1,9 @@
 //===- Cache.cpp - models compiled on the way to running them -------------===//
 //
 // `llmc run model.gguf` compiles into a cache folder first. An entry is named after the source and a hash of
-// all that decides its bytes: the content of the source files, the options, the compiler. Next to NAME.so:
+// all that decides its bytes: the content of the source files, the options, the compiler. Where a model's
+// rotary frequencies depend on --ctx, which only the compiled model tells, what was compiled with it is
+// NAME-F-L.so, for the contexts of F to L tokens that its manifest names. Next to NAME.so:
 //
 //   NAME.lock   locked by whoever compiles the entry, and by the compiler that it started; others wait
 //   NAME.part/  where that happens; what is in it when nobody holds the lock is left over, from a kill or a
@@ -22,6 +24,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -160,7 +163,7 @@ void evict(const fs::path &folder) {
       fs::remove(note.path(), removeError);
 }
 
-/// The options that a model needs to run as the command line asks.
+/// The options that a model needs to run as the command line asks. --ctx is one of them, see above.
 std::vector<std::string> compileOptions(const ModelOptions &options) {
   if (options.kv != "auto")
     return {"--kv", options.kv};
@@ -171,6 +174,9 @@ void compile(const std::string &source, const fs::path &output, const ModelOptio
   std::vector<std::string> arguments = {"compile", source, "-o", output.string()};
   for (std::string &option : compileOptions(options))
     arguments.push_back(std::move(option));
+  if (options.ctx)
+    arguments.insert(arguments.end(),
+                     {"--ctx", std::to_string(std::min(options.ctx, 1u << 24))}); // none has more
   if (int code = runCompiler(arguments, keepOpen))
     throw Exit{code}; // the compiler has said why
 }
@@ -185,6 +191,33 @@ std::string entryName(const std::vector<fs::path> &files, const fs::path &source
   XXH128_hash_t hash = XXH3_128bits(key.data(), key.size());
   fs::path stem = fs::is_directory(source) ? source.filename() : source.stem();
   return fmt::format("{}-{:016x}{:016x}", stem.string().substr(0, 100), hash.high64, hash.low64);
+}
+
+/// The contexts that a compiled model is for. Of a damaged one nothing is known: who loads it will say so.
+RopeContexts contextsOf(const fs::path &entry) {
+  try {
+    MappedFile file;
+    ModuleContents contents;
+    openModule(entry, file, contents);
+    return ropeContexts(contents);
+  } catch (const Failure &) {
+    return {};
+  }
+}
+
+/// The entry NAME-F-L.so for this context; empty if there is none.
+std::string entryForContext(const fs::path &base, uint64_t context) {
+  std::error_code error;
+  const std::string start = base.filename().string() + "-";
+  for (const fs::directory_entry &file : fs::directory_iterator(base.parent_path(), error)) {
+    std::string name = file.path().filename();
+    RopeContexts contexts;
+    if (name.starts_with(start) &&
+        std::sscanf(name.c_str() + start.size(), "%lu-%lu.so", &contexts.first, &contexts.last) == 2 &&
+        contexts.hold(context) && file.path().extension() == ".so")
+      return file.path();
+  }
+  return "";
 }
 
 CompiledModel compiledAside(const std::string &source, const ModelOptions &options) {
@@ -228,10 +261,18 @@ CompiledModel compiledModel(const ModelOptions &options) {
     throw Failure(fmt::format("{}: cannot make the cache folder: {}", folder.string(), error.message()));
   std::vector<fs::path> files = sourceFiles(source);
   fs::path base = folder / entryName(files, source, folder / "hashes", options);
-  auto with = [&](const char *extension) { return base.string() + extension; };
-  result.path = with(".so");
+  auto with = [&](const std::string &extension) { return base.string() + extension; };
   result.isCached = true;
-  if ((result.inUse = useEntry(result.path))) {
+  auto find = [&] {
+    result.path = with(".so");
+    result.inUse = useEntry(result.path);
+    if (!options.ctx || (result.inUse && contextsOf(result.path).hold(options.ctx)))
+      return bool(result.inUse);
+    result.path = entryForContext(base, options.ctx);
+    result.inUse = result.path.empty() ? FileDescriptor() : useEntry(result.path);
+    return bool(result.inUse);
+  };
+  if (find()) {
     if (options.verbose)
       fmt::print(stderr, "llmc: using {}\n", result.path);
     return result;
@@ -239,11 +280,13 @@ CompiledModel compiledModel(const ModelOptions &options) {
   sweep(folder);
   InterruptScope scope;
   FileDescriptor lock = lockEntry(with(".lock"), /*isPatient=*/true);
-  if ((result.inUse = useEntry(result.path))) { // somebody else has made it meanwhile
+  if (find()) { // somebody else has made it meanwhile
     fs::remove(with(".lock"), error);
     return result;
   }
-  fmt::print(stderr, "llmc: compiling {} to {}\n", options.model, result.path);
+  result.path = with(".so");
+  fmt::print(stderr, "llmc: compiling {} to {}\n", options.model,
+             options.ctx ? folder.string() : result.path);
   PartFolder part(with(".part"), with(".lock"));
   compile(source.string(), part.path / "model.so", options, lock.get());
   if (base != folder / entryName(files, source, folder / "hashes", options))
@@ -253,6 +296,8 @@ CompiledModel compiledModel(const ModelOptions &options) {
   if (!made || flock(made.get(), LOCK_SH) != 0)
     throw Failure(
         fmt::format("{}: cannot open: {}", (part.path / "model.so").string(), std::strerror(errno)));
+  if (RopeContexts contexts = contextsOf(part.path / "model.so"); options.ctx && contexts.last)
+    result.path = with(fmt::format("-{}-{}.so", contexts.first, contexts.last));
   fs::rename(part.path / "model.so", result.path, error);
   if (error)
     throw Failure(fmt::format("{}: cannot write: {}", result.path, error.message()));
