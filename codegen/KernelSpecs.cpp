@@ -127,6 +127,8 @@ static FailureOr<KernelSpec> linearSpec(step::KernelOp kernel) {
   spec.bias = !fused.getBiases().empty();
   spec.act = activation(fused.getAct());
   spec.glu = fused.getGlu();
+  if (fused.getScale())
+    spec.scale = fused.getScale()->convertToDouble();
   spec.residual = static_cast<bool>(fused.getResidual());
   return KernelSpec(spec);
 }

@@ -213,6 +213,8 @@ Decomposed FusedLinearOp::decompose(OpBuilder &builder) {
     Value y = activate(b, getAct(), products[i]);
     if (getGlu())
       y = MulOp::create(b, y.getType(), y, products[i + 1]);
+    if (getScale())
+      y = ScaleOp::create(b, y.getType(), y, getScaleAttr());
     results.push_back(y);
   }
   if (getResidual())

@@ -428,5 +428,8 @@ LogicalResult FusedLinearOp::verify() {
   // fused_linear_c4
   if (getResidual() && (getResults().size() != 1 || getResidual().getType() != getResults()[0].getType()))
     return emitOpError("expected a residual only with a single result of its type");
+  // fused_linear_c5
+  if (getScale() && !getScale()->isFinite())
+    return emitOpError("expected 'scale' to be finite");
   return success();
 }

@@ -607,8 +607,8 @@ def LM_FusedLinearOp : LM_Op<"fused_linear", [Pure, LM_Decomposable, AttrSizedOp
   let description = [{
     n = norm(x) (`norm = rms` or `layer`, with eps, plus_one, gain and bias as in those ops; `none`: x itself), then for
     each weight z_i = n w_i^T + b_i. With `glu` the weights come in pairs (gate, up) and y_i = act(z_2i) * z_2i+1;
-    otherwise y_i = act(z_i). A residual is added to the single result. The normed row is never stored. Made by
-    fuse-rmsnorm-matmul, fuse-qkv, fuse-swiglu and fuse-epilogue.
+    otherwise y_i = act(z_i). Every y_i is multiplied by `scale`, and then a residual is added to the single result.
+    The normed row is never stored. Made by fuse-rmsnorm-matmul, fuse-qkv, fuse-swiglu and fuse-epilogue.
 
         %q, %k = lm.fused_linear %h norm(%g) weights(%wq, %wk) {norm = rms, eps = 1.0e-5}
             : <576x576>, <192x576> -> tensor<?x576xf32>, tensor<?x192xf32>
@@ -617,11 +617,12 @@ def LM_FusedLinearOp : LM_Op<"fused_linear", [Pure, LM_Decomposable, AttrSizedOp
     - fused_linear_c2: there is one result a weight, or one for two with glu.
     - fused_linear_c3: biases are none or one a weight, each as long as its weight's rows.
     - fused_linear_c4: a residual needs a single result of its type.
+    - fused_linear_c5: scale is finite.
   }];
   let arguments = (ins LM_Rows:$x, Optional<LM_Vector>:$gain, Optional<LM_Vector>:$norm_bias,
       Variadic<LM_Matrix>:$weights, Variadic<LM_Vector>:$biases, Optional<LM_Rows>:$residual,
       DefaultValuedAttr<LM_NormKind, "\"none\"">:$norm, OptionalAttr<F64Attr>:$eps, UnitAttr:$plus_one,
-      DefaultValuedAttr<LM_ActKind, "\"none\"">:$act, UnitAttr:$glu);
+      DefaultValuedAttr<LM_ActKind, "\"none\"">:$act, UnitAttr:$glu, OptionalAttr<F64Attr>:$scale);
   let results = (outs Variadic<LM_Rows>:$results);
   let assemblyFormat = [{
     $x (`norm` `(` $gain^ (`,` $norm_bias^)? `)`)? `weights` `(` $weights `)` (`biases` `(` $biases^ `)`)?

@@ -1,5 +1,4 @@
-//===- FuseEpilogue.cpp - activation and residual into their matmul -------===//
-#include "ir/Locations.h"
+//===- FuseEpilogue.cpp - activation, scale and residual into their matmul ===//
 #include "passes/Matchers.h"
 #include "passes/Passes.h"
 
@@ -48,6 +47,29 @@ struct FoldActivation : RewritePattern {
   Pass::Statistic &numActivations;
 };
 
+/// scale(fused_linear(x, W)) => fused_linear(x, W) {scale}, if the matmul has no scale and no residual yet and
+/// no other reader.
+struct FoldScale : OpRewritePattern<lm::ScaleOp> {
+  FoldScale(MLIRContext *context, Pass::Statistic &numScales)
+      : OpRewritePattern(context), numScales(numScales) {}
+
+  LogicalResult matchAndRewrite(lm::ScaleOp scale, PatternRewriter &rewriter) const override {
+    std::optional<MatmulParts> matmul = onlyReaderOfMatmul(scale, scale.getX());
+    if (!matmul || matmul->scale || matmul->residual)
+      return rewriter.notifyMatchFailure(scale, "does not follow a matmul of its own");
+    Operation *source = scale.getX().getDefiningOp();
+    matmul->scale = scale.getFactorAttr();
+    Location loc = fuseLocations(getContext(), {source->getLoc(), scale.getLoc()});
+    lm::FusedLinearOp fused = matmul->build(rewriter, loc);
+    rewriter.replaceOp(scale, fused);
+    rewriter.eraseOp(source);
+    reportApplied(numScales, "fuse-epilogue", "scales", fused);
+    return success();
+  }
+
+  Pass::Statistic &numScales;
+};
+
 /// add(fused_linear(x, W), r) => fused_linear(x, W) residual(r), operands of the add in either order,
 /// if the matmul has no residual yet and no other reader.
 struct FoldResidual : OpRewritePattern<lm::AddOp> {
@@ -80,6 +102,7 @@ struct FuseEpiloguePass : llmc::impl::FuseEpiloguePassBase<FuseEpiloguePass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<FoldActivation>(&getContext(), numActivations);
+    patterns.add<FoldScale>(&getContext(), numScales);
     patterns.add<FoldResidual>(&getContext(), numResiduals);
     applyFusions(getOperation(), std::move(patterns));
   }

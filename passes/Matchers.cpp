@@ -31,6 +31,7 @@ std::optional<MatmulParts> MatmulParts::of(Operation *op) {
     parts.eps = fused.getEpsAttr();
     parts.plusOne = fused.getPlusOne();
     parts.glu = fused.getGlu();
+    parts.scale = fused.getScaleAttr();
   } else {
     return std::nullopt;
   }
@@ -41,7 +42,7 @@ std::optional<MatmulParts> MatmulParts::of(Operation *op) {
 lm::FusedLinearOp MatmulParts::build(OpBuilder &builder, Location loc) const {
   return lm::FusedLinearOp::create(builder, loc, results, x, gain, normBias, weights, biases, residual, norm,
                                    eps, plusOne ? builder.getUnitAttr() : UnitAttr(), act,
-                                   glu ? builder.getUnitAttr() : UnitAttr());
+                                   glu ? builder.getUnitAttr() : UnitAttr(), scale);
 }
 
 bool MatmulParts::sharesInput(const MatmulParts &other) const {
@@ -49,7 +50,7 @@ bool MatmulParts::sharesInput(const MatmulParts &other) const {
          eps == other.eps && plusOne == other.plusOne;
 }
 
-bool MatmulParts::isPlain() const { return !residual && !glu && act.getValue() == "none"; }
+bool MatmulParts::isPlain() const { return !residual && !glu && !scale && act.getValue() == "none"; }
 
 std::optional<StringRef> llmc::activationWord(Operation *op) {
   return llvm::TypeSwitch<Operation *, std::optional<StringRef>>(op)

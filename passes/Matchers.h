@@ -20,7 +20,7 @@ struct MatmulParts {
   mlir::Value x, gain, normBias, residual;
   llvm::SmallVector<mlir::Value> weights, biases;
   mlir::StringAttr norm, act;
-  mlir::FloatAttr eps;
+  mlir::FloatAttr eps, scale;
   bool plusOne = false, glu = false;
   llvm::SmallVector<mlir::Type> results;
 

@@ -34,7 +34,7 @@ def DecomposePass : Pass<"lm-decompose", "::llmc::lm::ModelOp"> {
 }
 
 def FuseEpiloguePass : Pass<"lm-fuse-epilogue", "::llmc::lm::ModelOp"> {
-  let summary = "fold the activation and the residual that follow a matmul into it";
+  let summary = "fold the activation, the scale and the residual that follow a matmul into it";
   let description = [{
     Saves writing and reading the matmul's result once more.
 
@@ -54,12 +54,13 @@ def FuseEpiloguePass : Pass<"lm-fuse-epilogue", "::llmc::lm::ModelOp"> {
     lm.return %h : tensor<?x8xf32>
     ```
 
-    Only where the matmul's result has no other reader. An activation folds only before a residual, as the formula of
-    `lm.fused_linear` has them in that order.
+    Only where the matmul's result has no other reader, and in the order of the formula of `lm.fused_linear`: an
+    activation, then a scale (`lm.scale`), then a residual.
   }];
   let statistics = [
     Statistic<"numActivations", "activations", "activations folded into a matmul">,
-    Statistic<"numResiduals", "residuals", "residuals folded into a matmul">
+    Statistic<"numResiduals", "residuals", "residuals folded into a matmul">,
+    Statistic<"numScales", "scales", "scales folded into a matmul">
   ];
 }
 
@@ -86,7 +87,7 @@ def FuseQKVPass : Pass<"lm-fuse-qkv", "::llmc::lm::ModelOp"> {
     lm.return %q_k#0, hidden = %q_k#1 : tensor<?x8xf32>, tensor<?x4xf32>
     ```
 
-    Not merged: matmuls with an activation or a residual, and a biased with an unbiased one. Runs after
+    Not merged: matmuls with an activation, a scale or a residual, and a biased with an unbiased one. Runs after
     lm-fuse-swiglu, which claims the pairs of a gated MLP.
   }];
   let statistics = [Statistic<"numMerged", "merged", "matmuls made of several">];

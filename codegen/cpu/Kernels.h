@@ -47,7 +47,8 @@ struct LinearSpec {
   bool bias = false;                 // one for each weight
   Activation act = Activation::None; // of every output, or of the gate when glu is set
   bool glu = false;                  // outputs y_i = act(W_2i x) * (W_2i+1 x)
-  bool residual = false;             // single output: y = residual + act(...)
+  double scale = 1;                  // of every output, before the residual
+  bool residual = false;             // single output: y = residual + scale * act(...)
   ActivationType activations = ActivationType::F32;
   uint32_t rowSpace = 0;   // LLMC_ROWS_*: what the rows of x are
   bool countLoads = false; // report every read of weights through llmc_step.count_load

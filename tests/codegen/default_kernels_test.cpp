@@ -184,7 +184,7 @@ INSTANTIATE_TEST_SUITE_P(Schemes, Matmul,
                          testing::Values(Storage{"f32", 37}, Storage{"f16", 33}, Storage{"bf16", 7},
                                          Storage{"q8_0", 96}, Storage{"q4_0", 64}, Storage{"q4_1", 96}));
 
-TEST(FusedLinear, NormGluBiasResidual) {
+TEST(FusedLinear, NormGluBiasScaleResidual) {
   const int64_t rows = 4, k = 37, n = 21;
   Rows x = randomRows(rows, k, 1), residual = randomRows(rows, n, 2);
   Weight gain = vectorWeight(randomRows(1, k, 3).values), gate = randomWeight("f32", n, k, 4),
@@ -196,7 +196,7 @@ TEST(FusedLinear, NormGluBiasResidual) {
                         "!lm.weight<21x37>, %c: !lm.weight<21>, "
                         "%d: !lm.weight<21>, %r: tensor<?x21xf32>",
                         "%y = lm.fused_linear %x norm(%g) weights(%a, %b) biases(%c, %d) residual(%r) "
-                        "{norm = rms, eps = 1.0e-5, act = silu, glu} : <21x37>, <21x37> -> tensor<?x21xf32>",
+                        "{norm = rms, eps = 1.0e-5, act = silu, glu, scale = 0.25} : <21x37>, <21x37> -> tensor<?x21xf32>",
                         "%y : tensor<?x21xf32>", R"("vector", "f32", "f32", "vector", "vector")")))
       << runner.message;
   ASSERT_TRUE(runner.finish()) << runner.message;
@@ -216,7 +216,7 @@ TEST(FusedLinear, NormGluBiasResidual) {
       a += normed * gate.values.at(c, i);
       b += normed * up.values.at(c, i);
     }
-    return a * sigmoid(a) * b + residual.at(r, c);
+    return 0.25 * a * sigmoid(a) * b + residual.at(r, c);
   });
 }
 

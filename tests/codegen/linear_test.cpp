@@ -162,6 +162,8 @@ struct Linear {
     }
     if (spec.act == Activation::Relu2)
       size *= 2 * std::sqrt(std::abs(value));
+    value *= spec.scale;
+    size *= std::abs(spec.scale);
     if (spec.residual)
       value += residual.at(row, column);
     return {value, size + 1};
@@ -327,6 +329,9 @@ TEST(Linear, FusedForms) {
       [&](LinearSpec &s) { rms(s), s.glu = s.bias = true, s.act = Activation::GeluTanh; });
   add("down", 100, {{f16, 72}}, F32, [&](LinearSpec &s) { s.residual = true; });
   add("down_int8", 160, {{q4, 96}}, Int8, [&](LinearSpec &s) { s.residual = s.bias = true; });
+  add("down_scaled", 160, {{q4, 96}}, Int8, [&](LinearSpec &s) { s.residual = true, s.scale = 0.22; });
+  add("geglu_scaled", 72, {{f32, 33}, {f32, 33}}, F32,
+      [&](LinearSpec &s) { rms(s), s.glu = s.bias = true, s.act = Activation::GeluTanh, s.scale = -3; });
   add("down_bf16", 96, {{f16, 72}, {q4, 33}}, ActivationType::BF16, [](LinearSpec &) {});
   add("down_f16", 96, {{q8, 72}}, ActivationType::F16, [&](LinearSpec &s) { s.residual = true; });
   add("qkv_bf16", 160, {{q4, 96}, {f32, 33}}, ActivationType::BF16, rms);

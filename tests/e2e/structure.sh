@@ -3,7 +3,7 @@
 # dispatches a layer, and no kernel that would write a normed or rotated activation to a buffer.
 #
 # The arena holds what kernels write. A kernel's text says which op it computes; only these may stand in it:
-#   embed, asked_rows                 rows as they are
+#   embed, asked_rows, scale          rows as they are, or times a number
 #   linear, fused_linear              a norm is the prologue of the matmul, its result a matmul's
 #   cached_attention with rope_base   rotates by itself; q and k reach it as the matmul wrote them
 # Kernels of hidden rows do not count: they run only in steps that ask for these.
@@ -21,7 +21,7 @@ faults() { # FILE
     # The op that a kernel computes is the line before its step.return.
     kernel != "" && /lm\./ {
       match($0, /lm\.[a-z_0-9]+/); op = substr($0, RSTART, RLENGTH); kernels++
-      if (op != "lm.embed" && op != "lm.asked_rows" && op != "lm.linear" && op != "lm.fused_linear" &&
+      if (op != "lm.embed" && op != "lm.asked_rows" && op != "lm.scale" && op != "lm.linear" && op != "lm.fused_linear" &&
           op != "lm.cached_attention")
         print "kernel " kernel " is a " op
       if (op == "lm.cached_attention" && $0 !~ /rope_base/)

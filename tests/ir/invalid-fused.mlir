@@ -58,6 +58,13 @@ func.func @fused_linear_c4(%x: tensor<?x8xf32>, %w: !lm.weight<4x8>, %r: tensor<
 }
 
 // -----
+func.func @fused_linear_c5(%x: tensor<?x8xf32>, %w: !lm.weight<4x8>) {
+  // expected-error @+1 {{'lm.fused_linear' op expected 'scale' to be finite}}
+  %y = lm.fused_linear %x weights(%w) {scale = 0x7FF0000000000000 : f64} : <4x8> -> tensor<?x4xf32>
+  return
+}
+
+// -----
 func.func @fused_linear_c1_no_eps(%x: tensor<?x8xf32>, %gain: !lm.weight<8>, %w: !lm.weight<4x8>) {
   // expected-error @+1 {{'lm.fused_linear' op expected 'eps' beside 'norm'}}
   %y = lm.fused_linear %x norm(%gain) weights(%w) {norm = rms} : <4x8> -> tensor<?x4xf32>

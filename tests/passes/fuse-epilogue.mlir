@@ -88,3 +88,53 @@ lm.model @negative_twice_and_outside {vocab = 8, context = 4} {
     lm.return %y : tensor<?x8xf32>
   }
 }
+
+// CHECK-LABEL: lm.model @scales
+// CHECK: %[[A:.*]] = lm.fused_linear %[[X:.*]] weights(%w) residual(%[[X]]) {act = silu, scale = 0.25} : <8x8>
+// CHECK-NEXT: %[[B:.*]] = lm.fused_linear %[[A]] weights(%w, %w) residual(%[[A]]) {act = silu, glu, scale = 0.5}
+// CHECK-NEXT: %[[C:.*]] = lm.fused_linear %[[B]] weights(%w) {scale = 3.0}
+// CHECK-NEXT: lm.return %[[C]]
+lm.model @scales {vocab = 8, context = 4} {
+  %w = lm.weight "w" : <8x8>
+  lm.forward(%tokens: !lm.tokens) {
+    %x = lm.embed %tokens, %w : <8x8>
+    %z = lm.linear %x, %w : <8x8>
+    %s = lm.silu %z : tensor<?x8xf32>
+    %m = lm.scale %s {factor = 0.25} : tensor<?x8xf32>
+    %a = lm.add %x, %m : tensor<?x8xf32>
+    %g = lm.fused_linear %a weights(%w, %w) {act = silu, glu} : <8x8>, <8x8> -> tensor<?x8xf32>
+    %half = lm.scale %g {factor = 0.5} : tensor<?x8xf32>
+    %b = lm.add %half, %a : tensor<?x8xf32>
+    %l = lm.linear %b, %w : <8x8>
+    %y = lm.scale %l {factor = 3} : tensor<?x8xf32>
+    lm.return %y : tensor<?x8xf32>
+  }
+}
+
+// The formula scales once, after the activation and before the residual; a matmul that somebody else reads stays.
+// CHECK-LABEL: lm.model @negative_scales
+// CHECK: %[[ONCE:.*]] = lm.fused_linear %[[X:.*]] weights(%w) {scale = 2.0}
+// CHECK-NEXT: %[[TWICE:.*]] = lm.scale %[[ONCE]] {factor = 3.0}
+// CHECK-NEXT: lm.silu %[[TWICE]]
+// CHECK: %[[SUM:.*]] = lm.fused_linear %{{.*}} weights(%w) residual(%[[X]]) :
+// CHECK-NEXT: lm.scale %[[SUM]]
+// CHECK: %[[READ:.*]] = lm.linear
+// CHECK-NEXT: %[[SCALED:.*]] = lm.scale %[[READ]]
+// CHECK-NEXT: lm.add %[[SCALED]], %[[READ]]
+lm.model @negative_scales {vocab = 8, context = 4} {
+  %w = lm.weight "w" : <8x8>
+  lm.forward(%tokens: !lm.tokens) {
+    %x = lm.embed %tokens, %w : <8x8>
+    %z = lm.linear %x, %w : <8x8>
+    %once = lm.scale %z {factor = 2} : tensor<?x8xf32>
+    %twice = lm.scale %once {factor = 3} : tensor<?x8xf32>
+    %act = lm.silu %twice : tensor<?x8xf32>
+    %m = lm.linear %act, %w : <8x8>
+    %sum = lm.add %x, %m : tensor<?x8xf32>
+    %late = lm.scale %sum {factor = 2} : tensor<?x8xf32>
+    %read = lm.linear %late, %w : <8x8>
+    %scaled = lm.scale %read {factor = 2} : tensor<?x8xf32>
+    %both = lm.add %scaled, %read : tensor<?x8xf32>
+    lm.return %both : tensor<?x8xf32>
+  }
+}

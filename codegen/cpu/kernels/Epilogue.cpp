@@ -1,11 +1,13 @@
 //===- Epilogue.cpp - bias, activation, gate and residual -----------------===//
 //
-// Applied in f32 to finished sums: v = act(sum + bias); with a gate v = v * (up + up bias); y = residual + v.
+// Applied in f32 to finished sums: v = act(sum + bias); with a gate v = v * (up + up bias); v = v * scale;
+// y = residual + v.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/MathPoly.h"
 #include "codegen/cpu/kernels/Linear.h"
 
+#include "llvm/ADT/bit.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -50,6 +52,8 @@ LLVM::LLVMFuncOp emitEpilogue(Emitter &e, ModuleOp module, const LinearSpec &spe
   std::string name =
       llvm::formatv("llmc.epilogue.{0}.act{1}{2}{3}{4}", isa.name, int(spec.act), spec.glu ? ".glu" : "",
                     spec.bias ? ".bias" : "", spec.residual ? ".residual" : "");
+  if (spec.scale != 1)
+    name += llvm::formatv(".scale{0:x-}", llvm::bit_cast<uint64_t>(spec.scale));
   Type p = e.ptr(), i = e.i64();
   return e.function(module, name, isa, {p, p, i, p, p, p, p, i, i, i}, true, [&](ValueRange a) {
     Value sums = a[0], upSums = a[1], bias = a[3], upBias = a[4];
@@ -67,6 +71,8 @@ LLVM::LLVMFuncOp emitEpilogue(Emitter &e, ModuleOp module, const LinearSpec &spe
             up = e.addf(up, e.loadFloats(e.at(upBias, column)));
           v = e.mulf(v, up);
         }
+        if (spec.scale != 1)
+          v = e.mulf(v, spec.scale);
         if (spec.residual)
           v = e.addf(e.loadFloats(e.at(a[5], yAt)), v);
         e.store(v, e.at(a[6], yAt));
