@@ -1,4 +1,5 @@
 //===- FuseEpilogue.cpp - activation, scale and residual into their matmul ===//
+#include "ir/Locations.h"
 #include "passes/Matchers.h"
 #include "passes/Passes.h"
 
