@@ -38,9 +38,13 @@
 #include <xxhash.h>
 
 namespace llmc::cli {
-namespace {
-
-namespace fs = std::filesystem;
+std::filesystem::path cacheFolder() {
+  std::string folder = llmc::cacheFolder();
+  if (folder.empty())
+    throw Failure(
+        "no cache folder: neither XDG_CACHE_HOME nor HOME is set; use llmc compile and run its result");
+  return folder;
+}
 
 uint64_t cacheBytes() {
   uint64_t bytes = uint64_t(16) << 30;
@@ -52,6 +56,16 @@ uint64_t cacheBytes() {
   }
   return bytes;
 }
+
+bool removeUnused(const std::filesystem::path &entry) {
+  std::error_code error;
+  FileDescriptor file(open(entry.c_str(), O_RDONLY | O_CLOEXEC));
+  return file && flock(file.get(), LOCK_EX | LOCK_NB) == 0 && std::filesystem::remove(entry, error);
+}
+
+namespace {
+
+namespace fs = std::filesystem;
 
 /// Whether `path` is still the file behind the descriptor: it may have been removed between open and lock.
 bool isStill(const FileDescriptor &file, const fs::path &path) {
@@ -152,8 +166,7 @@ void evict(const fs::path &folder) {
   for (const Entry &entry : entries) {
     if (total <= bound)
       break;
-    FileDescriptor file(open(entry.path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (file && flock(file.get(), LOCK_EX | LOCK_NB) == 0 && fs::remove(entry.path, error))
+    if (removeUnused(entry.path))
       total -= entry.size;
   }
   for (const fs::directory_entry &note : fs::directory_iterator(folder / "hashes", error))
@@ -247,18 +260,20 @@ CompiledModel compiledModel(const ModelOptions &options) {
     result.path = options.model;
     return result;
   }
+  if (kind == FileKind::Directory && !fs::exists(fs::path(options.model) / "config.json"))
+    throw Failure(fmt::format("{}: has no config.json, expected a model.so, a .gguf or .mlir file or a "
+                              "Hugging Face directory",
+                              options.model));
   if (options.noCache)
     return compiledAside(options.model, options);
   std::error_code error;
   fs::path source = fs::absolute(options.model), folder = cacheFolder();
-  if (folder.empty())
-    throw Failure(
-        "no cache folder: neither XDG_CACHE_HOME nor HOME is set; use llmc compile and run its result");
   if (source.filename().empty()) // "directory/"
     source = source.parent_path();
   fs::create_directories(folder / "hashes", error);
   if (error)
-    throw Failure(fmt::format("{}: cannot make the cache folder: {}", folder.string(), error.message()));
+    throw Failure(fmt::format("{}: cannot make the cache folder: {}; use llmc compile and run its result",
+                              folder.string(), error.message()));
   std::vector<fs::path> files = sourceFiles(source);
   fs::path base = folder / entryName(files, source, folder / "hashes", options);
   auto with = [&](const std::string &extension) { return base.string() + extension; };

@@ -92,7 +92,11 @@ struct TokenizeOptions {
 
 struct InspectOptions {
   std::string model;
-  bool json = false;
+  bool json = false, verify = false;
+};
+
+struct CacheOptions {
+  bool clear = false, json = false;
 };
 
 int run(const RunOptions &);
@@ -104,6 +108,7 @@ int compareTrace(const CompareTraceOptions &);
 int plan(const PlanOptions &);
 int tokenize(const TokenizeOptions &);
 int inspect(const InspectOptions &);
+int cache(const CacheOptions &);
 
 } // namespace llmc::cli
 #endif

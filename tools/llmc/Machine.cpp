@@ -74,7 +74,7 @@ void remember(const fs::path &path, Json machines, const std::string &key, const
 
 Roofline machineRoofline(uint32_t threads, bool anew) {
   const std::string key = fmt::format("{}, {} threads", cpuName(), threads);
-  fs::path path = cacheFolder();
+  fs::path path = llmc::cacheFolder();
   if (!path.empty()) // else nothing is remembered
     path /= "machine.json";
   Json machines = path.empty() ? Json::object() : readMachines(path);

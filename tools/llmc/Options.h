@@ -39,7 +39,7 @@ void addRunCommand(CLI::App &app, int &code);
 /// logits, embed, perplexity, bench, plan
 void addMeasuringCommands(CLI::App &app, int &code);
 void addCompareTraceCommand(CLI::App &app, int &code);
-/// tokenize, inspect, completion, man
+/// tokenize, inspect, cache, completion, man
 void addReadingCommands(CLI::App &app, int &code);
 
 } // namespace llmc::cli
