@@ -18,6 +18,7 @@ void KernelTable::addProgram(step::ProgramOp program) {
     Use &use = uses[kernel.getSymName().str()];
     use.op = kernel.computed()->getName().getStringRef().str();
     use.location = describeLocation(kernel.getLoc());
+    use.work = codegen::kernelWork(kernel);
   }
   int64_t number = 0;
   for (auto dispatch : program.getBody().getOps<step::DispatchOp>()) {
@@ -144,6 +145,9 @@ json::Value KernelTable::json() const {
       object["location"] = use->second.location;
       object["dispatches"] = json::Array(use->second.dispatches);
       object["layers"] = json::Array(use->second.layers);
+      object["flops_per_row"] = static_cast<int64_t>(use->second.work.flopsPerRow);
+      object["flops_per_key"] = static_cast<int64_t>(use->second.work.flopsPerKey);
+      object["key_bytes"] = static_cast<int64_t>(use->second.work.keyBytes);
     }
     kernels.push_back(std::move(object));
   }

@@ -2,6 +2,7 @@
 #ifndef LLMC_TOOLS_DUMP_KERNELTABLE_H
 #define LLMC_TOOLS_DUMP_KERNELTABLE_H
 
+#include "codegen/KernelSpecs.h"
 #include "codegen/Observer.h"
 #include "ir/StepOps.h"
 
@@ -29,6 +30,7 @@ private:
     llvm::json::Array dispatches;
     std::set<int64_t> layers;
     bool isOutsideLayers = false;
+    codegen::KernelWork work;
   };
   struct Function {
     std::string name;

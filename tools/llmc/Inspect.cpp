@@ -11,12 +11,10 @@
 #include "tools/llmc/Common.h"
 #include "tools/llmc/Files.h"
 #include "tools/llmc/TensorTable.h"
+#include "tools/llmc/TokenizerFacts.h"
 #include "tools/support/Progress.h"
 
-#include "llmc/tokenizer_blob.h"
-
 #include <algorithm>
-#include <cstring>
 #include <fmt/format.h>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -43,19 +41,9 @@ std::string shorten(std::string text) {
   return formats::printableText(text) + (isLong ? "…" : "");
 }
 
-const char *tokenizerKind(uint32_t kind) {
-  constexpr const char *names[] = {"none", "byte-level bpe", "character bpe", "unigram"};
-  return kind < std::size(names) ? names[kind] : "unknown";
-}
-
 Json tokenizerJson(std::span<const uint8_t> block) {
-  if (block.size() < offsetof(llmc_tok_header, special))
-    return nullptr;
-  llmc_tok_header header = {};
-  std::memcpy(&header, block.data(), std::min(block.size(), sizeof header));
-  if (header.magic != LLMC_TOK_MAGIC)
-    return nullptr;
-  return {{"kind", tokenizerKind(header.kind)}, {"vocab", header.n_vocab}, {"version", header.version}};
+  std::optional<TokenizerFacts> facts = tokenizerFacts(block);
+  return facts ? Json{{"kind", facts->kind}, {"vocab", facts->vocab}, {"version", facts->version}} : Json();
 }
 
 /// The weights of a manifest or of a file's description; nothing if it lists none in this form.

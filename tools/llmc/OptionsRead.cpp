@@ -1,4 +1,5 @@
 //===- OptionsRead.cpp - the options of commands that execute no model ----===//
+#include "tools/llmc/Explore.h"
 #include "tools/llmc/Manual.h"
 #include "tools/llmc/Options.h"
 
@@ -50,10 +51,31 @@ static void addCache(CLI::App &app, int &code) {
                            declare, cache);
 }
 
+static void addExplore(CLI::App &app, int &code) {
+  auto declare = [](CLI::App *command, ExploreOptions &options) {
+    command
+        ->add_option("SOURCE", options.source,
+                     "a folder that llmc compile --dump-ir has written, or a model.so, which shows less")
+        ->required()
+        ->type_name("DIR");
+    command->add_option("-o,--output", options.output, "the page to write: one file, to open in a browser")
+        ->required()
+        ->type_name("FILE");
+    command
+        ->add_option("--profile", options.profile,
+                     "a profile of the same model (llmc run --profile=FILE), for measured times")
+        ->type_name("FILE");
+    command->footer("Example:\n  llmc explore model.so -o report.html");
+  };
+  addCommand<ExploreOptions>(app, code, "explore",
+                             "show passes, graph, kernels, roofline and memory as a page", declare, explore);
+}
+
 void addReadingCommands(CLI::App &app, int &code) {
   addTokenize(app, code);
   addInspect(app, code);
   addCache(app, code);
+  addExplore(app, code);
   struct Shell {
     std::string name;
   };

@@ -1,0 +1,4 @@
+; kernel </script><img src=x onerror=alert(4)>
+define void @f() {
+  ret void
+}

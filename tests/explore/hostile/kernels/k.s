@@ -1,0 +1,3 @@
+# kernel <b>
+f:
+	retq
