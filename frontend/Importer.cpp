@@ -15,6 +15,7 @@
 #include "mlir/IR/Verifier.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -36,6 +37,10 @@ enum class Kind { Text, Gguf, HuggingFace };
 /// Looks at the first bytes.
 std::optional<Kind> kindOf(const std::string &path, std::string &error) {
   std::error_code code;
+  if (path.empty()) {
+    error = fmt::format("an empty file name, {}", supported);
+    return std::nullopt;
+  }
   fs::file_status status = fs::status(path, code);
   if (!fs::exists(status)) {
     error = fmt::format("{}: {}", path, code ? code.message() : std::string("no such file"));
@@ -57,6 +62,10 @@ std::optional<Kind> kindOf(const std::string &path, std::string &error) {
   StringRef bytes(head, in.gcount());
   if (bytes.starts_with("GGUF"))
     return Kind::Gguf;
+  if (bytes.starts_with("\177ELF")) {
+    error = fmt::format("{}: is already compiled (llmc run takes it), {}", path, supported);
+    return std::nullopt;
+  }
   // The JSON files of a checkpoint, and its weights, whose JSON follows 8 bytes of length.
   if (bytes.ltrim().starts_with("{") || bytes.drop_front(std::min<size_t>(8, bytes.size())).starts_with("{"))
     return Kind::HuggingFace;
@@ -115,6 +124,11 @@ void fixContext(const ImportOptions &options, ModelSpec &spec) {
 
 bool readGguf(const formats::GgufFile &file, const ImportOptions &options, ModelSpec &spec,
               std::string &error) {
+  if (file.tensors().empty()) {
+    error = fmt::format("{}: holds {}no weights", file.path(),
+                        file.value("tokenizer.ggml.tokens") ? "only a vocabulary, " : "");
+    return false;
+  }
   const Architecture *architecture = architectureOf(file, error);
   if (!architecture)
     return false;
@@ -246,6 +260,12 @@ void keepNames(const AsmParserState &state) {
 
 OwningOpRef<ModuleOp> importText(MLIRContext &context, const std::string &path, const std::string &folder,
                                  std::string &error) {
+  // What the parser would say of a text that was never meant as a model helps nobody.
+  if (auto text = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
+      text && !StringRef(path).ends_with(".mlir") && !(*text)->getBuffer().contains("lm.model")) {
+    error = fmt::format("{}: holds no 'lm.model', {}", path, supported);
+    return nullptr;
+  }
   OwningOpRef<ModuleOp> module = parseText(context, path, error, keepNames);
   if (!module)
     return nullptr;

@@ -38,6 +38,11 @@ for n in 3 20 300 1500 8000 $((size - 1)); do
   head -c "$n" "$fixtures/deep-2.gguf" >"$work/in/cut-$n.gguf"
   refused "$work/in/cut-$n.gguf" '.'
 done
+# What is no model at all.
+printf 'Apache License\nVersion 2.0, January 2004\n' >"$work/in/letter.txt"
+refused "$work/in/letter.txt" "holds no 'lm.model', expected lm text"
+printf '\177ELF\2\1\1' >"$work/in/made.so"
+refused "$work/in/made.so" 'is already compiled'
 # Text that nests deeper than a parser should recurse, and what is no regular file.
 printf 'module {%.0s' $(seq 20000) >"$work/in/nested.mlir"
 refused "$work/in/nested.mlir" 'nest deeper'
@@ -61,5 +66,27 @@ kept "$work/in/pipe.gguf" 'regular file'
 kept "$work/in" 'regular file'
 [ -p "$work/in/pipe.gguf" ] || { echo "the pipe is gone"; failures=$((failures + 1)); }
 
+# Ctrl-C while it compiles: a sentence at the end, and nothing is left. Job control, so that the signal is not ignored.
+set -m
+"$llmc" compile "$work/in/copy.gguf" -o "$work/out/model.so" --no-cache --times 2>"$work/times" &
+child=$!
+for _ in $(seq 1200); do
+  grep -q import "$work/times" && break
+  sleep 0.05
+done
+kill -INT $child
+wait $child
+status=$?
+set +m
+cases=$((cases + 1))
+[ $status -eq 1 ] && [ "$(tail -n 1 "$work/times")" = 'llmc: error: interrupted' ] && [ -z "$(ls -A "$work/out")" ] ||
+  { echo "interrupted: exit code $status, $(tail -n 1 "$work/times"), $(ls -A "$work/out")"; failures=$((failures + 1)); }
+
+# A cache that cannot be written is said, and the model is made.
+cases=$((cases + 1))
+note=$("$llmc" compile "$work/in/copy.gguf" -o "$work/made.so" --cpu native --cache-dir /dev/null/cache 2>&1) &&
+  [ "$note" = 'llmc: /dev/null/cache: cannot write: Not a directory; compiled kernels are not kept (see --cache-dir)' ] ||
+  { echo "unwritable cache: $note"; failures=$((failures + 1)); }
+
 echo "$cases inputs, $failures failures"
-[ $cases -eq 20 ] && [ $failures -eq 0 ]
+[ $cases -eq 24 ] && [ $failures -eq 0 ]

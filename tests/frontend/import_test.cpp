@@ -393,10 +393,26 @@ TEST_F(Import, NotAModel) {
   EXPECT_FALSE(import(save("zip", std::string("PK\x03\x04\0\0", 6))));
   EXPECT_HOLDS(error,
                "is of an unknown format, expected lm text (.mlir), a GGUF file or a Hugging Face directory");
+  EXPECT_FALSE(import(save("model.so", "\177ELF\2\1\1")));
+  EXPECT_HOLDS(error, "model.so: is already compiled (llmc run takes it), expected lm text (.mlir)");
+  EXPECT_FALSE(import(save("letter.txt", "Apache License\nVersion 2.0\n")));
+  EXPECT_HOLDS(error, "letter.txt: holds no 'lm.model', expected lm text (.mlir), a GGUF file or a Hugging");
   EXPECT_FALSE(import(save("empty.mlir", "")));
   EXPECT_HOLDS(error, "is empty");
   EXPECT_FALSE(import(save("cut.gguf", "GGUF")));
   EXPECT_HOLDS(error, "cut.gguf");
+}
+
+TEST_F(Import, NoWeights) {
+  TinyLlama llama;
+  llama.tensors.clear();
+  EXPECT_FALSE(import(llama.write(folder)));
+  EXPECT_HOLDS(error, ": holds no weights");
+  llama.keys["tokenizer.ggml.tokens"] = [](llmc::test::GgufWriter &writer, const std::string &key) {
+    writer.addStrings(key, {"a", "b"});
+  };
+  EXPECT_FALSE(import(llama.write(folder)));
+  EXPECT_HOLDS(error, ": holds only a vocabulary, no weights");
 }
 
 TEST_F(Import, TextErrorsHaveAPlace) {

@@ -127,6 +127,16 @@ TEST(Chat, LongPastes) {
   EXPECT_EQ(terminal.wait(), 0);
 }
 
+TEST(Chat, SaysThatTheLimitEndedAnAnswer) {
+  Terminal terminal(chat({"--ignore-eos", "-n", "3"}));
+  ASSERT_TRUE(terminal.expect("> "));
+  terminal.type("hello\n");
+  ASSERT_TRUE(terminal.expect("llmc: stopped after 3 tokens (-n)"));
+  ASSERT_TRUE(terminal.expect("> "));
+  terminal.type("\4");
+  EXPECT_EQ(terminal.wait(), 0);
+}
+
 TEST(Chat, FullContext) {
   Terminal terminal(chat({"--ignore-eos", "--ctx", "40"}));
   ASSERT_TRUE(terminal.expect("> "));

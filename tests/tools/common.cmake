@@ -2,6 +2,7 @@
 cmake_minimum_required(VERSION 3.25)
 file(REMOVE_RECURSE ${WORK})
 file(MAKE_DIRECTORY ${WORK})
+set(ENV{XDG_CACHE_HOME} ${WORK}/xdg) # nothing goes to the user's own
 set(so ${WORK}/toy.so)
 set(gguf ${WORK}/toy.gguf)
 execute_process(COMMAND ${MAKER} ${so} ${gguf} COMMAND_ERROR_IS_FATAL ANY)

@@ -1,5 +1,6 @@
 # The scripts of completion and the manual page come from the same table as --help.
 include(${CMAKE_CURRENT_LIST_DIR}/common.cmake)
+file(REMOVE ${so}.bare) # names that begin with toy are counted
 
 foreach(shell bash zsh fish)
   llmc(0 completion ${shell})

@@ -18,3 +18,18 @@ string(JSON architecture GET "${out}" metadata general.architecture)
 equal(${architecture} toy)
 llmc(0 inspect ${gguf})
 expect("${out}" "general.architecture: toy\n")
+
+# --verify reads the weights too.
+llmc(0 inspect ${so} --verify)
+expect("${out}" "\n  weights +[^\n]+ \\(verified\\), xxh3 ")
+llmc(0 inspect ${so} --verify --json)
+string(JSON verified GET "${out}" weights_verified)
+equal(${verified} ON)
+string(JSON at GET "${out}" parts weights offset)
+llmc(1 inspect ${gguf} --verify)
+expect("${err}" "--verify needs a compiled model")
+execute_process(COMMAND sh -c "head -c ${at} '${so}'; head -c 1 /dev/zero | tr '\\0' '\\245'; tail -c +$((${at} + 2)) '${so}'"
+  OUTPUT_FILE ${WORK}/altered.so)
+llmc(0 inspect ${WORK}/altered.so)
+llmc(1 inspect ${WORK}/altered.so --verify)
+expect("${err}" "altered.so: the weights are damaged: their hash does not match")

@@ -47,6 +47,9 @@ int main(int argc, char **argv) {
     return 1;
   }
   fake::ModelFile model;
+  fake::Bytes bare = model.finish();
+  std::ofstream(argv[1] + std::string(".bare"), std::ios::binary)
+      .write(reinterpret_cast<const char *>(bare.data()), bare.size()); // without tokenizer
   model.tokenizer.assign(blob.begin(), blob.end());
   fake::Bytes bytes = model.finish();
   std::ofstream(argv[1], std::ios::binary).write(reinterpret_cast<const char *>(bytes.data()), bytes.size());

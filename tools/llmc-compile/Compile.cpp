@@ -16,8 +16,11 @@
 #include <CLI/CLI.hpp>
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
 
+#include <cerrno>
 #include <chrono>
+#include <unistd.h>
 
 using namespace llmc;
 using namespace llmc::codegen;
@@ -59,6 +62,18 @@ static std::string defaultCacheDir() {
   if (cache && *cache == '/')
     return std::string(cache) + "/llmc/kernels";
   return home && *home == '/' ? std::string(home) + "/.cache/llmc/kernels" : "";
+}
+
+/// A cache that cannot be written costs time at every compile, and nothing else.
+static void noteUnwritableCache(const std::string &folder) {
+  if (folder.empty())
+    return;
+  std::error_code code = llvm::sys::fs::create_directories(folder);
+  if (!code && access(folder.c_str(), W_OK | X_OK) != 0)
+    code = std::error_code(errno, std::generic_category());
+  if (code)
+    std::fprintf(stderr, "llmc: %s: cannot write: %s; compiled kernels are not kept (see --cache-dir)\n",
+                 folder.c_str(), code.message().c_str());
 }
 
 /// The variants of `--cpu`: names, or `native` for those this machine can run.
@@ -199,6 +214,7 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
     std::fprintf(stderr, "%-24s %8.1f ms\n", "import", milliseconds());
     options.timing = [](const std::string &line) { std::fprintf(stderr, "%s\n", line.c_str()); };
   }
+  noteUnwritableCache(options.cacheDir);
   std::unique_ptr<Progress> bar;
   std::string stageOfBar;
   options.progress = [&](const char *stage, uint64_t done, uint64_t total) {

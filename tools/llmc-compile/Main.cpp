@@ -7,19 +7,39 @@
 #include "Commands.h"
 
 #include "tools/support/CommandTable.h"
+#include "tools/support/GroupedHelp.h"
 
 #include <CLI/CLI.hpp>
 
+#include "llvm/Support/Signals.h"
+
 #include <cstdio>
+#include <cstring>
+#include <unistd.h>
+
+/// On a terminal this wipes away a progress bar first.
+static const char *interruptedText = "llmc: error: interrupted\n";
+
+/// Ctrl-C, a polite kill or a closed terminal, after LLVM has removed the files that are not whole.
+/// Async-signal-safe.
+static void onInterrupt() {
+  if (write(STDERR_FILENO, interruptedText, std::strlen(interruptedText)) < 0) {
+  }
+  _exit(1);
+}
 
 int main(int argc, char **argv) {
+  const char *terminal = std::getenv("TERM");
+  if (isatty(STDERR_FILENO) && !(terminal && std::string_view(terminal) == "dumb"))
+    interruptedText = "\r\033[Kllmc: error: interrupted\n";
+  llvm::sys::SetInterruptFunction(onInterrupt);
   CLI::App app{"Turns model files into model.so.", "llmc"};
   app.require_subcommand(1);
   app.set_help_all_flag();
-  app.get_formatter()->column_width(34);
   int status = 0;
   llmc::tools::addImportCommand(app, status);
   llmc::tools::addCompileCommand(app, status);
+  llmc::groupOptions(app);
   if (argc == 2 && std::string_view(argv[1]) == "--describe") { // llmc asks, for its manual
     std::printf("%s\n", llmc::toJson(llmc::commandTable(app)).c_str());
     return 0;

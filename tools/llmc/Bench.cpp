@@ -59,13 +59,23 @@ public:
   }
   llmc_session *handle() const { return session.get(); }
 
-  void fillDepth() { evaluate(options.depth, /*isPrompt=*/true); }
+  void fillDepth() {
+    Progress progress("fill the cache", uint64_t(options.depth) * options.parallel);
+    follow(progress);
+    evaluate(options.depth, /*isPrompt=*/true);
+    bar = nullptr;
+  }
   Result prompt() { return measure(fmt::format("pp{}", options.prompt), options.prompt, true); }
   Result generation() { return measure(fmt::format("tg{}", options.n), options.n, false); }
 
 private:
   llmc_token nextToken() {
     return llmc_token((random = random * 6364136223846793005u + 1442695040888963407u) % vocab);
+  }
+
+  void follow(Progress &progress) {
+    bar = &progress;
+    evaluated = 0;
   }
 
   /// `n` tokens for every sequence: as prompts, as many in a step as it holds; otherwise one of each in every
@@ -77,6 +87,8 @@ private:
       if (!step.n_tokens)
         return;
       check(llmc_eval(session.get(), batch.get()));
+      if (bar)
+        bar->update(evaluated += step.n_tokens);
       step.struct_size = sizeof step;
       check(llmc_model_step_cost(model, &step));
       cost.bytes += double(step.bytes);
@@ -119,15 +131,17 @@ private:
 
   Result measure(std::string name, uint32_t n, bool isPrompt) {
     Result result{std::move(name), size_t(n) * options.parallel, {}, {}};
-    Progress progress(result.name, options.repetitions + 1);
-    evaluate(isPrompt ? n : std::min(n, 4u), isPrompt); // warms memory and threads up
+    const uint32_t warmUp = isPrompt ? n : std::min(n, 4u);
+    Progress progress(result.name, (warmUp + uint64_t(n) * options.repetitions) * options.parallel);
+    follow(progress);
+    evaluate(warmUp, isPrompt); // warms memory and threads up
     for (uint32_t i = 0; i < options.repetitions; ++i) {
       rewind();
-      progress.update(i + 1);
       Stopwatch watch;
       result.cost = evaluate(n, isPrompt);
       result.seconds.push_back(watch.seconds());
     }
+    bar = nullptr;
     rewind();
     return result;
   }
@@ -136,6 +150,8 @@ private:
   const BenchOptions &options;
   uint64_t vocab, random = 1;
   uint32_t batchSize;
+  Progress *bar = nullptr; // of what is evaluated just now
+  uint64_t evaluated = 0;  // tokens of it
   SessionPtr session;
   BatchPtr batch;
   std::vector<llmc_seq> seqs;
@@ -242,6 +258,11 @@ int bench(const BenchOptions &options) {
     throw UsageError(fmt::format("--ctx {} has no room for {} tokens", options.ctx, needed));
   uint32_t batchSize = options.batch ? options.batch : std::max(512u, options.parallel);
   ModelPtr model = openModel(options);
+  if (auto trained = uint64_t(modelInfo(model.get(), LLMC_INFO_CTX_TRAIN));
+      !options.ctx && trained && options.depth > trained)
+    throw UsageError(fmt::format("-d {} is beyond the {} tokens that the model was trained for; --ctx N with "
+                                 "room for it measures that all the same",
+                                 options.depth, trained));
   Roofline roofline;
   {
     Progress progress("measure the machine", 0);

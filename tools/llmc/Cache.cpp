@@ -34,16 +34,12 @@
 #include <xxhash.h>
 
 namespace llmc::cli {
-namespace {
-
-namespace fs = std::filesystem;
-
-fs::path cacheFolder() {
+std::filesystem::path cacheFolder() {
   const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
   if (cache && *cache == '/')
-    return fs::path(cache) / "llmc";
+    return std::filesystem::path(cache) / "llmc";
   if (home && *home == '/')
-    return fs::path(home) / ".cache" / "llmc";
+    return std::filesystem::path(home) / ".cache" / "llmc";
   throw Failure(
       "no cache folder: neither XDG_CACHE_HOME nor HOME is set; use llmc compile and run its result");
 }
@@ -58,6 +54,16 @@ uint64_t cacheBytes() {
   }
   return bytes;
 }
+
+bool removeUnused(const std::filesystem::path &entry) {
+  std::error_code error;
+  FileDescriptor file(open(entry.c_str(), O_RDONLY | O_CLOEXEC));
+  return file && flock(file.get(), LOCK_EX | LOCK_NB) == 0 && std::filesystem::remove(entry, error);
+}
+
+namespace {
+
+namespace fs = std::filesystem;
 
 /// Whether `path` is still the file behind the descriptor: it may have been removed between open and lock.
 bool isStill(const FileDescriptor &file, const fs::path &path) {
@@ -158,8 +164,7 @@ void evict(const fs::path &folder) {
   for (const Entry &entry : entries) {
     if (total <= bound)
       break;
-    FileDescriptor file(open(entry.path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (file && flock(file.get(), LOCK_EX | LOCK_NB) == 0 && fs::remove(entry.path, error))
+    if (removeUnused(entry.path))
       total -= entry.size;
   }
   for (const fs::directory_entry &note : fs::directory_iterator(folder / "hashes", error))
@@ -223,6 +228,10 @@ CompiledModel compiledModel(const ModelOptions &options) {
     result.path = options.model;
     return result;
   }
+  if (kind == FileKind::Directory && !fs::exists(fs::path(options.model) / "config.json"))
+    throw Failure(fmt::format("{}: has no config.json, expected a model.so, a .gguf or .mlir file or a "
+                              "Hugging Face directory",
+                              options.model));
   if (options.noCache)
     return compiledAside(options.model, options);
   std::error_code error;
@@ -231,7 +240,8 @@ CompiledModel compiledModel(const ModelOptions &options) {
     source = source.parent_path();
   fs::create_directories(folder / "hashes", error);
   if (error)
-    throw Failure(fmt::format("{}: cannot make the cache folder: {}", folder.string(), error.message()));
+    throw Failure(fmt::format("{}: cannot make the cache folder: {}; use llmc compile and run its result",
+                              folder.string(), error.message()));
   std::vector<fs::path> files = sourceFiles(source);
   fs::path base = folder / entryName(files, source, folder / "hashes", options);
   auto with = [&](const char *extension) { return base.string() + extension; };

@@ -8,6 +8,13 @@
 
 namespace llmc::cli {
 
+/// Where this program keeps what it can make again. A Failure if the user has no such folder.
+std::filesystem::path cacheFolder();
+/// How large it may grow.
+uint64_t cacheBytes();
+/// Removes an entry unless somebody has it.
+bool removeUnused(const std::filesystem::path &entry);
+
 /// A compiled model to load. While this lives, nobody removes the file.
 struct CompiledModel {
   std::string path;

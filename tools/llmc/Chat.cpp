@@ -48,6 +48,7 @@ public:
     flushOutput();
     if (answer->stop == LLMC_STOP_CTX)
       sayContextFull();
+    noteLength(*answer, options);
     if (options.verbose)
       fmt::print(
           stderr,
@@ -72,7 +73,7 @@ private:
       try {
         return generate(session.get(), cache.sequence(), sampler.get(), std::move(prompt), options,
                         /*stream=*/true, mayCut);
-      } catch (const ContextFull &) {
+      } catch (const ContextFull &full) {
         bool isWindow = options.ctxPolicy == "window";
         if (isWindow && conversation.forgetOlderHalf()) {
           fmt::print(stderr, "llmc: the context is full; the older half of the conversation is forgotten\n");
@@ -80,7 +81,10 @@ private:
           mayCut = true;
         } else {
           conversation.removeLast(); // a shorter question may still fit
-          sayContextFull();
+          if (conversation.hasTurns())
+            sayContextFull();
+          else // nothing that /reset could forget
+            fmt::print(stderr, "llmc: {}\n", full.what());
           return std::nullopt;
         }
       }

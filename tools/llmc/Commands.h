@@ -73,7 +73,11 @@ struct TokenizeOptions {
 
 struct InspectOptions {
   std::string model;
-  bool json = false;
+  bool json = false, verify = false;
+};
+
+struct CacheOptions {
+  bool clear = false, json = false;
 };
 
 int run(const RunOptions &);
@@ -84,6 +88,7 @@ int bench(const BenchOptions &);
 int plan(const PlanOptions &);
 int tokenize(const TokenizeOptions &);
 int inspect(const InspectOptions &);
+int cache(const CacheOptions &);
 
 } // namespace llmc::cli
 #endif

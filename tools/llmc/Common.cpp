@@ -4,6 +4,8 @@
 #include "tools/support/Progress.h"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <cmath>
@@ -11,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
+#include <unordered_map>
 #include <unistd.h>
 
 namespace llmc::cli {
@@ -51,14 +54,17 @@ Tokens parseTokens(std::string_view text) {
   }
 }
 
+constexpr std::pair<std::string_view, llmc_kv_type> kvTypes[] = {{"auto", LLMC_KV_AUTO},
+                                                                 {"f32", LLMC_KV_F32},
+                                                                 {"f16", LLMC_KV_F16},
+                                                                 {"bf16", LLMC_KV_BF16},
+                                                                 {"q8", LLMC_KV_Q8}};
+
 static llmc_kv_type kvType(const std::string &name) {
-  constexpr std::pair<std::string_view, llmc_kv_type> types[] = {
-      {"auto", LLMC_KV_AUTO}, {"f32", LLMC_KV_F32}, {"f16", LLMC_KV_F16},
-      {"bf16", LLMC_KV_BF16}, {"q8", LLMC_KV_Q8},   {"q4", LLMC_KV_Q4}};
-  for (auto [known, type] : types)
+  for (auto [known, type] : kvTypes)
     if (name == known)
       return type;
-  throw UsageError(fmt::format("--kv: expected auto, f32, f16, bf16, q8 or q4, but found '{}'", name));
+  throw UsageError(fmt::format("--kv: expected auto, f32, f16, bf16 or q8, but found '{}'", name));
 }
 
 llmc_session_params sessionParams(const ModelOptions &options, size_t fixedTokens) {
@@ -75,16 +81,34 @@ llmc_session_params sessionParams(const ModelOptions &options, size_t fixedToken
   return params;
 }
 
+void checkStorage(llmc_status status, const llmc_session_params &params) {
+  const std::string reason = lastSentence(), known = "was compiled with a cache in ";
+  const size_t at = reason.find(known);
+  if (status != LLMC_EUNSUPPORTED || params.type_k == LLMC_KV_AUTO || at == std::string::npos)
+    return;
+  auto isWanted = [&](const auto &type) { return type.second == params.type_k; };
+  const std::string_view wanted = std::find_if(std::begin(kvTypes), std::end(kvTypes), isWanted)->first;
+  std::string held = reason.substr(at + known.size());
+  held.erase(std::remove(held.begin(), held.end(), ' '), held.end());
+  throw Failure(
+      fmt::format("--kv {}: the model was compiled for a cache in {}; with llmc compile --kv {},{} it "
+                  "takes both",
+                  wanted, held, held, wanted));
+}
+
 SessionPtr newSession(llmc_model *model, const llmc_session_params &params) {
   llmc_session *session = nullptr;
-  check(llmc_session_new(model, &params, &session));
+  llmc_status status = llmc_session_new(model, &params, &session);
+  checkStorage(status, params);
+  check(status);
   return SessionPtr(session);
 }
 
 void noteContext(const llmc_model *model, uint64_t context, bool isChosen) {
   uint64_t trained = uint64_t(modelInfo(model, LLMC_INFO_CTX_TRAIN));
-  if (isChosen && trained && context > trained)
-    fmt::print(stderr, "llmc: --ctx {} is beyond the {} tokens that the model was trained for\n", context,
+  if (trained && context > trained)
+    fmt::print(stderr, "llmc: {} is beyond the {} tokens that the model was trained for\n",
+               isChosen ? fmt::format("--ctx {}", context) : fmt::format("a sequence of {}", context),
                trained);
   RopeContexts contexts = ropeContexts([&](const char *key) -> uint64_t {
     const char *value = llmc_model_meta(model, key);
@@ -102,6 +126,18 @@ void noteContext(const llmc_model *model, uint64_t context, bool isChosen) {
 SessionPtr newSession(llmc_model *model, const ModelOptions &options, size_t fixedTokens) {
   noteContext(model, options.ctx ? options.ctx : fixedTokens, options.ctx != 0);
   return newSession(model, sessionParams(options, fixedTokens));
+}
+
+std::string noRoomFor(size_t tokens, const ModelOptions &options) {
+  return options.ctx ? fmt::format("the prompt has {} tokens and --ctx is {}; --ctx {} makes room", tokens,
+                                   options.ctx, tokens + 1)
+                     : fmt::format("the prompt has {} tokens, more than the context; --ctx {} makes room",
+                                   tokens, tokens + 1);
+}
+
+void checkRoom(size_t tokens, const ModelOptions &options) {
+  if (options.ctx && tokens > options.ctx)
+    throw Failure(noRoomFor(tokens, options));
 }
 
 llmc_seq newSequence(llmc_session *session) {
@@ -132,11 +168,18 @@ int64_t modelInfo(const llmc_model *model, llmc_info info) {
   return value;
 }
 
-const llmc_tokenizer *tokenizerOf(llmc_model *model, const std::string &path) {
+const llmc_tokenizer *tokenizerIn(llmc_model *model) {
   const llmc_tokenizer *tokenizer = nullptr;
   size_t needed = 0; // a tokenizer may be there that only knows it has no tokens
   if (llmc_model_tokenizer(model, &tokenizer) != LLMC_OK || !tokenizer ||
       llmc_tokenize(tokenizer, "", 0, 0, nullptr, 0, &needed) == LLMC_EUNSUPPORTED)
+    return nullptr;
+  return tokenizer;
+}
+
+const llmc_tokenizer *tokenizerOf(llmc_model *model, const std::string &path) {
+  const llmc_tokenizer *tokenizer = tokenizerIn(model);
+  if (!tokenizer)
     throw Failure(fmt::format("{}: the model has no tokenizer; give the prompt with --tokens", path));
   return tokenizer;
 }
@@ -147,11 +190,46 @@ Tokens tokenizeText(const llmc_tokenizer *tokenizer, std::string_view text, uint
   });
 }
 
+/// How long the character is that `text` begins with: 1 where it is no UTF-8.
+static size_t characterLength(std::string_view text) {
+  const auto first = uint8_t(text.front());
+  const size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC0 ? 2 : 1;
+  auto isContinuation = [](char c) { return (uint8_t(c) & 0xC0) == 0x80; };
+  bool isWhole = length <= text.size() &&
+                 std::all_of(text.begin() + 1, text.begin() + std::min(length, text.size()), isContinuation);
+  return isWhole ? length : 1;
+}
+
+void noteLostBytes(const llmc_tokenizer *tokenizer, std::string_view text) {
+  constexpr int unknown = -1; // else how many bytes of a character are lost
+  std::array<int, 256> single;
+  single.fill(unknown);
+  std::unordered_map<std::string_view, int> longer;
+  size_t total = 0;
+  for (size_t at = 0; at < text.size();) {
+    const std::string_view character = text.substr(at, characterLength(text.substr(at)));
+    at += character.size();
+    const auto first = uint8_t(character.front());
+    int &lost =
+        character.size() == 1 ? single[first] : longer.try_emplace(character, unknown).first->second;
+    if (lost == unknown) {
+      bool isSpace = character.size() == 1 && std::isspace(first); // a normalizer may want it away
+      lost = !isSpace && tokenizeText(tokenizer, character, 0).empty() ? int(character.size()) : 0;
+    }
+    total += size_t(lost);
+  }
+  if (total)
+    fmt::print(stderr, "llmc: {} byte{} of the text {} in no token of this model and {} left out\n", total,
+               total == 1 ? "" : "s", total == 1 ? "is" : "are", total == 1 ? "is" : "are");
+}
+
 Tokens inputTokens(llmc_model *model, const InputOptions &input, const std::string &path) {
   if (input.tokens)
     return parseTokens(*input.tokens);
-  Tokens tokens = tokenizeText(tokenizerOf(model, path), *input.prompt,
-                               LLMC_TOKENIZE_ADD_SPECIAL | LLMC_TOKENIZE_PARSE_SPECIAL);
+  const llmc_tokenizer *tokenizer = tokenizerOf(model, path);
+  noteLostBytes(tokenizer, *input.prompt);
+  Tokens tokens =
+      tokenizeText(tokenizer, *input.prompt, LLMC_TOKENIZE_ADD_SPECIAL | LLMC_TOKENIZE_PARSE_SPECIAL);
   if (tokens.empty())
     throw Failure("-p: the prompt has no tokens, and this model starts no text with one of its own");
   return tokens;

@@ -78,8 +78,14 @@ void noteContext(const llmc_model *, uint64_t context, bool isChosen);
 /// decides the context where --ctx does not. 0 leaves the choice to the library.
 llmc_session_params sessionParams(const ModelOptions &, size_t fixedTokens);
 SessionPtr newSession(llmc_model *, const llmc_session_params &);
+/// Throws, in the words of the command line, if `status` says that the model has no cache of type --kv.
+void checkStorage(llmc_status status, const llmc_session_params &);
 /// The same, with what noteContext says of it.
 SessionPtr newSession(llmc_model *, const ModelOptions &, size_t fixedTokens);
+/// That a prompt of so many tokens has no room, and what makes some.
+std::string noRoomFor(size_t tokens, const ModelOptions &);
+/// Throws that where --ctx already tells.
+void checkRoom(size_t tokens, const ModelOptions &);
 llmc_seq newSequence(llmc_session *);
 /// llmc_prefill of many tokens with a progress bar: in steps of the size that the session was made for.
 llmc_status prefill(llmc_session *, llmc_seq, std::span<const llmc_token>, const ModelOptions &);
@@ -100,6 +106,8 @@ void evaluateAll(llmc_session *session, llmc_seq seq, std::span<const llmc_token
     each(begin, firstRow, n);
   }
 }
+/// The tokenizer inside `model`, null if it has none.
+const llmc_tokenizer *tokenizerIn(llmc_model *);
 /// The tokenizer inside `model`; a Failure that names `path` if it has none.
 const llmc_tokenizer *tokenizerOf(llmc_model *, const std::string &path);
 
@@ -117,6 +125,8 @@ template <typename Call> Tokens collectTokens(size_t guess, Call call) {
   return tokens;
 }
 Tokens tokenizeText(const llmc_tokenizer *, std::string_view text, uint32_t flags);
+/// Says on stderr how many bytes of a text the vocabulary has no token for, if there are any.
+void noteLostBytes(const llmc_tokenizer *, std::string_view text);
 /// The tokens of -p or --tokens, at least one; text begins with the tokens that the model begins a text with.
 Tokens inputTokens(llmc_model *, const InputOptions &, const std::string &path);
 /// A UsageError unless just one of them is given, and --tokens reads as token ids.

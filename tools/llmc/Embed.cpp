@@ -44,6 +44,7 @@ int embed(const EmbedOptions &options) {
   ModelOptions sizes = options;
   if (!sizes.batch)
     sizes.batch = uint32_t(std::min<size_t>(tokens.size(), 512));
+  checkRoom(tokens.size(), options);
   SessionPtr session = newSession(model.get(), sizes, tokens.size());
   llmc_seq seq = newSequence(session.get());
   InterruptScope scope(session.get());

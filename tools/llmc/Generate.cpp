@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 namespace llmc::cli {
 
@@ -129,7 +130,7 @@ Answer generate(llmc_session *session, llmc_seq seq, llmc_sampler *sampler, Prom
     return answer;
   }
   if (status == LLMC_ENOSPC_KV)
-    throw ContextFull(lastSentence());
+    throw ContextFull(noRoomFor(prompt.tokens.size(), options));
   check(status);
 
   std::vector<const char *> stops;
@@ -163,6 +164,12 @@ Answer generate(llmc_session *session, llmc_seq seq, llmc_sampler *sampler, Prom
     answer.held.resize(known);
   }
   return answer;
+}
+
+void noteLength(const Answer &answer, const RunOptions &options) {
+  if (answer.stop == LLMC_STOP_LENGTH && (options.verbose || (!options.json && isatty(STDERR_FILENO))))
+    fmt::print(stderr, "llmc: stopped after {} token{} (-n)\n", answer.tokens.size(),
+               answer.tokens.size() == 1 ? "" : "s");
 }
 
 size_t keptTokens(llmc_model *model, const RunOptions &options, const std::optional<std::string> &system,

@@ -45,6 +45,9 @@ Answer generate(llmc_session *, llmc_seq, llmc_sampler *, Prompt, const RunOptio
 size_t keptTokens(llmc_model *, const RunOptions &, const std::optional<std::string> &system,
                   const Tokens &prompt);
 
+/// Says, to a person who watches or asked with -v, that -n ended an answer: it looks finished.
+void noteLength(const Answer &, const RunOptions &);
+
 /// Token ids of a conversation in the model's own chat format, ready for the model's turn. `path` names the
 /// model in errors.
 Tokens tokenizeChat(const llmc_tokenizer *, const std::string &messagesJson, const std::string &path);
@@ -57,6 +60,7 @@ public:
   void removeLast() { messages.pop_back(); }
   void clear() { messages.clear(); }
   bool isEmpty() const { return messages.empty(); }
+  bool hasTurns() const { return messages.size() > (system() ? 1 : 0); }
   /// What the system says before the first question, if anything.
   std::optional<std::string> system() const;
   /// Removes the older half of the questions and answers before the last question; whether there were any.

@@ -8,6 +8,7 @@
 #include "tools/llmc/Common.h"
 #include "tools/llmc/Files.h"
 #include "tools/llmc/TensorTable.h"
+#include "tools/support/Progress.h"
 
 #include "llmc/tokenizer_blob.h"
 
@@ -131,7 +132,8 @@ void printModule(const Json &json, const ModuleContents &module) {
             ? "  tokenizer  none\n"
             : fmt::format("  tokenizer  {}, {} tokens, {}\n", tokenizer["kind"].get<std::string>(),
                           tokenizer["vocab"].get<uint32_t>(), bytesText(footer.tokenizer_size)));
-  print(fmt::format("  weights    {}, xxh3 {}\n", bytesText(footer.weights_size),
+  print(fmt::format("  weights    {}{}, xxh3 {}\n", bytesText(footer.weights_size),
+                    json.contains("weights_verified") ? " (verified)" : "",
                     json["weights_hash"].get<std::string>()));
   print(fmt::format("  kv cache   {}\n", cacheText(json["manifest"])));
   if (RopeContexts contexts = ropeContexts(module); contexts.last)
@@ -202,10 +204,23 @@ void printGguf(const Json &json) {
                             shorten(value.is_string() ? value.get<std::string>() : dump(value))));
 }
 
+void verify(const std::string &path, const ModuleContents &contents) {
+  Progress progress("verify weights", contents.weights.size());
+  auto update = [](const char *, uint64_t done, uint64_t, void *bar) {
+    static_cast<Progress *>(bar)->update(done);
+    return true;
+  };
+  if (verifyWeights(contents, path.c_str(), update, &progress) != LLMC_OK)
+    throw Failure(llmc::lastError());
+}
+
 } // namespace
 
 int inspect(const InspectOptions &options) {
   FileKind kind = fileKind(options.model);
+  if (options.verify && kind == FileKind::Gguf)
+    throw Failure(fmt::format("{}: --verify needs a compiled model, {} holds no hash of its weights",
+                              options.model, describe(kind)));
   if (kind == FileKind::Gguf) {
     std::string error;
     auto file = formats::GgufFile::open(options.model, error);
@@ -220,7 +235,11 @@ int inspect(const InspectOptions &options) {
     MappedFile file;
     ModuleContents contents;
     openModule(options.model, file, contents);
+    if (options.verify)
+      verify(options.model, contents);
     Json json = moduleJson(options.model, contents);
+    if (options.verify)
+      json["weights_verified"] = true;
     options.json ? print(dump(json) + "\n") : printModule(json, contents);
   }
   flushOutput();

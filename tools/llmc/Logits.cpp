@@ -59,6 +59,7 @@ void printLikeliest(size_t index, const float *logits, size_t n, const llmc_toke
 int logits(const LogitsOptions &options) {
   Tokens tokens = parseTokens(options.tokens);
   ModelPtr model = openModel(options);
+  checkRoom(tokens.size(), options);
   SessionPtr session = newSession(model.get(), options, tokens.size());
   const llmc_tokenizer *tokenizer = nullptr;
   if (llmc_model_tokenizer(model.get(), &tokenizer) != LLMC_OK)

@@ -8,6 +8,7 @@
 #include "tools/llmc/Compiler.h"
 #include "tools/llmc/Manual.h"
 #include "tools/llmc/Options.h"
+#include "tools/support/GroupedHelp.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -83,6 +84,7 @@ int main(int argc, char **argv) {
     addRunCommand(app, code);
     addMeasuringCommands(app, code);
     addReadingCommands(app, code);
+    llmc::groupOptions(app);
     return parseAndRun(app, code, argc, argv);
   } catch (const Exit &exit) {
     return exit.code;

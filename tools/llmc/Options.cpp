@@ -58,16 +58,18 @@ void addModelOptions(CLI::App *command, ModelOptions &options) {
                    "longest sequence in tokens (default: as many as are known to be needed, else what the "
                    "model is made for, at most 4096)")
       ->type_name("N")
-      ->transform(whole(1, INT32_MAX));
+      ->transform(whole(1, 1u << 30));
   command->add_option("--batch", options.batch, "most tokens in one step (default: 512)")
       ->type_name("N")
-      ->transform(whole(1, UINT32_MAX));
+      ->transform(whole(1, 1u << 20));
   command
       ->add_option("--kv", options.kv, "storage of the KV cache (default: what the model was compiled for)")
       ->type_name("TYPE")
-      ->check(oneOf({"auto", "f32", "f16", "bf16", "q8", "q4"}));
-  command->add_option("--device", options.device, "auto, cpu, cuda or simt (default: auto)")
-      ->type_name("NAME");
+      ->check(oneOf({"auto", "f32", "f16", "bf16", "q8"}));
+  command
+      ->add_option("--device", options.device, "what runs the model; this build has the cpu (default: auto)")
+      ->type_name("NAME")
+      ->check(oneOf({"auto", "cpu"}));
   command->add_flag(
       "--no-cache", options.noCache,
       "compile a model of another form anew and keep nothing, instead of looking into the cache");

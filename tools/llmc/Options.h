@@ -36,7 +36,7 @@ void addCommand(CLI::App &app, int &code, const char *name, const char *summary,
 void addRunCommand(CLI::App &app, int &code);
 /// logits, embed, perplexity, bench, plan
 void addMeasuringCommands(CLI::App &app, int &code);
-/// tokenize, inspect, completion, man
+/// tokenize, inspect, cache, completion, man
 void addReadingCommands(CLI::App &app, int &code);
 
 } // namespace llmc::cli

@@ -110,7 +110,7 @@ static void addPlan(CLI::App &app, int &code) {
     addModelOptions(command, options);
     command->add_option("--seqs", options.seqs, "sequences at a time (default: 1)")
         ->type_name("N")
-        ->transform(whole(1, UINT32_MAX));
+        ->transform(whole(1, 1u << 16));
     command->add_flag("--json", options.json, "print one object: weights, kv, workspace, total");
     command->footer("Example:\n  llmc plan model.so --ctx 4096 --seqs 8");
   };

@@ -27,16 +27,29 @@ static void addTokenize(CLI::App &app, int &code) {
 static void addInspect(CLI::App &app, int &code) {
   auto declare = [](CLI::App *command, InspectOptions &options) {
     command->add_option("MODEL", options.model, "model.so or a .gguf file")->required()->type_name("FILE");
+    command->add_flag("--verify", options.verify,
+                      "of a compiled model read all weights too and compare their hash");
     command->add_flag("--json", options.json, "print one object");
-    command->footer("Example:\n  llmc inspect model.so");
+    command->footer("Examples:\n  llmc inspect model.so\n  llmc inspect model.so --verify");
   };
   addCommand<InspectOptions>(app, code, "inspect", "say what a model file is, without executing it", declare,
                              inspect);
 }
 
+static void addCache(CLI::App &app, int &code) {
+  auto declare = [](CLI::App *command, CacheOptions &options) {
+    command->add_flag("--clear", options.clear, "remove everything in it that nobody uses just now");
+    command->add_flag("--json", options.json, "print one object: folder, bytes, limit, models");
+    command->footer("Examples:\n  llmc cache\n  llmc cache --clear");
+  };
+  addCommand<CacheOptions>(app, code, "cache", "list what llmc has compiled on the way to running it",
+                           declare, cache);
+}
+
 void addReadingCommands(CLI::App &app, int &code) {
   addTokenize(app, code);
   addInspect(app, code);
+  addCache(app, code);
   struct Shell {
     std::string name;
   };

@@ -172,6 +172,8 @@ int perplexity(const PerplexityOptions &options) {
   if (options.stride > options.ctx)
     throw UsageError(
         fmt::format("--stride {} is longer than a window of --ctx {}", options.stride, options.ctx));
+  if (options.ctx == 1)
+    throw UsageError("--ctx 1: expected windows of at least 2 tokens, a token and one to predict");
   if (options.ctx && options.skip >= options.ctx)
     throw UsageError(
         fmt::format("--skip {} leaves nothing of a window of --ctx {}", options.skip, options.ctx));

@@ -11,7 +11,9 @@ int plan(const PlanOptions &options) {
   params.n_seq_max = options.seqs;
   llmc_memory_plan plan = {};
   plan.struct_size = sizeof plan;
-  check(llmc_plan(model.get(), &params, &plan));
+  llmc_status status = llmc_plan(model.get(), &params, &plan);
+  checkStorage(status, params);
+  check(status);
   uint64_t total = plan.weights + plan.kv + plan.workspace;
   if (options.json) {
     print(fmt::format("{{\"weights\":{},\"kv\":{},\"workspace\":{},\"total\":{}}}\n", plan.weights, plan.kv,

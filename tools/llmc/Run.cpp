@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -90,12 +91,15 @@ int run(const RunOptions &options) {
   if (options.json)
     printJson(answer, loadSeconds);
   else
-    print("\n");
+    print((tokenizerIn(model.get()) ? "" : fmt::format("{}", fmt::join(answer.tokens, ","))) + "\n");
   flushOutput();
+  if (!options.json && !tokenizerIn(model.get()))
+    fmt::print(stderr, "llmc: {}: the model has no tokenizer, so the answer is token ids\n", options.model);
   if (answer.interrupted)
     throw Failure("interrupted");
   if (answer.stop == LLMC_STOP_CTX && !options.json)
     fmt::print(stderr, "llmc: the context is full; --ctx N makes it longer, -n N asks for less\n");
+  noteLength(answer, options);
   if (options.verbose || (!options.json && isatty(STDERR_FILENO)))
     printSummary(answer, loadSeconds);
   return 0;

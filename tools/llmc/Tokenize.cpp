@@ -53,6 +53,7 @@ int tokenize(const TokenizeOptions &options) {
     throw Failure(fmt::format("{}: the model has no tokenizer", options.model));
 
   std::string text = options.prompt ? *options.prompt : readText(*options.file);
+  noteLostBytes(tokenizer.get(), text);
   uint32_t flags = (options.plain ? 0 : LLMC_TOKENIZE_PARSE_SPECIAL) |
                    (options.addSpecial ? LLMC_TOKENIZE_ADD_SPECIAL : 0);
   Tokens tokens = tokenizeText(tokenizer.get(), text, flags);
