@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         sum += byte;
     for (auto &[key, value] : contents.meta)
       sum += key.size() + value.size();
-    static volatile size_t sink;
+    [[maybe_unused]] static volatile size_t sink;
     sink = sum;
     llmc::verifyWeights(contents, "fuzz", nullptr, nullptr);
   }

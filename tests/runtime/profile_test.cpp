@@ -99,7 +99,10 @@ TEST_P(Profile, its_work_is_that_of_the_step_cost) {
   // 24 layers: 8 bytes of weights, 8 of each row, 8 of each key; an operation for each row and each key it sees.
   EXPECT_EQ(work(0), std::make_pair(uint64_t(24 * (8 + 8 * 5 + 8 * 5)), uint64_t(24 * (5 + 15))));
   EXPECT_EQ(work(1), std::make_pair(uint64_t(24 * (8 + 8 * 1 + 8 * 6)), uint64_t(24 * (1 + 6))));
-  llmc_step_cost cost = {sizeof(llmc_step_cost), 1, 1, 6, 6, 0, 0};
+  llmc_step_cost cost = {};
+  cost.struct_size = sizeof cost;
+  cost.n_tokens = cost.n_rows = 1;
+  cost.n_keys = cost.n_token_keys = 6;
   ASSERT_OK(llmc_model_step_cost(model.get(), &cost));
   EXPECT_EQ(work(1), std::make_pair(cost.bytes, cost.operations));
 }
