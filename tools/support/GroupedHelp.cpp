@@ -29,6 +29,8 @@ const std::vector<Group> &groups() {
       {"Numbers", {"activations", "kv", "quantize"}},
       {"Running", {"session", "parallel", "seqs", "repetitions", "batch", "threads", "device", "cpu"}},
       {"Cache", {"cache-dir", "no-cache", "clear"}},
+      {"Looking into a run",
+       {"trace", "trace-values", "trace-limit", "profile", "profile-trace", "remeasure", "tolerance"}},
       {"Looking into the compiler", {"disable-pass", "default-kernels", "dump-ir", "stop-after", "times"}},
       {"Output", {"output", "json", "save-logits", "kl", "verbose", "verify", "help"}}};
   return list;
