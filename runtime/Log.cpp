@@ -8,19 +8,22 @@
 #include <cstdio>
 #include <cstring>
 #include <mutex>
+#include <thread>
 
 namespace {
 std::mutex logMutex;
 llmc_log_fn logCallback = nullptr;
 void *logUserData = nullptr;
-/// What a callback calls is not logged: it would call the callback again, or wait for itself.
-thread_local bool isInCallback = false;
+/// The thread that is in the callback, if any. What it calls is not logged: that would call the callback
+/// again, or wait for itself. (Not a thread_local flag: see Error.cpp.)
+std::atomic<std::thread::id> caller;
 /// Read before the lock is taken: without a callback a message costs one load.
 std::atomic<int32_t> logMinLevel{INT32_MAX};
 } // namespace
 
 void llmc::log(LogLevel level, const char *format, ...) {
-  if (level < logMinLevel.load(std::memory_order_relaxed) || isInCallback)
+  if (level < logMinLevel.load(std::memory_order_relaxed) ||
+      caller.load(std::memory_order_relaxed) == std::this_thread::get_id())
     return;
   char text[1024];
   va_list arguments;
@@ -30,9 +33,9 @@ void llmc::log(LogLevel level, const char *format, ...) {
   std::lock_guard lock(logMutex);
   if (!logCallback)
     return;
-  isInCallback = true;
+  caller = std::this_thread::get_id();
   logCallback(level, text, strlen(text), logUserData);
-  isInCallback = false;
+  caller = std::thread::id();
 }
 
 void llmc_set_log(llmc_log_fn callback, void *ud, int32_t min_level) {

@@ -25,7 +25,7 @@ expect("${err}" "No such file or directory")
 llmc(1 tokenize ${so} --file ${WORK}/missing)
 expect("${err}" "${WORK}/missing: cannot open")
 llmc(1 inspect ${WORK})
-expect("${err}" "found a directory")
+expect("${err}" "has no config.json, expected a Hugging Face directory")
 # A FIFO that nobody writes to must not hang.
 execute_process(COMMAND mkfifo ${WORK}/fifo COMMAND_ERROR_IS_FATAL ANY)
 foreach(command "run;-p;a" "logits;--tokens;1" "tokenize;-p;a" "inspect" "embed;-p;a" "perplexity;--file;/dev/null" "bench" "plan")
