@@ -73,6 +73,19 @@ function diffRows(a, b) {
   return rows;
 }
 
+/** The same in one column: of a changed block first what was, then what is. */
+function unified(rows) {
+  const out = [];
+  for (let i = 0; i < rows.length;) {
+    let end = i;
+    while (end < rows.length && rows[end].kind === "changed") ++end;
+    for (const {a} of rows.slice(i, end)) if (a >= 0) out.push({kind: "changed", a, b: -1, isOne: true});
+    for (const {b} of rows.slice(i, end)) if (b >= 0) out.push({kind: "changed", a: -1, b, isOne: true});
+    for (i = end; i < rows.length && rows[i].kind === "same"; ++i) out.push({...rows[i], isOne: true});
+  }
+  return out;
+}
+
 const around = 3, foldFrom = 9, mostShown = 4000;
 
 /** The rows with runs of "same" ones folded: {kind: "fold", rows}. */
@@ -93,11 +106,10 @@ function folded(rows, isKept) {
   return out;
 }
 
-/**
- * One text (b only) or two side by side. options: language, isMarked(line), onLine(line, number), fold.
- */
-function codeView(a, b, {language, isMarked = () => false, onLine, fold = true, names = []}) {
-  const rows = a ? diffRows(a, b) : b.map((_, i) => ({kind: "same", a: -1, b: i}));
+/** One text (b only), or two side by side or in one column: {language, isMarked(line), onLine(line), names, inOne}. */
+function codeView(a, b, {language, isMarked = () => false, onLine, names = [], inOne = false}) {
+  const isTwo = a && !inOne;
+  const rows = !a ? b.map((_, i) => ({kind: "same", a: -1, b: i})) : inOne ? unified(diffRows(a, b)) : diffRows(a, b);
   const cell = (list, number, side, kind) => {
     const line = list?.[number];
     const marked = line && isMarked(line);
@@ -111,19 +123,19 @@ function codeView(a, b, {language, isMarked = () => false, onLine, fold = true, 
         line ? h("code", {}, coloured(line.text, language)) : null),
     ];
   };
-  const rowElement = (row) => h("tr", {}, a ? cell(a, row.a, "old", row.kind === "changed" ? (row.a < 0 ? "none" : "removed") : "") : null,
+  const rowElement = (row) => row.isOne && row.b < 0 ? h("tr", {}, cell(a, row.a, "old", "removed")) : h("tr", {}, isTwo ? cell(a, row.a, "old", row.kind === "changed" ? (row.a < 0 ? "none" : "removed") : "") : null,
     cell(b, row.b, "new", row.kind === "changed" ? (row.b < 0 ? "none" : "added") : ""));
   const elements = (list) => list.map((row) => {
     if (row.kind !== "fold") return rowElement(row);
     const open = () => foldRow.replaceWith(...row.rows.map(rowElement));
-    const foldRow = h("tr.fold", {}, h("td", {colspan: a ? 4 : 2},
+    const foldRow = h("tr.fold", {}, h("td", {colspan: isTwo ? 4 : 2},
       h("button", {type: "button", onclick: open}, `${plural(row.rows.length, "line")} that stayed`)));
     return foldRow;
   });
   const isKept = (row) => (row.b >= 0 && isMarked(b[row.b])) || (row.a >= 0 && isMarked(a[row.a]));
-  const list = a && fold ? folded(rows, isKept) : rows;
+  const list = a ? folded(rows, isKept) : rows;
   const body = h("tbody", {}, elements(list.slice(0, mostShown)));
-  const more = (from) => from < list.length && body.append(h("tr.fold", {}, h("td", {colspan: a ? 4 : 2},
+  const more = (from) => from < list.length && body.append(h("tr.fold", {}, h("td", {colspan: isTwo ? 4 : 2},
     h("button", {type: "button", onclick: (event) => {
       event.target.closest("tr").remove();
       body.append(...elements(list.slice(from, from + mostShown)));
@@ -131,8 +143,8 @@ function codeView(a, b, {language, isMarked = () => false, onLine, fold = true, 
     }}, `${plural(list.length - from, "more line")}`))));
   more(mostShown);
   return h("div.scroll.codebox", {role: "region", "aria-label": "Text", tabindex: "0"},
-    h("table.code" + (a ? ".two" : ""), {},
-      h("colgroup", {}, a ? [h("col.n"), h("col")] : null, h("col.n"), h("col")),
+    h("table.code" + (isTwo ? ".two" : ""), {},
+      h("colgroup", {}, isTwo ? [h("col.n"), h("col")] : null, h("col.n"), h("col")),
       names.length ? h("thead", {}, h("tr", {}, names.map((name) => h("th", {colspan: 2, scope: "col"}, name)))) : null,
       body));
 }

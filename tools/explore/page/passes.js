@@ -5,21 +5,21 @@ function irView([numberText], parameters) {
   let number = Number(numberText ?? passes.indexOf(modelPasses.find((pass) => pass.changed && pass.phase !== "import") ?? modelPasses[0]));
   if (passes[number]?.text === undefined) number = passes.indexOf(modelPasses[0]);
   const pass = passes[number], at = modelPasses.indexOf(pass), before = modelPasses[at - 1];
-  const place = Number(parameters.get("place") ?? 0), alone = parameters.get("alone") === "1" || !before;
-  const go = (more) => navigate("ir", [more.pass ?? number], {place: place || null, alone: parameters.get("alone"), ...more, pass: undefined});
-  const step = (by) => modelPasses[at + by] && h("a.button", {href: link("ir", [passes.indexOf(modelPasses[at + by])], {place: place || null, alone: parameters.get("alone")}),
+  const place = Number(parameters.get("place") ?? 0), asked = parameters.get("show") ?? (innerWidth < 700 ? "one" : "two"), alone = asked === "after" || !before;
+  const go = (more) => navigate("ir", [more.pass ?? number], {place: place || null, show: parameters.get("show"), ...more, pass: undefined});
+  const step = (by) => modelPasses[at + by] && h("a.button", {href: link("ir", [passes.indexOf(modelPasses[at + by])], {place: place || null, show: parameters.get("show")}),
     "data-key": by < 0 ? "ArrowLeft" : "ArrowRight"}, by < 0 ? "← " + modelPasses[at - 1].name : modelPasses[at + 1].name + " →");
   const lines = textOf(pass);
   return [
     h("header.bar", {},
       select("Pass", modelPasses.map((other) => [passes.indexOf(other), `${String(passes.indexOf(other)).padStart(2, "0")}  ${other.name}${other.changed ? "" : "  (no change)"}`]), number,
         (value) => go({pass: value})),
-      before ? choice("Show", [["", "Side by side"], ["1", "After only"]], parameters.get("alone") ?? "", (value) => go({alone: value || null})) : null,
+      before ? choice("Show", [["two", "Side by side"], ["one", "One column"], ["after", "After only"]], asked, (value) => go({show: value})) : null,
       h("span.spring"), step(-1), step(1)),
     before && !pass.changed ? h("p.quiet", {}, `${pass.name} changed nothing.`) : null,
     place ? followBar(place, number) : h("p.quiet", {}, "Choose a line to follow what it was made from through all passes, to its kernel."),
     codeView(alone ? null : textOf(before), lines, {
-      language: "mlir", names: alone ? [] : [`before: ${before.name}`, `after: ${pass.name}`],
+      language: "mlir", inOne: asked === "one", names: alone || asked === "one" ? [] : [`before: ${before.name}`, `after: ${pass.name}`],
       isMarked: (line) => place > 0 && related(line.place, place),
       onLine: (line) => go({place: line.place}),
     }),

@@ -33,6 +33,7 @@ async function render() {
   const {view, args, parameters} = parseAddress(), main = document.getElementById("main"), turn = ++renders;
   const scroll = [scrollX, scrollY], isSame = current.view === view;
   hint.hide();
+  document.getElementById("search").close();
   current.parameters = Object.fromEntries(parameters);
   const content = [await view.show(args, parameters)].flat(Infinity).filter((node) => node instanceof Node);
   if (turn !== renders) return; // somebody went on meanwhile

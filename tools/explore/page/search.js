@@ -23,14 +23,17 @@ function makeIndex() {
   return list;
 }
 
-const mostResults = 60;
+const mostOfKind = 12, kindOrder = ["pass", "op", "kernel", "remark", "tensor"];
 function find(query) {
   const terms = query.toLowerCase().split(/\s+/).filter(Boolean);
   if (!terms.length) return [];
   searchIndex ??= makeIndex();
+  const counts = {};
   const score = (item) => (item.text.toLowerCase().startsWith(terms[0]) ? 0 : item.text.toLowerCase().includes(terms[0]) ? 1 : 2);
   return searchIndex.filter((item) => terms.every((term) => item.key.includes(term))).map((item, i) => [score(item), i, item])
-    .sort((a, b) => a[0] - b[0] || a[1] - b[1]).slice(0, mostResults).map(([, , item]) => item);
+    .sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, , item]) => item)
+    .filter((item, _, all) => (counts[item.kind] = (counts[item.kind] ?? 0) + 1) <= mostOfKind)
+    .sort((a, b) => kindOrder.indexOf(a.kind) - kindOrder.indexOf(b.kind));
 }
 
 function setUpSearch() {
@@ -56,6 +59,9 @@ function setUpSearch() {
       event.preventDefault();
       at = Math.max(0, Math.min(results.length - 1, at + (event.key === "ArrowDown" ? 1 : -1)));
       show();
+    } else if (event.key === "Escape") {
+      event.preventDefault();
+      dialog.close();
     } else if (event.key === "Enter" && results[at]) {
       location.hash = results[at].href;
       dialog.close();
