@@ -26,7 +26,8 @@ failure("${WORK}/empty/passes.json: no such file; a folder that llmc compile --d
 file(WRITE ${WORK}/text "hello")
 failure("${WORK}/text: expected a folder of llmc compile --dump-ir or a compiled model, found something else" ${WORK}/text)
 failure("[^\n]*llama-mha.gguf: expected a folder" ${FIXTURE})
-file(WRITE ${WORK}/cut.so "\177ELFabc")
+string(ASCII 127 del)
+file(WRITE ${WORK}/cut.so "${del}ELFabc")
 failure("${WORK}/cut.so: " ${WORK}/cut.so)
 
 failure("${WORK}/profile.json: " ${so} --profile ${WORK}/profile.json)
