@@ -125,7 +125,7 @@ def check_module(browser):
     browser.go("#/model")
     shows(browser, ["holds no IR", "tokenizer", "weights", "variants", "avx2", "fuse-rmsnorm-matmul"], "the model")
     browser.go("#/kernels")
-    sizes = "[...document.querySelectorAll('tbody tr')].filter((row) => [...row.cells].some((cell) => /^[0-9.]+ (KiB|B)$/.test(cell.innerText))).length"
+    sizes = "[...document.querySelectorAll('tbody tr')].filter((row) => [...row.cells].some((cell) => /^[0-9.]+\\s(KiB|B)$/.test(cell.innerText))).length"
     expect(browser.js(sizes) > 2, "kernels have sizes")
     browser.go("#/graph")
     shows(browser, ["does not store"], "the graph of a model.so")

@@ -5,8 +5,10 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <fmt/format.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@ namespace {
 // What the signal handler touches: lock-free atomics only.
 std::atomic<llmc_session *> runningSession;
 std::atomic<int> interrupts, scopes;
+std::atomic<int64_t> firstInterrupt; // when it came, in nanoseconds
 std::atomic<const char *> unfinished;
 std::atomic<void (*)()> lastWords;
 std::atomic<int> notice = -1; // an eventfd
@@ -26,8 +29,21 @@ void removeUnfinished() {
     unlink(path);
 }
 
+int64_t now() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
+/// The second Ctrl-C of somebody who waits in vain. What comes at once after the first is the same one: some
+/// programs signal a process and then its group.
+constexpr int64_t patience = 200'000'000;
+
 void onInterrupt(int signal) {
-  if (interrupts.fetch_add(signal == SIGINT ? 1 : 2) > 0 && scopes.load() > 0) { // not heard in time
+  bool isFirst = interrupts.fetch_add(signal == SIGINT ? 1 : 2) == 0;
+  if (isFirst)
+    firstInterrupt = now();
+  if (!isFirst && scopes.load() > 0 && now() - firstInterrupt.load() > patience) {
     removeUnfinished();
     if (void (*words)() = lastWords.load())
       words();
