@@ -205,7 +205,8 @@ function zoomable(picture, bounds) {
     apply();
   };
   const fit = () => {
-    const {width = 800, height = 600} = picture.getBoundingClientRect();
+    const {width, height} = picture.getBoundingClientRect();
+    if (!width || !height) return; // the page has gone on to another view
     view = {...whole};
     // Not larger than life; a graph that is too tall to read begins at its top.
     const scale = Math.min(1.1, Math.max(Math.min(width / whole.width, height / whole.height), Math.min(0.62, width / whole.width)));
