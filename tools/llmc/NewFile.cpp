@@ -1,5 +1,6 @@
 //===- NewFile.cpp - a file that appears when it is whole -----------------===//
 #include "tools/llmc/NewFile.h"
+#include "frontend/formats/NewFile.h"
 
 #include <cerrno>
 #include <cstring>
@@ -13,14 +14,11 @@ NewFile::NewFile(std::string path) : place(std::move(path)) {
   struct stat status;
   if (stat(place.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
     throw Failure(fmt::format("{}: is there and not a regular file", place));
-  std::string name = place + ".XXXXXX";
-  int descriptor = mkstemp(name.data());
+  std::string name;
+  int descriptor = formats::createBeside(place, "", name);
   if (descriptor < 0)
     throw Failure(fmt::format("{}: cannot write: {}", place, std::strerror(errno)));
   unfinished.emplace(name);
-  mode_t mask = umask(0); // it was made private; the result is as readable as any other file
-  umask(mask);
-  fchmod(descriptor, 0666 & ~mask);
   file.reset(fdopen(descriptor, "wb"));
 }
 
