@@ -58,6 +58,7 @@ private:
   void fillKernels();
   void fillDispatches();
   llmc_arg argument(Attribute attr, uint64_t &weightBytes);
+  uint32_t valuesOf(Location loc, ValueRange results);
   void emit(ArrayRef<const cpu::Isa *> variants);
   llvm::Constant *entriesOf(const cpu::Isa &isa);
   llvm::Function *declareKernel(const std::string &name);
@@ -127,11 +128,26 @@ llmc_arg TableBuilder::argument(Attribute attr, uint64_t &weightBytes) {
   return {LLMC_ARG_WEIGHT, offset};
 }
 
+/// Names and columns of what a dispatch writes; its results are arguments one behind the other, the first the
+/// output.
+uint32_t TableBuilder::valuesOf(Location loc, ValueRange results) {
+  std::string list;
+  for (auto [name, result] : llvm::zip(valueNames(loc, results.size()), results)) {
+    auto type = dyn_cast<RankedTensorType>(result.getType());
+    if (!type || type.getRank() != 2)
+      return 0;
+    list += name.str() + '\0' + std::to_string(type.getDimSize(1)) + '\0';
+  }
+  return list.empty() ? 0 : strings.offsetOf(list);
+}
+
 void TableBuilder::fillDispatches() {
   llvm::StringMap<KernelWork> works;
   llvm::StringMap<bool> isLookup; // reads some rows of its table only
+  llvm::StringMap<Operation *> computed;
   for (auto kernel : program.getBody().getOps<step::KernelOp>()) {
     works[kernel.getSymName()] = kernelWork(kernel);
+    computed[kernel.getSymName()] = kernel.computed();
     isLookup[kernel.getSymName()] = isa<lm::EmbedOp, lm::PositionEmbedOp>(kernel.computed());
   }
   for (auto dispatch : program.getBody().getOps<step::DispatchOp>()) {
@@ -143,6 +159,8 @@ void TableBuilder::fillDispatches() {
     row.first_arg = argTable.size();
     row.location = strings.offsetOf(describeLocation(dispatch.getLoc()));
     row.output = dispatch.getOutput() ? bufferNumbers.lookup(*dispatch.getOutput()) : LLMC_NONE;
+    if (dispatch.getOutput())
+      row.values = valuesOf(dispatch.getLoc(), computed.lookup(dispatch.getKernel())->getResults());
     for (Attribute arg : dispatch.getArgs()) {
       argTable.push_back(argument(arg, row.weight_bytes));
       if (argTable.back().kind == LLMC_ARG_BUFFER)

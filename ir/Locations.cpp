@@ -7,6 +7,9 @@
 
 using namespace mlir;
 
+/// Stands between the names of several results; hardly anybody names a value with it.
+constexpr char between = '.';
+
 /// The NameLoc that names a value, not a place.
 static NameLoc nameAround(Location loc) {
   auto name = dyn_cast<NameLoc>(loc);
@@ -24,6 +27,18 @@ Location llmc::valueNamed(StringRef name, Location loc) {
 StringRef llmc::valueName(Location loc) {
   NameLoc name = nameAround(loc);
   return name ? name.getName().getValue() : StringRef();
+}
+
+SmallVector<StringRef> llmc::valueNames(Location loc, unsigned nResults) {
+  SmallVector<StringRef> names;
+  StringRef name = valueName(loc);
+  if (nResults == 1 && !name.empty())
+    names.push_back(name);
+  else if (nResults > 1)
+    name.split(names, between);
+  if (names.size() != nResults || llvm::is_contained(names, ""))
+    names.clear();
+  return names;
 }
 
 Location llmc::placeOf(Location loc) {
@@ -53,7 +68,7 @@ Location llmc::joinLocations(MLIRContext *context, ArrayRef<Location> locs) {
   for (Location loc : locs)
     if (StringRef name = valueName(loc); !name.empty())
       names.push_back(name);
-  return names.empty() ? places : valueNamed(llvm::join(names, "_"), places);
+  return names.empty() ? places : valueNamed(llvm::join(names, StringRef(&between, 1)), places);
 }
 
 /// The words for each place, each once.

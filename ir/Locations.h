@@ -22,12 +22,14 @@ mlir::Location valueNamed(llvm::StringRef name, mlir::Location loc);
 
 /// What the value is called; empty if nothing.
 llvm::StringRef valueName(mlir::Location loc);
+/// What the results are called, where the location tells it of all `nResults` of them; else empty.
+llvm::SmallVector<llvm::StringRef> valueNames(mlir::Location loc, unsigned nResults);
 /// `loc` without what the value is called.
 mlir::Location placeOf(mlir::Location loc);
 
 /// Of one op made of several: all places, and the last name.
 mlir::Location fuseLocations(mlir::MLIRContext *context, llvm::ArrayRef<mlir::Location> locs);
-/// Of one op made of several that keeps all their results: all places, and all names ("q_new_k_new_v").
+/// Of one op made of several that keeps all their results: all places, and all names ("q.new_k.new_v").
 mlir::Location joinLocations(mlir::MLIRContext *context, llvm::ArrayRef<mlir::Location> locs);
 
 /// "model.mlir:12", "blk.{i}.attn_q" or several with " + " between them, for people; empty if unknown.

@@ -37,7 +37,7 @@ private:
 
   bool areValues(const llmc_dispatch &row) const {
     return isString(row.values) && module.strings[row.values] &&
-           forEachResult(module, row, [](const char *, uint32_t) {});
+           forEachResult(module, row, [](const DispatchResult &) {});
   }
 
   llmc_status checkHeader() {
@@ -134,7 +134,7 @@ private:
         return fail("dispatch", i, "location", row.location, "an offset in the strings");
       if (row.values && !areValues(row))
         return fail("dispatch", i, "values", row.values,
-                    "the offset of names for 'output' and the buffers behind it among its arguments");
+                    "the offset of names and columns for 'output' and the buffers behind it");
     }
     return LLMC_OK;
   }

@@ -145,7 +145,7 @@ llmc_status llmc_model_dispatch(const llmc_model *model, uint32_t dispatch, llmc
   cost.kernel = model->string(module.kernels[row.kernel].name);
   cost.location = model->string(row.location);
   forEachResult(module, row,
-                [&](const char *name, uint32_t) { cost.value = cost.value ? cost.value : name; });
+                [&](const DispatchResult &result) { cost.value = cost.value ? cost.value : result.name; });
   cost.layer = row.layer;
   cost.row_space = row.rows;
   cost.weight_bytes = row.weight_bytes;

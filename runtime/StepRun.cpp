@@ -94,12 +94,13 @@ bool StepRun::observe(uint32_t index) {
   if (dispatch.output == LLMC_NONE)
     return session.observer(&info, session.observerData);
   bool goesOn = true;
-  forEachResult(tables, dispatch, [&](const char *value, uint32_t number) {
-    const llmc_buffer &buffer = tables.buffers[number];
+  forEachResult(tables, dispatch, [&](const DispatchResult &result) {
+    const llmc_buffer &buffer = tables.buffers[result.buffer];
     const int64_t shape[2] = {int64_t(step.rows[buffer.rows]), int64_t(buffer.row_bytes / 4)};
-    info.value = value;
+    info.value = result.name;
+    info.columns = result.columns;
     info.buffer = model.string(buffer.name);
-    info.data = session.arena.data() + session.plan.bufferOffsets[number];
+    info.data = session.arena.data() + session.plan.bufferOffsets[result.buffer];
     info.shape = shape;
     info.rank = 2;
     info.dtype = LLMC_KV_F32;

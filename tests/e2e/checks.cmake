@@ -29,3 +29,6 @@ if(LLMC_DEMO_MODEL)
   llmc_e2e_test(structure-smollm2
     COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/structure.sh $<TARGET_FILE:llmc-cli> ${LLMC_DEMO_MODEL})
 endif()
+
+llmc_e2e_test(trace COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/trace.sh $<TARGET_FILE:llmc-cli> ${fixtures}/llama-gqa.gguf
+  ${fixtures}/traces/llama-gqa ${CMAKE_CURRENT_BINARY_DIR}/trace)

@@ -103,7 +103,7 @@ static void future(const llmc_step *step, const void *const *args, uint32_t work
   __builtin_trap();
 }
 
-static const char strings[] = "\0append\0attend\0head\0cache\0state\0layer.0 line 3\0hide\0second\0h\0";
+static const char strings[] = "\0append\0attend\0head\0cache\0state\0layer.0 line 3\0hide\0second\0h\0" "2\0";
 enum { S_APPEND = 1, S_ATTEND = 8, S_HEAD = 15, S_CACHE = 20, S_STATE = 26, S_LINE = 32, S_HIDE = 47, S_SECOND = 52, S_VALUES = 59 };
 
 #ifdef FAKE_KEYS

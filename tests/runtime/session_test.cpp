@@ -319,6 +319,7 @@ static bool observe(const llmc_dispatch_info *info, void *ud) {
     EXPECT_EQ(info->shape[0], 3);
     EXPECT_EQ(info->shape[1], 2);
     EXPECT_STREQ(info->value, "h");
+    EXPECT_EQ(info->columns, 2u);
     EXPECT_STREQ(info->buffer, "state");
     EXPECT_EQ(info->result, 0u);
     EXPECT_EQ(info->row_space, 0u);

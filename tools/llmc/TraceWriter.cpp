@@ -127,6 +127,15 @@ std::string fileNameOf(const llmc_dispatch_info &info) {
   return name.substr(0, 100) + ".npy";
 }
 
+std::vector<float> withoutPadding(const llmc_dispatch_info &info) {
+  std::vector<float> values;
+  values.reserve(size_t(info.shape[0]) * info.columns);
+  const auto *data = static_cast<const float *>(info.data);
+  for (int64_t row = 0; row < info.shape[0]; ++row)
+    values.insert(values.end(), data + row * info.shape[1], data + row * info.shape[1] + info.columns);
+  return values;
+}
+
 /// What --trace-values chooses by: "3.h_attn", "logits"; where a value has no name, what it comes from.
 std::string nameOf(const llmc_dispatch_info &info) {
   std::string name = info.value ? info.value : info.location ? info.location : info.kernel;
@@ -197,31 +206,33 @@ void TraceWriter::record(const llmc_dispatch_info &info) {
   if (!info.data || info.shape[0] == 0)
     return;
   noteRows(info);
-  std::span values(static_cast<const float *>(info.data), size_t(info.shape[0] * info.shape[1]));
+  const std::vector<float> values = withoutPadding(info);
   Json first = Json::array();
-  for (float x : values.first(std::min<size_t>(values.size(), 8)))
+  for (float x : std::span(values).first(std::min<size_t>(values.size(), 8)))
     first.push_back(numberOf(x));
-  Json entry = {{"step", info.step},
-                {"dispatch", info.dispatch},
-                {"layer", info.layer == UINT32_MAX ? Json() : Json(info.layer)},
-                {"value", orNull(info.value)},
-                {"result", info.result},
-                {"kernel", info.kernel},
-                {"location", orNull(info.location)},
-                {"buffer", orNull(info.buffer)},
-                {"dtype", "f32"},
-                {"rows", rowSpaceName(info.row_space)},
-                {"shape", {info.shape[0], info.shape[1]}},
-                {"stats", jsonOf(statisticsOf(values))},
-                {"first", first},
-                {"checksum", fmt::format("{:016x}", XXH3_64bits(values.data(), values.size_bytes()))}};
+  Json entry = {
+      {"step", info.step},
+      {"dispatch", info.dispatch},
+      {"layer", info.layer == UINT32_MAX ? Json() : Json(info.layer)},
+      {"value", orNull(info.value)},
+      {"result", info.result},
+      {"kernel", info.kernel},
+      {"location", orNull(info.location)},
+      {"buffer", orNull(info.buffer)},
+      {"dtype", "f32"},
+      {"rows", rowSpaceName(info.row_space)},
+      {"shape", {info.shape[0], info.columns}},
+      {"stats", jsonOf(statisticsOf(values))},
+      {"first", first},
+      {"checksum", fmt::format("{:016x}", XXH3_64bits(values.data(), values.size() * sizeof(float)))}};
   if (chosen && std::regex_search(nameOf(info), *chosen)) {
     std::string name = fileNameOf(info);
-    if (nBytes + values.size_bytes() <= options.traceLimit)
-      nBytes += writeNpy((folder.path() / name).string(), values.data(), uint64_t(info.shape[0]),
-                         uint64_t(info.shape[1]));
+    const uint64_t bytes = values.size() * sizeof(float);
+    if (nBytes + bytes <= options.traceLimit)
+      nBytes +=
+          writeNpy((folder.path() / name).string(), values.data(), uint64_t(info.shape[0]), info.columns);
     else
-      nBytes += values.size_bytes();
+      nBytes += bytes;
     entry["file"] = name;
   }
   write(nRecords++ ? ",\n" : "\n");

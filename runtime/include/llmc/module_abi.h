@@ -130,8 +130,9 @@ typedef struct {
   uint64_t weight_bytes, row_bytes, key_bytes, flops_per_row, flops_per_key;
   uint32_t
       cache; /* a number in caches: the row runs only where the session uses that cache. LLMC_NONE: always */
-  uint32_t values; /* offset in strings: the names of the values it writes, one string behind the other and an
-                      empty one; they stand in `output` and the arguments behind it. 0: not known */
+  uint32_t values; /* offset in strings: of each value that it writes the name and, in digits, the columns,
+                      one string behind the other, and an empty one; they stand in `output` and the arguments
+                      behind it. 0: not known */
 } llmc_dispatch;
 
 enum { LLMC_STORE_F32 = 1, LLMC_STORE_F16 = 2, LLMC_STORE_BF16 = 3, LLMC_STORE_Q8 = 4 }; /* as llmc_kv_type */
