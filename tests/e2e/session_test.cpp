@@ -107,7 +107,7 @@ void Test::plan() {
 struct Seen {
   uint32_t count = 0, shown = 0, cancelAt = UINT32_MAX;
   bool isInOrder = true;
-  uint32_t last = 0;
+  uint32_t last = 0, result = 0;
 };
 
 void Test::observer() {
@@ -118,13 +118,17 @@ void Test::observer() {
   Seen seen;
   auto observe = [](const llmc_dispatch_info *info, void *ud) {
     auto *seen = static_cast<Seen *>(ud);
-    seen->isInOrder &= seen->count == 0 || info->dispatch > seen->last;
+    // A dispatch with several values is seen once for each.
+    seen->isInOrder &= info->result == 0 ? seen->count == 0 || info->dispatch > seen->last
+                                         : info->dispatch == seen->last && info->result == seen->result + 1;
     seen->last = info->dispatch;
+    seen->result = info->result;
     check(info->kernel && info->kernel[0], "a dispatch has a kernel's name");
     if (info->data) {
       ++seen->shown;
       check(info->rank == 2 && info->dtype == LLMC_KV_F32 && info->shape[0] > 0 && info->shape[1] > 0,
             "what is shown has rows and columns");
+      check(info->columns > 0 && info->columns <= uint64_t(info->shape[1]), "its padding is told");
     }
     return seen->count++ != seen->cancelAt;
   };
