@@ -1,4 +1,5 @@
 //===- Decompose.cpp - every op as tensor, linalg, arith, math ------------===//
+#include "ir/Locations.h"
 #include "passes/Passes.h"
 
 #include "mlir/IR/PatternMatch.h"
@@ -10,6 +11,16 @@ namespace llmc {
 
 using namespace mlir;
 using namespace llmc;
+
+/// What the values of `op` are called, those that replace them are called; what leads there has no name.
+static void moveNames(Operation *op, Operation *before, ValueRange values) {
+  SmallVector<StringRef> names = valueNames(op->getLoc(), op->getNumResults());
+  for (Operation *part = op->getPrevNode(); part != before; part = part->getPrevNode())
+    part->setLoc(placeOf(op->getLoc()));
+  for (auto [value, name] : llvm::zip(values, names))
+    if (Operation *part = value.getDefiningOp(); part && part->getNumResults() == 1)
+      part->setLoc(valueNamed(name, placeOf(op->getLoc())));
+}
 
 namespace {
 
@@ -28,11 +39,13 @@ struct DecomposePass : llmc::impl::DecomposePassBase<DecomposePass> {
       });
       for (lm::DecomposableInterface op : ops) {
         rewriter.setInsertionPoint(op);
+        Operation *before = op->getPrevNode();
         FailureOr<SmallVector<Value>> values = op.decompose(rewriter);
         if (failed(values)) {
           op->emitOpError("has no decomposition with these attributes");
           return signalPassFailure();
         }
+        moveNames(op, before, *values);
         rewriter.replaceOp(op, *values);
         changed = true;
       }

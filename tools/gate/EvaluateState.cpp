@@ -1,0 +1,101 @@
+//===- EvaluateState.cpp - what the model of a pass computes --------------===//
+#include "tools/gate/EvaluateState.h"
+
+#include "codegen/Pipeline.h"
+#include "codegen/WriteFile.h"
+#include "ir/LMOps.h"
+#include "ir/ParseText.h"
+#include "ir/Print.h"
+#include "ir/StepOps.h"
+
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::codegen;
+using namespace llmc::tools;
+
+static DialectRegistry pipelineDialects() {
+  DialectRegistry registry;
+  registerPipelineDialects(registry);
+  return registry;
+}
+
+StateEvaluator::StateEvaluator(EvaluateOptions given)
+    : options(std::move(given)), context(pipelineDialects(), MLIRContext::Threading::DISABLED) {
+  context.loadAllAvailableDialects();
+  context.printOpOnDiagnostic(false);
+  if (!options.variant)
+    options.variant = llvm::find_if(cpu::allIsas(), cpu::runsHere); // the best stands first
+  if (options.folder.empty()) {
+    llvm::SmallString<128> folder;
+    llvm::sys::path::system_temp_directory(/*ErasedOnReboot=*/true, folder);
+    options.folder = folder.str().str();
+  }
+}
+
+int64_t tools::vocabularyOf(ModuleOp state) {
+  for (Operation &op : *state.getBody())
+    if (auto vocabulary = op.getAttrOfType<IntegerAttr>("vocab"))
+      return vocabulary.getInt();
+  return 0;
+}
+
+/// The stack ends after `count` layers, and so do the lists with an entry for each.
+static void keepFirstLayers(lm::ModelOp model, int64_t count) {
+  lm::LayersOp stack = model.layers();
+  const int64_t had = stack ? static_cast<int64_t>(stack.getCount()) : 0;
+  if (had <= count)
+    return;
+  stack.setCount(count);
+  if (auto kinds = stack.getKinds())
+    stack.setKinds(SmallVector<int64_t>(kinds->take_front(count)));
+  model.walk([&](Operation *op) {
+    if (auto table = dyn_cast<lm::TableOp>(op))
+      table.setValues(SmallVector<double>(table.getValues().take_front(count)));
+    else if (auto quantize = dyn_cast<lm::WQuantizeOp>(op))
+      if (auto list = dyn_cast<ArrayAttr>(quantize.getToAttr()))
+        quantize.setToAttr(ArrayAttr::get(op->getContext(), list.getValue().take_front(count)));
+  });
+}
+
+std::optional<Evaluation> StateEvaluator::evaluate(ModuleOp state, const Schedule &schedule,
+                                                   std::string &error) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  printLocated(state, stream);
+  FirstError firstError(context);
+  auto fail = [&](std::string words) -> std::optional<Evaluation> {
+    error = !firstError.text().empty() ? firstError.text() : std::move(words);
+    return std::nullopt;
+  };
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context, "state");
+  if (!module)
+    return fail("the module is not what its own text says");
+
+  PipelineOptions pipeline;
+  const bool isProgram = !module->getOps<step::ProgramOp>().empty();
+  pipeline.startFrom = isProgram ? Phase::LLVM : Phase::Plan;
+  if (!isProgram && options.layers)
+    keepFirstLayers(*module->getOps<lm::ModelOp>().begin(), options.layers);
+  pipeline.weightFiles = options.weightFiles;
+  pipeline.startState.sources = options.sources;
+  pipeline.startState.activations = "f32";
+  pipeline.cacheTypes = "f32";
+  pipeline.defaultKernels = true;
+  pipeline.variants = {options.variant};
+  pipeline.cacheDir = options.cacheDir;
+
+  TemporaryFile file(options.folder + "/llmc-state", ".so");
+  if (!file.error().empty())
+    return fail(file.error());
+  pipeline.output = file.path();
+  if (failed(runPipeline(*module, pipeline)))
+    return fail("the state of the module does not compile");
+  module = nullptr;
+  RunOptions run;
+  run.variant = options.variant->name.str();
+  return runModule(file.path(), schedule, run, error);
+}
