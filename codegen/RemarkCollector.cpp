@@ -48,7 +48,8 @@ RemarkCollector::RemarkCollector(MLIRContext &context)
         return failure(); // the next handler's too
       }) {
   remark::RemarkCategories everything;
-  everything.all = ".*";
+  everything.passed = everything.missed = everything.analysis = everything.failed =
+      ".*"; // `all` enables none
   // Fails only where another engine is there already: then there are fewer remarks.
   (void)remark::enableOptimizationRemarks(context, std::make_unique<Streamer>(remarks),
                                           std::make_unique<remark::RemarkEmittingPolicyAll>(), everything);

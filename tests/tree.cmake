@@ -23,6 +23,10 @@ llmc_tree_fault(nothing-hidden nothing_hidden.cmake runtime/Faulty.cpp "float rm
   "runtime/Faulty.cpp: 'rms_norm\\(' looks like a part of a model")
 
 llmc_tree_test(complete ir/complete.cmake)
+if(LLMC_COMPILER)
+  llmc_tree_test(docs ir/docs.cmake -DTABLEGEN=$<TARGET_FILE:mlir-tblgen> -DINCLUDE=${MLIR_INCLUDE_DIRS}
+    -DWORK=${CMAKE_CURRENT_BINARY_DIR}/docs)
+endif()
 
 llmc_tree_test(readme readme.cmake)
 configure_file(e2e/model/smollm2.mlir faulty/readme/tests/e2e/model/smollm2.mlir COPYONLY)

@@ -32,3 +32,10 @@ endif()
 
 llmc_e2e_test(trace COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/trace.sh $<TARGET_FILE:llmc-cli> ${fixtures}/llama-gqa.gguf
   ${fixtures}/traces/llama-gqa ${CMAKE_CURRENT_BINARY_DIR}/trace)
+
+# Bytes counted by a profile: an output matrix of its own, and a shared one.
+foreach(name llama-q4_k_m-int8 llama-mqa llama-mixed-int8)
+  llmc_e2e_test(profile-bytes-${name} NEEDS ${name}
+    COMMAND ${CMAKE_COMMAND} -DLLMC=$<TARGET_FILE:llmc-cli> -DMODEL=${models}/${name}.so
+      -DWORK=${CMAKE_CURRENT_BINARY_DIR}/profile-bytes-${name} -P ${CMAKE_CURRENT_SOURCE_DIR}/profile_bytes.cmake)
+endforeach()

@@ -31,6 +31,8 @@ grep -q '"complete": true' "$dump/passes.json" || fail "passes.json says that th
 for pass in import quantize plan-kv-cache lower-to-step emit-kernels convert-arith-to-llvm optimize-llvm-ir; do
   grep -q "\"name\": \"$pass\"" "$dump/passes.json" || fail "passes.json does not list $pass"
 done
+grep -q '"kind": "applied"' "$dump/passes.json" && grep -q '"fused": [1-9]' "$dump/passes.json" ||
+  fail "passes.json does not say what passes have done"
 grep -L 'kernel .* for ' "$dump"/kernels/*.s | grep -v '/llmc\.' && fail "a kernel's assembly does not say which it is"
 grep -q '"code_bytes": [1-9]' "$dump/kernels.json" || fail "no kernel has code"
 grep -q '"stack_bytes": [1-9]' "$dump/kernels.json" || fail "no kernel has a stack frame"

@@ -88,6 +88,12 @@ field(2 traceEvents 7 args layer)
 field(88 traceEvents 7 args bytes)
 field(20 traceEvents 7 args flops)
 
+# As the format asks for it: every event has what viewers read, in microseconds; the slices of a thread come in order
+# and do not overlap, and each dispatch lies in a step.
+execute_process(COMMAND awk -f ${CMAKE_CURRENT_LIST_DIR}/trace_events.awk ${WORK}/t.json
+  OUTPUT_VARIABLE out ERROR_VARIABLE err RESULT_VARIABLE result)
+equal("${result}: ${out}${err}" "0: 4 steps, 208 dispatches\n")
+
 # What the machine can do is remembered, and not believed if the file is another.
 file(GLOB remembered ${WORK}/xdg/llmc/*)
 equal("${remembered}" ${WORK}/xdg/llmc/machine.json)

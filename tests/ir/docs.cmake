@@ -1,0 +1,41 @@
+# The reference pages can be written, and leave nothing out; nothing else of the tree is built for that:
+#   cmake -DTABLEGEN=<mlir-tblgen> -DINCLUDE=<MLIR's headers> -DSOURCE=<tree> -DWORK=<folder> -P docs.cmake
+# Every op has its summary and its description, every pass its summary, description, options and statistics.
+cmake_minimum_required(VERSION 3.25)
+file(REMOVE_RECURSE ${WORK})
+file(MAKE_DIRECTORY ${WORK})
+
+# page(<name> <td file> <pattern of a definition; its group is the name> <heading before the name> <least>)
+function(page name definitions pattern heading least)
+  file(READ ${SOURCE}/${definitions} text)
+  file(STRINGS ${SOURCE}/ir/docs.cmake line REGEX "^llmc_doc\\(${name}\\.md ")
+  string(REGEX REPLACE "^llmc_doc\\([^ ]+ [^ ]+ (.*)\\)$" "\\1" arguments "${line}")
+  separate_arguments(arguments)
+  execute_process(COMMAND ${TABLEGEN} ${arguments} -I ${SOURCE} -I ${INCLUDE} ${SOURCE}/${definitions} -o ${WORK}/${name}.md
+    COMMAND_ERROR_IS_FATAL ANY)
+  file(READ ${WORK}/${name}.md page)
+  string(REGEX MATCHALL "${pattern}" found "${text}")
+  list(LENGTH found count)
+  if(count LESS least)
+    message(SEND_ERROR "${definitions}: found only ${count} definitions")
+  endif()
+  foreach(definition ${found})
+    string(REGEX REPLACE "${pattern}" "\\1" word "${definition}")
+    string(REPLACE "." "[.]" word "${heading}${word}")
+    # The heading, the summary in italics, and what stands below it.
+    if(NOT page MATCHES "\n### `${word}`[^\n]*\n\n_[^\n]+_\n\n[^\n#]")
+      message(SEND_ERROR "${name}.md: '${word}' is missing, or has no summary and text")
+    endif()
+  endforeach()
+  set(page "${page}" PARENT_SCOPE)
+  message(STATUS "${name}.md: ${count}")
+endfunction()
+
+page(lm ir/LMOps.td "\ndef [A-Za-z0-9_]+ : LM_[A-Za-z]*Op<\"([a-z0-9_.]+)\"" lm. 40)
+page(step ir/StepOps.td "\ndef [A-Za-z0-9_]+ : [A-Za-z_]+Op<\"([a-z0-9_.]+)\"" step. 3)
+page(passes passes/Passes.td "\ndef [A-Za-z0-9_]+ : Pass<\"([a-z-]+)\"" - 7)
+foreach(word "Options" "-rules *:" "Statistics" "quantized *:" "becomes")
+  if(NOT page MATCHES "${word}")
+    message(SEND_ERROR "passes.md has no '${word}'")
+  endif()
+endforeach()
