@@ -191,7 +191,8 @@ Value loadElement(ImplicitLocOpBuilder &b, const QuantScheme &s, Value panelBase
   case Storage::Float32:
     return LLVM::LoadOp::create(b, b.getF32Type(), at, 4);
   case Storage::Float16:
-    return arith::ExtFOp::create(b, b.getF32Type(), LLVM::LoadOp::create(b, b.getF16Type(), at, 2).getResult());
+    return arith::ExtFOp::create(b, b.getF32Type(),
+                                 LLVM::LoadOp::create(b, b.getF16Type(), at, 2).getResult());
   default:
     return widenBFloat16(b, LLVM::LoadOp::create(b, b.getI16Type(), at, 2).getResult());
   }
@@ -215,8 +216,17 @@ OuterScales OuterScales::ofRecord(ImplicitLocOpBuilder &b, const QuantScheme &s,
 }
 
 ChunkReader::ChunkReader(ImplicitLocOpBuilder &b, const QuantScheme &scheme, Value recordBase, Value chunk,
-                         OuterScales outer, ByteLookup lookup)
-    : b(b), scheme(scheme), base(recordBase), chunk(chunk), outer(outer), lookup(lookup) {}
+                         OuterScales outer, ByteLookup lookup, int64_t columns)
+    : b(b), scheme(scheme), base(recordBase), chunk(chunk), outer(outer), lookup(std::move(lookup)),
+      columns(columns) {}
+
+ChunkReader ChunkReader::part(Value i) const {
+  Value number = i;
+  if (chunk)
+    number = arith::AddIOp::create(
+        b, i, arith::MulIOp::create(b, chunk, constant(b, b.getI64Type(), columns / partValues)));
+  return ChunkReader(b, scheme, base, number, outer, lookup, partValues);
+}
 
 /// What stands `offset` bytes into the record for chunk 0, and `perChunk` bytes further for each one after.
 Value ChunkReader::load(Type type, int64_t offset, int64_t perChunk, unsigned alignment) {
@@ -235,14 +245,40 @@ Value ChunkReader::halves(int64_t offset, int64_t perChunk) {
                                load(VectorType::get({16}, b.getF16Type()), offset, perChunk, 32));
 }
 
+/// The line that holds quad q. Where a line holds more than the chunk, it is shifted so that the chunk begins
+/// at bit 0.
+Value ChunkReader::line(int64_t offset, int bits, int64_t q) {
+  const int64_t perLine = 8 / bits, quads = columns / 4;
+  auto bytes = VectorType::get({lineBytes}, b.getI8Type());
+  if (quads >= perLine)
+    return load(bytes, offset + q / perLine * lineBytes, quads / perLine * lineBytes, 32);
+  Value &cut = cutLines[offset];
+  if (cut)
+    return cut;
+  auto number = [&](int64_t value) { return constant(b, b.getI64Type(), value); };
+  Value inLine = number(0), first = base;
+  if (chunk) {
+    Value chunks = number(perLine / quads);
+    inLine = arith::RemUIOp::create(b, chunk, chunks);
+    first = address(b, base,
+                    arith::MulIOp::create(b, arith::DivUIOp::create(b, chunk, chunks), number(lineBytes)));
+  }
+  Value whole = LLVM::LoadOp::create(b, bytes, address(b, first, offset), 32);
+  auto words = VectorType::get({lineBytes / 2}, b.getI16Type());
+  Value bit = arith::MulIOp::create(b, inLine, number(quads * bits));
+  Value count = vector::BroadcastOp::create(b, words, arith::TruncIOp::create(b, b.getI16Type(), bit));
+  Value shifted = arith::ShRUIOp::create(b, vector::BitCastOp::create(b, words, whole), count);
+  return cut = vector::BitCastOp::create(b, bytes, shifted);
+}
+
 /// `bits` bits of each byte of quad q, moved to bit `to`.
 Value ChunkReader::plane(int64_t offset, int bits, int64_t q, int to) {
-  const int64_t perLine = 8 / bits, linesPerChunk = chunkValues / 4 / perLine;
-  auto bytes = VectorType::get({lineBytes}, b.getI8Type()),
-       words = VectorType::get({lineBytes / 2}, b.getI16Type());
-  Value line = load(bytes, offset + q / perLine * lineBytes, linesPerChunk * lineBytes, 32);
+  const int64_t perLine = 8 / bits;
+  Value line = this->line(offset, bits, q);
   if (bits == 8)
     return line;
+  auto bytes = VectorType::get({lineBytes}, b.getI8Type()),
+       words = VectorType::get({lineBytes / 2}, b.getI16Type());
   // Shifted as 16-bit lanes, which every vector unit has; the mask drops what crosses the bytes.
   const int64_t shift = bits * (q % perLine) - to;
   if (shift) {
@@ -275,7 +311,7 @@ Value ChunkReader::quad(int64_t q, int offset) {
 /// One byte of each row for group g of the chunk.
 Value ChunkReader::groupBytes(int64_t offset, int64_t g) {
   return load(VectorType::get({16}, b.getI8Type()), offset + g * panelRows,
-              chunkValues / scheme.group * panelRows, 16);
+              columns / scheme.group * panelRows, 16);
 }
 
 Value ChunkReader::scales(int64_t g) {
@@ -291,7 +327,7 @@ Value ChunkReader::minimums(int64_t g) {
 Value ChunkReader::makeScales(int64_t g) {
   switch (scheme.scale) {
   case ScaleKind::Half:
-    return halves(scheme.scalesOffset() + g * panelRows * 2, chunkValues / scheme.group * panelRows * 2);
+    return halves(scheme.scalesOffset() + g * panelRows * 2, columns / scheme.group * panelRows * 2);
   case ScaleKind::Exponent:
     return exponentFloat(b, groupBytes(scheme.scalesOffset(), g));
   case ScaleKind::Row:
@@ -304,14 +340,14 @@ Value ChunkReader::makeScales(int64_t g) {
 
 Value ChunkReader::makeMinimums(int64_t g) {
   if (scheme.scale == ScaleKind::Half)
-    return halves(scheme.minimumsOffset() + g * panelRows * 2, chunkValues / scheme.group * panelRows * 2);
+    return halves(scheme.minimumsOffset() + g * panelRows * 2, columns / scheme.group * panelRows * 2);
   const bool isShared = scheme.scale == ScaleKind::SuperNibbles;
   Value bytes = groupBytes(isShared ? scheme.scalesOffset() : scheme.minimumsOffset(), g);
   return arith::NegFOp::create(b,
                                arith::MulFOp::create(b, outer.minimums, superByte(b, scheme, bytes, true)));
 }
 
-Value ChunkReader::column(int64_t k) {
+Value ChunkReader::column(int64_t k, Value scales, Value minimums) {
   switch (scheme.storage) {
   case Storage::Float32:
     return load(VectorType::get({16}, b.getF32Type()), 0, 0, 32);
@@ -337,7 +373,11 @@ Value ChunkReader::column(int64_t k) {
     if (scheme.zeroPoint)
       q = arith::SubIOp::create(b, q, constant(b, words, scheme.zeroPoint));
   }
-  return combine(b, scheme, q, scales(group), scheme.hasMin ? minimums(group) : Value());
+  if (!scales) {
+    scales = this->scales(group);
+    minimums = scheme.hasMin ? this->minimums(group) : Value();
+  }
+  return combine(b, scheme, q, scales, minimums);
 }
 
 } // namespace llmc::quant

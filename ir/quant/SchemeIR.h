@@ -32,28 +32,37 @@ struct OuterScales {
   static OuterScales ofRecord(mlir::ImplicitLocOpBuilder &b, const QuantScheme &, mlir::Value recordBase);
 };
 
-/// Reads one chunk of 32 columns of a panel's record (float schemes: one column), 16 rows at once. Loads are
-/// emitted once each, where first asked for, so all uses must stand in one block.
+/// Reads one chunk of columns of a panel's record (float schemes: one column), 16 rows at once. A chunk is 32
+/// columns, a group, or a part of one. Loads are emitted once each, where first asked for, so all uses must
+/// stand in one block.
 class ChunkReader {
 public:
+  /// Columns of a part, for loops that should stay short: a line of a plane of nibbles.
+  static constexpr int64_t partValues = 8;
+
   /// `chunk`: its number in the record, i64; null for the first. `lookup` is only used for codebooks.
   ChunkReader(mlir::ImplicitLocOpBuilder &b, const QuantScheme &scheme, mlir::Value recordBase,
-              mlir::Value chunk, OuterScales outer, ByteLookup lookup);
+              mlir::Value chunk, OuterScales outer, ByteLookup lookup, int64_t columns = chunkValues);
+  /// The part `i` (i64) of this chunk.
+  ChunkReader part(mlir::Value i) const;
 
-  /// vector<16xf32>: the weights of column k of the chunk.
-  mlir::Value column(int64_t k);
+  /// vector<16xf32>: the weights of column k of the chunk. A part is given the scales and minimums of its
+  /// group, which others have found.
+  mlir::Value column(int64_t k) { return column(k, {}, {}); }
+  mlir::Value column(int64_t k, mlir::Value scales, mlir::Value minimums);
 
   // Integer schemes only.
   /// vector<64xi8>: the quants of columns 4q..4q+3 (row-major: 4 columns of row 0, of row 1, ...), out of the
   /// codebook where there is one. `offset` is added to signed quants (as bytes: 128 makes them unsigned); the
   /// zero point of unsigned ones is not subtracted.
   mlir::Value quad(int64_t q, int offset = 0);
-  /// vector<16xf32>: the scales or minimums of group g of the chunk.
+  /// vector<16xf32>: the scales or minimums of group g of the chunk. Not of parts.
   mlir::Value scales(int64_t g);
   mlir::Value minimums(int64_t g);
 
 private:
   mlir::Value load(mlir::Type type, int64_t offset, int64_t perChunk, unsigned alignment);
+  mlir::Value line(int64_t offset, int bits, int64_t q);
   mlir::Value plane(int64_t offset, int bits, int64_t q, int to);
   mlir::Value halves(int64_t offset, int64_t perChunk);
   mlir::Value groupBytes(int64_t offset, int64_t g);
@@ -65,7 +74,9 @@ private:
   mlir::Value base, chunk;
   OuterScales outer;
   ByteLookup lookup;
+  int64_t columns;
   llvm::SmallDenseMap<std::pair<int64_t, int64_t>, mlir::Value> loaded; // by offset, and offset per chunk
+  llvm::SmallDenseMap<int64_t, mlir::Value> cutLines;                   // by offset
   llvm::SmallDenseMap<int64_t, mlir::Value> quads, groupScales, groupMinimums;
 };
 

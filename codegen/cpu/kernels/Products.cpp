@@ -31,7 +31,6 @@ struct Tile {
   int rows, panels;
   Value ahead; // null: no prefetching
   const DotForm form = scheme.isInteger() ? DotForm::of(scheme, isa.dot) : DotForm{};
-  const int64_t chunks = std::max<int64_t>(scheme.recordValues / quant::chunkValues, 1);
 
   Value &sum(Values &sums, int row, int panel) { return sums[row * panels + panel]; }
   Values addresses(Value base, Value stride, int count) {
@@ -40,27 +39,33 @@ struct Tile {
       result.push_back(e.at(result.back(), stride));
     return result;
   }
-  ChunkReader reader(Value record, Value chunk, OuterScales outer) {
-    return ChunkReader(e, scheme, record, chunk, outer, [this](Value indices, ArrayRef<int8_t> table) {
+  ChunkReader reader(Value record, Value chunk, OuterScales outer, int64_t columns) {
+    auto lookup = [this](Value indices, ArrayRef<int8_t> table) {
       return lookupBytes(e, isa.dot, indices, table);
-    });
+    };
+    return ChunkReader(e, scheme, record, chunk, outer, lookup, columns);
   }
 
   using ChunkBody =
       llvm::function_ref<void(MutableArrayRef<ChunkReader> weights, ValueRange x, Values &sums)>;
-  Values overChunks(Value w, Value wStride, Value x, Value xStride, Value records, int64_t xBytes,
-                    ChunkBody body);
+  /// What overChunks walks: chunks of so many columns, which are xBytes of an activation row; up to
+  /// `writtenOut` of them are no loop.
+  struct Walk {
+    int64_t columns, xBytes, writtenOut;
+  };
+  Values overChunks(Value w, Value wStride, Value x, Value xStride, Value records, Walk walk, ChunkBody body);
   Values int8(Value w, Value wStride, Value x, Value xStride, Value records);
   Values floats(Value w, Value wStride, Value x, Value xStride, Value records);
   void int8Group(MutableArrayRef<ChunkReader> weights, ValueRange x, int64_t group, int firstPanel,
                  int lastPanel, Values &sums);
+  void floatColumn(ArrayRef<Value> weights, ValueRange x, int64_t at, Values &sums);
   Value dotStart(Value x, int64_t group);
 };
 
-/// Walks the records and their chunks; a chunk has `xBytes` of every activation row. Weights of the same
-/// place `ahead` are prefetched on the way.
-Values Tile::overChunks(Value w, Value wStride, Value x, Value xStride, Value records, int64_t xBytes,
+/// Walks the records and their chunks. Weights of the same place `ahead` are prefetched on the way.
+Values Tile::overChunks(Value w, Value wStride, Value x, Value xStride, Value records, Walk walk,
                         ChunkBody body) {
+  const int64_t chunks = scheme.recordValues / walk.columns, xBytes = walk.xBytes;
   Values wBase = addresses(w, wStride, panels), xBase = addresses(x, xStride, rows);
   SmallVector<OuterScales> ofPanel;
   for (Value &base : wBase) {
@@ -89,15 +94,14 @@ Values Tile::overChunks(Value w, Value wStride, Value x, Value xStride, Value re
               for (int64_t line = 0; line < linesPerChunk; ++line)
                 e.prefetch(e.at(later, line * quant::lineBytes));
             }
-            weights.push_back(reader(bases[p], chunk, outer[p]));
+            weights.push_back(reader(bases[p], chunk, outer[p], walk.columns));
           }
           for (int i = 0; i < rows; ++i)
             xsOfChunk.push_back(e.at(xs[i], e.mul(chunk, xBytes)));
           body(weights, xsOfChunk, sums);
           return sums;
         };
-        // Short records are written out; the chunks of long ones are a loop, which keeps the code small.
-        if (chunks > 2)
+        if (chunks > walk.writtenOut)
           return e.loop(e.c(0), e.c(chunks), e.c(1), carried, oneChunk);
         Values sums(carried);
         for (int64_t chunk = 0; chunk < chunks; ++chunk)
@@ -161,7 +165,8 @@ void Tile::int8Group(MutableArrayRef<ChunkReader> weights, ValueRange x, int64_t
 }
 
 Values Tile::int8(Value w, Value wStride, Value x, Value xStride, Value records) {
-  Values sums = overChunks(w, wStride, x, xStride, records, int8group::bytes,
+  // The chunks of long records are a loop, which keeps the code small.
+  Values sums = overChunks(w, wStride, x, xStride, records, {quant::chunkValues, int8group::bytes, 2},
                            [&](MutableArrayRef<ChunkReader> weights, ValueRange x, Values &sums) {
                              // A single row needs no quad twice: panel by panel takes fewer registers.
                              const int together = rows == 1 ? 1 : panels;
@@ -180,20 +185,49 @@ Values Tile::int8(Value w, Value wStride, Value x, Value xStride, Value records)
   return sums;
 }
 
+/// One column, `at` bytes into the rows of x.
+void Tile::floatColumn(ArrayRef<Value> weights, ValueRange x, int64_t at, Values &sums) {
+  for (int i = 0; i < rows; ++i) {
+    Value value = e.broadcast(e.load(e.f32(), x[i], at));
+    for (int p = 0; p < panels; ++p)
+      sum(sums, i, p) = e.fma(weights[p], value, sum(sums, i, p));
+  }
+}
+
 Values Tile::floats(Value w, Value wStride, Value x, Value xStride, Value records) {
-  const int64_t columns = std::min(scheme.recordValues, quant::chunkValues);
-  return overChunks(w, wStride, x, xStride, records, columns * 4,
+  const int64_t columns = scheme.group;
+  if (!scheme.isInteger())
+    return overChunks(w, wStride, x, xStride, records, {columns, columns * 4, 1},
+                      [&](MutableArrayRef<ChunkReader> weights, ValueRange x, Values &sums) {
+                        floatColumn(llvm::map_to_vector(weights, [](auto &w) { return w.column(0); }), x, 0,
+                                    sums);
+                      });
+  // Scales once a group, and columns in a loop over parts of it: written out, a group of a large tile is
+  // thousands of instructions, which take longer to compile than all other kernels.
+  constexpr int64_t part = ChunkReader::partValues;
+  return overChunks(w, wStride, x, xStride, records, {columns, columns * 4, 1},
                     [&](MutableArrayRef<ChunkReader> weights, ValueRange x, Values &sums) {
-                      for (int64_t k = 0; k < columns; ++k) {
-                        Values column;
-                        for (ChunkReader &panel : weights)
-                          column.push_back(panel.column(k));
-                        for (int i = 0; i < rows; ++i) {
-                          Value value = e.broadcast(e.load(e.f32(), x[i], 4 * k));
-                          for (int p = 0; p < panels; ++p)
-                            sum(sums, i, p) = e.fma(column[p], value, sum(sums, i, p));
-                        }
+                      Values scales, minimums;
+                      for (ChunkReader &panel : weights) {
+                        scales.push_back(panel.scales(0));
+                        minimums.push_back(scheme.hasMin ? panel.minimums(0) : Value());
                       }
+                      sums = e.loop(e.c(0), e.c(columns / part), e.c(1), sums,
+                                    [&](Value number, ValueRange carried) {
+                                      Values sums(carried), xs;
+                                      for (Value row : x)
+                                        xs.push_back(e.at(row, e.mul(number, part * 4)));
+                                      SmallVector<ChunkReader, 0> parts;
+                                      for (ChunkReader &panel : weights)
+                                        parts.push_back(panel.part(number));
+                                      for (int64_t k = 0; k < part; ++k) {
+                                        Values column;
+                                        for (int p = 0; p < panels; ++p)
+                                          column.push_back(parts[p].column(k, scales[p], minimums[p]));
+                                        floatColumn(column, xs, 4 * k, sums);
+                                      }
+                                      return sums;
+                                    });
                     });
 }
 
