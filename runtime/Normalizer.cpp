@@ -4,13 +4,15 @@
 #include "runtime/Error.h"
 #include "runtime/TextSplitterScratch.h"
 #include "runtime/UnicodeForms.h"
+#include "runtime/Utf8.h"
 
 #include <algorithm>
 #include <utf8proc.h>
 
 namespace llmc {
 
-static constexpr std::string_view kMark = "\xe2\x96\x81"; // U+2581
+static constexpr std::string_view kMark = "\xe2\x96\x81";        // U+2581
+static constexpr std::string_view kReplacement = "\xef\xbf\xbd"; // U+FFFD
 // How much longer a normalizer may make a text.
 static constexpr size_t kMaxGrowth = 64, kMaxGrowthOfShort = 1 << 16;
 
@@ -92,7 +94,8 @@ void mapClusters(std::string_view text, const CharsMap &map, std::string &out) {
   }
 }
 
-/// SentencePiece's normalizer: the map, then white space.
+/// SentencePiece's normalizer: the map, then white space. The text may hold malformed bytes if there is a
+/// map.
 void sentencePiece(std::string_view text, uint32_t flags, const CharsMap &map, bool hasMap,
                    Normalizer::Place place, std::string &out) {
   std::string_view space = flags & LLMC_TOK_SP_ESCAPE ? kMark : " ";
@@ -119,16 +122,17 @@ void sentencePiece(std::string_view text, uint32_t flags, const CharsMap &map, b
     }
   };
   if (hasMap)
-    for (size_t i = 0, size; i < text.size(); i += size) {
-      CharsMap::Match m = map.longest(text.substr(i));
-      if (m.size)
-        size = m.size;
-      else
-        codePointAt(text.substr(i), size);
-      put(m.size ? m.replacement : text.substr(i, size));
-      if (m.size) // a replacement may not end at a character of the text
-        while (i + size < text.size() && (text[i + size] & 0xc0) == 0x80)
-          ++size;
+    for (size_t i = 0; i < text.size();) {
+      if (CharsMap::Match m = map.longest(text.substr(i)); m.size) {
+        put(m.replacement);
+        i += m.size;
+        continue;
+      }
+      // What the map says of U+FFFD does not hold for the U+FFFD of a malformed byte.
+      Utf8Char c = utf8Char(text.data() + i, text.size() - i);
+      const bool isWhole = c.kind == Utf8Char::Whole;
+      put(isWhole ? text.substr(i, c.size) : kReplacement);
+      i += isWhole ? c.size : 1;
     }
   else
     put(text);
@@ -201,6 +205,10 @@ bool isAscii(std::string_view text) {
 }
 
 } // namespace
+
+bool Normalizer::takesMalformed() const {
+  return !steps.empty() && steps[0].type == LLMC_TOK_NORM_SENTENCEPIECE && !steps[0].a.empty();
+}
 
 llmc_status Normalizer::apply(const Step &s, std::string_view text, Place place, std::string &out,
                               bool &isChanged) const {

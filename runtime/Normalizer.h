@@ -20,13 +20,16 @@ public:
 
   llmc_status open(const TokenizerData &);
   bool isIdentity() const { return steps.empty(); }
+  /// Whether the first step replaces malformed bytes by itself.
+  bool takesMalformed() const;
 
   /// Where the text stands between special tokens.
   struct Place {
     bool isFirst, isLast; // nothing before it, nothing behind it
   };
 
-  /// Valid UTF-8 to valid UTF-8; the result is `text` itself or lies in `buffer`.
+  /// Valid UTF-8 (or any bytes, see takesMalformed) to valid UTF-8; the result is `text` itself or lies in
+  /// `buffer`.
   llmc_status apply(std::string_view text, Place, std::string &buffer, std::string_view &out) const;
 
 private:

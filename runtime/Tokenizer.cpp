@@ -93,7 +93,7 @@ private:
   llmc_status plainText(std::string_view text, Normalizer::Place place) {
     size_t valid = validUtf8Prefix(text.data(), text.size());
     if (valid != text.size() && t.data.header->kind != LLMC_TOK_BYTE_LEVEL_BPE)
-      return validText(repair(text), place);
+      return validText(t.normalizer.takesMalformed() ? text : repair(text), place);
     bool isLast = place.isLast;
     while (!text.empty()) {
       place.isLast = isLast && valid == text.size();

@@ -22,6 +22,7 @@ os.makedirs(folder, exist_ok=True)
 corpus = tokenizer_texts.WORDS * 3 + tokenizer_texts.CODE
 texts = [t for t in tokenizer_texts.texts(160, seed=5) if len(t) < 60][:40] + [
     "<s>hello</s>", "a <user> b", "a<user>b", "  <mask>  x", "word1 word wordy word", "<|end|> x", "x  <|end|>  <s>", "e\u0301", "ABC ①ﬁ"]
+malformed = tokenizer_texts.invalid(30, seed=6) + ["a\ufffdb".encode() + b"\xff"]
 goldens = {}
 
 
@@ -165,7 +166,7 @@ with tempfile.TemporaryDirectory() as temporary:
     os.chdir(temporary)
     rules = "rules.tsv"
     with open(rules, "w") as f:
-        f.write("FB01\t66 69\n65 301\tE9\n2460\t31\n3000\t20\nA0\t20\nFF21\t41\n")
+        f.write("FB01\t66 69\n65 301\tE9\n2460\t31\n3000\t20\nA0\t20\nFF21\t41\nFFFD\t20\n")
     for kind in ("bpe", "unigram"):
         for collapses in (False, True):
             out = io.BytesIO()
@@ -182,6 +183,7 @@ with tempfile.TemporaryDirectory() as temporary:
             # It shows an unknown token as U+2047 instead of its name, and drops two marks at the start.
             goldens[name] = [dict(text=x, ids=(ids := sp.encode(x)), plain=True,
                                   **({} if sp.unk_id() in ids or x.startswith("▁") else {"decoded": sp.decode(ids)})) for x in texts]
+            goldens[name] += [dict(hex=x.hex(), ids=sp.encode(x), plain=True) for x in malformed]
     os.chdir(folder)
 with open(os.path.join(folder, "goldens.json"), "w") as f:
     json.dump(goldens, f, ensure_ascii=False, indent=None, separators=(",", ":"))
