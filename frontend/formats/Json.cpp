@@ -21,6 +21,18 @@ std::optional<double> JsonValue::number() const {
   return d ? std::optional<double>(*d) : std::nullopt;
 }
 
+std::optional<uint64_t> JsonValue::count() const {
+  const int64_t *i = integer();
+  return i && *i >= 0 ? std::optional<uint64_t>(*i) : std::nullopt;
+}
+
+size_t JsonValue::size() const { return array() ? array()->size() : object() ? object()->size() : 0; }
+
+const JsonValue *JsonValue::findValue(std::string_view key) const {
+  const JsonValue *found = find(key);
+  return found && !found->isNull() ? found : nullptr;
+}
+
 const JsonValue *JsonValue::find(std::string_view key) const {
   if (const Object *members = object())
     for (const JsonMember &member : *members)

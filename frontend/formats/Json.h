@@ -39,9 +39,15 @@ public:
   const Object *object() const;
   /// An integer or a double.
   std::optional<double> number() const;
+  /// An integer from 0 on.
+  std::optional<uint64_t> count() const;
+  /// Of an array or an object; 0 for anything else.
+  size_t size() const;
 
   /// The member of an object; null if it has none of this name, or is no object. Linear in its members.
   const JsonValue *find(std::string_view key) const;
+  /// The same without members that are null.
+  const JsonValue *findValue(std::string_view key) const;
 
   /// The value in a few words, for messages: "'yarn'", "7", "null", "an array", "an object".
   std::string describe() const;

@@ -7,7 +7,6 @@
 #include <filesystem>
 
 using namespace llmc::formats;
-using Json = nlohmann::json;
 namespace fs = std::filesystem;
 
 namespace {
@@ -22,20 +21,22 @@ public:
   }
 
   bool read() {
-    Json tokenizer, specials, model, generation, processor;
+    JsonValue tokenizer, specials, model, generation, processor;
     if (!load("tokenizer_config.json", tokenizer) || !load("special_tokens_map.json", specials) ||
         !load("config.json", model) || !load("generation_config.json", generation) ||
         !load("chat_template.json", processor))
       return false;
-    readRoles(specials);
-    readRoles(tokenizer); // wins
-    if (model.contains("text_config") && model["text_config"].is_object())
-      readEnds("config.json", model["text_config"]);
-    readEnds("config.json", model);
-    readEnds("generation_config.json", generation);
+    if (!readRoles("special_tokens_map.json", specials) ||
+        !readRoles("tokenizer_config.json", tokenizer)) // wins
+      return false;
+    const JsonValue *text = model.find("text_config");
+    if ((text && text->object() && !readEnds("config.json", *text)) || !readEnds("config.json", model) ||
+        !readEnds("generation_config.json", generation))
+      return false;
     impliedRoles();
-    applyFlag(tokenizer, "add_bos_token", LLMC_TOK_BOS, d.prefix, true);
-    applyFlag(tokenizer, "add_eos_token", LLMC_TOK_EOS, d.suffix, false);
+    if (!applyFlag(tokenizer, "add_bos_token", LLMC_TOK_BOS, d.prefix, true) ||
+        !applyFlag(tokenizer, "add_eos_token", LLMC_TOK_EOS, d.suffix, false))
+      return false;
     findStops(d, ids);
     return readTemplates(tokenizer, processor);
   }
@@ -52,6 +53,11 @@ private:
     return false;
   }
 
+  /// For a field of another kind than it must have.
+  bool refuse(const char *name, const char *key, const JsonValue &found, const char *expected) {
+    return fail(name, std::string("field '") + key + "' is " + found.describe() + ", expected " + expected);
+  }
+
   bool loadText(const std::string &name, std::string &out, bool &isThere) {
     std::error_code code;
     isThere = !folder.empty() && fs::exists(pathOf(name), code);
@@ -63,53 +69,64 @@ private:
     out.assign(reinterpret_cast<const char *>(file->bytes().data()), file->bytes().size());
     return true;
   }
-  bool load(const char *name, Json &out) {
+  bool load(const char *name, JsonValue &out) {
     std::string text;
     bool isThere;
-    out = Json::object();
+    out = JsonValue(JsonValue::Object());
     return loadText(name, text, isThere) && (!isThere || parseObject(text, pathOf(name), out, error));
   }
 
-  /// A token as a string or as an object with its content.
-  void readRoles(const Json &config) {
+  /// A token as a string or as an object with its content; null for none.
+  bool readRoles(const char *name, const JsonValue &config) {
     static const std::pair<const char *, int> roles[] = {
         {"bos_token", LLMC_TOK_BOS},   {"eos_token", LLMC_TOK_EOS}, {"unk_token", LLMC_TOK_UNK},
         {"pad_token", LLMC_TOK_PAD},   {"sep_token", LLMC_TOK_SEP}, {"cls_token", LLMC_TOK_CLS},
         {"mask_token", LLMC_TOK_MASK}, {"eot_token", LLMC_TOK_EOT}};
     for (auto &[key, role] : roles) {
-      auto it = config.find(key);
-      if (it == config.end())
+      const JsonValue *found = config.findValue(key);
+      if (!found)
         continue;
-      const Json *text = it->is_object() && it->contains("content") ? &(*it)["content"] : &*it;
-      if (!text->is_string())
-        continue;
-      if (auto id = ids.find(text->get_ref<const std::string &>()); id != ids.end())
+      const JsonValue *text = found->object() ? found->find("content") : found;
+      if (!text || !text->string())
+        return refuse(name, key, *found, "a string or an object with a string 'content'");
+      if (auto id = ids.find(*text->string()); id != ids.end())
         d.special[static_cast<size_t>(role)] = static_cast<int32_t>(id->second);
     }
+    return true;
   }
 
   /// eos_token_id: a number or several, each of which ends the answer. Ids of a padded vocabulary are
-  /// ignored.
-  void readEnds(const char *, const Json &config) {
-    auto take = [&](const Json &id) {
-      if (!id.is_number_unsigned() || id.get<uint64_t>() >= d.text.size())
+  /// ignored, as is -1, which some write for none.
+  bool readEnds(const char *name, const JsonValue &config) {
+    auto isToken = [&](const JsonValue &id) { return id.count() && *id.count() < d.text.size(); };
+    auto take = [&](const JsonValue &id) {
+      if (!isToken(id))
         return;
-      auto token = static_cast<int32_t>(id.get<uint64_t>());
+      auto token = static_cast<int32_t>(*id.integer());
       d.stops.push_back(token);
       if (d.special[LLMC_TOK_EOS] < 0)
         d.special[LLMC_TOK_EOS] = token;
     };
-    if (auto it = config.find("eos_token_id"); it != config.end()) {
-      if (it->is_array())
-        for (const Json &id : *it)
-          take(id);
+    if (const JsonValue *ends = config.findValue("eos_token_id")) {
+      const char *expected = "an integer or a list of integers";
+      if (!ends->integer() && !ends->array())
+        return refuse(name, "eos_token_id", *ends, expected);
+      if (ends->integer())
+        take(*ends);
       else
-        take(*it);
+        for (const JsonValue &id : *ends->array()) {
+          if (!id.integer())
+            return fail(name, "field 'eos_token_id' holds " + id.describe() + ", expected " + expected);
+          take(id);
+        }
     }
-    auto bos = config.find("bos_token_id");
-    if (bos != config.end() && bos->is_number_unsigned() && bos->get<uint64_t>() < d.text.size() &&
-        d.special[LLMC_TOK_BOS] < 0)
-      d.special[LLMC_TOK_BOS] = static_cast<int32_t>(bos->get<uint64_t>());
+    if (const JsonValue *begin = config.findValue("bos_token_id")) {
+      if (!begin->integer())
+        return refuse(name, "bos_token_id", *begin, "an integer");
+      if (isToken(*begin) && d.special[LLMC_TOK_BOS] < 0)
+        d.special[LLMC_TOK_BOS] = static_cast<int32_t>(*begin->integer());
+    }
+    return true;
   }
 
   /// Without any file beside it, what goes around a text tells the roles, then the common names.
@@ -124,16 +141,20 @@ private:
         d.special[LLMC_TOK_EOS] = static_cast<int32_t>(it->second);
   }
 
-  void applyFlag(const Json &config, const char *key, int role, std::vector<int32_t> &around, bool atFront) {
-    auto it = config.find(key);
+  bool applyFlag(const JsonValue &config, const char *key, int role, std::vector<int32_t> &around,
+                 bool atFront) {
+    const JsonValue *found = config.findValue(key);
+    if (found && !found->boolean())
+      return refuse("tokenizer_config.json", key, *found, "true or false");
     int32_t id = d.special[static_cast<size_t>(role)];
-    if (it == config.end() || !it->is_boolean() || id < 0)
-      return;
-    bool isThere = std::find(around.begin(), around.end(), id) != around.end();
-    if (it->get<bool>() && !isThere)
+    if (!found || id < 0)
+      return true;
+    bool isWanted = *found->boolean(), isThere = std::find(around.begin(), around.end(), id) != around.end();
+    if (isWanted && !isThere)
       around.insert(atFront ? around.begin() : around.end(), id);
-    else if (!it->get<bool>())
+    else if (!isWanted)
       around.erase(std::remove(around.begin(), around.end(), id), around.end());
+    return true;
   }
 
   bool addTemplate(const std::string &file, std::string name, std::string text) {
@@ -149,7 +170,7 @@ private:
     return true;
   }
 
-  bool readTemplates(const Json &tokenizer, const Json &processor) {
+  bool readTemplates(const JsonValue &tokenizer, const JsonValue &processor) {
     std::string text;
     bool isThere;
     if (!loadText("chat_template.jinja", text, isThere))
@@ -160,21 +181,21 @@ private:
       return false;
     for (auto &[name, config] :
          {std::pair{"tokenizer_config.json", &tokenizer}, std::pair{"chat_template.json", &processor}}) {
-      auto it = config->find("chat_template");
-      if (it == config->end() || it->is_null())
+      const JsonValue *found = config->findValue("chat_template");
+      if (!found)
         continue;
-      if (it->is_string()) {
-        if (!addTemplate(name, "", it->get<std::string>()))
+      if (const std::string *only = found->string()) {
+        if (!addTemplate(name, "", *only))
           return false;
         continue;
       }
-      if (!it->is_array())
+      if (!found->array())
         return fail(name, "field 'chat_template' is neither a string nor a list");
-      for (const Json &t : *it) {
-        if (!t.is_object() || !t.contains("name") || !t["name"].is_string() || !t.contains("template") ||
-            !t["template"].is_string())
+      for (const JsonValue &t : *found->array()) {
+        const JsonValue *key = t.find("name"), *content = t.find("template");
+        if (!key || !key->string() || !content || !content->string())
           return fail(name, "field 'chat_template' holds something else than pairs of name and template");
-        if (!addTemplate(name, t["name"].get<std::string>(), t["template"].get<std::string>()))
+        if (!addTemplate(name, *key->string(), *content->string()))
           return false;
       }
     }

@@ -11,49 +11,34 @@
 #include <cmath>
 
 using namespace llmc::formats;
-using Json = nlohmann::json;
 
-bool llmc::formats::parseObject(std::string_view bytes, const std::string &path, Json &out,
+bool llmc::formats::parseObject(std::string_view bytes, const std::string &path, JsonValue &out,
                                 std::string &error) {
-  constexpr int kMaxDepth = 64;
-  bool isTooDeep = false;
-  auto limit = [&](int depth, Json::parse_event_t, Json &) {
-    isTooDeep |= depth > kMaxDepth;
-    return !isTooDeep;
-  };
-  try {
-    out = Json::parse(bytes, limit);
-  } catch (const Json::parse_error &e) {
-    error = path + ": is not JSON from byte " + std::to_string(e.byte) + " on";
-    return false;
-  } catch (const Json::exception &) {
-    error = path + ": is not JSON: a number is too large";
+  if (!parseJson(bytes, {.values = 1 << 22}, out, error)) {
+    error = path + ": " + error;
     return false;
   }
-  if (isTooDeep || !out.is_object()) {
-    error = path + (isTooDeep ? ": is nested too deeply" : ": expected a JSON object");
-    return false;
-  }
-  return true;
+  if (!out.object())
+    error = path + ": is " + out.describe() + ", expected an object";
+  return out.object();
 }
 
 namespace {
 
 class JsonTokenizerReader {
 public:
-  JsonTokenizerReader(const Json &root, const std::string &path, TokenizerDescription &d, std::string &error)
+  JsonTokenizerReader(const JsonValue &root, const std::string &path, TokenizerDescription &d,
+                      std::string &error)
       : root(root), path(path), d(d), error(error), pipeline(path, d, error), decoder(path, error) {}
 
   bool read() {
-    const Json &modelField = field("model");
-    if (!modelField.is_object())
+    const JsonValue &modelField = field("model");
+    if (!modelField.object())
       return fail("field 'model' is absent or no object");
     model = &modelField;
     if (!checkModel())
       return false;
-    std::string type = model->contains("type") && (*model)["type"].is_string()
-                           ? (*model)["type"].get<std::string>()
-                           : (model->contains("merges") ? "BPE" : "");
+    std::string type = model->findValue("type") ? modelString("type") : model->find("merges") ? "BPE" : "";
     if (type != "BPE" && type != "Unigram")
       return fail("field 'model.type' is " + quotedText(type) + ", expected 'BPE' or 'Unigram'");
     if (!pipeline.readNormalizer(field("normalizer")) || !pipeline.readPreTokenizer(field("pre_tokenizer")) ||
@@ -72,13 +57,13 @@ public:
   }
 
 private:
-  const Json &root;
+  const JsonValue &root;
   const std::string &path;
   TokenizerDescription &d;
   std::string &error;
   PipelineReader pipeline;
   DecoderReader decoder;
-  const Json *model = nullptr;
+  const JsonValue *model = nullptr;
   std::vector<std::string> spellings; // by id; the text of added tokens
   std::vector<float> scores;
   std::vector<bool> inModel;
@@ -88,28 +73,28 @@ private:
     error = path + ": " + what;
     return false;
   }
-  const Json &field(const char *name) const {
-    static const Json null;
-    auto it = root.find(name);
-    return it == root.end() ? null : *it;
+  const JsonValue &field(const char *name) const {
+    static const JsonValue null;
+    const JsonValue *found = root.find(name);
+    return found ? *found : null;
   }
   // Of fields whose type checkModel has checked.
   std::string modelString(const char *name) const {
-    auto it = model->find(name);
-    return it != model->end() && it->is_string() ? it->get<std::string>() : "";
+    const JsonValue *found = model->findValue(name);
+    return found ? *found->string() : "";
   }
   bool modelFlag(const char *name) const {
-    auto it = model->find(name);
-    return it != model->end() && it->is_boolean() && it->get<bool>();
+    const JsonValue *found = model->findValue(name);
+    return found && *found->boolean();
   }
   bool checkModel() {
     for (const char *name : {"type", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"})
-      if (auto it = model->find(name); it != model->end() && !it->is_null() && !it->is_string())
+      if (const JsonValue *found = model->findValue(name); found && !found->string())
         return fail(std::string("field 'model.") + name + "' is no string");
     for (const char *name : {"fuse_unk", "byte_fallback", "ignore_merges"})
-      if (auto it = model->find(name); it != model->end() && !it->is_null() && !it->is_boolean())
+      if (const JsonValue *found = model->findValue(name); found && !found->boolean())
         return fail(std::string("field 'model.") + name + "' is neither true nor false");
-    if (auto it = model->find("dropout"); it != model->end() && !it->is_null() && *it != 0)
+    if (const JsonValue *dropout = model->findValue("dropout"); dropout && dropout->number() != 0.0)
       return fail("field 'model.dropout' is not 0, which is not supported");
     return true;
   }
@@ -131,8 +116,8 @@ private:
     return true;
   }
   size_t modelSize() const {
-    auto it = model->find("vocab");
-    return it == model->end() ? 0 : it->size();
+    const JsonValue *vocab = model->find("vocab");
+    return vocab ? vocab->size() : 0;
   }
 
   bool readVocab();
@@ -141,48 +126,48 @@ private:
   bool describeTokens();
   bool describeToken(uint32_t id);
   bool readBpe();
-  bool readMerge(const Json &merge, size_t rank, const std::string &wordPrefix, MergeList &);
+  bool readMerge(const JsonValue &merge, size_t rank, const std::string &wordPrefix, MergeList &);
 };
 
 bool JsonTokenizerReader::readVocab() {
-  auto vocab = model->find("vocab");
-  if (vocab == model->end() || !vocab->is_object() || vocab->empty())
+  const JsonValue *vocab = model->find("vocab");
+  if (!vocab || !vocab->object() || vocab->size() == 0)
     return fail("field 'model.vocab' is absent, empty or no object");
-  for (auto it = vocab->begin(); it != vocab->end(); ++it) {
-    if (!it->is_number_unsigned())
-      return fail("field 'model.vocab', token " + quotedText(it.key()) +
-                  " has an id that is no number from 0");
-    auto id = it->get<uint64_t>();
-    if (!place("model.vocab", id, it.key()))
+  for (const auto &[token, number] : *vocab->object()) {
+    auto id = number.count();
+    if (!id)
+      return fail("field 'model.vocab', token " + quotedText(token) + " has an id that is no number from 0");
+    if (!place("model.vocab", *id, token))
       return false;
-    if (inModel[id])
-      return fail("field 'model.vocab', token " + quotedText(it.key()) + " has the id of another token, " +
-                  std::to_string(id));
-    inModel[id] = true;
+    if (inModel[*id])
+      return fail("field 'model.vocab', token " + quotedText(token) + " has the id of another token, " +
+                  std::to_string(*id));
+    inModel[*id] = true;
   }
   return true;
 }
 
 bool JsonTokenizerReader::readPieces() {
-  auto vocab = model->find("vocab");
-  if (vocab == model->end() || !vocab->is_array() || vocab->empty())
+  const JsonValue *vocab = model->find("vocab");
+  if (!vocab || !vocab->array() || vocab->size() == 0)
     return fail("field 'model.vocab' is absent, empty or no list");
-  for (const Json &piece : *vocab) {
-    bool isPair = piece.is_array() && piece.size() == 2 && piece[0].is_string() && piece[1].is_number();
-    auto score = isPair ? piece[1].get<float>() : NAN;
+  for (const JsonValue &piece : *vocab->array()) {
+    const std::string *text = piece.array() && piece.size() == 2 ? (*piece.array())[0].string() : nullptr;
+    auto number = text ? (*piece.array())[1].number() : std::nullopt;
+    auto score = number ? static_cast<float>(*number) : NAN;
     if (!std::isfinite(score))
       return fail("field 'model.vocab', element " + std::to_string(scores.size()) +
                   " is no pair of a string and a finite score");
-    if (!place("model.vocab", scores.size(), piece[0].get<std::string>()))
+    if (!place("model.vocab", scores.size(), *text))
       return false;
     inModel[scores.size()] = true;
     scores.push_back(score);
   }
-  auto unknown = model->find("unk_id");
-  if (unknown != model->end() && !unknown->is_null()) {
-    if (!unknown->is_number_unsigned() || unknown->get<uint64_t>() >= scores.size())
+  if (const JsonValue *unknown = model->findValue("unk_id")) {
+    auto id = unknown->count();
+    if (!id || *id >= scores.size())
       return fail("field 'model.unk_id' is not less than " + std::to_string(scores.size()));
-    d.special[LLMC_TOK_UNK] = static_cast<int32_t>(unknown->get<uint64_t>());
+    d.special[LLMC_TOK_UNK] = static_cast<int32_t>(*id);
   }
   d.flags |= LLMC_TOK_FUSE_UNK | (d.special[LLMC_TOK_UNK] >= 0 ? LLMC_TOK_EMIT_UNK : 0) |
              (modelFlag("byte_fallback") ? LLMC_TOK_BYTE_FALLBACK : 0);
@@ -190,30 +175,30 @@ bool JsonTokenizerReader::readPieces() {
 }
 
 bool JsonTokenizerReader::readAddedTokens() {
-  const Json &list = field("added_tokens");
-  if (list.is_null()) {
+  const JsonValue &list = field("added_tokens");
+  if (list.isNull()) {
     d.resize(spellings.size());
     return true;
   }
-  if (!list.is_array())
+  if (!list.array())
     return fail("field 'added_tokens' is no list");
   std::vector<std::pair<uint32_t, bool>> added;
   for (size_t i = 0; i < list.size(); ++i) {
-    const Json &t = list[i];
+    const JsonValue &t = (*list.array())[i];
     const char *wrongFlag = nullptr;
     auto flag = [&](const char *key) {
-      auto it = t.find(key);
-      if (it != t.end() && !it->is_boolean())
+      const JsonValue *found = t.find(key);
+      if (found && !found->boolean())
         wrongFlag = key;
-      return it != t.end() && it->is_boolean() && it->get<bool>();
+      return found && found->boolean() && *found->boolean();
     };
-    if (!t.is_object() || !t.contains("id") || !t["id"].is_number_unsigned() || !t.contains("content") ||
-        !t["content"].is_string())
+    const JsonValue *content = t.find("content"), *number = t.find("id");
+    auto id = number ? number->count() : std::nullopt;
+    if (!id || !content || !content->string())
       return fail("field 'added_tokens', element " + std::to_string(i) + " has no 'id' or no 'content'");
-    auto id = t["id"].get<uint64_t>();
-    if (!place("added_tokens", id, t["content"].get<std::string>()))
+    if (!place("added_tokens", *id, *content->string()))
       return false;
-    added.push_back({static_cast<uint32_t>(id), flag("special")});
+    added.push_back({static_cast<uint32_t>(*id), flag("special")});
     uint32_t flags = (flag("lstrip") ? LLMC_TOK_LSTRIP : 0u) | (flag("rstrip") ? LLMC_TOK_RSTRIP : 0u) |
                      (flag("single_word") ? LLMC_TOK_SINGLE_WORD : 0u) |
                      (flag("normalized") && !d.norms.empty() ? LLMC_TOK_NORMALIZED : 0u);
@@ -221,7 +206,7 @@ bool JsonTokenizerReader::readAddedTokens() {
       return fail("field 'added_tokens', element " + std::to_string(i) + " has a '" + wrongFlag +
                   "' that is neither true nor false");
     if (flags)
-      d.specialFlags[static_cast<uint32_t>(id)] = flags;
+      d.specialFlags[static_cast<uint32_t>(*id)] = flags;
   }
   d.resize(spellings.size());
   for (auto [id, isSpecial] : added)
@@ -282,28 +267,29 @@ bool JsonTokenizerReader::readBpe() {
              (modelFlag("fuse_unk") ? LLMC_TOK_FUSE_UNK : 0) |
              (modelFlag("byte_fallback") ? LLMC_TOK_BYTE_FALLBACK : 0) |
              (d.special[LLMC_TOK_UNK] >= 0 ? LLMC_TOK_EMIT_UNK : 0);
-  auto list = model->find("merges");
-  if (list == model->end() || !list->is_array())
+  const JsonValue *list = model->find("merges");
+  if (!list || !list->array())
     return fail("field 'model.merges' is absent or no list");
   MergeList merges(d.merges, list->size());
   for (size_t rank = 0; rank < list->size(); ++rank)
-    if (!readMerge((*list)[rank], rank, d.wordPrefix, merges))
+    if (!readMerge((*list->array())[rank], rank, d.wordPrefix, merges))
       return false;
   return true;
 }
 
-bool JsonTokenizerReader::readMerge(const Json &merge, size_t rank, const std::string &wordPrefix,
+bool JsonTokenizerReader::readMerge(const JsonValue &merge, size_t rank, const std::string &wordPrefix,
                                     MergeList &merges) {
   auto at = [&] { return "field 'model.merges', element " + std::to_string(rank) + " "; };
   std::string_view left, right;
-  if (merge.is_string()) {
-    std::string_view text = merge.get_ref<const std::string &>();
+  const JsonValue::Array *pair = merge.array();
+  if (const std::string *both = merge.string()) {
+    std::string_view text = *both;
     size_t space = text.find(' ');
     if (space == text.npos || text.find(' ', space + 1) != text.npos)
       return fail(at() + quotedText(text) + " is not two tokens separated by a space");
     left = text.substr(0, space), right = text.substr(space + 1);
-  } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-    left = merge[0].get_ref<const std::string &>(), right = merge[1].get_ref<const std::string &>();
+  } else if (pair && pair->size() == 2 && (*pair)[0].string() && (*pair)[1].string()) {
+    left = *(*pair)[0].string(), right = *(*pair)[1].string();
   } else {
     return fail(at() + "is neither a string nor a pair of strings");
   }
@@ -319,6 +305,6 @@ bool JsonTokenizerReader::readMerge(const Json &merge, size_t rank, const std::s
 
 bool llmc::formats::readTokenizerJson(std::string_view bytes, const std::string &path,
                                       TokenizerDescription &d, std::string &error) {
-  Json root;
+  JsonValue root;
   return parseObject(bytes, path, root, error) && JsonTokenizerReader(root, path, d, error).read();
 }

@@ -4,7 +4,6 @@
 #include "frontend/formats/TokenizerReaders.h"
 
 using namespace llmc::formats;
-using Json = nlohmann::json;
 
 // What Rust's char methods call white space, words and punctuation.
 #define WHITE R"(\x{9}-\x{d} \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})"
@@ -19,60 +18,58 @@ bool PipelineReader::fail(const std::string &what) {
   return false;
 }
 
-static std::string typeOf(const Json &step) {
-  auto it = step.is_object() ? step.find("type") : step.end();
-  return it != step.end() && it->is_string() ? it->get<std::string>() : "";
+/// A member that is a string, or "".
+static std::string textOf(const JsonValue &step, const char *key) {
+  const JsonValue *found = step.find(key);
+  return found && found->string() ? *found->string() : "";
 }
 
-static bool flagOf(const Json &step, const char *key, bool fallback) {
-  auto it = step.find(key);
-  return it != step.end() && it->is_boolean() ? it->get<bool>() : fallback;
+static std::string typeOf(const JsonValue &step) { return textOf(step, "type"); }
+
+static bool flagOf(const JsonValue &step, const char *key, bool fallback) {
+  const JsonValue *found = step.find(key);
+  return found && found->boolean() ? *found->boolean() : fallback;
 }
 
 /// What is wrong with the flags and strings of a step that may be absent; empty if nothing.
-static std::string wrongField(const Json &step) {
+static std::string wrongField(const JsonValue &step) {
   static const char *const flags[] = {
       "add_prefix_space",  "clean_text", "cleanup",     "handle_chinese_chars",
       "individual_digits", "invert",     "lowercase",   "split",
       "strip_accents",     "strip_left", "strip_right", "use_regex"};
   static const char *const strings[] = {"prefix", "prepend_scheme", "suffix"};
-  auto isThere = [&](const char *key, auto &it) {
-    it = step.is_object() ? step.find(key) : step.end();
-    return it != step.end() && !it->is_null();
-  };
-  Json::const_iterator it;
   for (const char *key : flags)
-    if (isThere(key, it) && !it->is_boolean())
+    if (const JsonValue *found = step.findValue(key); found && !found->boolean())
       return std::string(key) + "' is neither true nor false";
   for (const char *key : strings)
-    if (isThere(key, it) && !it->is_string())
+    if (const JsonValue *found = step.findValue(key); found && !found->string())
       return std::string(key) + "' is no string";
   return "";
 }
 
 /// The list of a Sequence; null if it is none.
-static const Json *listOf(const Json &step, const char *key) {
-  auto it = step.find(key);
-  return it != step.end() && it->is_array() ? &*it : nullptr;
+static const JsonValue::Array *listOf(const JsonValue &step, const char *key) {
+  const JsonValue *found = step.find(key);
+  return found ? found->array() : nullptr;
 }
 
-bool PipelineReader::readString(const Json &step, const std::string &field, const char *key,
+bool PipelineReader::readString(const JsonValue &step, const std::string &field, const char *key,
                                 std::string &out) {
-  auto it = step.find(key);
-  if (it == step.end() || !it->is_string())
+  const JsonValue *found = step.find(key);
+  if (!found || !found->string())
     return fail("field '" + field + "." + key + "' is absent or no string");
-  out = it->get<std::string>();
+  out = *found->string();
   return true;
 }
 
 /// {"String": ...} or {"Regex": ...}
-bool PipelineReader::readPattern(const Json &step, const std::string &field, std::string &pattern,
+bool PipelineReader::readPattern(const JsonValue &step, const std::string &field, std::string &pattern,
                                  bool &isLiteral) {
-  auto it = step.find("pattern");
-  if (it == step.end() || !it->is_object() || it->size() != 1)
+  const JsonValue *inside = step.find("pattern");
+  if (!inside || !inside->object() || inside->size() != 1)
     return fail("field '" + field + ".pattern' is absent, expected an object with 'String' or 'Regex'");
-  isLiteral = it->contains("String");
-  if (!readString(*it, field + ".pattern", isLiteral ? "String" : "Regex", pattern))
+  isLiteral = inside->find("String");
+  if (!readString(*inside, field + ".pattern", isLiteral ? "String" : "Regex", pattern))
     return false;
   std::string wrong, translated;
   if (!isLiteral && !translateRegex(pattern, translated, wrong))
@@ -107,7 +104,7 @@ static bool decodeBase64(std::string_view in, std::string &out) {
   return true;
 }
 
-bool PipelineReader::readReplace(const Json &step) {
+bool PipelineReader::readReplace(const JsonValue &step) {
   std::string pattern, content;
   bool isLiteral;
   if (!readPattern(step, "normalizer", pattern, isLiteral) ||
@@ -121,8 +118,8 @@ bool PipelineReader::readReplace(const Json &step) {
   return true;
 }
 
-bool PipelineReader::readNormalizer(const Json &step, int depth) {
-  if (step.is_null())
+bool PipelineReader::readNormalizer(const JsonValue &step, int depth) {
+  if (step.isNull())
     return true;
   if (std::string wrong = wrongField(step); !wrong.empty())
     return fail("field 'normalizer." + wrong);
@@ -139,10 +136,10 @@ bool PipelineReader::readNormalizer(const Json &step, int depth) {
       return d.norms.size() <= kMaxSteps || fail("field 'normalizer' has more than 32 steps");
     }
   if (type == "Sequence") {
-    const Json *list = listOf(step, "normalizers");
+    const JsonValue::Array *list = listOf(step, "normalizers");
     if (!list || depth == kMaxDepth)
       return fail("field 'normalizer.normalizers' is absent, no list, or nested too deeply");
-    for (const Json &s : *list)
+    for (const JsonValue &s : *list)
       if (!readNormalizer(s, depth + 1))
         return false;
     return true;
@@ -194,7 +191,7 @@ void PipelineReader::split(std::string pattern, uint32_t behaviour, bool isInver
       {LLMC_TOK_STEP_SPLIT, behaviour, isInverted ? LLMC_TOK_SPLIT_INVERT : 0u, std::move(pattern)});
 }
 
-bool PipelineReader::readBehaviour(const Json &step, const std::string &field, uint32_t fallback,
+bool PipelineReader::readBehaviour(const JsonValue &step, const std::string &field, uint32_t fallback,
                                    uint32_t &out) {
   static const std::pair<const char *, uint32_t> names[] = {
       {"Isolated", LLMC_TOK_ISOLATED},
@@ -203,11 +200,10 @@ bool PipelineReader::readBehaviour(const Json &step, const std::string &field, u
       {"MergedWithNext", LLMC_TOK_MERGED_WITH_NEXT},
       {"Contiguous", LLMC_TOK_CONTIGUOUS}};
   out = fallback;
-  auto it = step.find("behavior");
-  if (it == step.end())
+  if (!step.find("behavior"))
     return true;
   for (auto &[name, value] : names)
-    if (*it == name) {
+    if (textOf(step, "behavior") == name) {
       out = value;
       return true;
     }
@@ -216,7 +212,7 @@ bool PipelineReader::readBehaviour(const Json &step, const std::string &field, u
               "Contiguous");
 }
 
-bool PipelineReader::readSplit(const Json &step) {
+bool PipelineReader::readSplit(const JsonValue &step) {
   std::string pattern;
   bool isLiteral;
   uint32_t behaviour;
@@ -227,7 +223,7 @@ bool PipelineReader::readSplit(const Json &step) {
   return true;
 }
 
-bool PipelineReader::readByteLevel(const Json &step) {
+bool PipelineReader::readByteLevel(const JsonValue &step) {
   if (flagOf(step, "add_prefix_space", true))
     d.steps.push_back({LLMC_TOK_STEP_PREFIX_SPACE});
   if (flagOf(step, "use_regex", true))
@@ -236,13 +232,13 @@ bool PipelineReader::readByteLevel(const Json &step) {
   return true;
 }
 
-bool PipelineReader::readMetaspace(const Json &step) {
+bool PipelineReader::readMetaspace(const JsonValue &step) {
   std::string mark, scheme = flagOf(step, "add_prefix_space", true) ? "always" : "never";
   if (!readString(step, "pre_tokenizer", "replacement", mark))
     return false;
   if (mark.empty() || mark.size() > 4 || characterSize(mark) != mark.size())
     return fail("field 'pre_tokenizer.replacement' is " + quotedText(mark) + ", expected one character");
-  if (step.contains("prepend_scheme") && !readString(step, "pre_tokenizer", "prepend_scheme", scheme))
+  if (step.find("prepend_scheme") && !readString(step, "pre_tokenizer", "prepend_scheme", scheme))
     return false;
   if (scheme != "always" && scheme != "first" && scheme != "never")
     return fail("field 'pre_tokenizer.prepend_scheme' is " + quotedText(scheme) +
@@ -256,17 +252,17 @@ bool PipelineReader::readMetaspace(const Json &step) {
   return true;
 }
 
-bool PipelineReader::readPreTokenizer(const Json &step, int depth) {
-  if (step.is_null())
+bool PipelineReader::readPreTokenizer(const JsonValue &step, int depth) {
+  if (step.isNull())
     return true;
   if (std::string wrong = wrongField(step); !wrong.empty())
     return fail("field 'pre_tokenizer." + wrong);
   std::string type = typeOf(step);
   if (type == "Sequence") {
-    const Json *list = listOf(step, "pretokenizers");
+    const JsonValue::Array *list = listOf(step, "pretokenizers");
     if (!list || depth == kMaxDepth)
       return fail("field 'pre_tokenizer.pretokenizers' is absent, no list, or nested too deeply");
-    for (const Json &s : *list)
+    for (const JsonValue &s : *list)
       if (!readPreTokenizer(s, depth + 1))
         return false;
     return true;
@@ -313,45 +309,42 @@ bool PipelineReader::readPreTokenizer(const Json &step, int depth) {
 // Post-processors
 //===----------------------------------------------------------------------===//
 
-bool PipelineReader::readToken(const Json &id, const std::string &field, std::vector<int32_t> &out) {
-  if (!id.is_number_unsigned() || id.get<uint64_t>() >= d.text.size())
+bool PipelineReader::readToken(const JsonValue &id, const std::string &field, std::vector<int32_t> &out) {
+  auto number = id.count();
+  if (!number || *number >= d.text.size())
     return fail("field '" + field + "' names a token that is not less than " + std::to_string(d.text.size()));
-  out.push_back(static_cast<int32_t>(id.get<uint64_t>()));
+  out.push_back(static_cast<int32_t>(*number));
   return true;
 }
 
-bool PipelineReader::readTemplate(const Json &step) {
+bool PipelineReader::readTemplate(const JsonValue &step) {
   const std::string field = "post_processor.single";
-  const Json *single = listOf(step, "single");
+  const JsonValue::Array *single = listOf(step, "single");
   if (!single)
     return fail("field '" + field + "' is absent or no list");
   bool isBehind = false;
-  for (const Json &part : *single) {
-    if (part.is_object() && part.contains("Sequence")) {
+  for (const JsonValue &part : *single) {
+    if (part.find("Sequence")) {
       isBehind = true;
       continue;
     }
-    auto special = part.is_object() ? part.find("SpecialToken") : part.end();
+    const JsonValue *special = part.find("SpecialToken");
     std::string name;
-    if (!part.is_object() || special == part.end() || !special->is_object() ||
-        !readString(*special, field, "id", name))
+    if (!special || !special->object() || !readString(*special, field, "id", name))
       return fail("field '" + field + "' holds something else than Sequence and SpecialToken");
-    auto tokens = step.find("special_tokens");
-    const Json *ids =
-        tokens != step.end() && tokens->is_object() && tokens->contains(name) && (*tokens)[name].is_object()
-            ? listOf((*tokens)[name], "ids")
-            : nullptr;
+    const JsonValue *tokens = step.find("special_tokens"), *token = tokens ? tokens->find(name) : nullptr;
+    const JsonValue::Array *ids = token ? listOf(*token, "ids") : nullptr;
     if (!ids)
       return fail("field 'post_processor.special_tokens' has no ids for " + quotedText(name));
-    for (const Json &id : *ids)
+    for (const JsonValue &id : *ids)
       if (!readToken(id, "post_processor.special_tokens", isBehind ? d.suffix : d.prefix))
         return false;
   }
   return true;
 }
 
-bool PipelineReader::readPostProcessor(const Json &step, int depth) {
-  if (step.is_null())
+bool PipelineReader::readPostProcessor(const JsonValue &step, int depth) {
+  if (step.isNull())
     return true;
   std::string type = typeOf(step);
   if (type == "ByteLevel") // moves offsets only
@@ -359,17 +352,17 @@ bool PipelineReader::readPostProcessor(const Json &step, int depth) {
   if (type == "TemplateProcessing")
     return readTemplate(step);
   if (type == "Sequence") {
-    const Json *list = listOf(step, "processors");
+    const JsonValue::Array *list = listOf(step, "processors");
     if (!list || depth == kMaxDepth)
       return fail("field 'post_processor.processors' is absent, no list, or nested too deeply");
-    for (const Json &s : *list)
+    for (const JsonValue &s : *list)
       if (!readPostProcessor(s, depth + 1))
         return false;
     return true;
   }
   if (type == "BertProcessing" || type == "RobertaProcessing") {
     for (auto &[key, out] : {std::pair{"cls", &d.prefix}, std::pair{"sep", &d.suffix}}) {
-      const Json *pair = listOf(step, key);
+      const JsonValue::Array *pair = listOf(step, key);
       if (!pair || pair->size() != 2)
         return fail(std::string("field 'post_processor.") + key + "' is no pair of a token and its id");
       if (!readToken((*pair)[1], std::string("post_processor.") + key, *out))
@@ -389,33 +382,30 @@ bool DecoderReader::fail(const std::string &what) {
   return false;
 }
 
-bool DecoderReader::read(const Json &step, int depth) {
-  if (step.is_null())
+bool DecoderReader::read(const JsonValue &step, int depth) {
+  if (step.isNull())
     return true;
   if (std::string wrong = wrongField(step); !wrong.empty())
     return fail("has a step whose '" + wrong);
   std::string type = typeOf(step);
-  auto text = [&](const char *key) {
-    auto it = step.find(key);
-    return it != step.end() && it->is_string() ? it->get<std::string>() : std::string();
-  };
+  auto text = [&](const char *key) { return ::textOf(step, key); };
   if (type == "Sequence") {
-    const Json *list = listOf(step, "decoders");
+    const JsonValue::Array *list = listOf(step, "decoders");
     if (!list || depth == kMaxDepth)
       return fail("is nested too deeply or its 'decoders' are no list");
-    for (const Json &s : *list)
+    for (const JsonValue &s : *list)
       if (!read(s, depth + 1))
         return false;
   } else if (type == "ByteLevel") {
     isByteLevel = true;
   } else if (type == "Replace") {
-    auto pattern = step.find("pattern");
-    if (pattern == step.end() || !pattern->is_object() || !pattern->contains("String") ||
-        !(*pattern)["String"].is_string() || (*pattern)["String"].get<std::string>().empty())
+    const JsonValue *pattern = step.find("pattern"), *content = step.find("content");
+    const std::string from = pattern ? ::textOf(*pattern, "String") : "";
+    if (from.empty())
       return fail("replaces something else than a string, which is not supported");
-    if (auto content = step.find("content"); content == step.end() || !content->is_string())
+    if (!content || !content->string())
       return fail("replaces by something else than a string, which is not supported");
-    replacements.push_back({(*pattern)["String"].get<std::string>(), text("content")});
+    replacements.push_back({from, *content->string()});
   } else if (type == "Metaspace") {
     replacements.push_back({text("replacement"), " "});
     if (replacements.back().first.empty())
@@ -423,12 +413,15 @@ bool DecoderReader::read(const Json &step, int depth) {
     if (text("prepend_scheme") != "never" && flagOf(step, "add_prefix_space", true))
       flags |= LLMC_TOK_STRIP_SPACE;
   } else if (type == "Strip") {
-    auto start = step.find("start"), stop = step.find("stop");
-    bool isKnown = text("content") == " " && start != step.end() && stop != step.end() &&
-                   (*start == 0 || *start == 1) && (*stop == 0 || *stop == 1);
-    if (!isKnown)
+    auto sideOf = [&](const char *key) { // 0 or 1 spaces; -1: something else
+      const JsonValue *found = step.find(key);
+      auto number = found ? found->count() : std::nullopt;
+      return number && *number <= 1 ? static_cast<int>(*number) : -1;
+    };
+    const int start = sideOf("start"), stop = sideOf("stop");
+    if (text("content") != " " || start < 0 || stop < 0)
       return fail("strips something else than one space, which is not supported");
-    flags |= (*start == 1 ? LLMC_TOK_STRIP_SPACE : 0u) | (*stop == 1 ? LLMC_TOK_STRIP_LAST : 0u);
+    flags |= (start ? LLMC_TOK_STRIP_SPACE : 0u) | (stop ? LLMC_TOK_STRIP_LAST : 0u);
   } else if (type == "BPEDecoder") {
     wordSuffix = text("suffix");
     flags |= LLMC_TOK_STRIP_LAST;

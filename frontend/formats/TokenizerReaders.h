@@ -7,9 +7,8 @@
 #ifndef LLMC_FRONTEND_FORMATS_TOKENIZERREADERS_H
 #define LLMC_FRONTEND_FORMATS_TOKENIZERREADERS_H
 
+#include "frontend/formats/Json.h"
 #include "frontend/formats/TokenizerDescription.h"
-
-#include <nlohmann/json.hpp>
 
 namespace llmc::formats {
 
@@ -18,17 +17,17 @@ bool readTokenizerModel(std::string_view bytes, const std::string &path, Tokeniz
 bool readTokenizerJson(std::string_view bytes, const std::string &path, TokenizerDescription &,
                        std::string &error);
 
-/// JSON with an object at the top, no deeper than what recursion can take.
-bool parseObject(std::string_view bytes, const std::string &path, nlohmann::json &out, std::string &error);
+/// JSON with an object at the top. Large vocabularies have about a million values, with merges three.
+bool parseObject(std::string_view bytes, const std::string &path, JsonValue &out, std::string &error);
 
 /// The parts of tokenizer.json around the model. `isByteLevel`: text becomes the byte alphabet.
 class PipelineReader {
 public:
   PipelineReader(const std::string &path, TokenizerDescription &d, std::string &error)
       : path(path), d(d), error(error) {}
-  bool readNormalizer(const nlohmann::json &, int depth = 0);
-  bool readPreTokenizer(const nlohmann::json &, int depth = 0);
-  bool readPostProcessor(const nlohmann::json &, int depth = 0);
+  bool readNormalizer(const JsonValue &, int depth = 0);
+  bool readPreTokenizer(const JsonValue &, int depth = 0);
+  bool readPostProcessor(const JsonValue &, int depth = 0);
   bool isByteLevel = false;
 
 private:
@@ -37,16 +36,15 @@ private:
   std::string &error;
 
   bool fail(const std::string &what);
-  bool readReplace(const nlohmann::json &);
-  bool readSplit(const nlohmann::json &);
-  bool readByteLevel(const nlohmann::json &);
-  bool readMetaspace(const nlohmann::json &);
-  bool readTemplate(const nlohmann::json &);
-  bool readPattern(const nlohmann::json &step, const std::string &field, std::string &pattern,
-                   bool &isLiteral);
-  bool readBehaviour(const nlohmann::json &step, const std::string &field, uint32_t fallback, uint32_t &out);
-  bool readString(const nlohmann::json &step, const std::string &field, const char *key, std::string &out);
-  bool readToken(const nlohmann::json &id, const std::string &field, std::vector<int32_t> &out);
+  bool readReplace(const JsonValue &);
+  bool readSplit(const JsonValue &);
+  bool readByteLevel(const JsonValue &);
+  bool readMetaspace(const JsonValue &);
+  bool readTemplate(const JsonValue &);
+  bool readPattern(const JsonValue &step, const std::string &field, std::string &pattern, bool &isLiteral);
+  bool readBehaviour(const JsonValue &step, const std::string &field, uint32_t fallback, uint32_t &out);
+  bool readString(const JsonValue &step, const std::string &field, const char *key, std::string &out);
+  bool readToken(const JsonValue &id, const std::string &field, std::vector<int32_t> &out);
   void split(std::string pattern, uint32_t behaviour = LLMC_TOK_ISOLATED, bool isInverted = false);
 };
 
@@ -54,7 +52,7 @@ private:
 class DecoderReader {
 public:
   DecoderReader(const std::string &path, std::string &error) : path(path), error(error) {}
-  bool read(const nlohmann::json &, int depth = 0);
+  bool read(const JsonValue &, int depth = 0);
   std::string textOf(std::string_view spelling) const;
   bool isByteLevel = false;
   uint32_t flags = 0;

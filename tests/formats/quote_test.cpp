@@ -27,10 +27,10 @@ TEST(Quote, LongTextIsCutBetweenCharacters) {
 }
 
 TEST(Quote, WhatAParserRepeatsOfAFileIsShortAndPrintable) {
-  nlohmann::json out;
+  JsonValue out;
   std::string error;
   EXPECT_FALSE(parseObject("{\"a\": \"\x1b[31m" + std::string(100'000, 'x'), "t.json", out, error));
-  EXPECT_TRUE(error.starts_with("t.json: is not JSON")) << error;
+  EXPECT_TRUE(error.starts_with("t.json: is not valid JSON")) << error;
   EXPECT_EQ(error.find('\x1b'), std::string::npos);
   EXPECT_LT(error.size(), 400u);
   EXPECT_FALSE(parseObject("{\"a\": " + std::string(100'000, 'x'), "t.json", out, error));

@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 using namespace llmc;
 using Json = nlohmann::json;
@@ -170,15 +171,15 @@ TEST(TokenizerFiles, OutOfRange) {
   std::string classes(20, '['), brackets(100000, '[');
   classes += "a" + std::string(20, ']');
   const std::pair<std::string, const char *> files[] = {
-      {brackets, "file: is not JSON from byte 100001 on"},
-      {"{\"a\": 1e400}", "file: is not JSON: a number is too large"},
-      {"{\"a\": \"\xff\"}", "file: is not JSON from byte 8 on"},
-      {"[]", "file: expected a JSON object"},
-      {"{\"model\":" + brackets + std::string(100000, ']') + "}", "file: is nested too deeply"},
+      {brackets, "file: nests deeper than 64 levels"},
+      {"{\"a\": 1e400}", "file: is not valid JSON at line 1, byte 11: a number is out of range"},
+      {"{\"a\": \"\xff\"}", "file: is not valid JSON at line 1, byte 8"},
+      {"[]", "file: is an array, expected an object"},
+      {"{\"model\":" + brackets + std::string(100000, ']') + "}", "file: nests deeper than 64 levels"},
       {with("/normalizer", deep), "field 'normalizer.normalizers' is absent, no list, or nested too deeply"},
       {with("/pre_tokenizer", deepSplit),
        "field 'pre_tokenizer.pretokenizers' is absent, no list, or nested too"},
-      {with("/model/vocab/a", 18446744073709551615u), "is more than can be kept"},
+      {with("/model/vocab/a", 9223372036854775807), "is more than can be kept"},
       {with("/model/vocab/a", 16777215), "has the id 16777215, which is far more than there are tokens"},
       {with("/model/vocab/a", 2), "has the id of another token, 2"},
       {with("/model/vocab", Json::object()), "field 'model.vocab' is absent, empty or no object"},
@@ -230,6 +231,48 @@ TEST(TokenizerFiles, OutOfRange) {
     EXPECT_FALSE(isTaken(formats::buildTokenizerBlobFromModel, file, error)) << what;
     EXPECT_NE(error.find(what), error.npos) << what << "\n  but: " << error;
   }
+}
+
+// Files beside tokenizer.json say what their fields are if they are not what they must be; null is nothing.
+TEST(TokenizerFiles, WrongTypesInTheFilesBesideThem) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::path(testing::TempDir()) / "llmc_tokenizer_files";
+  fs::create_directories(folder);
+  auto errorOf = [&](const std::string &name, const std::string &text) {
+    std::ofstream(folder / "tokenizer.json") << bpe;
+    std::ofstream(folder / name) << text;
+    std::string blob, error;
+    formats::buildTokenizerBlobFromFile(folder.string(), blob, error);
+    fs::remove(folder / name);
+    return error;
+  };
+  const std::tuple<const char *, const char *, const char *> wrong[] = {
+      {"tokenizer_config.json", R"({"eos_token": 7})",
+       "field 'eos_token' is 7, expected a string or an object with a string 'content'"},
+      {"tokenizer_config.json", R"({"add_bos_token": "yes"})",
+       "field 'add_bos_token' is 'yes', expected true or false"},
+      {"tokenizer_config.json", R"({"chat_template": 1})",
+       "field 'chat_template' is neither a string nor a list"},
+      {"tokenizer_config.json", "[1]", "is an array, expected an object"},
+      {"tokenizer_config.json", R"({"bos_token": "a", "bos_token": "b"})",
+       "has the key 'bos_token' twice in one object"},
+      {"special_tokens_map.json", R"({"bos_token": {"content": 1}})",
+       "field 'bos_token' is an object, expected a string or an object with a string 'content'"},
+      {"special_tokens_map.json", R"({"pad_token": ["a"]})",
+       "field 'pad_token' is an array, expected a string or an object with a string 'content'"},
+      {"generation_config.json", R"({"eos_token_id": "2"})",
+       "field 'eos_token_id' is '2', expected an integer or a list of integers"},
+      {"generation_config.json", R"({"eos_token_id": [2, null]})",
+       "field 'eos_token_id' holds null, expected an integer or a list of integers"},
+      {"config.json", R"({"bos_token_id": 1.5})", "field 'bos_token_id' is 1.5, expected an integer"},
+  };
+  for (auto &[name, text, what] : wrong)
+    EXPECT_EQ(errorOf(name, text), (folder / name).string() + ": " + what) << text;
+  EXPECT_EQ(errorOf("special_tokens_map.json", R"({"pad_token": null, "eos_token": {"content": "<s>"}})"),
+            "");
+  EXPECT_EQ(errorOf("tokenizer_config.json", R"({"add_bos_token": null, "eos_token": "<s>"})"), "");
+  EXPECT_EQ(errorOf("generation_config.json", R"({"eos_token_id": [1, -1, 100000]})"), "");
+  fs::remove_all(folder);
 }
 
 TEST(TokenizerFiles, PatternsCutOffAtEveryByte) {
