@@ -91,6 +91,10 @@ LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &w
   footer.file_size = footer.weights_offset + footer.weights_size + sizeof(llmc_footer);
   footer.footer_hash = XXH3_64bits(&footer, offsetof(llmc_footer, footer_hash));
   out.write(reinterpret_cast<const char *>(&footer), sizeof(footer));
+  out.flush();
+  for (PipelineObserver *observer : options.observers)
+    if (!out.has_error() && failed(observer->moduleMade(result.path())))
+      return failure();
   std::string error = result.moveTo(path);
   return error.empty() ? success() : LogicalResult(fail(program) << error);
 }

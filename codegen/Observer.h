@@ -89,6 +89,10 @@ public:
   /// From several threads, but never from two at a time.
   virtual void unitCompiled(const CompiledUnit &) {}
 
+  /// A model.so that is whole, but does not stand in its place yet. A failure, with a diagnostic, stops the
+  /// compile, and whatever was in that place stays.
+  virtual mlir::LogicalResult moduleMade(const std::string & /*path*/) { return mlir::success(); }
+
   /// Once, at the end, also of a compile that failed; a failure has a diagnostic.
   virtual mlir::LogicalResult ended(bool /*succeeded*/) { return mlir::success(); }
 };

@@ -194,6 +194,7 @@ LogicalResult PipelineRun::goThroughText() {
 LogicalResult PipelineRun::openWeights() {
   std::string error;
   weights = std::make_unique<WeightSource>();
+  weights->decodeQuantized(options.decodeQuantized);
   SmallVector<Operation *> lines;
   if (options.startFrom < Phase::LLVM)
     for (lm::WeightsOp line : modelOf(module).getOps<lm::WeightsOp>())

@@ -3,6 +3,7 @@
 #define LLMC_CODEGEN_PIPELINEOPTIONS_H
 
 #include "codegen/Observer.h"
+#include "codegen/WeightRows.h"
 #include "codegen/cpu/isa/Isa.h"
 
 #include <functional>
@@ -43,6 +44,7 @@ struct PipelineOptions {
   Phase startFrom = Phase::Fuse; // the module is what the phases before have left
   PipelineState startState;      // and so is this
   Phase stopAfter = Phase::Link;
+  RowDecoder decodeQuantized; // what is quantized here is packed as the f32 numbers that this makes of it
   bool defaultKernels = false, countLoads = false;
   std::vector<PipelineObserver *> observers;
   ProgressFn progress = [](const char *, uint64_t, uint64_t) {};

@@ -23,14 +23,15 @@ static float *numbers(int64_t n) {
 int64_t WeightRows::rowBytes() const { return kind->rowBytes(width); }
 
 bool WeightRows::isExact() const {
-  return std::all_of(stored.begin(), stored.end(),
-                     [&](const Row &row) { return row.scheme == kind || kind->name == "f32"; });
+  return !through && std::all_of(stored.begin(), stored.end(),
+                                 [&](const Row &row) { return row.scheme == kind || kind->name == "f32"; });
 }
 
 void WeightRows::widen() { kind = quant::schemeByName("f32"); }
 
 bool WeightRows::isStoredAsIs() const {
-  return std::all_of(stored.begin(), stored.end(), [&](const Row &row) { return row.scheme == kind; });
+  return !through &&
+         std::all_of(stored.begin(), stored.end(), [&](const Row &row) { return row.scheme == kind; });
 }
 
 std::string WeightRows::describeRow(int64_t r) const {
@@ -47,13 +48,25 @@ void WeightRows::floats(int64_t r, float *out) const {
 }
 
 const uint8_t *WeightRows::read(int64_t r, uint8_t *room, std::string &error) const {
-  if (stored[r].scheme == kind)
-    return stored[r].bytes;
-  if (kind->name == "f32") {
+  if (through) {
+    std::vector<uint8_t> bytes(through->rowBytes(width));
+    const uint8_t *row = quantize(r, *through, bytes.data(), error);
+    if (row)
+      decode(*through, row, width, reinterpret_cast<float *>(room));
+    return row ? room : nullptr;
+  }
+  if (kind->name == "f32" && stored[r].scheme != kind) {
     floats(r, reinterpret_cast<float *>(room));
     return room;
   }
-  const quant::Quantizer &quantizer = *quantizerOf(*kind);
+  return quantize(r, *kind, room, error);
+}
+
+const uint8_t *WeightRows::quantize(int64_t r, const quant::QuantScheme &to, uint8_t *room,
+                                    std::string &error) const {
+  if (stored[r].scheme == &to)
+    return stored[r].bytes;
+  const quant::Quantizer &quantizer = *quantizerOf(to);
   float *values = numbers(width);
   floats(r, values);
   if (int64_t column = quantizer.firstUnfit(values, width); column != width) {
@@ -61,7 +74,7 @@ const uint8_t *WeightRows::read(int64_t r, uint8_t *room, std::string &error) co
     std::snprintf(largest, sizeof largest, "%.3g", static_cast<double>(quantizer.largest));
     std::snprintf(found, sizeof found, "%g", static_cast<double>(std::fabs(values[column])));
     error = describeRow(r) + " holds " + found + " in column " + std::to_string(column) +
-            ", expected a number below " + largest + " to quantize to " + std::string(kind->name);
+            ", expected a number below " + largest + " to quantize to " + std::string(to.name);
     return nullptr;
   }
   quantizer.row(values, width, room);

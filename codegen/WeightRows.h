@@ -10,11 +10,15 @@
 
 #include "ir/quant/QuantScheme.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace llmc::codegen {
+
+/// The numbers of a row of `k` in the file format of a scheme, by other means than the scheme's own.
+using RowDecoder = std::function<void(const quant::QuantScheme &, const uint8_t *row, int64_t k, float *out)>;
 
 /// A vector <N> has N rows of one column.
 class WeightRows {
@@ -51,8 +55,11 @@ private:
     int64_t rowBytes;
   };
   std::string describeRow(int64_t r) const;
+  const uint8_t *quantize(int64_t r, const quant::QuantScheme &to, uint8_t *room, std::string &error) const;
 
   const quant::QuantScheme *kind = nullptr;
+  const quant::QuantScheme *through = nullptr; // rows are quantized to it, then decoded to floats
+  RowDecoder decode;
   int64_t width = 0;
   std::vector<Row> stored;
   std::vector<Origin> origins;

@@ -155,7 +155,7 @@ private:
       FailureOr<WeightRows> rows = evaluate(part);
       if (failed(rows))
         return failure();
-      isUniform &= parts.empty() || rows->kind == parts.front().kind;
+      isUniform &= !rows->through && (parts.empty() || rows->kind == parts.front().kind);
       parts.push_back(std::move(*rows));
     }
     if (!isUniform)
@@ -190,6 +190,11 @@ private:
         return failure();
     }
     a->kind = to;
+    if (source.decoder) {
+      a->kind = float32();
+      a->through = to;
+      a->decode = source.decoder;
+    }
     return a;
   }
 

@@ -28,6 +28,9 @@ public:
   /// With all of the files; null and one sentence on failure.
   static std::unique_ptr<WeightSource> open(llvm::ArrayRef<std::string> paths, std::string &error);
 
+  /// From now on what an expression quantizes reads as the f32 numbers that `decode` makes of it.
+  void decodeQuantized(RowDecoder decode) { decoder = std::move(decode); }
+
   llvm::ArrayRef<std::unique_ptr<formats::WeightFile>> openFiles() const { return files; }
 
   /// How its file stores a tensor, and the path of the part that holds it. Null with a sentence (file,
@@ -49,7 +52,9 @@ public:
   void release(const WeightRows &rows) const;
 
 private:
+  friend class WeightEvaluator;
   std::vector<std::unique_ptr<formats::WeightFile>> files;
+  RowDecoder decoder;
 };
 
 } // namespace llmc::codegen

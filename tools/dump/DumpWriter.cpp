@@ -208,6 +208,8 @@ LogicalResult DumpWriter::ended(bool succeeded) {
   index["version"] = 1;
   index["complete"] = succeeded && firstError.empty();
   index["passes"] = passesJson();
+  for (const auto &[key, value] : facts)
+    index[key] = value();
   auto writeJson = [&](llvm::StringRef file, json::Value value) {
     write(file, [&](llvm::raw_ostream &out) { out << llvm::formatv("{0:2}", value) << "\n"; });
   };

@@ -13,6 +13,7 @@
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Regex.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -25,6 +26,11 @@ public:
 
   /// Makes the folder and removes what an earlier dump has left in it; one sentence if that fails.
   std::string open();
+
+  /// What passes.json says beside the passes, asked for when it is written.
+  void addFact(llvm::StringRef key, std::function<llvm::json::Value()> value) {
+    facts.emplace_back(key.str(), std::move(value));
+  }
 
   mlir::LogicalResult passRan(const codegen::PassRun &run) override;
   bool wantsKernels() const override { return true; }
@@ -60,6 +66,7 @@ private:
   std::vector<Entry> entries;
   std::map<std::string, Counts> unitCounts; // of each unit before its next pass
   KernelTable kernels;
+  std::vector<std::pair<std::string, std::function<llvm::json::Value()>>> facts;
   llvm::json::Object about; // what was compiled, and how
   mlir::MLIRContext *context = nullptr;
   std::string firstError;

@@ -61,36 +61,51 @@ static void keepFirstLayers(lm::ModelOp model, int64_t count) {
   });
 }
 
-std::optional<Evaluation> StateEvaluator::evaluate(ModuleOp state, const Schedule &schedule,
-                                                   std::string &error) {
+/// By way of text, since it comes from another context.
+OwningOpRef<ModuleOp> StateEvaluator::copyOf(ModuleOp state) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   printLocated(state, stream);
+  OwningOpRef<ModuleOp> copy = parseSourceString<ModuleOp>(text, &context, "state");
+  if (copy && options.layers)
+    for (lm::ModelOp model : copy->getOps<lm::ModelOp>())
+      keepFirstLayers(model, options.layers);
+  return copy;
+}
+
+PipelineOptions StateEvaluator::pipelineFor(ModuleOp state) const {
+  PipelineOptions pipeline;
+  pipeline.weightFiles = options.weightFiles;
+  pipeline.startState.sources = options.sources;
+  pipeline.startState.activations = "f32";
+  pipeline.cacheTypes = "f32";
+  pipeline.startFrom = state.getOps<step::ProgramOp>().empty() ? Phase::Plan : Phase::LLVM;
+  pipeline.defaultKernels = true;
+  pipeline.variants = {options.variant};
+  pipeline.cacheDir = options.cacheDir;
+  return pipeline;
+}
+
+std::optional<Evaluation> StateEvaluator::evaluate(ModuleOp state, const Schedule &schedule,
+                                                   std::string &error) {
+  return evaluateDecoded(state, {}, schedule, error);
+}
+
+std::optional<Evaluation> StateEvaluator::evaluateDecoded(ModuleOp state, const RowDecoder &decode,
+                                                          const Schedule &schedule, std::string &error) {
   FirstError firstError(context);
   auto fail = [&](std::string words) -> std::optional<Evaluation> {
     error = !firstError.text().empty() ? firstError.text() : std::move(words);
     return std::nullopt;
   };
-  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context, "state");
+  OwningOpRef<ModuleOp> module = copyOf(state);
   if (!module)
     return fail("the module is not what its own text says");
-
-  PipelineOptions pipeline;
-  const bool isProgram = !module->getOps<step::ProgramOp>().empty();
-  pipeline.startFrom = isProgram ? Phase::LLVM : Phase::Plan;
-  if (!isProgram && options.layers)
-    keepFirstLayers(*module->getOps<lm::ModelOp>().begin(), options.layers);
-  pipeline.weightFiles = options.weightFiles;
-  pipeline.startState.sources = options.sources;
-  pipeline.startState.activations = "f32";
-  pipeline.cacheTypes = "f32";
-  pipeline.defaultKernels = true;
-  pipeline.variants = {options.variant};
-  pipeline.cacheDir = options.cacheDir;
-
   TemporaryFile file(options.folder + "/llmc-state", ".so");
   if (!file.error().empty())
     return fail(file.error());
+  PipelineOptions pipeline = pipelineFor(*module);
+  pipeline.decodeQuantized = decode;
   pipeline.output = file.path();
   if (failed(runPipeline(*module, pipeline)))
     return fail("the state of the module does not compile");
@@ -98,4 +113,35 @@ std::optional<Evaluation> StateEvaluator::evaluate(ModuleOp state, const Schedul
   RunOptions run;
   run.variant = options.variant->name.str();
   return runModule(file.path(), schedule, run, error);
+}
+
+OwningOpRef<ModuleOp> StateEvaluator::lower(ModuleOp model, const PipelineState &found, std::string &error) {
+  FirstError firstError(context);
+  OwningOpRef<ModuleOp> module = copyOf(model);
+  if (module) {
+    PipelineOptions pipeline = pipelineFor(*module);
+    pipeline.defaultKernels = false;
+    pipeline.startState = found;
+    pipeline.startFrom = pipeline.stopAfter = Phase::Step;
+    if (succeeded(runPipeline(*module, pipeline)))
+      return module;
+  }
+  error = firstError.text().empty() ? "the first layers alone cannot be lowered" : firstError.text();
+  return nullptr;
+}
+
+bool StateEvaluator::compile(ModuleOp program, const std::vector<const cpu::Isa *> &variants,
+                             const std::string &path, std::string &error) {
+  FirstError firstError(context);
+  OwningOpRef<ModuleOp> module = copyOf(program);
+  if (module) {
+    PipelineOptions pipeline = pipelineFor(*module);
+    pipeline.defaultKernels = false;
+    pipeline.variants = variants;
+    pipeline.output = path;
+    if (succeeded(runPipeline(*module, pipeline)))
+      return true;
+  }
+  error = firstError.text().empty() ? "the program does not compile" : firstError.text();
+  return false;
 }

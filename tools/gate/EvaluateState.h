@@ -36,8 +36,22 @@ public:
   /// `state` holds an lm.model after whatever passes, or a step.program. Where the types of a cache are a
   /// list the session takes the first. Nothing and one sentence on failure.
   std::optional<Evaluation> evaluate(mlir::ModuleOp state, const Schedule &schedule, std::string &error);
+  /// The same where whatever an lm.w.quantize makes is read by `decode` and stored as f32.
+  std::optional<Evaluation> evaluateDecoded(mlir::ModuleOp state, const codegen::RowDecoder &decode,
+                                            const Schedule &schedule, std::string &error);
+
+  /// What `lower-to-step` makes of the model's first layers with what a compile has found out so far; null on
+  /// failure.
+  mlir::OwningOpRef<mlir::ModuleOp> lower(mlir::ModuleOp model, const codegen::PipelineState &found,
+                                          std::string &error);
+  /// Compiles a step.program as it is meant, with its own kernels, to a model.so at `path`.
+  bool compile(mlir::ModuleOp program, const std::vector<const cpu::Isa *> &variants, const std::string &path,
+               std::string &error);
 
 private:
+  mlir::OwningOpRef<mlir::ModuleOp> copyOf(mlir::ModuleOp state);
+  codegen::PipelineOptions pipelineFor(mlir::ModuleOp state) const;
+
   EvaluateOptions options;
   mlir::MLIRContext context;
 };

@@ -11,6 +11,7 @@
 #include "ir/quant/quantize/Quantize.h"
 #include "passes/QuantizeRules.h"
 #include "tools/dump/DumpWriter.h"
+#include "tools/gate/Gate.h"
 #include "tools/support/CacheFolder.h"
 #include "tools/support/Progress.h"
 
@@ -36,6 +37,8 @@ struct CompileArguments {
   std::string startFrom; // empty: what the dump says
   std::string variants;  // "avx2,avx512"; empty: all
   std::string dumpDir, dumpFilter;
+  std::string tolerance; // of --verify-passes; auto: what the budgets say
+  GateOptions gate;
   bool isUncached = false;
   bool isVerbose = false, showTimes = false;
 };
@@ -109,6 +112,17 @@ static std::string checkCacheTypes(llvm::StringRef list) {
   return "";
 }
 
+/// What is wrong with --verify-passes=TOL; nothing if it is a tolerance.
+static std::string readTolerance(const std::string &text, GateOptions &options) {
+  char *end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  const bool isNumber = end != text.c_str() && *end == 0;
+  if (text != "auto" && !(isNumber && number > 0 && number < 1e6))
+    return "expected a number above 0 but got '" + text + "'";
+  options.tolerance = text == "auto" ? 0 : number;
+  return "";
+}
+
 /// Options whose value is one of a list that only the pipeline knows.
 static std::string checkArguments(CompileArguments &arguments) {
   std::optional<Phase> phase = phaseByName(arguments.stopAfter);
@@ -129,6 +143,8 @@ static std::string checkArguments(CompileArguments &arguments) {
     return "--dump-filter: expected a regular expression but got '" + arguments.dumpFilter + "': " + why;
   if (!arguments.dumpFilter.empty() && arguments.dumpDir.empty())
     return "--dump-filter: belongs to --dump-ir, which is not given";
+  if (arguments.gate.layers && arguments.tolerance.empty())
+    return "--verify-layers: belongs to --verify-passes, which is not given";
   if (*phase == Phase::LLVM && arguments.dumpDir.empty())
     return "--stop-after llvm: leaves its results in the folder of --dump-ir, which is not given";
   if (*phase == Phase::Link && arguments.pipeline.output == "-")
@@ -210,6 +226,13 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
       return session.fail(error);
     options.observers.push_back(&*dump);
   }
+  std::optional<Gate> gate;
+  if (command.count("--verify-passes")) {
+    arguments.gate.cacheDir = options.cacheDir;
+    options.observers.push_back(&gate.emplace(arguments.gate));
+    if (dump)
+      dump->addFact("verified", [&] { return gate->json(); });
+  }
   if (arguments.showTimes) {
     std::fprintf(stderr, "%-24s %8.1f ms\n", "import", milliseconds());
     options.timing = [](const std::string &line) { std::fprintf(stderr, "%s\n", line.c_str()); };
@@ -226,7 +249,10 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
     if (done == total)
       bar->finish();
   };
-  if (failed(runPipeline(*module, options)))
+  const bool isCompiled = succeeded(runPipeline(*module, options));
+  if (gate)
+    gate->printTable(llvm::errs());
+  if (!isCompiled)
     return session.fail();
   if (arguments.showTimes)
     std::fprintf(stderr, "%-24s %8.1f ms\n", "total", milliseconds());
@@ -292,6 +318,19 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
       ->add_option("--dump-filter", arguments->dumpFilter,
                    "write files of --dump-ir only for passes and kernels whose names match")
       ->type_name("REGEX");
+  command
+      ->add_flag(
+          "--verify-passes{auto}", arguments->tolerance,
+          "run the model before and after each pass on a few tokens, then model.so itself, and stop "
+          "where numbers differ by more than rounding can do; =TOL: where they differ by more than TOL "
+          "standard deviations")
+      ->check(CLI::Validator([arguments](std::string &text) { return readTolerance(text, arguments->gate); },
+                             ""));
+  command
+      ->add_option("--verify-layers", arguments->gate.layers,
+                   "run only the first N layers for --verify-passes (large models)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
   command
       ->add_option("--start-from", arguments->startFrom,
                    "phase to start from, where SRC is a file of --dump-ir: fuse, quantize, plan, step, llvm "

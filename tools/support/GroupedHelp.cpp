@@ -31,7 +31,9 @@ const std::vector<Group> &groups() {
       {"Cache", {"cache-dir", "no-cache", "clear"}},
       {"Looking into a run",
        {"trace", "trace-values", "trace-limit", "profile", "profile-trace", "remeasure", "tolerance"}},
-      {"Looking into the compiler", {"disable-pass", "default-kernels", "dump-ir", "stop-after", "times"}},
+      {"Looking into the compiler",
+       {"disable-pass", "default-kernels", "dump-ir", "verify-passes", "verify-layers", "stop-after",
+        "times"}},
       {"Output", {"output", "json", "save-logits", "kl", "verbose", "verify", "help"}}};
   return list;
 }

@@ -1,0 +1,4 @@
+# --verify-passes.
+llmc_e2e_test(gate TIMEOUT 600
+  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/gate.sh $<TARGET_FILE:llmc-cli> ${fixtures} ${CMAKE_CURRENT_BINARY_DIR}/gate)
+set_tests_properties(e2e-gate PROPERTIES PROCESSORS 2)

@@ -1,0 +1,55 @@
+#!/bin/bash
+# gate.sh LLMC FIXTURES WORKDIR: --verify-passes from outside.
+#   1. it finds nothing wrong with models that are right, whatever they are compiled to;
+#   2. model.so has the same bytes with it and without;
+#   3. a tolerance that no pass can keep stops the compile: one sentence, and no model.so;
+#   4. wrong options are refused.
+set -u
+llmc=$1 fixtures=$(realpath "$2") work=$3
+rm -rf "$work"
+mkdir -p "$work"
+cd "$work" || exit 1
+failures=0
+fail() { echo "$*"; failures=$((failures + 1)); }
+
+# verify SOURCE OPTIONS...: the table is in verify.txt
+verify() {
+  rm -f verified.so
+  "$llmc" compile "$1" -o plain.so --cache-dir cache "${@:2}" 2>plain.txt || fail "$*: $(cat plain.txt)"
+  "$llmc" compile "$1" -o verified.so --verify-passes --cache-dir cache "${@:2}" 2>verify.txt || fail "$*: $(tail -1 verify.txt)"
+  [ -f verified.so ] || fail "$*: no verified.so"
+  cmp verified.so plain.so || fail "$*: other bytes"
+}
+row() { grep -q -E "^$1 +[0-9]+ .* [0-9.e+-]+$" verify.txt || fail "no line '$1' in: $(cat verify.txt)"; }
+
+verify "$fixtures/llama-gqa.gguf"
+for pass in fuse-rmsnorm-matmul fuse-swiglu fuse-epilogue fuse-qkv fuse-rope-attention plan-kv-cache lower-to-step; do row $pass; done
+grep -q -E "^import +the first reference" verify.txt || fail "import is not the reference"
+grep -q -E "^quantize +left the module as it was" verify.txt || fail "quantize is said to do something"
+# The f32 kernels of this machine's variants, and the same bits however tokens are cut.
+row "model.so .avx2."
+grep -q -E "^  the tokens cut otherwise +[0-9]+ +0 +0 +0 +0 +0 " verify.txt || fail "other bits: $(cat verify.txt)"
+
+verify "$fixtures/llama-q8_0.gguf" --quantize q4_k --kv q8,f16 --cpu avx2 --dump-ir dump --dump-filter quantize
+row quantize
+grep -q '"verified": ' dump/passes.json || fail "passes.json says nothing of it"
+"$llmc" compile "$fixtures/llama-mixed.gguf" -o plain.so --verify-passes --verify-layers 1 --cpu avx2 --activations bf16 \
+  --cache-dir cache 2>verify.txt || fail "one layer: $(tail -1 verify.txt)"
+row lower-to-step
+verify dump/06-quantize.mlir
+
+# refused EXIT WORDS OPTIONS...
+refused() {
+  rm -f refused.so
+  "$llmc" compile "$fixtures/llama-gqa.gguf" -o refused.so --cpu avx2 --cache-dir cache "${@:3}" 2>refused.txt
+  code=$?
+  [ $code -eq "$1" ] || fail "${*:3}: exit code $code"
+  tail -1 refused.txt | grep -q -F -- "$2" || fail "${*:3}: $(cat refused.txt)"
+  [ ! -e refused.so ] || fail "${*:3}: left a file"
+}
+refused 1 "lower-to-step changes what the model computes: 'attended' of layer 0 (lm.cached_attention) is " --verify-passes=1e-12
+for word in x -1 0 1e9 1e; do refused 2 "--verify-passes: expected a number above 0 but got '$word'" --verify-passes=$word; done
+refused 2 "--verify-layers: belongs to --verify-passes" --verify-layers 1
+refused 2 "--verify-layers" --verify-passes --verify-layers 0
+refused 2 "--verify-layers" --verify-passes --verify-layers x
+[ $failures -eq 0 ]

@@ -1,0 +1,57 @@
+//===- Compare.h - how far two evaluations lie apart ------------*- C++ -*-===//
+//
+// Values are aligned by layer and name, rows by token. Errors are in units of the reference's standard
+// deviation over all rows of a value, so that one budget serves values of any size.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLMC_TOOLS_GATE_COMPARE_H
+#define LLMC_TOOLS_GATE_COMPARE_H
+
+#include "tools/gate/Evaluation.h"
+
+#include <optional>
+#include <string>
+
+namespace llmc::tools {
+
+/// How much two evaluations may differ, and why.
+struct Budget {
+  // Errors in standard deviations; 0: equal bits. Where numbers are rounded hard, one that lies far out may
+  // fall far off; the mean over a value knows better.
+  double max = 0;    // of any number of a value
+  double mean = 0;   // over the numbers of a value
+  double logits = 0; // of any logit
+  std::string reason;
+};
+
+/// A value that is not the same on both sides.
+struct Difference {
+  ValueKey key;
+  std::string kernel, location; // on the side that is checked
+  double max = 0, mean = 0;     // in standard deviations of the reference; infinite where no number is
+  double allowedMax = 0, allowedMean = 0;
+  // The number that differs most.
+  RowPlace row = {};
+  uint64_t column = 0;
+  double expected = 0, found = 0;
+  bool isBeyond() const { return !(max <= allowedMax) || isMeanBeyond(); }
+  bool isMeanBeyond() const { return !(mean <= allowedMean); }
+  /// "'h_attn' of layer 3".
+  std::string describeValue() const;
+};
+
+struct Comparison {
+  size_t values = 0, numbers = 0;  // that both sides have
+  double max = 0;                  // the largest of all errors
+  double mean = 0;                 // the largest of the values' means
+  double logits = 0;               // the largest error of a logit
+  double kl = 0;                   // of the logits: the mean over rows of KL(reference || checked), in nats
+  std::optional<Difference> first; // beyond the budget, in the order of execution; the logits come last
+  bool isWithin() const { return !first; }
+};
+
+/// Values that only one side has, or with another width, are passed over.
+Comparison compare(const Evaluation &reference, const Evaluation &checked, const Budget &budget);
+
+} // namespace llmc::tools
+#endif

@@ -1,0 +1,274 @@
+//===- Gate.cpp - the numbers before and after each pass ------------------===//
+//
+//   1. The model as it was imported is run once: that is the first reference.
+//   2. What a pass has changed is run once and compared with the state before, value by value.
+//   3. model.so is run on every variant that this machine has and compared with the program that it was
+//      compiled from, then with itself, the tokens cut otherwise.
+//
+//===----------------------------------------------------------------------===//
+#include "tools/gate/Gate.h"
+
+#include "codegen/WriteFile.h"
+#include "ir/LMOps.h"
+#include "ir/Locations.h"
+#include "ir/StepOps.h"
+#include "tools/gate/QuantizeCheck.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+
+#include <chrono>
+#include <cmath>
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::codegen;
+using namespace llmc::tools;
+
+static double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// The op that made a value: by what the value is called; in a program the call of the kernel.
+static Operation *findOp(ModuleOp module, const Difference &difference) {
+  Operation *found = nullptr;
+  module.walk([&](Operation *op) {
+    if (auto dispatch = dyn_cast<step::DispatchOp>(op)) {
+      const int64_t layer = dispatch.getLayer() ? static_cast<int64_t>(*dispatch.getLayer()) : -1;
+      if (dispatch.getKernel() == difference.kernel && layer == difference.key.layer)
+        found = op;
+    } else if (llvm::is_contained(valueNames(op->getLoc(), op->getNumResults()),
+                                  StringRef(difference.key.name))) {
+      found = op;
+    }
+    return found ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return found;
+}
+
+/// "lm.fused_linear", also where a program calls a kernel for it.
+static std::string opName(Operation *op) {
+  if (auto dispatch = dyn_cast_or_null<step::DispatchOp>(op))
+    if (auto kernel = dispatch->getParentOfType<step::ProgramOp>().lookupSymbol<step::KernelOp>(
+            dispatch.getKernelAttr().getAttr()))
+      op = kernel.computed();
+  return op ? op->getName().getStringRef().str() : "";
+}
+
+static std::string digits(double x) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.3g", x);
+  return text;
+}
+
+/// The first type that a cache stores in, which is what a session takes by itself.
+static std::string firstType(const std::string &types) { return StringRef(types).split(',').first.str(); }
+
+LogicalResult Gate::fail(const std::string &words) {
+  return emitError(UnknownLoc::get(module->getContext())) << "--verify-passes: " << words;
+}
+
+std::optional<Evaluation> Gate::evaluate(ModuleOp state) {
+  std::optional<Evaluation> result = evaluator->evaluate(state, schedule, error);
+  if (!result)
+    (void)fail("what " + rows.back().name + " has left cannot be run: " + error);
+  return result;
+}
+
+LogicalResult Gate::judge(const std::string &name, const Evaluation &expected, const Evaluation &found,
+                          const Budget &budget) {
+  Row &row = rows.back();
+  row.result = compare(expected, found, budget);
+  row.budget = budget;
+  row.seconds += now() - std::exchange(started, now());
+  if (!row.result.values)
+    return fail(name + ": no value stands on both sides");
+  if (row.result.isWithin())
+    return success();
+  const Difference &first = *row.result.first;
+  Operation *op = findOp(*module, first);
+  std::string words = opName(op);
+  const std::string error = first.isMeanBeyond() ? digits(first.mean) + " standard deviations in the mean"
+                                                 : digits(first.max) + " standard deviations apart";
+  const std::string text =
+      "--verify-passes: " + name + " changes what the model computes: " + first.describeValue() +
+      (words.empty() ? "" : " (" + words + ")") + " is " + digits(first.found) + " at sequence " +
+      std::to_string(first.row.sequence) + ", position " + std::to_string(first.row.position) + ", column " +
+      std::to_string(first.column) + ", expected " + digits(first.expected) + ": " + error +
+      ", allowed are " + digits(first.isMeanBeyond() ? first.allowedMean : first.allowedMax) + " (" +
+      budget.reason + ")";
+  return emitError(op ? op->getLoc() : UnknownLoc::get(module->getContext())) << text;
+}
+
+Gate::~Gate() {
+  if (!ownCache.empty())
+    llvm::sys::fs::remove_directories(ownCache);
+}
+
+void Gate::begin(const PassRun &run) {
+  // States share most of their kernels: without a cache to keep, they have one for themselves.
+  if (options.cacheDir.empty() && !llvm::sys::fs::createUniqueDirectory("llmc-kernels", ownCache))
+    options.cacheDir = ownCache.str().str();
+  EvaluateOptions how;
+  how.weightFiles = run.options.weightFiles;
+  how.sources = run.state.sources;
+  how.cacheDir = options.cacheDir;
+  how.folder = options.folder;
+  how.layers = options.layers;
+  evaluator = std::make_unique<StateEvaluator>(how);
+  schedule = standardSchedule(vocabularyOf(run.after));
+  variants = run.options.variants;
+}
+
+LogicalResult Gate::passRan(const PassRun &run) {
+  activations = run.state.activations;
+  cacheType = run.state.cacheType;
+  started = now();
+  rows.push_back({.name = run.name.str(), .note = "", .result = {}, .budget = {}});
+  options.progress(run.name.str());
+  if (evaluator && !run.isChanged) {
+    rows.back().note = "left the module as it was";
+    return success();
+  }
+  LogicalResult result = success();
+  if (evaluator) {
+    result = checkPass(run);
+  } else {
+    begin(run);
+    module = ModuleOp(run.after).clone();
+    last = evaluate(*module);
+    rows.back().note = "the first reference";
+    rows.back().seconds = now() - started;
+    result = success(last.has_value());
+  }
+  return result;
+}
+
+LogicalResult Gate::checkPass(const PassRun &run) {
+  const std::string name = run.name.str();
+  OwningOpRef<ModuleOp> before = std::move(module);
+  module = ModuleOp(run.after).clone();
+  const bool isProgram = !module->getOps<step::ProgramOp>().empty();
+  if (isProgram && options.layers) { // a program has all layers; what its first ones are shows the lowering
+    PipelineState found = run.state;
+    OwningOpRef<ModuleOp> lowered = evaluator->lower(*before, found, error);
+    if (!lowered)
+      return fail(error);
+    module = std::move(lowered);
+  }
+  Evaluation expected = std::move(*last);
+  if (name == "quantize") {
+    std::string words = findOtherChanges(*before, *module);
+    if (words.empty())
+      words = checkPackErrors(*module, run.options.weightFiles);
+    if (!words.empty())
+      return fail(words);
+    options.progress("quantize, decoded");
+    std::optional<Evaluation> decoded = evaluator->evaluateDecoded(*module, plainDecoder(), schedule, error);
+    if (!decoded)
+      return fail("what quantize has left cannot be run with decoded weights: " + error);
+    expected = std::move(*decoded);
+  }
+  last = evaluate(*module);
+  if (!last)
+    return failure();
+  const std::string type = firstType(cacheType);
+  const Budget budget = name == "plan-kv-cache" ? cacheBudget(type, options.tolerance)
+                        : isProgram             ? loweringBudget(type, options.tolerance)
+                                                : reassociationBudget(options.tolerance);
+  return judge(name, expected, *last, budget);
+}
+
+LogicalResult Gate::moduleMade(const std::string &made) {
+  std::string path = made;
+  std::optional<TemporaryFile> cut;
+  if (options.layers) {
+    cut.emplace(options.folder + "/llmc-state", ".so");
+    path = cut->path();
+    if (!cut->error().empty() || !evaluator->compile(*module, variants, path, error))
+      return fail(cut->error().empty() ? error : cut->error());
+  }
+  for (const cpu::Isa *isa : variants) {
+    started = now();
+    const std::string name = "model.so (" + isa->name.str() + ")";
+    options.progress(name);
+    rows.push_back({.name = name, .note = "", .result = {}, .budget = {}});
+    if (!cpu::runsHere(*isa))
+      rows.back().note = "this machine cannot run it";
+    else if (failed(checkVariant(path, *isa)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult Gate::checkVariant(const std::string &path, const cpu::Isa &isa) {
+  RunOptions run;
+  run.variant = isa.name.str();
+  auto runOn = [&](const Schedule &tokens) {
+    std::optional<Evaluation> result = runModule(path, tokens, run, error);
+    if (!result)
+      (void)fail("model.so cannot be run: " + error);
+    return result;
+  };
+  const std::string name = rows.back().name;
+  std::optional<Evaluation> whole = runOn(schedule);
+  if (!whole || failed(judge("the code of " + name, *last, *whole,
+                             kernelBudget(activations, firstType(cacheType), options.tolerance))))
+    return failure();
+  rows.push_back({.name = "  the tokens cut otherwise", .note = "", .result = {}, .budget = {}});
+  for (auto [n, isMixed] : {std::pair(1, false), {2, false}, {3, false}, {5, false}, {7, false}, {3, true}}) {
+    Schedule cut = inChunks(schedule, n, isMixed);
+    std::optional<Evaluation> same = runOn(cut);
+    if (!same || failed(judge("the code of " + name + " in " + cut.name, *whole, *same, equalBits())))
+      return failure();
+  }
+  return success();
+}
+
+void Gate::printTable(llvm::raw_ostream &out) const {
+  auto line = [&](ArrayRef<std::string> cells) {
+    out << llvm::format("%-26s", cells.front().c_str());
+    for (const std::string &cell : cells.drop_front())
+      out << llvm::format(" %9s", cell.c_str());
+  };
+  line({"pass", "values", "max", "mean", "logits", "KL", "allowed", "seconds"});
+  out << "\n";
+  for (const Row &row : rows) {
+    if (!row.note.empty()) {
+      out << llvm::format("%-26s", row.name.c_str()) << "    " << row.note << "\n";
+      continue;
+    }
+    const Comparison &r = row.result;
+    line({row.name, std::to_string(r.values), digits(r.max), digits(r.mean), digits(r.logits), digits(r.kl),
+          digits(row.budget.max), digits(row.seconds)});
+    out << (r.isWithin() ? "\n" : "  beyond\n");
+  }
+  out << "errors are in standard deviations of a value: of any number, the largest mean of a value, of any "
+         "logit\n";
+}
+
+llvm::json::Value Gate::json() const {
+  llvm::json::Array list;
+  auto number = [](double x) { return std::isfinite(x) ? llvm::json::Value(x) : llvm::json::Value(nullptr); };
+  for (const Row &row : rows) {
+    const Comparison &r = row.result;
+    llvm::json::Object entry{{"name", StringRef(row.name).trim().str()}, {"seconds", row.seconds}};
+    if (!row.note.empty())
+      entry["note"] = row.note;
+    else
+      for (auto &&[key, value] : llvm::json::Object{{"values", static_cast<int64_t>(r.values)},
+                                                    {"max", number(r.max)},
+                                                    {"mean", number(r.mean)},
+                                                    {"logits", number(r.logits)},
+                                                    {"kl", number(r.kl)},
+                                                    {"allowed_max", row.budget.max},
+                                                    {"allowed_mean", row.budget.mean},
+                                                    {"allowed_logits", row.budget.logits},
+                                                    {"within", r.isWithin()}})
+        entry[key] = value;
+    list.push_back(std::move(entry));
+  }
+  return list;
+}

@@ -1,0 +1,75 @@
+//===- Gate.h - the numbers before and after each pass ----------*- C++ -*-===//
+//
+// What `--verify-passes` does; README.md here says how.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLMC_TOOLS_GATE_GATE_H
+#define LLMC_TOOLS_GATE_GATE_H
+
+#include "codegen/PipelineOptions.h"
+#include "tools/gate/Budgets.h"
+#include "tools/gate/EvaluateState.h"
+
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <functional>
+#include <memory>
+
+namespace llmc::tools {
+
+struct GateOptions {
+  double tolerance = 0; // instead of the budget of reassociation; 0: that
+  int64_t layers = 0;   // only the first ones; 0: all
+  std::string cacheDir; // of compiled kernels
+  std::string folder;   // for compiled states, each gone when it has run
+  std::function<void(const std::string &what)> progress = [](const std::string &) {};
+};
+
+class Gate : public codegen::PipelineObserver {
+public:
+  explicit Gate(GateOptions options) : options(std::move(options)) {}
+  ~Gate() override;
+
+  mlir::LogicalResult passRan(const codegen::PassRun &run) override;
+  mlir::LogicalResult moduleMade(const std::string &path) override;
+
+  /// A line for each comparison: what was compared, the largest and the mean error, the budget.
+  void printTable(llvm::raw_ostream &out) const;
+  llvm::json::Value json() const;
+
+private:
+  struct Row {
+    std::string name;
+    std::string note; // instead of numbers
+    Comparison result;
+    Budget budget;
+    double seconds = 0;
+  };
+
+  void begin(const codegen::PassRun &run);
+  mlir::LogicalResult checkPass(const codegen::PassRun &run);
+  mlir::LogicalResult checkVariant(const std::string &path, const cpu::Isa &isa);
+  /// Nothing, with a diagnostic, where the state cannot be run.
+  std::optional<Evaluation> evaluate(mlir::ModuleOp state);
+  /// Adds the line; a failure, with a diagnostic, where `found` is beyond the budget.
+  mlir::LogicalResult judge(const std::string &name, const Evaluation &expected, const Evaluation &found,
+                            const Budget &budget);
+  mlir::LogicalResult fail(const std::string &words);
+
+  GateOptions options;
+  llvm::SmallString<64> ownCache; // a folder of kernels for this run alone; empty: none was made
+  std::unique_ptr<StateEvaluator> evaluator;
+  std::vector<const cpu::Isa *> variants;
+  Schedule schedule;
+  std::string activations, cacheType;       // once they are chosen
+  mlir::OwningOpRef<mlir::ModuleOp> module; // what is looked at
+  std::optional<Evaluation> last;           // what it computed when it was last run
+  std::vector<Row> rows;
+  double started = 0; // the seconds at which the work on the next line began
+  std::string error;
+};
+
+} // namespace llmc::tools
+#endif
