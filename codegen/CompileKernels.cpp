@@ -40,9 +40,12 @@ static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel,
   auto facts = [](FailureOr<cpu::KernelResult> result) -> FailureOr<KernelFacts> {
     if (failed(result))
       return failure();
-    return KernelFacts{result->hasPrepare,     false,
-                       result->prepareMinRows, result->scratchConstant,
-                       result->scratchPerRow,  result->scratchPerKey};
+    return KernelFacts{.hasPrepare = result->hasPrepare,
+                       .prepareMinRows = result->prepareMinRows,
+                       .runUnits = result->runUnits,
+                       .scratchConstant = result->scratchConstant,
+                       .scratchPerRow = result->scratchPerRow,
+                       .scratchPerKey = result->scratchPerKey};
   };
   if (auto *linear = std::get_if<cpu::LinearSpec>(&*spec)) {
     linear->countLoads = options.countLoads;
@@ -59,13 +62,11 @@ static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel,
   FailureOr<DefaultKernel> result = emitDefaultKernel(module, name, kernel, isa);
   if (failed(result))
     return failure();
-  return KernelFacts{false,
-                     result->usesKeys,
-                     0,
-                     result->scratchConstant,
-                     result->scratchPerRow,
-                     result->scratchPerKey,
-                     result->scratchPerRowKey};
+  return KernelFacts{.usesKeys = result->usesKeys,
+                     .scratchConstant = result->scratchConstant,
+                     .scratchPerRow = result->scratchPerRow,
+                     .scratchPerKey = result->scratchPerKey,
+                     .scratchPerRowKey = result->scratchPerRowKey};
 }
 
 namespace {

@@ -26,7 +26,7 @@ struct CompileKernelsOptions {
 /// What the tables must know of one kernel; the same for every variant.
 struct KernelFacts {
   bool hasPrepare = false, usesKeys = false;
-  uint32_t prepareMinRows = 0;
+  uint32_t prepareMinRows = 0, runUnits = 0;
   uint64_t scratchConstant = 0, scratchPerRow = 0, scratchPerKey = 0, scratchPerRowKey = 0;
 };
 

@@ -112,8 +112,9 @@ void TableBuilder::number() {
 void TableBuilder::fillKernels() {
   for (const auto &[name, facts] : kernels.facts) {
     kernelNumbers[name.getValue()] = kernelTable.size();
-    kernelTable.push_back({strings.offsetOf(name), facts.prepareMinRows, facts.scratchConstant,
-                           facts.scratchPerRow, facts.scratchPerKey, facts.scratchPerRowKey});
+    kernelTable.push_back({strings.offsetOf(name), facts.prepareMinRows, facts.runUnits, 0,
+                           facts.scratchConstant, facts.scratchPerRow, facts.scratchPerKey,
+                           facts.scratchPerRowKey});
   }
 }
 

@@ -36,6 +36,7 @@ llmc_status Session::create(llmc_model *model, const llmc_session_params *params
       args[i] = reinterpret_cast<const void *>(uintptr_t(arg.value));
   }
   scratchOf.resize(pool->size());
+  shares.create(tables.n_dispatches, pool->size());
   newTokens.resize(plan.cache.nSeqs);
   pooling.create(plan.cache.nSeqs, tables.hidden);
   if (resolved.allocator)

@@ -5,6 +5,7 @@
 #include "runtime/KVCache.h"
 #include "runtime/Pooling.h"
 #include "runtime/Profile.h"
+#include "runtime/Shares.h"
 #include "runtime/Workspace.h"
 
 #include <atomic>
@@ -102,6 +103,7 @@ private:
   Region arena, scratch, stepScratch;
   std::vector<const void *> args;   ///< of all dispatches, resolved once
   std::vector<uint8_t *> scratchOf; ///< of each worker
+  Shares shares;
 
   // The running step, kept to save allocations.
   std::vector<uint32_t> newTokens; ///< of each sequence slot

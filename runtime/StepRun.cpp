@@ -25,6 +25,7 @@ StepRun::StepRun(Session &session, const llmc_step &step, uint64_t nKeys)
 bool StepRun::run() {
   if (session.profile)
     session.profile->beginStep(step, nKeys);
+  session.shares.deal(model.tables(), step);
   session.pool->run(
       [](void *self, uint32_t worker, uint32_t n) { static_cast<StepRun *>(self)->work(worker, n); }, this);
   const bool isDone = stopAt.load(std::memory_order_relaxed) == never;
@@ -60,14 +61,15 @@ void StepRun::work(uint32_t worker, uint32_t nWorkers) {
     if (slots)
       slots[i].begin = Profile::now();
     if (kernel.prepare && rows >= tables.kernels[dispatch.kernel].prepare_min_rows) {
-      kernel.prepare(&step, args, worker, nWorkers);
+      const llmc_share share = {worker, nWorkers, worker, 0};
+      kernel.prepare(&step, args, &share);
       const uint64_t arrived = slots ? Profile::now() : 0;
       if (!meet(worker, meetings))
         return;
       if (slots)
         slots[i].waited = Profile::now() - arrived;
     }
-    kernel.run(&step, args, worker, nWorkers);
+    runShares(i, worker, nWorkers);
     if (slots)
       slots[i].end = Profile::now();
     if (session.observer) {
@@ -78,6 +80,20 @@ void StepRun::work(uint32_t worker, uint32_t nWorkers) {
       if (!meet(worker, meetings))
         return;
     }
+  }
+}
+
+void StepRun::runShares(uint32_t index, uint32_t worker, uint32_t nWorkers) {
+  const llmc_dispatch &dispatch = model.tables().dispatches[index];
+  const llmc_kernel_entry &kernel = model.kernel(dispatch.kernel);
+  const void *const *args = session.args.data() + dispatch.first_arg;
+  llmc_share share = {worker, nWorkers, worker, 0};
+  if (uint32_t count = session.shares.count(index)) {
+    share.count = count;
+    for (; session.shares.take(index, worker, share.number); share.is_again = 1)
+      kernel.run(&step, args, &share);
+  } else {
+    kernel.run(&step, args, &share);
   }
 }
 

@@ -20,6 +20,7 @@ private:
 
   bool meet(uint32_t worker, uint32_t &meetings);
   void work(uint32_t worker, uint32_t nWorkers);
+  void runShares(uint32_t dispatch, uint32_t worker, uint32_t nWorkers);
   bool observe(uint32_t dispatch);
 
   Session &session;

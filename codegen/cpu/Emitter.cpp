@@ -194,8 +194,13 @@ void Emitter::call(LLVM::LLVMFuncOp callee, ValueRange operands) {
   LLVM::CallOp::create(*this, callee, operands);
 }
 
-KernelArguments::KernelArguments(Emitter &e, ValueRange arguments)
-    : step(arguments[0]), args(arguments[1]), worker(e.widen(arguments[2])), workers(e.widen(arguments[3])) {}
+KernelArguments::KernelArguments(Emitter &e, ValueRange arguments) : step(arguments[0]), args(arguments[1]) {
+  auto field = [&](int64_t offset) { return e.load(e.i32(), arguments[2], offset); };
+  number = e.widen(field(offsetof(llmc_share, number)));
+  count = e.widen(field(offsetof(llmc_share, count)));
+  worker = e.widen(field(offsetof(llmc_share, worker)));
+  again = e.widen(field(offsetof(llmc_share, is_again)));
+}
 
 Value KernelArguments::pointer(Emitter &e, int64_t index) const { return e.load(e.ptr(), args, 8 * index); }
 Value KernelArguments::immediate(Emitter &e, int64_t index) const { return e.load(e.i64(), args, 8 * index); }
@@ -209,8 +214,8 @@ Value KernelArguments::scratch(Emitter &e) const {
   return e.load(e.ptr(), e.at(table, e.mul(worker, 8)));
 }
 
-std::pair<Value, Value> KernelArguments::share(Emitter &e, Value count) const {
-  return {e.div(e.mul(count, worker), workers), e.div(e.mul(count, e.add(worker, 1)), workers)};
+std::pair<Value, Value> KernelArguments::share(Emitter &e, Value items) const {
+  return {e.div(e.mul(items, number), count), e.div(e.mul(items, e.add(number, 1)), count)};
 }
 
 void emitCountLoad(Emitter &e, Value step, Value address, Value bytes) {
@@ -222,7 +227,7 @@ void emitCountLoad(Emitter &e, Value step, Value address, Value bytes) {
 
 LLVM::LLVMFuncOp emitEntry(Emitter &e, ModuleOp module, StringRef name, const Isa &isa,
                            llvm::function_ref<void(const KernelArguments &)> body) {
-  return e.function(module, name, isa, {e.ptr(), e.ptr(), e.i32(), e.i32()}, /*isPrivate=*/false,
+  return e.function(module, name, isa, {e.ptr(), e.ptr(), e.ptr()}, /*isPrivate=*/false,
                     [&](ValueRange arguments) { body(KernelArguments(e, arguments)); });
 }
 

@@ -150,15 +150,17 @@ public:
 
 /// What a kernel's entry is given (llmc_kernel_fn).
 struct KernelArguments {
-  mlir::Value step, args, worker, workers; // worker numbers as i64
+  mlir::Value step, args;
+  mlir::Value number, count; // of the share, i64
+  mlir::Value worker, again; // i64; again: 1 if the worker has run a share of this row before
 
   KernelArguments(Emitter &e, mlir::ValueRange arguments);
   mlir::Value pointer(Emitter &e, int64_t index) const; // args[index]
   mlir::Value immediate(Emitter &e, int64_t index) const;
   mlir::Value rows(Emitter &e, uint32_t space) const;
   mlir::Value scratch(Emitter &e) const; // this worker's
-  /// The worker's share [first, last) of `count` items, contiguous.
-  std::pair<mlir::Value, mlir::Value> share(Emitter &e, mlir::Value count) const;
+  /// The share [first, last) of `items`, contiguous.
+  std::pair<mlir::Value, mlir::Value> share(Emitter &e, mlir::Value items) const;
 };
 
 /// step->count_load(step, address, bytes): for instrumented kernels.

@@ -96,7 +96,7 @@ struct EmbedSpec {
 /// module's location.
 struct KernelResult {
   bool hasPrepare = false;
-  uint32_t prepareMinRows = 0;
+  uint32_t prepareMinRows = 0, runUnits = 0;
   uint64_t scratchConstant = 0, scratchPerRow = 0, scratchPerKey = 0;
 };
 

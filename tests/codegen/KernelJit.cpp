@@ -18,6 +18,7 @@
 
 #include <chrono>
 #include <gtest/gtest.h>
+#include <utility>
 
 using namespace mlir;
 
@@ -143,10 +144,16 @@ void StepRunner::run(KernelJit &jit, const std::string &name, const cpu::KernelR
   }
   step.scratch = scratchPointers.data();
   if (kernel.hasPrepare && rows >= kernel.prepareMinRows)
-    for (uint32_t worker = 0; worker < workers; ++worker)
-      jit.kernel(name + ".prepare")(&step, args.data(), worker, workers);
-  for (uint32_t worker = 0; worker < workers; ++worker)
-    jit.kernel(name)(&step, args.data(), worker, workers);
+    for (llmc_share share = {0, workers, 0, 0}; share.number < workers; share.worker = ++share.number)
+      jit.kernel(name + ".prepare")(&step, args.data(), &share);
+  // Where the work has units, a worker runs several shares, and some worker may run none.
+  const uint32_t shares = kernel.runUnits ? std::min(kernel.runUnits, 2 * workers + 1) : workers;
+  std::vector<uint32_t> hasRun(workers, 0);
+  for (uint32_t number = 0; number < shares; ++number) {
+    const uint32_t worker = kernel.runUnits ? (number / 2) % workers : number;
+    llmc_share share = {number, shares, worker, std::exchange(hasRun[worker], 1)};
+    jit.kernel(name)(&step, args.data(), &share);
+  }
   for (size_t worker = 0; worker < scratch.size(); ++worker)
     for (const uint8_t &byte :
          llvm::ArrayRef(scratch[worker])

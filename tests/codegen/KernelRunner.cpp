@@ -211,8 +211,8 @@ std::vector<Rows> KernelRunner::call(const std::string &name, const Step &step, 
     for (auto &bytes : scratch)
       pointers.push_back(bytes.data() + (64 - reinterpret_cast<uintptr_t>(bytes.data()) % 64) % 64);
     state.scratch = pointers.data();
-    for (uint32_t worker = 0; worker < workers; ++worker)
-      run(&state, arguments.data(), worker, workers);
+    for (llmc_share share = {0, workers, 0, 0}; share.number < workers; share.worker = ++share.number)
+      run(&state, arguments.data(), &share);
     for (uint32_t worker = 0; worker < workers; ++worker)
       for (const uint8_t *p = pointers[worker] + scratchBytes,
                          *end = scratch[worker].data() + scratchBytes + 128;

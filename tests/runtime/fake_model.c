@@ -24,22 +24,22 @@ static uint64_t *cell(const llmc_step *step, uint32_t cache, int32_t seq, int32_
 }
 
 /* Both caches get a part, so that a page of the wrong one shows. */
-static void append(const llmc_step *step, const void *const *args, uint32_t worker, uint32_t n_workers) {
+static void append(const llmc_step *step, const void *const *args, const llmc_share *share) {
   (void)args;
-  for (uint64_t i = worker; i < step->rows[LLMC_ROWS_TOKENS]; i += n_workers) {
+  for (uint64_t i = share->number; i < step->rows[LLMC_ROWS_TOKENS]; i += share->count) {
     const llmc_token_row *token = &step->tokens[i];
     *cell(step, 0, token->seq, token->pos) = mix(7, (uint64_t)token->id);
     *cell(step, 1, token->seq, token->pos) = mix(9, (uint64_t)token->pos);
   }
-  memset(step->scratch[worker], (int)worker, 64 + step->rows[LLMC_ROWS_TOKENS]);
+  memset(step->scratch[share->worker], (int)share->worker, 64 + step->rows[LLMC_ROWS_TOKENS]);
 }
 
 /* args: state buffer, weights, layer. state[token] = hash of its sequence up to its position. */
-static void attend(const llmc_step *step, const void *const *args, uint32_t worker, uint32_t n_workers) {
+static void attend(const llmc_step *step, const void *const *args, const llmc_share *share) {
   uint64_t *state = (uint64_t *)(uintptr_t)args[0];
   const uint64_t *weights = args[1];
   uint64_t layer = (uint64_t)(uintptr_t)args[2];
-  for (uint64_t i = worker; i < step->rows[LLMC_ROWS_TOKENS]; i += n_workers) {
+  for (uint64_t i = share->number; i < step->rows[LLMC_ROWS_TOKENS]; i += share->count) {
     const llmc_token_row *token = &step->tokens[i];
     if (token->id == SLOW_TOKEN) {
       struct timespec time = {0, 2000000};
@@ -61,19 +61,19 @@ static void attend(const llmc_step *step, const void *const *args, uint32_t work
 
 /* args: state, packed, keys. Two phases: prepare gathers the asked rows, run writes columns; alone run
  * gathers too. */
-static void gather(const llmc_step *step, const void *const *args, uint32_t worker, uint32_t n_workers) {
+static void gather(const llmc_step *step, const void *const *args, const llmc_share *share) {
   const uint64_t *state = args[0];
   uint64_t *packed = (uint64_t *)(uintptr_t)args[1];
-  for (uint64_t i = worker; i < step->rows[LLMC_ROWS_ASKED]; i += n_workers)
+  for (uint64_t i = share->number; i < step->rows[LLMC_ROWS_ASKED]; i += share->count)
     packed[i] = state[step->asked[i]];
 }
 
-static void head(const llmc_step *step, const void *const *args, uint32_t worker, uint32_t n_workers) {
+static void head(const llmc_step *step, const void *const *args, const llmc_share *share) {
   const uint64_t *state = args[0], *packed = args[1];
   float *logits = (float *)(uintptr_t)args[2];
   uint64_t row_stride = (uint64_t)(uintptr_t)args[3];
   uint64_t rows = step->rows[LLMC_ROWS_ASKED];
-  for (uint64_t column = worker; column < VOCAB; column += n_workers)
+  for (uint64_t column = share->number; column < VOCAB; column += share->count)
     for (uint64_t i = 0; i < rows; ++i) {
       uint64_t h = rows >= 3 ? packed[i] : state[step->asked[i]];
 #ifdef FAKE_KEYS
@@ -81,7 +81,7 @@ static void head(const llmc_step *step, const void *const *args, uint32_t worker
         if (step->keys[2 * k] == step->tokens[step->asked[i]].seq &&
             step->keys[2 * k + 1] <= step->tokens[step->asked[i]].pos)
           h = mix(h, 1);
-      step->scratch[worker][rows * step->rows[LLMC_ROWS_KEYS] * 8 - 1] = 1;
+      step->scratch[share->worker][rows * step->rows[LLMC_ROWS_KEYS] * 8 - 1] = 1;
 #endif
       logits[i * row_stride + column] = (float)(mix(h, column) >> 40) / 4194304.0f;
     }
@@ -89,17 +89,17 @@ static void head(const llmc_step *step, const void *const *args, uint32_t worker
 
 #ifdef FAKE_HIDDEN
 /* args: state, hidden. */
-static void hide(const llmc_step *step, const void *const *args, uint32_t worker, uint32_t n_workers) {
+static void hide(const llmc_step *step, const void *const *args, const llmc_share *share) {
   const uint64_t *state = args[0];
   float *hidden = (float *)(uintptr_t)args[1];
-  for (uint64_t i = worker; i < step->rows[LLMC_ROWS_ASKED]; i += n_workers)
+  for (uint64_t i = share->number; i < step->rows[LLMC_ROWS_ASKED]; i += share->count)
     for (uint64_t k = 0; k < HIDDEN; ++k)
       hidden[i * HIDDEN + k] = (float)(mix(state[step->asked[i]], 1000 + k) >> 40) / 4194304.0f;
 }
 #endif
 
-static void future(const llmc_step *step, const void *const *args, uint32_t worker, uint32_t n_workers) {
-  (void)step, (void)args, (void)worker, (void)n_workers;
+static void future(const llmc_step *step, const void *const *args, const llmc_share *share) {
+  (void)step, (void)args, (void)share;
   __builtin_trap();
 }
 
@@ -117,11 +117,11 @@ enum { USES_KEYS = 0, ROW_KEY_SCRATCH = 0 };
 #define BASE_FEATURES 0
 #endif
 static const llmc_kernel kernels[] = {
-    {S_APPEND, 0, 64, 1, 0, 0},
-    {S_ATTEND, 0, 0, 0, 0, 0},
-    {S_HEAD, 3, 0, 0, 0, ROW_KEY_SCRATCH},
+    {S_APPEND, 0, 0, 0, 64, 1, 0, 0},
+    {S_ATTEND, 0, 0, 0, 0, 0, 0, 0},
+    {S_HEAD, 3, VOCAB, 0, 0, 0, 0, ROW_KEY_SCRATCH},
 #ifdef FAKE_HIDDEN
-    {S_HIDE, 0, 0, 0, 0, 0},
+    {S_HIDE, 0, 0, 0, 0, 0, 0, 0},
 #endif
 };
 static const llmc_kernel_entry base_entries[] = {{0, append},

@@ -233,7 +233,7 @@ struct AttentionEmitter {
     Token t = token(r.k, e.c(0));
     Value from = e.div(e.add(oldest(r, t.position), spec.pageTokens - 1), spec.pageTokens);
     Value to = e.div(t.position, spec.pageTokens);
-    Value isUsed = e.both(e.equal(r.k.rows(e, LLMC_ROWS_TOKENS), e.c(1)), e.less(e.c(1), r.k.workers));
+    Value isUsed = e.both(e.equal(r.k.rows(e, LLMC_ROWS_TOKENS), e.c(1)), e.less(e.c(1), r.k.count));
     return {e.both(isUsed, e.less(e.add(from, minPagesToShare - 1), to)), from, to};
   }
 
@@ -264,8 +264,8 @@ struct AttentionEmitter {
   void addRecord(const Run &r, const Shared &shared, Value number) {
     Value pages = e.sub(shared.to, shared.from), all = e.mul(pages, spec.kvHeads);
     Value item = e.add(e.mul(r.kvHead, pages), e.sub(number, shared.from));
-    Value owner = e.div(e.sub(e.mul(e.add(item, 1), r.k.workers), 1), all);
-    Value first = e.div(e.mul(all, owner), r.k.workers);
+    Value owner = e.div(e.sub(e.mul(e.add(item, 1), r.k.count), 1), all);
+    Value first = e.div(e.mul(all, owner), r.k.count);
     Value table = e.load(e.ptr(), r.k.step, offsetof(llmc_step, scratch));
     Value scratch = e.load(e.ptr(), e.at(table, e.mul(owner, 8)));
     Value record = e.at(scratch, e.add(e.mul(e.sub(item, first), places.recordBytes), places.bytes));
@@ -348,10 +348,10 @@ struct AttentionEmitter {
       Run r{k, cache(k), k.pointer(e, 0), k.pointer(e, output()), k.scratch(e), {}};
       Value rows = k.rows(e, LLMC_ROWS_TOKENS);
       // Tiles only where every worker gets several: fewer tokens are dealt one by one.
-      Value isMany = e.less(e.mul(k.workers, 2 * tile), e.mul(rows, spec.kvHeads));
+      Value isMany = e.less(e.mul(k.count, 2 * tile), e.mul(rows, spec.kvHeads));
       Value unit = e.select(isMany, e.c(tile), e.c(1));
       Value tiles = e.div(e.sub(e.add(rows, unit), 1), unit);
-      e.loop(k.worker, e.mul(tiles, spec.kvHeads), k.workers, ValueRange{},
+      e.loop(k.number, e.mul(tiles, spec.kvHeads), k.count, ValueRange{},
              [&](Value item, ValueRange) -> Values {
                Value first = e.mul(e.div(item, spec.kvHeads), unit), last = e.min(e.add(first, unit), rows);
                r.kvHead = e.rem(item, spec.kvHeads);

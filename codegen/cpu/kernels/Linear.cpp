@@ -2,10 +2,9 @@
 //
 // 1. prepare: the workers share the rows of x and write them packed, once.
 //    With few rows `run` does this instead, each worker for itself in its scratch.
-// 2. run: the panels of all outputs, one after another, are shared by the workers in contiguous ranges. A
-// single row
-//    streams the weights through a few panels at once; several rows go in blocks whose packed form stays in
-//    cache, and in each block panel by panel, so that weights come from memory once a block.
+// 2. run: the panels of all outputs, one after another, are cut into contiguous shares. A single row streams
+//    the weights through a few panels at once; several rows go in blocks whose packed form stays in cache,
+//    and in each block panel by panel, so that weights come from memory once a block.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/kernels/Linear.h"
@@ -42,6 +41,20 @@ namespace {
 
 constexpr uint32_t minRowsToShare =
     4; // fewer rows are packed by every worker, which is cheaper than a barrier
+
+/// Panels of all outputs; those of a gate and its up weight are walked together.
+int64_t allPanels(const LinearSpec &spec) {
+  int64_t panels = 0;
+  for (size_t i = 0; i < spec.weights.size(); i += spec.glu ? 2 : 1)
+    panels += spec.weights[i].scheme->panels(spec.weights[i].n);
+  return panels;
+}
+
+/// The pieces that shares consist of: whole tiles of several rows, of a single row too where there are many.
+int64_t panelsOfUnit(int64_t panels) {
+  constexpr int64_t decodeTile = 4, tile = 2, manyUnits = 32;
+  return panels < decodeTile * manyUnits ? tile : decodeTile;
+}
 
 /// Where each argument of the kernel stands.
 struct ArgumentOrder {
@@ -105,13 +118,11 @@ struct LinearEmitter {
       if (packedBytes) {
         Value few = e.less(rows, e.c(minRowsToShare));
         activations = e.select(few, k.scratch(e), k.pointer(e, order.packed));
-        e.when(few, [&] { packRows(k, e.c(0), rows, activations); });
+        e.when(e.both(few, e.equal(k.again, e.c(0))), [&] { packRows(k, e.c(0), rows, activations); });
       }
-      const int64_t step = spec.glu ? 2 : 1;
-      int64_t panels = 0;
-      for (size_t i = 0; i < spec.weights.size(); i += step)
-        panels += spec.weights[i].scheme->panels(spec.weights[i].n);
-      auto [first, last] = k.share(e, e.c(panels));
+      const int64_t step = spec.glu ? 2 : 1, panels = allPanels(spec), ofUnit = panelsOfUnit(panels);
+      auto [firstUnit, lastUnit] = k.share(e, e.c(roundUp(panels, ofUnit) / ofUnit));
+      Value first = e.mul(firstUnit, ofUnit), last = e.min(e.mul(lastUnit, ofUnit), e.c(panels));
       int64_t base = 0;
       for (size_t i = 0; i < spec.weights.size(); i += step) {
         const int64_t count = spec.weights[i].scheme->panels(spec.weights[i].n);
@@ -272,6 +283,8 @@ FailureOr<KernelResult> emitLinear(ModuleOp module, StringRef name, const Linear
     result.scratchConstant = uint64_t(minRowsToShare - 1) * emitter.packedBytes;
   }
   emitter.emitRun();
+  const int64_t panels = allPanels(spec), ofUnit = panelsOfUnit(panels);
+  result.runUnits = roundUp(panels, ofUnit) / ofUnit;
   return result;
 }
 

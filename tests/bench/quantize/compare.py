@@ -1,6 +1,6 @@
 """Quantizes a model with llmc and with llama-quantize and prints how far each is from the floats.
 
-    compare.py --llmc build/bin/llmc --kl build/bin/kl --llama-quantize FOLDER/build/bin/llama-quantize model.gguf
+    compare.py --llmc build/bin/llmc --kl build/bin/e2e_kl --llama-quantize FOLDER/build/bin/llama-quantize model.gguf
                --text FILE [--types Q8_0,Q4_0,Q4_K] [--work FOLDER]
 
 Both start from the same f32 file (model.gguf, dequantized). llama-quantize makes a file of each type (--pure: one type
