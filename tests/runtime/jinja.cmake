@@ -1,4 +1,4 @@
-# Tests and fuzzer of the chat template interpreter.
+# Tests of the chat template interpreter.
 find_package(GTest REQUIRED)
 
 get_filename_component(llmc_jinja_root ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
@@ -23,17 +23,4 @@ if(LLMC_PYTHON)
       $<TARGET_FILE:render_templates> ${CMAKE_BINARY_DIR}/downloads ${LLMC_CHAT_TEMPLATES})
   set_tests_properties(runtime/real_chat_templates PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900
     ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
-endif()
-
-option(LLMC_FUZZ "build the libFuzzer targets (clang)" OFF)
-if(LLMC_FUZZ)
-  # Compiled again, because the fuzzer needs coverage in it.
-  file(GLOB llmc_jinja_sources CONFIGURE_DEPENDS ${llmc_jinja_root}/runtime/jinja/*.cpp)
-  list(APPEND llmc_jinja_sources ${llmc_jinja_root}/runtime/ChatTemplate.cpp)
-  add_executable(fuzz_jinja ${llmc_jinja_root}/tests/fuzz/fuzz_jinja.cpp ${llmc_jinja_sources})
-  target_compile_definitions(fuzz_jinja PRIVATE FMT_HEADER_ONLY)
-  target_include_directories(fuzz_jinja PRIVATE ${llmc_jinja_root}/runtime)
-  target_compile_options(fuzz_jinja PRIVATE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -O1)
-  target_link_options(fuzz_jinja PRIVATE -fsanitize=fuzzer,address,undefined)
-  target_link_libraries(fuzz_jinja PRIVATE ${LLMC_UTF8PROC_ARCHIVE})
 endif()
