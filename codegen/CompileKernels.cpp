@@ -13,6 +13,7 @@
 #include "codegen/KernelSpecs.h"
 #include "codegen/KernelUnits.h"
 #include "codegen/ObjectCache.h"
+#include "codegen/PlantBug.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
@@ -154,7 +155,8 @@ static LogicalResult emitVariant(step::ProgramOp program, const cpu::Isa &isa,
   for (PipelineObserver *observer : options.observers)
     if (observer->wantsKernels())
       observer->kernelsEmitted(isa.name, *module, watch.milliseconds());
-  if (failed(verify(*module)))
+  if (failed(plantBug(options.plantedBug, options.defaultKernels ? "default-kernels" : "kernels", *module)) ||
+      failed(verify(*module)))
     return failure();
   for (KernelUnit &unit : splitIntoUnits(*module, entries)) {
     Job &job = *jobs.emplace_back(std::make_unique<Job>());

@@ -21,6 +21,7 @@ struct CompileKernelsOptions {
   bool countLoads = false;                // kernels report what they read (see llmc_step.count_load)
   std::string cacheDir;                   // where compiled units are kept; empty: nowhere
   std::vector<PipelineObserver *> observers;
+  std::string plantedBug; // for tests only (PlantBug.h)
 };
 
 /// What the tables must know of one kernel; the same for every variant.

@@ -10,6 +10,7 @@
 #include "codegen/HashSources.h"
 #include "codegen/LowerToStep.h"
 #include "codegen/Manifest.h"
+#include "codegen/PlantBug.h"
 #include "codegen/RemarkCollector.h"
 #include "codegen/cpu/Kernels.h"
 #include "frontend/formats/TokenizerBlob.h"
@@ -195,6 +196,7 @@ LogicalResult PipelineRun::openWeights() {
   std::string error;
   weights = std::make_unique<WeightSource>();
   weights->decodeQuantized(options.decodeQuantized);
+  weights->alterQuantized(plantedInRows(options.plantedBug));
   SmallVector<Operation *> lines;
   if (options.startFrom < Phase::LLVM)
     for (lm::WeightsOp line : modelOf(module).getOps<lm::WeightsOp>())
@@ -253,7 +255,7 @@ LogicalResult PipelineRun::runPass(std::unique_ptr<Pass> pass, StringRef name, P
       passOptions = passOptions.substr(1, passOptions.size() - 2);
     PassManager manager(module.getContext());
     manager.addNestedPass<lm::ModelOp>(std::move(pass));
-    return manager.run(module);
+    return success(succeeded(manager.run(module)) && succeeded(plantBug(options.plantedBug, name, module)));
   });
 }
 
@@ -283,7 +285,9 @@ LogicalResult PipelineRun::lower() {
   };
   return observe("lower-to-step", Phase::Step, /*isLast=*/true, [&](std::string &passOptions) {
     passOptions = "activations=" + state.activations;
-    return success(succeeded(lowerToStep(modelOf(module), lowering)) && succeeded(verify(module)));
+    return success(succeeded(lowerToStep(modelOf(module), lowering)) &&
+                   succeeded(plantBug(options.plantedBug, "lower-to-step", module)) &&
+                   succeeded(verify(module)));
   });
 }
 
@@ -303,7 +307,7 @@ LogicalResult PipelineRun::emit() {
     return failure();
   time("tokenizer");
   CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads,
-                                options.cacheDir, options.observers};
+                                options.cacheDir, options.observers,      options.plantedBug};
   std::string error;
   std::optional<QuantizeRules> parsed = QuantizeRules::parse(options.quantize, error);
   std::vector<std::string> rules = parsed ? parsed->texts() : std::vector<std::string>();

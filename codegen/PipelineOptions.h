@@ -46,6 +46,7 @@ struct PipelineOptions {
   Phase stopAfter = Phase::Link;
   RowDecoder decodeQuantized; // what is quantized here is packed as the f32 numbers that this makes of it
   bool defaultKernels = false, countLoads = false;
+  std::string plantedBug; // for tests only (PlantBug.h)
   std::vector<PipelineObserver *> observers;
   ProgressFn progress = [](const char *, uint64_t, uint64_t) {};
   std::function<void(const std::string &)> timing = [](const std::string &) {}; // a line for each phase

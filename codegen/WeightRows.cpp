@@ -78,6 +78,8 @@ const uint8_t *WeightRows::quantize(int64_t r, const quant::QuantScheme &to, uin
     return nullptr;
   }
   quantizer.row(values, width, room);
+  if (alter)
+    alter(to, room, width);
   return room;
 }
 

@@ -20,6 +20,8 @@ namespace llmc::codegen {
 /// The numbers of a row of `k` in the file format of a scheme, by other means than the scheme's own.
 using RowDecoder = std::function<void(const quant::QuantScheme &, const uint8_t *row, int64_t k, float *out)>;
 
+using RowAlteration = std::function<void(const quant::QuantScheme &, uint8_t *row, int64_t k)>;
+
 /// A vector <N> has N rows of one column.
 class WeightRows {
 public:
@@ -60,6 +62,7 @@ private:
   const quant::QuantScheme *kind = nullptr;
   const quant::QuantScheme *through = nullptr; // rows are quantized to it, then decoded to floats
   RowDecoder decode;
+  RowAlteration alter;
   int64_t width = 0;
   std::vector<Row> stored;
   std::vector<Origin> origins;

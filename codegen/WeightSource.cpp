@@ -190,6 +190,7 @@ private:
         return failure();
     }
     a->kind = to;
+    a->alter = source.alteration;
     if (source.decoder) {
       a->kind = float32();
       a->through = to;

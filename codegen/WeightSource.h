@@ -31,6 +31,9 @@ public:
   /// From now on what an expression quantizes reads as the f32 numbers that `decode` makes of it.
   void decodeQuantized(RowDecoder decode) { decoder = std::move(decode); }
 
+  /// For tests only (PlantBug.h): changes each row that is quantized.
+  void alterQuantized(RowAlteration change) { alteration = std::move(change); }
+
   llvm::ArrayRef<std::unique_ptr<formats::WeightFile>> openFiles() const { return files; }
 
   /// How its file stores a tensor, and the path of the part that holds it. Null with a sentence (file,
@@ -55,6 +58,7 @@ private:
   friend class WeightEvaluator;
   std::vector<std::unique_ptr<formats::WeightFile>> files;
   RowDecoder decoder;
+  RowAlteration alteration;
 };
 
 } // namespace llmc::codegen

@@ -2,8 +2,8 @@
 #include "tools/gate/EvaluateState.h"
 
 #include "codegen/Pipeline.h"
+#include "codegen/PlantBug.h"
 #include "codegen/WriteFile.h"
-#include "ir/LMOps.h"
 #include "ir/ParseText.h"
 #include "ir/Print.h"
 #include "ir/StepOps.h"
@@ -43,8 +43,7 @@ int64_t tools::vocabularyOf(ModuleOp state) {
   return 0;
 }
 
-/// The stack ends after `count` layers, and so do the lists with an entry for each.
-static void keepFirstLayers(lm::ModelOp model, int64_t count) {
+void tools::keepFirstLayers(lm::ModelOp model, int64_t count) {
   lm::LayersOp stack = model.layers();
   const int64_t had = stack ? static_cast<int64_t>(stack.getCount()) : 0;
   if (had <= count)
@@ -83,6 +82,8 @@ PipelineOptions StateEvaluator::pipelineFor(ModuleOp state) const {
   pipeline.defaultKernels = true;
   pipeline.variants = {options.variant};
   pipeline.cacheDir = options.cacheDir;
+  if (!isOfPass(options.plantedBug)) // else it stands in the state, where its pass has left it
+    pipeline.plantedBug = options.plantedBug;
   return pipeline;
 }
 
@@ -122,6 +123,7 @@ OwningOpRef<ModuleOp> StateEvaluator::lower(ModuleOp model, const PipelineState 
     PipelineOptions pipeline = pipelineFor(*module);
     pipeline.defaultKernels = false;
     pipeline.startState = found;
+    pipeline.plantedBug = options.plantedBug;
     pipeline.startFrom = pipeline.stopAfter = Phase::Step;
     if (succeeded(runPipeline(*module, pipeline)))
       return module;

@@ -9,6 +9,7 @@
 #define LLMC_TOOLS_GATE_EVALUATESTATE_H
 
 #include "codegen/PipelineOptions.h"
+#include "ir/LMOps.h"
 #include "tools/gate/Evaluation.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -25,6 +26,7 @@ struct EvaluateOptions {
   std::string cacheDir;                     // of compiled kernels; empty: none is kept
   const cpu::Isa *variant = nullptr;        // null: the best that runs here
   int64_t layers = 0;                       // only so many of the first ones; 0: all
+  std::string plantedBug;                   // for tests only (codegen/PlantBug.h)
   std::string folder; // for the compiled states, each gone when it has run; empty: the system's
 };
 
@@ -48,6 +50,9 @@ public:
   bool compile(mlir::ModuleOp program, const std::vector<const cpu::Isa *> &variants, const std::string &path,
                std::string &error);
 
+  /// Where compiled states stand while they run.
+  const std::string &folder() const { return options.folder; }
+
 private:
   mlir::OwningOpRef<mlir::ModuleOp> copyOf(mlir::ModuleOp state);
   codegen::PipelineOptions pipelineFor(mlir::ModuleOp state) const;
@@ -55,6 +60,9 @@ private:
   EvaluateOptions options;
   mlir::MLIRContext context;
 };
+
+/// The stack ends after `count` layers, and so do the lists with an entry for each.
+void keepFirstLayers(lm::ModelOp model, int64_t count);
 
 /// The vocabulary of the model or program.
 int64_t vocabularyOf(mlir::ModuleOp state);

@@ -13,6 +13,7 @@
 #include "ir/Locations.h"
 #include "ir/StepOps.h"
 #include "tools/gate/QuantizeCheck.h"
+#include "tools/gate/Reproducer.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
@@ -67,7 +68,23 @@ static std::string digits(double x) {
 static std::string firstType(const std::string &types) { return StringRef(types).split(',').first.str(); }
 
 LogicalResult Gate::fail(const std::string &words) {
-  return emitError(UnknownLoc::get(module->getContext())) << "--verify-passes: " << words;
+  problem = {"--verify-passes: " + words, std::nullopt, std::nullopt};
+  if (rows.back().note.empty())
+    rows.back().note = "failed";
+  return failure();
+}
+
+LogicalResult Gate::report(const std::string &pass, Phase phase, ModuleOp before, ModuleOp after) {
+  if (!problem)
+    return success();
+  std::string text = problem->sentence;
+  if (before && !options.reproducer.empty()) {
+    tools::Failure failed{pass, phase, before, after, text, problem->difference};
+    const std::string words =
+        writeReproducer(options.reproducer, failed, schedule, pipeline, state, options.tolerance);
+    text += words.empty() ? "; " + options.reproducer + "/run.sh shows it again" : "; " + words;
+  }
+  return emitError(problem->loc ? *problem->loc : UnknownLoc::get(module->getContext())) << text;
 }
 
 std::optional<Evaluation> Gate::evaluate(ModuleOp state) {
@@ -99,7 +116,8 @@ LogicalResult Gate::judge(const std::string &name, const Evaluation &expected, c
       std::to_string(first.column) + ", expected " + digits(first.expected) + ": " + error +
       ", allowed are " + digits(first.isMeanBeyond() ? first.allowedMean : first.allowedMax) + " (" +
       budget.reason + ")";
-  return emitError(op ? op->getLoc() : UnknownLoc::get(module->getContext())) << text;
+  problem = {text, op ? std::optional(op->getLoc()) : std::nullopt, first};
+  return failure();
 }
 
 Gate::~Gate() {
@@ -117,9 +135,11 @@ void Gate::begin(const PassRun &run) {
   how.cacheDir = options.cacheDir;
   how.folder = options.folder;
   how.layers = options.layers;
+  how.plantedBug = run.options.plantedBug;
   evaluator = std::make_unique<StateEvaluator>(how);
   schedule = standardSchedule(vocabularyOf(run.after));
-  variants = run.options.variants;
+  pipeline = run.options;
+  pipeline.observers.clear();
 }
 
 LogicalResult Gate::passRan(const PassRun &run) {
@@ -127,33 +147,28 @@ LogicalResult Gate::passRan(const PassRun &run) {
   cacheType = run.state.cacheType;
   started = now();
   rows.push_back({.name = run.name.str(), .note = "", .result = {}, .budget = {}});
-  options.progress(run.name.str());
-  if (evaluator && !run.isChanged) {
-    rows.back().note = "left the module as it was";
-    return success();
-  }
-  LogicalResult result = success();
-  if (evaluator) {
-    result = checkPass(run);
-  } else {
+  state = run.state;
+  if (!evaluator) {
     begin(run);
     module = ModuleOp(run.after).clone();
     last = evaluate(*module);
     rows.back().note = "the first reference";
     rows.back().seconds = now() - started;
-    result = success(last.has_value());
+  } else if (!run.isChanged) {
+    rows.back().note = "left the module as it was";
+  } else if (failed(checkPass(run))) {
+    return report(run.name.str(), run.phase, *before, run.after);
   }
-  return result;
+  return report(run.name.str(), run.phase, ModuleOp(), run.after);
 }
 
 LogicalResult Gate::checkPass(const PassRun &run) {
   const std::string name = run.name.str();
-  OwningOpRef<ModuleOp> before = std::move(module);
+  before = std::move(module);
   module = ModuleOp(run.after).clone();
   const bool isProgram = !module->getOps<step::ProgramOp>().empty();
   if (isProgram && options.layers) { // a program has all layers; what its first ones are shows the lowering
-    PipelineState found = run.state;
-    OwningOpRef<ModuleOp> lowered = evaluator->lower(*before, found, error);
+    OwningOpRef<ModuleOp> lowered = evaluator->lower(*before, run.state, error);
     if (!lowered)
       return fail(error);
     module = std::move(lowered);
@@ -162,10 +177,9 @@ LogicalResult Gate::checkPass(const PassRun &run) {
   if (name == "quantize") {
     std::string words = findOtherChanges(*before, *module);
     if (words.empty())
-      words = checkPackErrors(*module, run.options.weightFiles);
+      words = checkPackErrors(*module, run.options.weightFiles, run.options.plantedBug);
     if (!words.empty())
       return fail(words);
-    options.progress("quantize, decoded");
     std::optional<Evaluation> decoded = evaluator->evaluateDecoded(*module, plainDecoder(), schedule, error);
     if (!decoded)
       return fail("what quantize has left cannot be run with decoded weights: " + error);
@@ -181,19 +195,23 @@ LogicalResult Gate::checkPass(const PassRun &run) {
   return judge(name, expected, *last, budget);
 }
 
-LogicalResult Gate::moduleMade(const std::string &made) {
+LogicalResult Gate::moduleMade(const std::string &path) {
+  (void)checkModule(path);
+  return report("model.so", Phase::LLVM, *module, ModuleOp());
+}
+
+LogicalResult Gate::checkModule(const std::string &made) {
   std::string path = made;
   std::optional<TemporaryFile> cut;
   if (options.layers) {
-    cut.emplace(options.folder + "/llmc-state", ".so");
+    cut.emplace(evaluator->folder() + "/llmc-state", ".so");
     path = cut->path();
-    if (!cut->error().empty() || !evaluator->compile(*module, variants, path, error))
+    if (!cut->error().empty() || !evaluator->compile(*module, pipeline.variants, path, error))
       return fail(cut->error().empty() ? error : cut->error());
   }
-  for (const cpu::Isa *isa : variants) {
+  for (const cpu::Isa *isa : pipeline.variants) {
     started = now();
     const std::string name = "model.so (" + isa->name.str() + ")";
-    options.progress(name);
     rows.push_back({.name = name, .note = "", .result = {}, .budget = {}});
     if (!cpu::runsHere(*isa))
       rows.back().note = "this machine cannot run it";

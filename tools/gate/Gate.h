@@ -14,17 +14,16 @@
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include <functional>
 #include <memory>
 
 namespace llmc::tools {
 
 struct GateOptions {
-  double tolerance = 0; // instead of the budget of reassociation; 0: that
-  int64_t layers = 0;   // only the first ones; 0: all
-  std::string cacheDir; // of compiled kernels
-  std::string folder;   // for compiled states, each gone when it has run
-  std::function<void(const std::string &what)> progress = [](const std::string &) {};
+  double tolerance = 0;   // instead of the budget of reassociation; 0: that
+  int64_t layers = 0;     // only the first ones; 0: all
+  std::string cacheDir;   // of compiled kernels
+  std::string folder;     // for compiled states, each gone when it has run
+  std::string reproducer; // folder to leave a failure in; empty: none is left
 };
 
 class Gate : public codegen::PipelineObserver {
@@ -50,22 +49,35 @@ private:
 
   void begin(const codegen::PassRun &run);
   mlir::LogicalResult checkPass(const codegen::PassRun &run);
+  mlir::LogicalResult checkModule(const std::string &made);
   mlir::LogicalResult checkVariant(const std::string &path, const cpu::Isa &isa);
-  /// Nothing, with a diagnostic, where the state cannot be run.
+  /// Nothing, and a note, where the state cannot be run.
   std::optional<Evaluation> evaluate(mlir::ModuleOp state);
-  /// Adds the line; a failure, with a diagnostic, where `found` is beyond the budget.
+  /// Fills the line; a failure, and a note, where `found` is beyond the budget.
   mlir::LogicalResult judge(const std::string &name, const Evaluation &expected, const Evaluation &found,
                             const Budget &budget);
+  /// Notes what is wrong.
   mlir::LogicalResult fail(const std::string &words);
+  /// Says what was noted, if anything was, and leaves a reproducer.
+  mlir::LogicalResult report(const std::string &pass, codegen::Phase phase, mlir::ModuleOp before,
+                             mlir::ModuleOp after);
 
   GateOptions options;
   llvm::SmallString<64> ownCache; // a folder of kernels for this run alone; empty: none was made
   std::unique_ptr<StateEvaluator> evaluator;
-  std::vector<const cpu::Isa *> variants;
   Schedule schedule;
   std::string activations, cacheType;       // once they are chosen
   mlir::OwningOpRef<mlir::ModuleOp> module; // what is looked at
+  mlir::OwningOpRef<mlir::ModuleOp> before; // what it was before the pass
   std::optional<Evaluation> last;           // what it computed when it was last run
+  codegen::PipelineOptions pipeline;        // of the compile that is looked at
+  codegen::PipelineState state;
+  struct Problem {
+    std::string sentence;
+    std::optional<mlir::Location> loc;
+    std::optional<Difference> difference;
+  };
+  std::optional<Problem> problem;
   std::vector<Row> rows;
   double started = 0; // the seconds at which the work on the next line began
   std::string error;

@@ -1,6 +1,7 @@
 //===- QuantizeCheck.cpp - what may be said of quantize exactly -----------===//
 #include "tools/gate/QuantizeCheck.h"
 
+#include "codegen/PlantBug.h"
 #include "codegen/WeightSource.h"
 #include "ir/LMOps.h"
 #include "ir/Locations.h"
@@ -135,11 +136,13 @@ private:
 };
 } // namespace
 
-std::string tools::checkPackErrors(ModuleOp module, const std::vector<std::string> &weightFiles) {
+std::string tools::checkPackErrors(ModuleOp module, const std::vector<std::string> &weightFiles,
+                                   const std::string &plantedBug) {
   std::string error;
   std::unique_ptr<WeightSource> source = WeightSource::open(weightFiles, error);
   if (!source)
     return error;
+  source->alterQuantized(plantedInRows(plantedBug));
   ScopedDiagnosticHandler quiet(module.getContext(), [](Diagnostic &) { return success(); });
   module.walk([&](lm::WQuantizeOp op) {
     auto stack = op->getParentOfType<lm::LayersOp>();

@@ -27,7 +27,8 @@ codegen::RowDecoder plainDecoder();
 std::string findOtherChanges(mlir::ModuleOp before, mlir::ModuleOp after);
 
 /// One sentence if some rows of a weight that `module` quantizes are stored worse than the scheme promises.
-std::string checkPackErrors(mlir::ModuleOp module, const std::vector<std::string> &weightFiles);
+std::string checkPackErrors(mlir::ModuleOp module, const std::vector<std::string> &weightFiles,
+                            const std::string &plantedBug = "");
 
 } // namespace llmc::tools
 #endif

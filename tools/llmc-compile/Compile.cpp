@@ -3,6 +3,7 @@
 
 #include "codegen/DumpText.h"
 #include "codegen/Pipeline.h"
+#include "codegen/PlantBug.h"
 #include "codegen/WriteFile.h"
 #include "codegen/cpu/KVStorage.h"
 #include "frontend/Importer.h"
@@ -229,6 +230,7 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
   std::optional<Gate> gate;
   if (command.count("--verify-passes")) {
     arguments.gate.cacheDir = options.cacheDir;
+    arguments.gate.reproducer = (options.output == "-" ? "llmc" : options.output) + ".failed";
     options.observers.push_back(&gate.emplace(arguments.gate));
     if (dump)
       dump->addFact("verified", [&] { return gate->json(); });
@@ -351,6 +353,9 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
   command->add_flag("-v,--verbose", arguments->isVerbose, "show remarks");
   command->add_flag("--default-kernels", options.defaultKernels,
                     "compile every op from its decomposition (slow; for checks)");
+  command->add_option("--plant-bug", options.plantedBug, "compile with a known mistake (for tests)")
+      ->check(CLI::IsMember(plantableBugs()))
+      ->group("");
   command->add_flag("--count-loads", options.countLoads, "kernels report what they read (for tests)")
       ->group("");
   command->footer("Examples:\n"
