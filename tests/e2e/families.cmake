@@ -63,3 +63,10 @@ llmc_e2e_test(rope-context-longrope COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/rope_con
   ${CMAKE_CURRENT_BINARY_DIR}/families/phi3 320 321)
 llmc_e2e_test(rope-context-dynamic COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/rope_context.sh $<TARGET_FILE:llmc-cli>
   ${CMAKE_CURRENT_BINARY_DIR}/families/rope-dynamic 128 300)
+
+# Layer by layer, against transformers itself.
+set(LLMC_REFERENCE_PYTHON python3 CACHE STRING "Python with torch, transformers and gguf, for tests that compare with them")
+llmc_e2e_test(trace-families COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/trace_families.sh $<TARGET_FILE:llmc-cli>
+  ${LLMC_REFERENCE_PYTHON} ${support}/trace_transformers.py ${CMAKE_CURRENT_BINARY_DIR}/families
+  ${CMAKE_CURRENT_BINARY_DIR}/trace-families qwen3 granite)
+set_tests_properties(e2e-trace-families PROPERTIES SKIP_RETURN_CODE 77)

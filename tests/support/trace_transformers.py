@@ -4,8 +4,8 @@
 
 MODEL is a Hugging Face directory, or a GGUF file of architecture llama (dequantized exactly). The model runs in
 float32 with eager attention; hooks on its modules see what goes in and out of them, under the names that llmc gives to
-the same values. Modules of other families than Llama's are looked for under the same names; what is not there is left
-out, and compare-trace lists it.
+the same values. What a family does not have is left out, and compare-trace lists it. Families that only come with code
+of their own (InternLM2, Baichuan, DeepSeek) are none of transformers'.
 
 A Llama's GGUF file has the rows of q and k in another order (rotary pairs side by side): with one as MODEL the columns
 of q, k and what is rotated are put in that order, too; --model-order leaves them as transformers has them.
@@ -25,15 +25,21 @@ LAYER = {
     "self_attn.q_proj": (None, "q"),
     "self_attn.k_proj": (None, "new_k"),
     "self_attn.v_proj": (None, "new_v"),
+    "self_attn.qkv_proj": (None, "q new_k new_v"),  # columns side by side
+    "self_attn.q_norm": (None, "q_normed"),
+    "self_attn.k_norm": (None, "k_normed"),
     "self_attn.o_proj": ("attended", "attn_out"),
     "post_attention_layernorm": ("h_attn", "mlp_in"),
     "mlp.gate_proj": (None, "gate"),
     "mlp.up_proj": (None, "up"),
+    "mlp.gate_up_proj": (None, "gate up"),
     "mlp.act_fn": (None, "activated"),
+    "mlp.activation_fn": (None, "activated"),
     "mlp.down_proj": ("gated", "mlp_out"),
     "": (None, "h_next"),
 }
-OUTSIDE = {"model.embed_tokens": "embedded", "model.norm": "last", "lm_head": "logits"}
+# The embedding shows where the first layer reads it: some families scale it on the way.
+OUTSIDE = {"model.layers.0": ("embedded", None), "model.norm": (None, "last"), "lm_head": (None, "logits")}
 BY_HEADS = {"q": "num_attention_heads", "new_k": "num_key_value_heads"}
 
 
@@ -75,16 +81,26 @@ class Trace:
         (self.folder / "trace.json").write_text(json.dumps(head))
 
 
+def cuts(config, value):
+    """Columns at which the values of one module are cut apart."""
+    if value == "gate up":
+        return [config.intermediate_size]
+    if value != "q new_k new_v":
+        return []
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return [width * config.num_attention_heads, width * (config.num_attention_heads + config.num_key_value_heads)]
+
+
 def hook(trace, model, reorders):
     modules = dict(model.named_modules())
 
     def see(module, layer, value, where, is_input):
         def note(tensor):
-            rows = tensor[0] if tensor.dim() == 3 else tensor
-            rows = rows.detach().float().numpy()
-            if reorders and value in BY_HEADS:
-                rows = permute(rows.T, getattr(model.config, BY_HEADS[value])).T
-            trace.add(layer, value, where, rows)
+            rows = tensor.detach().float().numpy().reshape(len(trace.tokens), -1)  # some have an axis for heads
+            for name, part in zip(value.split(), np.split(rows, cuts(model.config, value), axis=1)):
+                if reorders and name in BY_HEADS:
+                    part = permute(part.T, getattr(model.config, BY_HEADS[name])).T
+                trace.add(layer, name, where, part)
 
         first = lambda got: got[0] if isinstance(got, tuple) else got
         if is_input:
@@ -92,9 +108,10 @@ def hook(trace, model, reorders):
         else:
             module.register_forward_hook(lambda _, inputs, output: note(first(output)))
 
-    for path, value in OUTSIDE.items():
-        if path in modules:
-            see(modules[path], None, value, path, False)
+    for path, names in OUTSIDE.items():
+        for value, is_input in zip(names, (True, False)):
+            if value and path in modules:
+                see(modules[path], None, value, path, is_input)
     for i in range(model.config.num_hidden_layers):
         for part, names in LAYER.items():
             path = f"model.layers.{i}" + ("." + part if part else "")
@@ -116,7 +133,9 @@ def main():
     trace = Trace(arguments.out, tokens)
     hook(trace, model, is_gguf and not arguments.model_order)
     with torch.inference_mode():
-        model(input_ids=torch.tensor([tokens]), use_cache=False)
+        logits = model(input_ids=torch.tensor([tokens]), use_cache=False).logits
+    if getattr(model.config, "logits_scaling", 1) != 1:
+        trace.add(None, "scaled", "logits", logits[0].float().numpy())
     trace.write(arguments.model.name)
     print(f"{arguments.out}: {len(trace.records)} values")
 

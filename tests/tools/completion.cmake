@@ -25,7 +25,7 @@ endif()
 
 set(commands bench embed inspect logits perplexity plan run tokenize)
 if(COMPILER)
-  list(APPEND commands import compile)
+  list(APPEND commands bisect import compile reduce)
 endif()
 foreach(command ${commands})
   llmc(0 ${command} --help)

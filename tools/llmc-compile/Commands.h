@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -18,9 +19,14 @@ namespace llmc::tools {
 /// Each adds a subcommand that leaves the exit status in `status`.
 void addImportCommand(CLI::App &app, int &status);
 void addCompileCommand(CLI::App &app, int &status);
+void addBisectCommand(CLI::App &app, int &status);
+void addReduceCommand(CLI::App &app, int &status);
 
 /// What both say of how a source is read.
 void addContextOption(CLI::App &command, frontend::ImportOptions &options);
+
+/// "--kv f16 --quantize 'a b=q4_0'" as the shell would take it apart.
+std::vector<std::string> splitOptions(std::string text);
 
 /// A context with all dialects of the pipeline. Errors are kept, not printed.
 class Session {

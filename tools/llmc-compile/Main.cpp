@@ -8,6 +8,7 @@
 
 #include "tools/support/CommandTable.h"
 #include "tools/support/GroupedHelp.h"
+#include "tools/support/LimitedCommand.h"
 
 #include <CLI/CLI.hpp>
 
@@ -23,6 +24,7 @@ static const char *interruptedText = "llmc: error: interrupted\n";
 /// Ctrl-C, a polite kill or a closed terminal, after LLVM has removed the files that are not whole.
 /// Async-signal-safe.
 static void onInterrupt() {
+  llmc::endRunningCommand();
   if (write(STDERR_FILENO, interruptedText, std::strlen(interruptedText)) < 0) {
   }
   _exit(1);
@@ -39,6 +41,8 @@ int main(int argc, char **argv) {
   int status = 0;
   llmc::tools::addImportCommand(app, status);
   llmc::tools::addCompileCommand(app, status);
+  llmc::tools::addBisectCommand(app, status);
+  llmc::tools::addReduceCommand(app, status);
   llmc::groupOptions(app);
   if (argc == 2 && std::string_view(argv[1]) == "--describe") { // llmc asks, for its manual
     std::printf("%s\n", llmc::toJson(llmc::commandTable(app)).c_str());

@@ -4,6 +4,8 @@
 #include "codegen/Pipeline.h"
 #include "ir/Locations.h"
 
+#include <CLI/CLI.hpp>
+
 #include "mlir/IR/Diagnostics.h"
 
 #include <cstdio>
@@ -26,6 +28,10 @@ static std::string describe(Diagnostic &diagnostic) {
   else
     place = describeLocation(diagnostic.getLocation());
   return place.empty() ? words : place + ": " + words;
+}
+
+std::vector<std::string> tools::splitOptions(std::string text) {
+  return CLI::detail::split_up(std::move(text));
 }
 
 Session::Session(bool isVerbose)

@@ -7,7 +7,7 @@
 namespace llmc::cli {
 
 /// The commands that llmc-compile carries out.
-inline constexpr const char *compilerCommands[] = {"import", "compile"};
+inline constexpr const char *compilerCommands[] = {"import", "compile", "bisect", "reduce"};
 
 /// What llmc-compile says of its commands; nothing if there is no llmc-compile.
 std::vector<CommandInfo> compilerTable();

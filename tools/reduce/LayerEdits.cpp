@@ -1,0 +1,170 @@
+//===- LayerEdits.cpp - fewer layers --------------------------------------===//
+//
+// Layers differ by their kind, by the entries of tables and lists, and by the tensors that `{i}` names. The
+// first n layers keep `{i}`; of one layer somewhere in the stack the names are spelled out.
+//
+//===----------------------------------------------------------------------===//
+#include "tools/reduce/Edits.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::tools;
+
+/// The tables and lists of the model, of these layers alone.
+static void keepEntries(lm::ModelOp model, ArrayRef<int64_t> layers) {
+  for (lm::TableOp table : model.getOps<lm::TableOp>()) {
+    SmallVector<double> values;
+    for (int64_t layer : layers)
+      if (layer < static_cast<int64_t>(table.getValues().size()))
+        values.push_back(table.getValues()[layer]);
+    table.setValues(values);
+  }
+  SmallVector<lm::WQuantizeOp> lists;
+  model.walk([&](lm::WQuantizeOp op) {
+    if (isa<ArrayAttr>(op.getTo()))
+      lists.push_back(op);
+  });
+  for (lm::WQuantizeOp op : lists) {
+    auto old = cast<ArrayAttr>(op.getTo());
+    SmallVector<Attribute> schemes;
+    for (int64_t layer : layers)
+      if (layer < static_cast<int64_t>(old.size()))
+        schemes.push_back(old[layer]);
+    op.setToAttr(ArrayAttr::get(op.getContext(), schemes));
+  }
+}
+
+/// One layer has no list of schemes.
+static void nameOneScheme(lm::ModelOp model) {
+  SmallVector<lm::WQuantizeOp> lists;
+  model.walk([&](lm::WQuantizeOp op) {
+    if (auto list = dyn_cast<ArrayAttr>(op.getTo()); list && list.size() == 1)
+      lists.push_back(op);
+  });
+  for (lm::WQuantizeOp op : lists) {
+    Attribute scheme = cast<ArrayAttr>(op.getTo())[0];
+    if (cast<StringAttr>(scheme).getValue() == "keep")
+      op.getW().replaceAllUsesWith(op.getA());
+    else
+      op.setToAttr(scheme);
+  }
+}
+
+/// `{i}` becomes `layer` in all that is in `body`.
+static void spellOut(Region &body, int64_t layer) {
+  body.walk([&](lm::WeightRefOp weight) { weight.setTensor(lm::nameInLayer(weight.getTensor(), layer)); });
+}
+
+static void keepLayers(lm::ModelOp model, ArrayRef<int64_t> layers) {
+  lm::LayersOp stack = model.layers();
+  SmallVector<int64_t> used, kinds; // regions that stay, and the new kind of each layer
+  for (int64_t layer : layers) {
+    int64_t kind = stack.kindOf(layer);
+    const auto *found = llvm::find(used, kind);
+    kinds.push_back(found - used.begin());
+    if (found == used.end())
+      used.push_back(kind);
+  }
+  OpBuilder builder(stack);
+  OperationState state(stack.getLoc(), lm::LayersOp::getOperationName());
+  state.addOperands(stack.getInits());
+  state.addTypes(stack.getResultTypes());
+  state.addAttribute("count", builder.getI64IntegerAttr(layers.size()));
+  if (used.size() > 1)
+    state.addAttribute("kinds", builder.getDenseI64ArrayAttr(kinds));
+  for (size_t i = 0; i < used.size(); ++i)
+    state.addRegion();
+  auto fewer = cast<lm::LayersOp>(builder.create(state));
+  for (auto [body, kind] : llvm::zip(fewer.getBodies(), used))
+    body.takeBody(stack.getBodies()[kind]);
+  stack.replaceAllUsesWith(fewer.getResults());
+  stack.erase();
+  keepEntries(model, layers);
+  if (layers.size() == 1 && layers[0] != 0)
+    spellOut(fewer.getBodies()[0], layers[0]);
+  if (layers.size() == 1)
+    nameOneScheme(model);
+}
+
+static void dropStack(lm::ModelOp model) {
+  lm::LayersOp stack = model.layers();
+  stack.replaceAllUsesWith(stack.getInits());
+  stack.erase();
+}
+
+/// The only layer's ops where the stack is; numbers in place of tables.
+static void inlineLayer(lm::ModelOp model) {
+  lm::LayersOp stack = model.layers();
+  Region &body = stack.getBodies()[0];
+  spellOut(body, 0);
+  nameOneScheme(model);
+  SymbolTable symbols(model);
+  Builder builder(model->getContext());
+  body.walk([&](Operation *op) {
+    for (NamedAttribute attr : llvm::to_vector(op->getAttrs())) {
+      auto symbol = dyn_cast<FlatSymbolRefAttr>(attr.getValue());
+      auto table = symbol ? symbols.lookup<lm::TableOp>(symbol.getAttr()) : lm::TableOp();
+      if (!table || table.getValues().empty())
+        continue;
+      double value = table.getValues()[0];
+      const bool isInteger = attr.getName() == "window";
+      if (isInteger && value == 0) // none
+        op->removeAttr(attr.getName());
+      else
+        op->setAttr(attr.getName(),
+                    isInteger ? Attribute(builder.getI64IntegerAttr(value)) : builder.getF64FloatAttr(value));
+    }
+  });
+  Block &block = body.front();
+  for (auto [argument, init] : llvm::zip(block.getArguments(), stack.getInits()))
+    argument.replaceAllUsesWith(init);
+  Operation *yield = block.getTerminator();
+  SmallVector<Value> results(yield->getOperands());
+  yield->erase();
+  stack->getBlock()->getOperations().splice(Block::iterator(stack), block.getOperations());
+  stack.replaceAllUsesWith(results);
+  stack.erase();
+}
+
+Edits tools::layerEdits(lm::ModelOp model) {
+  Edits edits;
+  lm::LayersOp stack = model.layers();
+  if (!stack)
+    return edits;
+  const int64_t count = stack.getCount();
+  edits.push_back([=]() mutable { dropStack(model); });
+  if (count == 1) {
+    edits.push_back([=]() mutable { inlineLayer(model); });
+    return edits;
+  }
+  // One layer: the first and the last of each kind are tried before the others, which differ less.
+  SmallVector<int64_t> order;
+  for (int64_t kind = 0; kind < static_cast<int64_t>(stack.getBodies().size()); ++kind) {
+    SmallVector<int64_t> layers;
+    for (int64_t layer = 0; layer < count; ++layer)
+      if (stack.kindOf(layer) == kind)
+        layers.push_back(layer);
+    if (!layers.empty())
+      order.append({layers.front(), layers.back()});
+  }
+  for (int64_t layer = 0; layer < count; ++layer)
+    order.push_back(layer);
+  llvm::SmallDenseSet<int64_t> seen;
+  for (int64_t layer : order)
+    if (seen.insert(layer).second)
+      edits.push_back([=]() mutable { keepLayers(model, layer); });
+  // The first ones: half, three quarters … all but one.
+  for (int64_t left = (count + 1) / 2; left > 0; left = left == 1 ? 0 : (left + 1) / 2)
+    if (count - left > 1)
+      edits.push_back([=]() mutable {
+        SmallVector<int64_t> layers(count - left);
+        std::iota(layers.begin(), layers.end(), 0);
+        keepLayers(model, layers);
+      });
+  return edits;
+}

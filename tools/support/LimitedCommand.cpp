@@ -1,0 +1,94 @@
+//===- LimitedCommand.cpp - a program held to time and memory -------------===//
+#include "tools/support/LimitedCommand.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace llmc;
+
+static std::atomic<pid_t> runningGroup = 0;
+static_assert(std::atomic<pid_t>::is_always_lock_free);
+
+void llmc::endRunningCommand() {
+  if (pid_t group = runningGroup.load())
+    kill(-group, SIGKILL);
+}
+
+/// Between fork and exec: only what is async-signal-safe.
+[[noreturn]] static void becomeCommand(char *const *arguments, int output, const CommandLimits &limits) {
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  rlimit space = {limits.mebibytes << 20, limits.mebibytes << 20}, core = {0, 0};
+  setrlimit(RLIMIT_AS, &space);
+  setrlimit(RLIMIT_CORE, &core);
+  dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
+  dup2(output, STDOUT_FILENO);
+  dup2(output, STDERR_FILENO);
+  execv(arguments[0], arguments);
+  _exit(127);
+}
+
+/// Reads until the last writer has gone or time is over; false if it is over.
+static bool readOutput(int from, std::string &text, std::chrono::steady_clock::time_point end) {
+  constexpr size_t most = 1 << 20;
+  char buffer[4096];
+  for (;;) {
+    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    if (left.count() <= 0)
+      return false;
+    pollfd waiting = {from, POLLIN, 0};
+    if (poll(&waiting, 1, static_cast<int>(left.count())) <= 0)
+      continue;
+    ssize_t n = read(from, buffer, sizeof buffer);
+    if (n <= 0)
+      return true;
+    text.append(buffer, std::min<size_t>(n, most - text.size()));
+  }
+}
+
+CommandEnd llmc::runLimited(const std::vector<std::string> &arguments, const CommandLimits &limits,
+                            std::string &error) {
+  CommandEnd result;
+  std::vector<char *> pointers;
+  for (const std::string &argument : arguments)
+    pointers.push_back(const_cast<char *>(argument.c_str()));
+  pointers.push_back(nullptr);
+  int ends[2];
+  pid_t child = pipe2(ends, O_CLOEXEC) == 0 ? fork() : -1;
+  if (child == 0)
+    becomeCommand(pointers.data(), ends[1], limits);
+  if (child < 0) {
+    error = arguments[0] + ": cannot start: " + std::strerror(errno);
+    return result;
+  }
+  setpgid(child, child); // here too: nobody knows who runs first
+  runningGroup = child;
+  close(ends[1]);
+  // A command that leaves a process behind counts until that has ended, too: its output is the same pipe.
+  result.isLate = !readOutput(ends[0], result.output,
+                              std::chrono::steady_clock::now() + std::chrono::seconds(limits.seconds));
+  close(ends[0]);
+  if (result.isLate)
+    kill(-child, SIGKILL);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  runningGroup = 0;
+  if (result.isLate)
+    return result;
+  if (WIFEXITED(status))
+    result.exitCode = WEXITSTATUS(status);
+  else if (WIFSIGNALED(status))
+    result.signal = WTERMSIG(status);
+  return result;
+}

@@ -1,0 +1,32 @@
+//===- LimitedCommand.h - a program held to time and memory -----*- C++ -*-===//
+#ifndef LLMC_TOOLS_SUPPORT_LIMITEDCOMMAND_H
+#define LLMC_TOOLS_SUPPORT_LIMITEDCOMMAND_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace llmc {
+
+struct CommandLimits {
+  unsigned seconds = 60;
+  uint64_t mebibytes = 8192; // of address space, of each process
+};
+
+struct CommandEnd {
+  int exitCode = -1; // -1 unless it exited by itself
+  int signal = 0;    // that ended it; 0 if none
+  bool isLate = false;
+  std::string output; // what it wrote to standard output and standard error, at most 1 MiB
+};
+
+/// Runs a program, found by its path, in a process group of its own. One sentence in `error` if it cannot be
+/// started.
+CommandEnd runLimited(const std::vector<std::string> &arguments, const CommandLimits &limits,
+                      std::string &error);
+
+/// Ends the command that runs, for a handler of signals. Async-signal-safe.
+void endRunningCommand();
+
+} // namespace llmc
+#endif
