@@ -37,13 +37,6 @@ static std::pair<std::string, std::string> placesOf(const std::string &path, con
   return {relative.empty() ? whole.string() : relative.string(), whole.string()};
 }
 
-/// Rules of files are named by what they say.
-static std::vector<std::string> rulesOf(const PipelineOptions &options) {
-  std::string error;
-  std::optional<QuantizeRules> rules = QuantizeRules::parse(options.quantize, error);
-  return rules ? rules->texts() : options.quantize;
-}
-
 static std::vector<StringRef> namesOf(ArrayRef<const cpu::Isa *> variants) {
   std::vector<StringRef> names;
   for (const cpu::Isa *isa : variants)
@@ -94,7 +87,7 @@ void codegen::printDump(const PassRun &run, const std::string &folder, llvm::raw
   Dictionary asked(context), dump(context);
   asked.add("activations", StringRef(options.activations));
   asked.add("kv", StringRef(options.cacheTypes));
-  asked.addList("quantize", rulesOf(options));
+  asked.addList("quantize", options.quantize.texts());
   asked.addList("disable_pass", options.disabledPasses);
   asked.addList("cpu", namesOf(options.variants));
   asked.add("default_kernels", options.defaultKernels);
@@ -154,7 +147,7 @@ llvm::json::Object codegen::describeCompile(const PassRun &run) {
                 {"tokenizer", options.tokenizerFile},
                 {"options", Object{{"activations", options.activations},
                                    {"kv", options.cacheTypes},
-                                   {"quantize", Array(rulesOf(options))},
+                                   {"quantize", Array(options.quantize.texts())},
                                    {"disable_pass", Array(options.disabledPasses)},
                                    {"cpu", std::move(variants)},
                                    {"default_kernels", options.defaultKernels}}},
@@ -264,8 +257,9 @@ static void findFiles(DictionaryAttr dump, const std::string &folder, PipelineOp
     SourceHash read;
     std::string found = file.find(
         [&](const std::string &path, std::string &why) {
-          auto opened = formats::WeightFile::open(path, why);
-          read = opened ? hashOf(*opened) : SourceHash();
+          auto opened = options.files->open(path, why);
+          read = opened ? hashOf(*opened, options.progress) : SourceHash();
+          read.path = path;
           return read.xxh3;
         },
         error);
@@ -283,9 +277,10 @@ static void findFiles(DictionaryAttr dump, const std::string &folder, PipelineOp
     return;
   options.startState.tokenizerHash = file.xxh3;
   options.tokenizerFile = file.find(
-      [](const std::string &path, std::string &why) {
+      [&](const std::string &path, std::string &why) {
         std::string blob;
-        return formats::buildTokenizerBlobFromFile(path, blob, why) ? hashText(blob) : std::string();
+        return formats::buildTokenizerBlobFromFile(path, blob, why, options.files.get()) ? hashText(blob)
+                                                                                         : std::string();
       },
       error);
 }
@@ -320,7 +315,10 @@ static void readOptions(DictionaryAttr dump, PipelineOptions &options, std::stri
   Reader asked(reader.get<DictionaryAttr>("options", "a dictionary"), error);
   options.activations = asked.string("activations");
   options.cacheTypes = asked.string("kv");
-  options.quantize = asked.strings("quantize");
+  if (std::string why; auto rules = QuantizeRules::parse(asked.strings("quantize"), why))
+    options.quantize = std::move(*rules);
+  else if (error.empty())
+    error = "names a rule for lm-quantize that is none: " + why;
   options.disabledPasses = asked.strings("disable_pass");
   options.defaultKernels = asked.flag("default_kernels");
   options.countLoads = asked.flag("count_loads");

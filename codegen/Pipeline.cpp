@@ -16,7 +16,6 @@
 #include "frontend/formats/TokenizerBlob.h"
 #include "ir/Print.h"
 #include "passes/Passes.h"
-#include "passes/QuantizeRules.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
@@ -64,11 +63,7 @@ static const std::vector<LMPass> &lmPasses() {
       {"fuse-qkv", Phase::Fuse, true, [](auto &&...) { return createFuseQKVPass(); }},
       {"fuse-rope-attention", Phase::Fuse, true, [](auto &&...) { return createFuseRopeAttentionPass(); }},
       {"quantize", Phase::Quantize, false,
-       [](const PipelineOptions &options, StringRef) {
-         QuantizePassOptions quantize;
-         quantize.rules.assign(options.quantize.begin(), options.quantize.end());
-         return createQuantizePass(quantize);
-       }},
+       [](const PipelineOptions &options, StringRef) { return createQuantizePass(options.quantize); }},
       {"plan-kv-cache", Phase::Plan, false,
        [](auto &&, StringRef cacheType) {
          PlanKVCachePassOptions options;
@@ -193,7 +188,6 @@ LogicalResult PipelineRun::goThroughText() {
 }
 
 LogicalResult PipelineRun::openWeights() {
-  std::string error;
   weights = std::make_unique<WeightSource>();
   weights->decodeQuantized(options.decodeQuantized);
   weights->alterQuantized(plantedInRows(options.plantedBug));
@@ -201,9 +195,13 @@ LogicalResult PipelineRun::openWeights() {
   if (options.startFrom < Phase::LLVM)
     for (lm::WeightsOp line : modelOf(module).getOps<lm::WeightsOp>())
       lines.push_back(line);
-  for (auto [number, path] : llvm::enumerate(options.weightFiles))
-    if (!weights->add(path, error))
+  for (auto [number, path] : llvm::enumerate(options.weightFiles)) {
+    std::string error;
+    auto file = options.files->open(path, error);
+    if (!file)
       return emitError(number < lines.size() ? lines[number]->getLoc() : module.getLoc()) << error;
+    weights->add(std::move(file));
+  }
   if (options.startFrom > Phase::Fuse)
     return success();
   // What the model reads is checked when it is lowered, layer by layer; a name that nothing reads is checked
@@ -295,7 +293,7 @@ FailureOr<std::string> PipelineRun::makeTokenizer() {
   std::string blob, error;
   if (options.tokenizerFile.empty())
     return blob;
-  if (!formats::buildTokenizerBlobFromFile(options.tokenizerFile, blob, error))
+  if (!formats::buildTokenizerBlobFromFile(options.tokenizerFile, blob, error, options.files.get()))
     return (*module.getOps<step::ProgramOp>().begin())->emitError() << error;
   return blob;
 }
@@ -308,13 +306,11 @@ LogicalResult PipelineRun::emit() {
   time("tokenizer");
   CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads,
                                 options.cacheDir, options.observers,      options.plantedBug};
-  std::string error;
-  std::optional<QuantizeRules> parsed = QuantizeRules::parse(options.quantize, error);
-  std::vector<std::string> rules = parsed ? parsed->texts() : std::vector<std::string>();
   if (state.sources.empty())
     for (const auto &file : weights->openFiles())
-      state.sources.push_back(hashOf(*file));
-  ManifestFacts facts{state, rules, options.variants};
+      state.sources.push_back(hashOf(*file, options.progress));
+  time("hash weights");
+  ManifestFacts facts{state, options.quantize.texts(), options.variants};
   std::string manifest = makeManifest(program, facts);
   if (options.stopAfter == Phase::LLVM) {
     LogicalResult compiled = compileKernels(program, kernels, [&](uint64_t done, uint64_t total) {
@@ -367,9 +363,10 @@ LogicalResult PipelineRun::runPhase(Phase phase) {
 LogicalResult PipelineRun::run() {
   if (!options.observers.empty()) {
     if (state.sources.empty())
-      state.sources = hashSources(options.weightFiles);
-    if (std::string blob, error; state.tokenizerHash.empty() && !options.tokenizerFile.empty() &&
-                                 formats::buildTokenizerBlobFromFile(options.tokenizerFile, blob, error))
+      state.sources = hashSources(options.weightFiles, *options.files, options.progress);
+    if (std::string blob, error;
+        state.tokenizerHash.empty() && !options.tokenizerFile.empty() &&
+        formats::buildTokenizerBlobFromFile(options.tokenizerFile, blob, error, options.files.get()))
       state.tokenizerHash = hashText(blob);
   }
   const Phase before = static_cast<Phase>(static_cast<int>(options.startFrom) - 1);

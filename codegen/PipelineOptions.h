@@ -5,6 +5,8 @@
 #include "codegen/Observer.h"
 #include "codegen/WeightRows.h"
 #include "codegen/cpu/isa/Isa.h"
+#include "frontend/formats/OpenFiles.h"
+#include "passes/QuantizeRules.h"
 
 #include <functional>
 #include <string>
@@ -31,13 +33,14 @@ struct PipelineState {
 
 struct PipelineOptions {
   std::vector<std::string> weightFiles; // what the model's lm.weights name
-  std::string tokenizerFile;            // GGUF, tokenizer.json or tokenizer.model; empty: the model has none
+  std::shared_ptr<formats::OpenFiles> files = std::make_shared<formats::OpenFiles>(); // read so far
+  std::string tokenizerFile; // GGUF, tokenizer.json or tokenizer.model; empty: the model has none
   std::string output;
   std::string activations = "auto"; // auto: int8 for weights of an integer scheme; f32; f16; bf16; int8
   // What a session chooses from, by commas, the default first. auto: f32 where activations are, else f16;
   // f32; f16; bf16; q8
   std::string cacheTypes = "auto";
-  std::vector<std::string> quantize; // rules of lm-quantize
+  QuantizeRules quantize; // of lm-quantize
   std::vector<std::string> disabledPasses;
   std::vector<const cpu::Isa *> variants;
   std::string cacheDir;          // of compiled kernels; empty: none

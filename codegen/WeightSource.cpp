@@ -364,10 +364,10 @@ std::unique_ptr<WeightSource> WeightSource::open(ArrayRef<std::string> paths, st
 }
 
 bool WeightSource::add(const std::string &path, std::string &error) {
-  auto file = formats::WeightFile::open(path, error);
+  std::shared_ptr<const formats::WeightFile> file = formats::WeightFile::open(path, error);
   if (!file)
     return false;
-  files.push_back(std::move(file));
+  add(std::move(file));
   return true;
 }
 

@@ -25,6 +25,7 @@ public:
   /// Opens one more file, in which tensors are looked for after those before it; false and one sentence on
   /// failure.
   bool add(const std::string &path, std::string &error);
+  void add(std::shared_ptr<const formats::WeightFile> file) { files.push_back(std::move(file)); }
   /// With all of the files; null and one sentence on failure.
   static std::unique_ptr<WeightSource> open(llvm::ArrayRef<std::string> paths, std::string &error);
 
@@ -34,7 +35,7 @@ public:
   /// For tests only (PlantBug.h): changes each row that is quantized.
   void alterQuantized(RowAlteration change) { alteration = std::move(change); }
 
-  llvm::ArrayRef<std::unique_ptr<formats::WeightFile>> openFiles() const { return files; }
+  llvm::ArrayRef<std::shared_ptr<const formats::WeightFile>> openFiles() const { return files; }
 
   /// How its file stores a tensor, and the path of the part that holds it. Null with a sentence (file,
   /// tensor, type) if there is no such tensor or its type has no scheme.
@@ -56,7 +57,7 @@ public:
 
 private:
   friend class WeightEvaluator;
-  std::vector<std::unique_ptr<formats::WeightFile>> files;
+  std::vector<std::shared_ptr<const formats::WeightFile>> files;
   RowDecoder decoder;
   RowAlteration alteration;
 };

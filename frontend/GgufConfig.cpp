@@ -8,20 +8,6 @@
 
 namespace llmc::frontend {
 
-bool GgufConfig::keep(const std::string &reported) {
-  if (reported.empty())
-    return false;
-  if (error.empty())
-    error = reported;
-  return true;
-}
-
-void GgufConfig::refuse(const std::string &name, const std::string &found, const std::string &expected) {
-  fail(fmt::format("key '{}' is {}, expected {}", key(name), found, expected));
-}
-
-void GgufConfig::fail(const std::string &what) { keep(fmt::format("{}: {}", file.path(), what)); }
-
 std::optional<int64_t> GgufConfig::optionalInteger(const std::string &name, int64_t low, int64_t high) {
   const formats::GgufValue *value = file.value(key(name));
   if (!value)

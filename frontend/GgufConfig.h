@@ -1,13 +1,12 @@
 //===- GgufConfig.h - hyper-parameters from GGUF metadata -------*- C++ -*-===//
 //
-// Typed, range-checked reads of the keys of one architecture. The first problem is kept as a sentence that
-// names file, key, what was found and what is expected; later reads go on with harmless values, so that an
-// architecture reads all its keys first and asks once whether that went well.
+// Typed, range-checked reads of the keys of one architecture.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_FRONTEND_GGUFCONFIG_H
 #define LLMC_FRONTEND_GGUFCONFIG_H
 
+#include "frontend/ConfigErrors.h"
 #include "frontend/formats/Gguf.h"
 
 #include <optional>
@@ -16,10 +15,11 @@
 
 namespace llmc::frontend {
 
-class GgufConfig {
+class GgufConfig : public ConfigErrors {
 public:
   /// Keys are `prefix.name`.
-  GgufConfig(const formats::GgufFile &file, std::string prefix) : file(file), prefix(std::move(prefix)) {}
+  GgufConfig(const formats::GgufFile &file, std::string prefix)
+      : ConfigErrors(file.path()), file(file), prefix(std::move(prefix)) {}
 
   /// An integer in [low, high]; an array with one entry a layer counts as an integer if all entries are
   /// equal.
@@ -31,20 +31,12 @@ public:
   std::optional<bool> optionalBool(const std::string &name);
   std::optional<std::string> optionalString(const std::string &name);
 
-  std::string key(const std::string &name) const { return prefix + "." + name; }
-  /// Records `file: key 'prefix.name' is FOUND, expected EXPECTED`.
-  void refuse(const std::string &name, const std::string &found, const std::string &expected);
-  /// Records `file: WHAT`.
-  void fail(const std::string &what);
-  bool ok() const { return error.empty(); }
-  const std::string &firstError() const { return error; }
+  std::string key(const std::string &name) const override { return prefix + "." + name; }
 
   const formats::GgufFile &file;
 
 private:
-  /// Takes over what the reader reported; whether there was something.
-  bool keep(const std::string &reported);
-  std::string prefix, error;
+  std::string prefix;
 };
 
 } // namespace llmc::frontend

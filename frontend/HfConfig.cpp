@@ -19,7 +19,7 @@ static const std::pair<const char *, const char *> prefixes[] = {
 };
 
 HfConfig::HfConfig(const std::string &path, const JsonValue &config, const formats::WeightFile &weights)
-    : weights(weights), path(path), config(config), text(config.find("text_config")) {
+    : ConfigErrors(path), weights(weights), config(config), text(config.find("text_config")) {
   if (text && !text->object())
     text = nullptr;
   std::tie(modelPrefix, headPrefix) = prefixes[0];
@@ -48,15 +48,6 @@ const JsonValue *HfConfig::value(const std::string &name) const {
 
 std::string HfConfig::key(const std::string &name) const {
   return text && (find(text, name) || !find(&config, name)) ? "text_config." + name : name;
-}
-
-void HfConfig::fail(const std::string &what) {
-  if (error.empty())
-    error = fmt::format("{}: {}", path, what);
-}
-
-void HfConfig::refuse(const std::string &name, const std::string &found, const std::string &expected) {
-  fail(fmt::format("key '{}' is {}, expected {}", key(name), found, expected));
 }
 
 void HfConfig::refuse(const std::string &name, const std::string &expected) {

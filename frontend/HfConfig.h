@@ -1,8 +1,6 @@
 //===- HfConfig.h - hyper-parameters from config.json -----------*- C++ -*-===//
 //
-// Typed, range-checked reads of the keys of a Hugging Face checkpoint. The first problem is kept as a
-// sentence that names file, key, what was found and what is expected; later reads go on with harmless values,
-// so that an architecture reads all its keys first and asks once whether that went well.
+// Typed, range-checked reads of the keys of a Hugging Face checkpoint.
 //
 // A key is looked for in `text_config` first, where models of several modalities keep those of the language
 // model. A key whose value is null counts as absent. `a.b` is the member b of the object a.
@@ -11,6 +9,7 @@
 #ifndef LLMC_FRONTEND_HFCONFIG_H
 #define LLMC_FRONTEND_HFCONFIG_H
 
+#include "frontend/ConfigErrors.h"
 #include "frontend/formats/Json.h"
 #include "frontend/formats/WeightFile.h"
 
@@ -21,9 +20,9 @@
 
 namespace llmc::frontend {
 
-class HfConfig {
+class HfConfig : public ConfigErrors {
 public:
-  /// `path` is that of the file, for messages. All three must outlive the object.
+  /// `path` is that of the file, for messages. The others must outlive the object.
   HfConfig(const std::string &path, const formats::JsonValue &config, const formats::WeightFile &weights);
 
   /// An integer in [low, high].
@@ -47,23 +46,15 @@ public:
   const formats::WeightTensor *tensor(const std::string &name) const;
   const formats::WeightFile &weights;
 
-  /// The key as messages name it.
-  std::string key(const std::string &name) const;
-  /// Records `file: key 'name' is FOUND, expected EXPECTED`.
-  void refuse(const std::string &name, const std::string &found, const std::string &expected);
+  std::string key(const std::string &name) const override;
+  using ConfigErrors::refuse;
   /// The same for a key that is there.
   void refuse(const std::string &name, const std::string &expected);
-  /// Records `file: WHAT`.
-  void fail(const std::string &what);
-  bool ok() const { return error.empty(); }
-  const std::string &firstError() const { return error; }
 
 private:
-  const std::string &path;
   const formats::JsonValue &config;
   const formats::JsonValue *text; // config.text_config, or null
   std::string modelPrefix, headPrefix;
-  std::string error;
 };
 
 } // namespace llmc::frontend

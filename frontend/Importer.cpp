@@ -222,9 +222,10 @@ OwningOpRef<ModuleOp> build(MLIRContext &context, const ModelSpec &spec, const M
 
 OwningOpRef<ModuleOp> importGguf(MLIRContext &context, const std::string &path, const std::string &folder,
                                  const ImportOptions &options, std::string &error) {
-  auto file = formats::GgufFile::open(path, error);
+  formats::OpenFiles own;
+  auto file = (options.files ? *options.files : own).open(path, error);
   ModelSpec spec;
-  if (!file || !readGguf(*file, options, spec, error))
+  if (!file || !readGguf(*file->gguf(), options, spec, error))
     return nullptr;
   std::string spelled = spelledFrom(folder, path);
   return build(context, spec, {{spelled}, spelled}, *file, error);
@@ -235,7 +236,8 @@ OwningOpRef<ModuleOp> importHf(MLIRContext &context, const std::string &path, co
   std::optional<formats::HfDirectory> directory = formats::HfDirectory::open(path, error);
   if (!directory)
     return nullptr;
-  auto weights = formats::WeightFile::open(directory->weights, error);
+  formats::OpenFiles own;
+  auto weights = (options.files ? *options.files : own).open(directory->weights, error);
   ModelSpec spec;
   if (!weights || !readHf(*directory, *weights, options, spec, error))
     return nullptr;

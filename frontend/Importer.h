@@ -2,6 +2,7 @@
 #ifndef LLMC_FRONTEND_IMPORTER_H
 #define LLMC_FRONTEND_IMPORTER_H
 
+#include "frontend/formats/OpenFiles.h"
 #include "ir/LMOps.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -18,6 +19,8 @@ struct ImportOptions {
   /// The longest sequence, in tokens, for rope scalings that depend on it (dynamic, longrope); 0: what the
   /// model was trained for, at most 4096, as a session has it by default.
   int64_t context = 0;
+  /// Where the files that were read stay open, for whoever comes next; null: they are closed.
+  formats::OpenFiles *files = nullptr;
 };
 
 /// Reads lm text, a GGUF file or a Hugging Face directory (or a file in one), told apart by content, into a

@@ -32,11 +32,14 @@ void collectTensors(Value value, llvm::SetVector<StringRef> &tensors,
 
 struct QuantizePass : llmc::impl::QuantizePassBase<QuantizePass> {
   using Base::Base;
+  QuantizePass() = default;
+  QuantizePass(QuantizePassOptions options, const QuantizeRules &given)
+      : Base(std::move(options)), given(given) {}
 
   void runOnOperation() override {
     std::string error;
     std::optional<QuantizeRules> parsed =
-        QuantizeRules::parse(SmallVector<std::string>(rules.begin(), rules.end()), error);
+        given ? given : QuantizeRules::parse(SmallVector<std::string>(rules.begin(), rules.end()), error);
     if (!parsed) {
       emitError(UnknownLoc::get(&getContext())) << error;
       return signalPassFailure();
@@ -102,6 +105,14 @@ struct QuantizePass : llmc::impl::QuantizePassBase<QuantizePass> {
     }
     reportApplied(numQuantized, "quantize", "quantized", made);
   }
+
+  std::optional<QuantizeRules> given; // else what the option says
 };
 
 } // namespace
+
+std::unique_ptr<Pass> llmc::createQuantizePass(const QuantizeRules &rules) {
+  QuantizePassOptions options;
+  llvm::append_range(options.rules, rules.texts()); // for whoever prints the pass
+  return std::make_unique<QuantizePass>(std::move(options), rules);
+}

@@ -37,9 +37,9 @@ std::string QuantizeRules::add(StringRef text, const std::string &place) {
     everywhere = scheme.str();
     return {};
   }
-  Rule rule{text.str(), place, scheme.str(), llvm::Regex(pattern)};
+  Rule rule{text.str(), place, scheme.str(), std::make_shared<llvm::Regex>(pattern)};
   std::string why;
-  if (pattern.empty() || !rule.pattern.isValid(why))
+  if (pattern.empty() || !rule.pattern->isValid(why))
     return place + "expected a regular expression before '=' but got '" + pattern.str() + "'" +
            (why.empty() ? "" : ": " + why);
   rules.push_back(std::move(rule));
@@ -85,7 +85,7 @@ std::string QuantizeRules::plainScheme(int64_t columns, bool isOuter) const {
 std::string QuantizeRules::schemeOf(llvm::ArrayRef<std::string> tensors, int64_t columns, bool isOuter) {
   std::string scheme = plainScheme(columns, isOuter);
   for (Rule &rule : rules)
-    if (llvm::any_of(tensors, [&](const std::string &name) { return rule.pattern.match(name); })) {
+    if (llvm::any_of(tensors, [&](const std::string &name) { return rule.pattern->match(name); })) {
       rule.hasMatched = true;
       scheme = rule.scheme;
     }

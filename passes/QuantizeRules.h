@@ -2,10 +2,13 @@
 #ifndef LLMC_PASSES_QUANTIZERULES_H
 #define LLMC_PASSES_QUANTIZERULES_H
 
+#include "mlir/Pass/Pass.h"
+
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Regex.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,7 +35,7 @@ public:
 private:
   struct Rule {
     std::string text, place, scheme; // place: "file:3: ", or empty
-    llvm::Regex pattern;
+    std::shared_ptr<const llvm::Regex> pattern;
     bool hasMatched = false;
   };
   std::string add(llvm::StringRef text, const std::string &place);
@@ -42,6 +45,9 @@ private:
   std::vector<Rule> rules;
   std::string everywhere;
 };
+
+/// lm-quantize by rules that were read already.
+std::unique_ptr<mlir::Pass> createQuantizePass(const QuantizeRules &rules);
 
 } // namespace llmc
 #endif

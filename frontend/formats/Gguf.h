@@ -58,6 +58,8 @@ public:
   std::optional<std::string_view> string(std::string_view key, std::string &error) const;
   const GgufArray *array(std::string_view key, std::string &error) const;
 
+  const GgufFile *gguf() const override { return this; }
+
 private:
   using WeightFile::WeightFile;
   static std::unique_ptr<GgufFile> parseOne(std::span<const uint8_t> bytes, const std::string &name,

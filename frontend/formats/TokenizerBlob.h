@@ -7,6 +7,7 @@
 #define LLMC_FRONTEND_FORMATS_TOKENIZERBLOB_H
 
 #include "frontend/formats/Gguf.h"
+#include "frontend/formats/OpenFiles.h"
 
 #include <string>
 
@@ -16,8 +17,9 @@ namespace llmc::formats {
 /// (tokenizer.model), or a directory with tokenizer.json or else tokenizer.model. Files are told apart by
 /// content; those beside tokenizer.json and tokenizer.model (tokenizer_config.json, generation_config.json,
 /// chat_template.jinja ...) are read too. On failure returns false and fills `error` with one sentence that
-/// names file and field.
-bool buildTokenizerBlobFromFile(const std::string &path, std::string &blob, std::string &error);
+/// names file and field. A GGUF file that is open in `files` is not parsed again.
+bool buildTokenizerBlobFromFile(const std::string &path, std::string &blob, std::string &error,
+                                OpenFiles *files = nullptr);
 
 /// From the `tokenizer.*` keys. A file without tokenizer (model "none" or no key) gives a block of kind
 /// LLMC_TOK_NONE.

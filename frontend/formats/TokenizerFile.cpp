@@ -29,8 +29,8 @@ bool llmc::formats::buildTokenizerBlobFromModel(std::string_view model, const st
   return build(readTokenizerModel, model, path, "", blob, error);
 }
 
-bool llmc::formats::buildTokenizerBlobFromFile(const std::string &path, std::string &blob,
-                                               std::string &error) {
+bool llmc::formats::buildTokenizerBlobFromFile(const std::string &path, std::string &blob, std::string &error,
+                                               OpenFiles *files) {
   std::error_code code;
   std::string name = path;
   if (fs::is_directory(path, code)) {
@@ -47,8 +47,9 @@ bool llmc::formats::buildTokenizerBlobFromFile(const std::string &path, std::str
     return false;
   std::string_view bytes(reinterpret_cast<const char *>(file->bytes().data()), file->bytes().size());
   if (bytes.starts_with("GGUF")) {
-    auto gguf = GgufFile::open(name, error);
-    return gguf && buildTokenizerBlob(*gguf, blob, error);
+    OpenFiles own;
+    auto weights = (files ? *files : own).open(name, error);
+    return weights && buildTokenizerBlob(*weights->gguf(), blob, error);
   }
   std::string folder = fs::path(name).parent_path().string();
   if (folder.empty())

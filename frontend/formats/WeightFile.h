@@ -19,6 +19,8 @@
 
 namespace llmc::formats {
 
+class GgufFile;
+
 struct WeightTensor {
   /// The type of a tensor whose storage has no number in GGUF.
   static constexpr uint32_t otherType = UINT32_MAX;
@@ -51,6 +53,8 @@ public:
   const WeightTensor *tensor(std::string_view name) const;         // null if absent
   /// Gives back the memory that a part of a tensor's data takes; reading it again is well.
   void release(std::span<const uint8_t> data) const;
+  /// With the metadata of a GGUF file; null for other formats.
+  virtual const GgufFile *gguf() const { return nullptr; }
   /// Paths of the files that hold the tensors.
   const std::vector<std::string> &parts() const { return partPaths; }
   const std::string &partOf(const WeightTensor &tensor) const { return partPaths[tensor.part]; }

@@ -34,6 +34,7 @@ struct CompileArguments {
   PipelineOptions pipeline;
   frontend::ImportOptions import;
   std::string source;
+  std::vector<std::string> quantize;
   std::string stopAfter = "link";
   std::string startFrom; // empty: what the dump says
   std::string variants;  // "avx2,avx512"; empty: all
@@ -135,8 +136,11 @@ static std::string checkArguments(CompileArguments &arguments) {
     if (!llvm::is_contained(optionalPasses(), name))
       return "--disable-pass: expected one of " + llvm::join(optionalPasses(), ", ") + " but got '" + name +
              "'";
-  if (std::string words; !QuantizeRules::parse(arguments.pipeline.quantize, words))
+  std::string words;
+  std::optional<QuantizeRules> rules = QuantizeRules::parse(arguments.quantize, words);
+  if (!rules)
     return "--quantize: " + words;
+  arguments.pipeline.quantize = std::move(*rules);
   if (!arguments.startFrom.empty() && !phaseByName(arguments.startFrom))
     return "--start-from: expected one of fuse, quantize, plan, step, llvm but got '" + arguments.startFrom +
            "'";
@@ -167,6 +171,7 @@ static mlir::OwningOpRef<mlir::ModuleOp> readSource(Session &session, CompileArg
                                                     std::string &error) {
   PipelineOptions &options = arguments.pipeline;
   if (!isDump(arguments.source)) {
+    arguments.import.files = options.files.get();
     mlir::OwningOpRef<mlir::ModuleOp> module =
         frontend::importModel(session.context, arguments.source, arguments.import, error);
     if (!module)
@@ -290,7 +295,7 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
       ->capture_default_str();
   command
       ->add_option(
-          "--quantize", options.quantize,
+          "--quantize", arguments->quantize,
           "scheme to store weights in, may be repeated: SCHEME for all matrices; REGEX=SCHEME for those "
           "whose tensor's name the expression matches somewhere (blk.3.ffn_down.weight), the last that "
           "matches decides; @FILE with one of both a line and # comments. SCHEME is one of " +
