@@ -131,38 +131,70 @@ size_t windowLength(const PerplexityOptions &options, const llmc_model *model, s
   return length;
 }
 
-void printJson(const std::vector<double> &nll, double mean, const Comparison *comparison) {
-  auto mean_of = [](const std::vector<double> &values) {
-    double sum = 0;
-    for (double value : values)
-      sum += value;
-    return sum / double(values.size());
-  };
+double sumOf(const std::vector<double> &values) {
+  double sum = 0;
+  for (double value : values)
+    sum += value;
+  return sum;
+}
+
+/// What is told of all rows.
+struct Scores {
+  size_t count = 0;
+  double sum = 0, squares = 0; // of the negative log-likelihoods
+  std::vector<double> nll;     // themselves, for --json
+  std::optional<Comparison> comparison;
+
+  void add(double value, bool isKept) {
+    ++count;
+    sum += value;
+    squares += value * value;
+    if (isKept)
+      nll.push_back(value);
+  }
+  double mean() const { return sum / double(count); }
+};
+
+void printJson(const Scores &scores) {
   std::string text = "{\"nll\":[";
-  for (size_t i = 0; i < nll.size(); ++i) {
+  for (size_t i = 0; i < scores.nll.size(); ++i) {
     text += i ? "," : "";
-    appendNumber(text, nll[i]);
+    appendNumber(text, scores.nll[i]);
     if (text.size() > 1 << 16) {
       print(text);
       text.clear();
     }
   }
   text += "],\"perplexity\":";
-  appendNumber(text, std::exp(mean));
-  if (comparison) {
+  appendNumber(text, std::exp(scores.mean()));
+  if (const auto &comparison = scores.comparison) {
     text += ",\"kl\":";
-    appendNumber(text, mean_of(comparison->kl));
+    appendNumber(text, sumOf(comparison->kl) / double(scores.count));
     text += ",\"kl_max\":";
     appendNumber(text, *std::max_element(comparison->kl.begin(), comparison->kl.end()));
     text += ",\"same_top\":";
-    appendNumber(text, double(comparison->sameBest) / double(nll.size()));
+    appendNumber(text, double(comparison->sameBest) / double(scores.count));
   }
   print(text + "}\n");
 }
 
-} // namespace
+void printText(const Scores &scores, size_t windows) {
+  const double n = double(scores.count), mean = scores.mean(), ppl = std::exp(mean);
+  const double error = n > 1 ? std::sqrt(std::max(scores.squares / n - mean * mean, 0.0) / (n - 1)) * ppl : 0;
+  print(fmt::format("perplexity {:.4f} +- {:.4f} over {} tokens in {} window{}\n", ppl, error, scores.count,
+                    windows, windows == 1 ? "" : "s"));
+  if (!scores.comparison)
+    return;
+  std::vector<double> kl = scores.comparison->kl;
+  std::sort(kl.begin(), kl.end());
+  print(fmt::format(
+      "KL(saved || this) {:.6g}, median {:.6g}, 99 % below {:.6g}, largest {:.6g}; same likeliest "
+      "token {:.2f} %\n",
+      sumOf(kl) / n, kl[kl.size() / 2], kl[std::min(kl.size() - 1, kl.size() * 99 / 100)], kl.back(),
+      100 * double(scores.comparison->sameBest) / n));
+}
 
-int perplexity(const PerplexityOptions &options) {
+void checkOptions(const PerplexityOptions &options) {
   if (options.file.has_value() == options.tokensFile.has_value())
     throw UsageError("give one text: --file F or --tokens-file F");
   if (options.saveLogits && options.kl)
@@ -177,102 +209,105 @@ int perplexity(const PerplexityOptions &options) {
   if (options.ctx && options.skip >= options.ctx)
     throw UsageError(
         fmt::format("--skip {} leaves nothing of a window of --ctx {}", options.skip, options.ctx));
+}
 
+/// What is scored, cut into windows.
+struct Text {
+  const std::string &source; // the file
   Tokens tokens;
-  if (options.tokensFile) // before a model is loaded, or compiled
-    tokens = readTokens(*options.tokensFile);
-  std::string text = options.file ? readText(*options.file) : "";
-  ModelPtr model = openModel(options);
-  llmc_token first = -1; // of every later window
-  if (options.file) {
-    const llmc_tokenizer *tokenizer = tokenizerOf(model.get(), options.model);
-    tokens = tokenizeText(tokenizer, text, LLMC_TOKENIZE_ADD_SPECIAL);
-    std::string().swap(text);
-    tokens.shrink_to_fit(); // there was room for one a byte
-    if (llmc_token bos = llmc_token_special(tokenizer, "bos"); !tokens.empty() && tokens.front() == bos)
-      first = bos;
-  }
-  const char *source = (options.file ? *options.file : *options.tokensFile).c_str();
-  if (tokens.size() < 2)
-    throw Failure(fmt::format("{}: a text of {} tokens leaves nothing to predict", source, tokens.size()));
-  size_t length = windowLength(options, model.get(), tokens.size());
-  std::vector<Window> windows =
-      windowsOf(tokens.size(), length, options.stride ? options.stride : length, options.skip);
-  LogitsHeader header;
-  for (const Window &window : windows)
-    header.rows += window.end - window.scored;
-  if (!header.rows)
-    throw Failure(fmt::format("{}: --skip {} leaves nothing of a text of {} tokens", source, options.skip,
-                              tokens.size()));
-  header.vocab = uint64_t(modelInfo(model.get(), LLMC_INFO_VOCAB));
-  header.textHash = XXH3_64bits(tokens.data(), tokens.size() * sizeof(llmc_token));
-  header.windowHash = XXH3_64bits(windows.data(), windows.size() * sizeof(Window));
+  llmc_token first = -1; // of every later window; -1: none of its own
+  size_t length = 0;     // of a window
+  std::vector<Window> windows;
+  LogitsHeader header; // of what --save-logits and --kl name
+};
 
+Text tokenized(const PerplexityOptions &options, Tokens tokens, std::string text, llmc_model *model) {
+  Text result{options.file ? *options.file : *options.tokensFile, std::move(tokens), -1, 0, {}, {}};
+  if (options.file) {
+    const llmc_tokenizer *tokenizer = tokenizerOf(model, options.model);
+    result.tokens = tokenizeText(tokenizer, text, LLMC_TOKENIZE_ADD_SPECIAL);
+    std::string().swap(text);
+    result.tokens.shrink_to_fit(); // there was room for one a byte
+    if (llmc_token bos = llmc_token_special(tokenizer, "bos");
+        !result.tokens.empty() && result.tokens.front() == bos)
+      result.first = bos;
+  }
+  const size_t count = result.tokens.size();
+  if (count < 2)
+    throw Failure(fmt::format("{}: a text of {} tokens leaves nothing to predict", result.source, count));
+  result.length = windowLength(options, model, count);
+  result.windows =
+      windowsOf(count, result.length, options.stride ? options.stride : result.length, options.skip);
+  for (const Window &window : result.windows)
+    result.header.rows += window.end - window.scored;
+  if (!result.header.rows)
+    throw Failure(fmt::format("{}: --skip {} leaves nothing of a text of {} tokens", result.source,
+                              options.skip, count));
+  result.header.vocab = uint64_t(modelInfo(model, LLMC_INFO_VOCAB));
+  result.header.textHash = XXH3_64bits(result.tokens.data(), count * sizeof(llmc_token));
+  result.header.windowHash = XXH3_64bits(result.windows.data(), result.windows.size() * sizeof(Window));
+  return result;
+}
+
+/// Walks the windows in a session as large as one of them.
+Scores scoresOf(const PerplexityOptions &options, const Text &text, llmc_model *model) {
+  const size_t vocab = text.header.vocab;
   ModelOptions sizes = options;
-  sizes.ctx = uint32_t(std::min(length, tokens.size()));
+  sizes.ctx = uint32_t(std::min(text.length, text.tokens.size()));
   if (!options.batch)
-    sizes.batch =
-        uint32_t(std::min<size_t>({sizes.ctx, 512, std::max<size_t>(logitsBytes / 4 / header.vocab, 16)}));
-  noteContext(model.get(), options.ctx ? options.ctx : sizes.ctx, options.ctx != 0);
-  SessionPtr session = newSession(model.get(), sessionParams(sizes, 0));
+    sizes.batch = uint32_t(std::min<size_t>({sizes.ctx, 512, std::max<size_t>(logitsBytes / 4 / vocab, 16)}));
+  noteContext(model, options.ctx ? options.ctx : sizes.ctx, options.ctx != 0);
+  SessionPtr session = newSession(model, sessionParams(sizes, 0));
   InterruptScope scope(session.get());
   std::optional<LogitsWriter> writer;
   std::optional<LogitsReader> reader;
+  Scores scores;
   if (options.saveLogits)
-    writer.emplace(*options.saveLogits, header);
-  if (options.kl)
-    reader.emplace(*options.kl, header);
+    writer.emplace(*options.saveLogits, text.header);
+  if (options.kl) {
+    reader.emplace(*options.kl, text.header);
+    scores.comparison.emplace();
+  }
 
-  Evaluation evaluation(session.get(), sizes.batch, header.vocab);
-  Progress progress("perplexity", header.rows);
-  std::vector<double> nll; // only for --json
-  Comparison comparison;
-  size_t scored = 0;
-  double sum = 0, squares = 0;
+  Evaluation evaluation(session.get(), sizes.batch, vocab);
+  Progress progress("perplexity", text.header.rows);
   auto score = [&](size_t index, std::span<const float> logits) {
     double norm = logSumExp(logits, *std::max_element(logits.begin(), logits.end()));
-    double value = norm - logits[size_t(tokens[index])];
-    ++scored;
-    sum += value;
-    squares += value * value;
-    if (options.json)
-      nll.push_back(value);
+    scores.add(norm - logits[size_t(text.tokens[index])], options.json);
     if (writer)
       writer->row(logits);
     if (reader)
-      comparison.row(reader->next(), logits, norm);
-    progress.update(scored);
+      scores.comparison->row(reader->next(), logits, norm);
+    progress.update(scores.count);
   };
-  for (const Window &window : windows) {
+  for (const Window &window : text.windows) {
     scope.check();
-    if (llmc_token last = tokens[window.end - 1]; uint64_t(last) >= header.vocab) // all others are evaluated
+    if (llmc_token last = text.tokens[window.end - 1]; uint64_t(last) >= vocab) // all others are evaluated
       throw Failure(
-          fmt::format("{}: token {} is {}, the model has {}", source, window.end - 1, last, header.vocab));
-    evaluation.run(tokens, window, window.begin ? first : -1, score);
+          fmt::format("{}: token {} is {}, the model has {}", text.source, window.end - 1, last, vocab));
+    evaluation.run(text.tokens, window, window.begin ? text.first : -1, score);
   }
   scope.check();
   if (writer)
     writer->finish();
-  double n = double(scored), mean = sum / n, ppl = std::exp(mean);
-  if (options.json) {
-    printJson(nll, mean, reader ? &comparison : nullptr);
-  } else {
-    double error = n > 1 ? std::sqrt(std::max(squares / n - mean * mean, 0.0) / (n - 1)) * ppl : 0;
-    print(fmt::format("perplexity {:.4f} +- {:.4f} over {} tokens in {} window{}\n", ppl, error, scored,
-                      windows.size(), windows.size() == 1 ? "" : "s"));
-    if (reader) {
-      std::vector<double> kl = comparison.kl;
-      std::sort(kl.begin(), kl.end());
-      double total = 0;
-      for (double value : kl)
-        total += value;
-      print(fmt::format(
-          "KL(saved || this) {:.6g}, median {:.6g}, 99 % below {:.6g}, largest {:.6g}; same likeliest "
-          "token {:.2f} %\n",
-          total / n, kl[kl.size() / 2], kl[std::min(kl.size() - 1, kl.size() * 99 / 100)], kl.back(),
-          100 * double(comparison.sameBest) / n));
-    }
-  }
+  return scores;
+}
+
+} // namespace
+
+int perplexity(const PerplexityOptions &options) {
+  checkOptions(options);
+  Tokens tokens;
+  if (options.tokensFile) // before a model is loaded, or compiled
+    tokens = readTokens(*options.tokensFile);
+  std::string read = options.file ? readText(*options.file) : "";
+  ModelPtr model = openModel(options);
+  const Text text = tokenized(options, std::move(tokens), std::move(read), model.get());
+  const Scores scores = scoresOf(options, text, model.get());
+  if (options.json)
+    printJson(scores);
+  else
+    printText(scores, text.windows.size());
   flushOutput();
   return 0;
 }
