@@ -85,7 +85,8 @@ llmc_status Session::chooseTokens(std::span<const RowSampler> samplers, std::vec
   return status;
 }
 
-llmc_status Session::eval(const StepTokens &tokens, const char *function) {
+/// All that can be said of the tokens before anything is touched; counts those of each sequence.
+llmc_status Session::checkStep(const StepTokens &tokens, const char *function) {
   const size_t n = tokens.ids.size();
   if (n == 0)
     return setError(LLMC_EARG, "%s: no tokens to evaluate", function);
@@ -101,26 +102,28 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
     if ((tokens.outputs[i] & LLMC_OUT_HIDDEN) && module().hidden_buffer == LLMC_NONE)
       return setError(LLMC_EUNSUPPORTED, "%s: this model keeps no hidden rows, only logits", function);
   }
-  if (llmc_status status = checkSamplers(tokens, function))
-    return status;
-  std::deque<BusyGuard> samplersInUse;
-  for (size_t i = 0; i < tokens.samplers.size(); ++i) {
-    const Sampler *sampler = tokens.samplers[i].sampler;
-    if (std::any_of(tokens.samplers.begin(), tokens.samplers.begin() + i,
+  return checkSamplers(tokens, function);
+}
+
+/// Each sampler once, however many rows it has.
+static llmc_status holdSamplers(std::span<const RowSampler> samplers, std::deque<BusyGuard> &held,
+                                const char *function) {
+  for (size_t i = 0; i < samplers.size(); ++i) {
+    const Sampler *sampler = samplers[i].sampler;
+    if (std::any_of(samplers.begin(), samplers.begin() + i,
                     [&](const RowSampler &entry) { return entry.sampler == sampler; }))
       continue;
-    if (!samplersInUse.emplace_back(sampler->busy))
+    if (!held.emplace_back(sampler->busy))
       return setError(LLMC_EBUSY, "%s: the sampler of row %d is in use by another call", function,
-                      tokens.samplers[i].row);
+                      samplers[i].row);
   }
-  if (llmc_status status = cache.checkRoom(newTokens))
-    return status;
-  if (takeInterrupt())
-    return setError(LLMC_ECANCELLED, "%s: interrupted", function);
+  return LLMC_OK;
+}
 
-  // Everything that can run out of memory comes before the first page is taken.
+/// What the kernels are told. Everything that can run out of memory is here, before the first page is taken.
+llmc_status Session::prepareStep(const StepTokens &tokens, llmc_step &step, uint64_t &nKeys,
+                                 std::vector<OutputRow> &rows, const char *function) {
   buildRows(tokens);
-  std::vector<OutputRow> rows;
   bool anyHidden = false;
   for (int32_t index : asked) {
     const bool hasHidden = tokens.outputs[index] & LLMC_OUT_HIDDEN;
@@ -129,12 +132,12 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
     if (hasHidden)
       pooling.prepare(tokenRows[index].seq);
   }
-  uint64_t nKeys = 0;
+  nKeys = 0;
   for (size_t seq = 0; seq < newTokens.size(); ++seq)
     if (newTokens[seq])
       nKeys += cache.length(llmc_seq(seq)) + newTokens[seq];
-  llmc_step step = {};
-  step.rows[LLMC_ROWS_TOKENS] = n;
+  step = {};
+  step.rows[LLMC_ROWS_TOKENS] = tokens.ids.size();
   step.rows[LLMC_ROWS_ASKED] = asked.size();
   step.rows[LLMC_ROWS_KEYS] = module().uses_keys ? nKeys : 0;
   step.rows[LLMC_ROWS_HIDDEN] = anyHidden ? asked.size() : 0;
@@ -147,6 +150,36 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
   step.scratch = scratchOf.data();
   step.count_load = countLoad;
   step.count_load_data = countLoadData;
+  return LLMC_OK;
+}
+
+/// The pages of a step, kept or given back.
+void Session::settlePages(bool isKept) {
+  for (size_t seq = 0; seq < newTokens.size(); ++seq) {
+    if (!newTokens[seq])
+      continue;
+    if (isKept)
+      cache.commit(llmc_seq(seq), newTokens[seq]);
+    else
+      cache.truncate(llmc_seq(seq), cache.length(llmc_seq(seq)));
+  }
+}
+
+llmc_status Session::eval(const StepTokens &tokens, const char *function) {
+  if (llmc_status status = checkStep(tokens, function))
+    return status;
+  std::deque<BusyGuard> samplersInUse;
+  if (llmc_status status = holdSamplers(tokens.samplers, samplersInUse, function))
+    return status;
+  if (llmc_status status = cache.checkRoom(newTokens))
+    return status;
+  if (takeInterrupt())
+    return setError(LLMC_ECANCELLED, "%s: interrupted", function);
+  llmc_step step;
+  uint64_t nKeys;
+  std::vector<OutputRow> rows;
+  if (llmc_status status = prepareStep(tokens, step, nKeys, rows, function))
+    return status;
   StepRun run(*this, step, nKeys);
 
   for (size_t seq = 0; seq < newTokens.size(); ++seq)
@@ -160,14 +193,7 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
   ++nSteps;
   if (status == LLMC_OK)
     status = guarded([&] { return chooseTokens(tokens.samplers, rows, function); });
-  for (size_t seq = 0; seq < newTokens.size(); ++seq) {
-    if (!newTokens[seq])
-      continue;
-    if (status == LLMC_OK)
-      cache.commit(llmc_seq(seq), newTokens[seq]);
-    else
-      cache.truncate(llmc_seq(seq), cache.length(llmc_seq(seq)));
-  }
+  settlePages(status == LLMC_OK);
   if (status != LLMC_OK)
     return status;
   outputRows = std::move(rows);

@@ -87,6 +87,10 @@ private:
   };
   const llmc_module &module() const;
   llmc_status checkTokens(std::span<const llmc_token> ids, const char *function) const;
+  llmc_status checkStep(const StepTokens &tokens, const char *function);
+  llmc_status prepareStep(const StepTokens &tokens, llmc_step &step, uint64_t &nKeys,
+                          std::vector<OutputRow> &rows, const char *function);
+  void settlePages(bool isKept);
   llmc_status reserveScratch(const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t keys, const char *function);
   llmc_status resolveRow(int32_t row, const char *function, size_t &out) const;
   llmc_status checkSamplers(const StepTokens &tokens, const char *function) const;
