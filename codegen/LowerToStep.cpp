@@ -2,9 +2,9 @@
 //
 //   1. Ops without a kernel of their own become the ops they are made from.
 //   2. Walk the entry in order, the stack's regions once a layer; every op that computes becomes a call.
-//   3. The op, with its per-layer numbers filled in, its weights' schemes and its row space are the key of a
-//      kernel: equal keys share one step.kernel.
-//   4. A cache with several storage types makes several calls of one op, of which a session runs one.
+//   3. The op, with its per-layer numbers filled in, asks for its kernel (KernelTable).
+//   4. A cache with several storage types makes several calls of one op, of which a session runs one
+//      (CacheTable).
 //   5. What only the returned hidden rows need works on rows of its own, which most steps have none of.
 //   6. The list of calls gets buffers and barriers (DispatchList).
 // Layers become rows of data; kernels do not multiply with them.
@@ -12,15 +12,14 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/LowerToStep.h"
 
-#include "codegen/CacheLayout.h"
+#include "codegen/CacheTable.h"
 #include "codegen/DispatchList.h"
 #include "codegen/KernelSpecs.h"
+#include "codegen/KernelTable.h"
 #include "codegen/WeightTable.h"
-#include "ir/Locations.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/ScopeExit.h"
-#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -31,22 +30,6 @@ using namespace llmc;
 using namespace llmc::codegen;
 
 namespace {
-
-/// The layers' places in a cache's page.
-struct CachePlan {
-  lm::CacheOp cache;
-  int64_t layers = 0;
-
-  bool isPlanned() { return cache.getPageTokens() && cache.getType(); }
-  /// Names of its step.caches: its own for the first storage type.
-  std::string nameOf(unsigned type) {
-    std::string name = cache.getSymName().str();
-    return type ? name + "." + cache.storageTypes()[type].str() : name;
-  }
-  FlatSymbolRefAttr symbolOf(unsigned type) {
-    return FlatSymbolRefAttr::get(cache.getContext(), nameOf(type));
-  }
-};
 
 class StepLowering {
 public:
@@ -66,28 +49,18 @@ private:
   StringAttr spaceOf(Operation *op) const;
   LogicalResult checkNames();
   LogicalResult checkSpaces(Operation *op, StringAttr space) const;
-  FailureOr<step::KernelOp> kernelFor(Operation *op, StringRef space, ArrayRef<WeightTable::Entry> weights,
-                                      CachePlan *cache, unsigned type);
-  FailureOr<CachePlan *> cacheOf(Operation *op);
-  void addCacheArgs(Operation *op, CachePlan &plan, unsigned type, std::optional<int64_t> layer,
-                    DispatchList::Call &call);
   void findHiddenOnly();
   void setFacts();
 
   lm::ModelOp model;
   const LowerToStepOptions &options;
   step::ProgramOp program;
-  OpBuilder kernelsBuilder{model->getContext()};
   std::optional<WeightTable> weights;
+  std::optional<KernelTable> kernels;
+  CacheTable caches{model};
   DispatchList calls;
   DenseMap<Value, ValueId> values;
-  llvm::DenseSet<Operation *> hiddenOnly;  // what only the returned hidden rows need
-  llvm::StringMap<step::KernelOp> kernels; // by key
-  llvm::StringMap<int> kernelNames;
-  llvm::MapVector<step::KernelOp, llvm::SetVector<Location>> kernelPlaces; // of the ops that share it
-  llvm::MapVector<StringAttr, CachePlan> caches;
-  llvm::SetVector<StringAttr> usedCaches;                        // in the order of their numbers
-  std::map<std::pair<std::string, int64_t>, int64_t> cacheSlots; // (cache, layer) => place in the page
+  llvm::DenseSet<Operation *> hiddenOnly; // what only the returned hidden rows need
 };
 
 } // namespace
@@ -129,21 +102,9 @@ FailureOr<step::ProgramOp> StepLowering::run() {
     calls.pin(values.lookup(result.getHidden()));
 
   OpBuilder end = OpBuilder::atBlockEnd(&program.getBody().front());
-  for (StringAttr name : usedCaches) {
-    CachePlan &plan = caches[name];
-    lm::CacheOp cache = plan.cache;
-    for (auto [number, type] : llvm::enumerate(cache.storageTypes())) {
-      cpu::KVLayout layout = cacheLayout(cache, type);
-      step::CacheOp::create(end, cache.getLoc(), end.getStringAttr(plan.nameOf(number)),
-                            end.getI64IntegerAttr(plan.layers), cache.getHeadsAttr(), cache.getDimKAttr(),
-                            cache.getDimVAttr(), cache.getPageTokensAttr(), end.getStringAttr(type),
-                            end.getI64IntegerAttr(plan.layers * (layout.pageBytesK() + layout.pageBytesV())),
-                            number ? cache.getSymNameAttr() : StringAttr());
-    }
-  }
+  caches.create(end);
   llvm::DenseMap<ValueId, FlatSymbolRefAttr> pinned = calls.build(end);
-  for (auto &[kernel, places] : kernelPlaces)
-    kernel->setLoc(fuseLocations(kernel.getContext(), places.getArrayRef()));
+  kernels->setPlaces();
   program.setLogitsAttr(pinned.lookup(logits));
   if (result.getHidden())
     program.setHiddenRowsAttr(pinned.lookup(values.lookup(result.getHidden())));
@@ -215,10 +176,8 @@ void StepLowering::createProgram() {
       model.getTokenizerAttr(), model.getFamilyAttr(), builder.getStrArrayAttr(files));
   Block &body = program.getBody().emplaceBlock();
   // Weights first, kernels behind them, then what DispatchList and the caches add.
-  kernelsBuilder.setInsertionPointToEnd(&body);
+  kernels.emplace(OpBuilder::atBlockEnd(&body), options.activations);
   weights.emplace(body, options);
-  for (lm::CacheOp cache : model.getBody().getOps<lm::CacheOp>())
-    caches[cache.getSymNameAttr()].cache = cache;
 }
 
 LogicalResult StepLowering::lowerBlock(Block &block, std::optional<int64_t> layer) {
@@ -360,7 +319,7 @@ LogicalResult StepLowering::lowerOp(Operation *op, std::optional<int64_t> layer)
       call.args.push_back(DispatchList::Arg::of(values.lookup(operand), Access::Read));
     }
   }
-  FailureOr<CachePlan *> cache = cacheOf(op);
+  FailureOr<CacheTable::Plan *> cache = caches.planOf(op);
   if (failed(cache))
     return failure();
 
@@ -372,14 +331,14 @@ LogicalResult StepLowering::lowerOp(Operation *op, std::optional<int64_t> layer)
     values[result] = calls.addValue(space, rowBytes(result.getType()), op->getLoc());
   const unsigned types = *cache ? (*cache)->cache.storageTypes().size() : 1;
   for (unsigned type = 0; type < types; ++type) {
-    FailureOr<step::KernelOp> kernel = kernelFor(filled, space, entries, *cache, type);
+    FailureOr<step::KernelOp> kernel =
+        kernels->kernelFor(filled, space, entries, *cache ? (*cache)->cache : lm::CacheOp(), type);
     if (failed(kernel))
       return failure();
-    kernelPlaces[*kernel].insert(op->getLoc());
     DispatchList::Call mine = call;
     mine.kernel = kernel->getSymNameAttr();
     if (*cache) {
-      addCacheArgs(op, **cache, type, layer, mine);
+      caches.addArgs(op, **cache, type, layer, mine);
       mine.isAlternative = type > 0;
       if (types > 1)
         mine.storage = (*cache)->symbolOf(type);
@@ -392,114 +351,6 @@ LogicalResult StepLowering::lowerOp(Operation *op, std::optional<int64_t> layer)
     calls.add(std::move(mine));
   }
   return success();
-}
-
-/// The cache that the op uses; null if it uses none.
-FailureOr<CachePlan *> StepLowering::cacheOf(Operation *op) {
-  auto name = op->getAttrOfType<FlatSymbolRefAttr>("cache");
-  if (!name)
-    return static_cast<CachePlan *>(nullptr);
-  auto found = caches.find(name.getAttr());
-  if (found == caches.end() || !found->second.isPlanned())
-    return op->emitOpError() << "uses the cache " << name
-                             << ", which has no plan (lm-plan-kv-cache has not run)";
-  usedCaches.insert(found->first);
-  return &found->second;
-}
-
-/// The cache's number and where this layer's K and V lie in a page.
-void StepLowering::addCacheArgs(Operation *op, CachePlan &plan, unsigned type, std::optional<int64_t> layer,
-                                DispatchList::Call &call) {
-  StringAttr name = plan.cache.getSymNameAttr();
-  int64_t number = type;
-  for (StringAttr used : usedCaches) {
-    if (used == name)
-      break;
-    number += caches[used].cache.storageTypes().size();
-  }
-  auto [slot, isNew] = cacheSlots.try_emplace({name.str(), layer.value_or(-1)}, plan.layers);
-  plan.layers += isNew;
-  cpu::KVLayout layout = cacheLayout(plan.cache, plan.cache.storageTypes()[type]);
-  int64_t offset = slot->second * (layout.pageBytesK() + layout.pageBytesV());
-  Builder builder(op->getContext());
-  for (int64_t argument : {number, offset, offset + layout.pageBytesK()})
-    call.args.push_back(DispatchList::Arg::of(builder.getI64IntegerAttr(argument)));
-  std::string touched = name.str() + "." + std::to_string(slot->second);
-  if (isa<lm::KVViewOp>(op))
-    call.readsCache = touched;
-  else
-    call.writesCache = touched;
-}
-
-FailureOr<step::KernelOp> StepLowering::kernelFor(Operation *op, StringRef space,
-                                                  ArrayRef<WeightTable::Entry> entries, CachePlan *plan,
-                                                  unsigned type) {
-  Builder builder(op->getContext());
-  SmallVector<StringRef> schemes;
-  bool allIntegers = true, anyMatrix = false;
-  for (const WeightTable::Entry &entry : entries) {
-    schemes.push_back(entry.scheme);
-    if (entry.scheme != "vector") {
-      anyMatrix = true;
-      allIntegers &= entry.isInteger;
-    }
-  }
-  StringRef activations = options.activations;
-  if (!anyMatrix || isa<lm::EmbedOp>(op) || (activations == "int8" && !allIntegers))
-    activations = "f32";
-
-  // The key: all that decides the code. The frequencies of a rope and a window are arguments, not code.
-  NamedAttrList attrs(op->getAttrDictionary());
-  attrs.erase("rope_freqs");
-  if (attrs.get("rope_base"))
-    attrs.set("rope_base", builder.getUnitAttr());
-  if (isa<lm::CachedAttentionOp>(op) && attrs.get("window"))
-    attrs.set("window", builder.getUnitAttr());
-  StringRef storage = plan ? plan->cache.storageTypes()[type] : StringRef();
-  std::string key;
-  llvm::raw_string_ostream os(key);
-  os << op->getName() << attrs.getDictionary(op->getContext()) << space << activations << storage;
-  llvm::interleave(schemes, os, ",");
-  for (Type type : llvm::concat<const Type>(SmallVector<Type>(op->getOperandTypes()),
-                                            SmallVector<Type>(op->getResultTypes())))
-    os << type;
-  if (auto known = kernels.find(key); known != kernels.end())
-    return known->second;
-
-  std::string name = kernelName(op, schemes, space, activations);
-  if (plan && plan->cache.storageTypes().size() > 1)
-    name += "_" + storage.str();
-  if (int count = kernelNames[name]++)
-    name += "_v" + std::to_string(count + 1);
-  DictionaryAttr cacheAttr;
-  if (plan) {
-    lm::CacheOp cache = plan->cache;
-    cacheAttr = builder.getDictionaryAttr({builder.getNamedAttr("heads", cache.getHeadsAttr()),
-                                           builder.getNamedAttr("dim_k", cache.getDimKAttr()),
-                                           builder.getNamedAttr("dim_v", cache.getDimVAttr()),
-                                           builder.getNamedAttr("page_tokens", cache.getPageTokensAttr()),
-                                           builder.getNamedAttr("type", builder.getStringAttr(storage))});
-  }
-  SmallVector<Attribute> schemeAttrs;
-  for (StringRef scheme : schemes)
-    schemeAttrs.push_back(builder.getStringAttr(scheme));
-  auto kernel = step::KernelOp::create(kernelsBuilder, op->getLoc(), name, builder.getArrayAttr(schemeAttrs),
-                                       builder.getStringAttr(activations), builder.getStringAttr(space),
-                                       IntegerAttr(), cacheAttr);
-  Block &body = kernel.getBody().emplaceBlock();
-  OpBuilder inner = OpBuilder::atBlockEnd(&body);
-  Operation *computed = op->clone();
-  for (OpOperand &operand : computed->getOpOperands())
-    operand.set(body.addArgument(operand.get().getType(), operand.get().getLoc()));
-  inner.insert(computed);
-  step::ReturnOp::create(inner, op->getLoc(), computed->getResults());
-  FailureOr<int64_t> packed = packedRowBytes(kernel);
-  if (failed(packed))
-    return failure();
-  if (*packed)
-    kernel.setPackedRowBytes(*packed);
-  kernels[key] = kernel;
-  return kernel;
 }
 
 void StepLowering::setFacts() {
