@@ -49,12 +49,19 @@ for side in a b; do "$llmc" compile $side.mlir --stop-after step -o $side.step -
 bisect 1 "pass import: lm.rms_norm makes 'mlp_in' of layer 1" a b
 bisect 0 'no difference' a a.mlir --options-b "$exact"
 
+# Mistakes that are planted into a pass, the lowering, the code.
+planted() { bisect 1 "the first: $2" "$model" --options-a "$exact" --options-b "$exact --plant-bug $1"; }
+planted norm-weight 'pass fuse-rmsnorm-matmul: lm.fused_linear makes .* of layer 0 [(]blk.[{]i[}].attn_norm'
+planted residual-twice "pass fuse-epilogue: lm.fused_linear makes 'h_attn' of layer 0"
+planted softmax-scale "pass fuse-rope-attention: lm.cached_attention makes 'attended' of layer 0"
+planted next-layer "pass lower-to-step: lm.fused_linear makes 'q' of layer 0"
+planted append-one-off "the kernels: lm.cached_attention makes 'attended' of layer 0"
+
 # Another compiler: one that reads another text.
 cat >other.sh <<END
 #!/bin/bash
 sed '0,/silu/s//relu/' "\$2" >"$work/other.mlir"
-[ "\$3" = -o ] || exec "$(dirname "$llmc")/llmc-compile" compile "$work/other.mlir" "\${@:3}"
-exec "$(dirname "$llmc")/llmc-compile" "\$@"
+exec "$(dirname "$llmc")/llmc-compile" compile "$work/other.mlir" "\${@:3}"
 END
 chmod +x other.sh
 bisect 1 "pass import: lm.relu makes 'activated' of layer 0" a.mlir --compiler-b other.sh

@@ -58,7 +58,7 @@ private:
   bool compareStates(BisectStage &stage, const std::string &textA, const std::string &textB);
   bool compareKernels(BisectStage &stage);
   OwningOpRef<ModuleOp> parse(const std::string &text);
-  std::string opOf(const std::string &text, const Difference &difference);
+  std::string opOf(const std::string &text, const Difference &difference, bool hasName);
 
   const BisectOptions &options;
   std::string &error;
@@ -155,7 +155,7 @@ bool Bisection::compareKernels(BisectStage &stage) {
   for (auto [side, source, result] :
        {std::tuple(&*a, &options.a, &results[0]), {&*b, &options.b, &results[1]}}) {
     const std::string path = place.name + "/model.so";
-    if (!compileSide(*side, source->compiler, path, options.limits, error))
+    if (!compileSide(*side, *source, path, options.limits, error))
       return false;
     *result = runModule(path, schedule, {}, error);
     if (!*result)
@@ -166,11 +166,14 @@ bool Bisection::compareKernels(BisectStage &stage) {
   return true;
 }
 
-/// The op whose result the text calls by the value's name, in the kind of its layer.
-std::string Bisection::opOf(const std::string &text, const Difference &difference) {
+/// The op whose result the text calls by the value's name, or that is from its place where it has no name (a
+/// part of a fused op); in the kind of its layer.
+std::string Bisection::opOf(const std::string &text, const Difference &difference, bool hasName) {
   OwningOpRef<ModuleOp> module = parse(text);
   std::string found;
   auto makes = [&](Operation *op) {
+    if (!hasName)
+      return !difference.location.empty() && describeLocation(op->getLoc()) == difference.location;
     auto names = valueNames(op->getLoc(), op->getNumResults());
     return llvm::is_contained(names, StringRef(difference.key.name)) ||
            (names.empty() && valueName(op->getLoc()) == difference.key.name);
@@ -204,7 +207,9 @@ std::optional<BisectResult> Bisection::run() {
   };
   auto finish = [&] {
     if (const BisectStage *first = result.first())
-      result.op = opOf(lastModel->text, *first->result.first);
+      // Without a name of its own a value is called by its kernel: "rms_norm_72(blk.{i}.attn_norm)".
+      result.op = opOf(lastModel->text, *first->result.first,
+                       !StringRef(first->result.first->key.name).contains('('));
     return result;
   };
   for (BisectStage &stage : stagesOfBoth()) {
@@ -220,7 +225,7 @@ std::optional<BisectResult> Bisection::run() {
     if (result.first())
       return finish();
   }
-  if (options.layers == 0 && !a->program.empty() && !b->program.empty()) {
+  if (options.layers == 0 && canCompile(*a, options.a) && canCompile(*b, options.b)) {
     BisectStage stage{kernelStage, true, true, false, {}};
     if (!compareKernels(stage))
       return std::nullopt;

@@ -105,6 +105,17 @@ static std::optional<Side> readSide(const std::string &folder, std::string &erro
   return side;
 }
 
+/// The command that compiles a model, but for its results.
+static std::vector<std::string> compileOf(const SideSource &source) {
+  std::vector<std::string> arguments = {source.compiler, "compile", source.model};
+  arguments.insert(arguments.end(), source.options.begin(), source.options.end());
+  // One variant is enough to compare, and compiles in half the time.
+  if (std::none_of(source.options.begin(), source.options.end(),
+                   [](llvm::StringRef option) { return option.starts_with("--cpu"); }))
+    arguments.insert(arguments.end(), {"--cpu", "native"});
+  return arguments;
+}
+
 std::optional<Side> tools::makeSide(const SideSource &source, const std::string &folder,
                                     const CommandLimits &limits, std::string &error) {
   if (isDumpFolder(source.model)) {
@@ -112,19 +123,22 @@ std::optional<Side> tools::makeSide(const SideSource &source, const std::string 
       error = source.model + ": a dump carries the options of its compile, there cannot be others";
     return error.empty() ? readSide(source.model, error) : std::nullopt;
   }
-  std::vector<std::string> arguments = {
-      source.compiler, "compile", source.model, "--stop-after", "step", "--dump-ir", folder, "--output", "-"};
-  arguments.insert(arguments.end(), source.options.begin(), source.options.end());
-  // One variant is enough to compare, and compiles in half the time.
-  if (std::none_of(source.options.begin(), source.options.end(),
-                   [](llvm::StringRef option) { return option.starts_with("--cpu"); }))
-    arguments.insert(arguments.end(), {"--cpu", "native"});
+  std::vector<std::string> arguments = compileOf(source);
+  arguments.insert(arguments.end(), {"--stop-after", "step", "--dump-ir", folder, "--output", "-"});
   if (!runCompiler(arguments, limits, error))
     return std::nullopt;
   return readSide(folder, error);
 }
 
-bool tools::compileSide(const Side &side, const std::string &compiler, const std::string &path,
+bool tools::canCompile(const Side &side, const SideSource &source) {
+  return !isDumpFolder(source.model) || !side.program.empty();
+}
+
+bool tools::compileSide(const Side &side, const SideSource &source, const std::string &path,
                         const CommandLimits &limits, std::string &error) {
-  return runCompiler({compiler, "compile", side.program, "-o", path}, limits, error);
+  std::vector<std::string> arguments =
+      isDumpFolder(source.model) ? std::vector<std::string>{source.compiler, "compile", side.program}
+                                 : compileOf(source);
+  arguments.insert(arguments.end(), {"--output", path});
+  return runCompiler(arguments, limits, error);
 }

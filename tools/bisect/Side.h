@@ -41,8 +41,11 @@ bool isDumpFolder(const std::string &path);
 std::optional<Side> makeSide(const SideSource &source, const std::string &folder, const CommandLimits &limits,
                              std::string &error);
 
-/// Makes the side's model.so from its program.
-bool compileSide(const Side &side, const std::string &compiler, const std::string &path,
+/// Whether there is all that a model.so needs.
+bool canCompile(const Side &side, const SideSource &source);
+
+/// Makes the side's model.so: from its model, or from the program of its dump.
+bool compileSide(const Side &side, const SideSource &source, const std::string &path,
                  const CommandLimits &limits, std::string &error);
 
 } // namespace llmc::tools
