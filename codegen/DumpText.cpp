@@ -91,6 +91,7 @@ void codegen::printDump(const PassRun &run, const std::string &folder, llvm::raw
   asked.addList("disable_pass", options.disabledPasses);
   asked.addList("cpu", namesOf(options.variants));
   asked.add("default_kernels", options.defaultKernels);
+  asked.add("random_weights", options.randomWeights);
   asked.add("count_loads", options.countLoads);
 
   SmallVector<Attribute> weights;
@@ -321,6 +322,7 @@ static void readOptions(DictionaryAttr dump, PipelineOptions &options, std::stri
     error = "names a rule for lm-quantize that is none: " + why;
   options.disabledPasses = asked.strings("disable_pass");
   options.defaultKernels = asked.flag("default_kernels");
+  options.randomWeights = asked.flag("random_weights");
   options.countLoads = asked.flag("count_loads");
   options.variants.clear();
   for (const std::string &name : asked.strings("cpu"))

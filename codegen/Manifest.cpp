@@ -109,5 +109,7 @@ std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &
       {"caches", std::move(caches)},
       {"kernels", std::move(kernels)},
       {"dispatches", dispatches(program)}};
+  if (facts.randomWeights)
+    (*manifest.getObject("options"))["random_weights"] = true;
   return llvm::formatv("{0}", llvm::json::Value(std::move(manifest))).str();
 }

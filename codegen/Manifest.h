@@ -15,6 +15,7 @@ struct ManifestFacts {
   const PipelineState &state;
   std::vector<std::string> quantize; // rules; those of files are named by what they say
   std::vector<const cpu::Isa *> variants;
+  bool randomWeights = false;
 };
 
 /// JSON: the model's facts, options, pass list, source hashes, kernels and dispatches. The same input and

@@ -189,6 +189,8 @@ LogicalResult PipelineRun::goThroughText() {
 
 LogicalResult PipelineRun::openWeights() {
   weights = std::make_unique<WeightSource>();
+  if (options.randomWeights)
+    weights->makeRandom();
   weights->decodeQuantized(options.decodeQuantized);
   weights->alterQuantized(plantedInRows(options.plantedBug));
   SmallVector<Operation *> lines;
@@ -310,7 +312,7 @@ LogicalResult PipelineRun::emit() {
     for (const auto &file : weights->openFiles())
       state.sources.push_back(hashOf(*file, options.progress));
   time("hash weights");
-  ManifestFacts facts{state, options.quantize.texts(), options.variants};
+  ManifestFacts facts{state, options.quantize.texts(), options.variants, options.randomWeights};
   std::string manifest = makeManifest(program, facts);
   if (options.stopAfter == Phase::LLVM) {
     LogicalResult compiled = compileKernels(program, kernels, [&](uint64_t done, uint64_t total) {

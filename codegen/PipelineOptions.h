@@ -49,6 +49,7 @@ struct PipelineOptions {
   Phase stopAfter = Phase::Link;
   RowDecoder decodeQuantized; // what is quantized here is packed as the f32 numbers that this makes of it
   bool defaultKernels = false, countLoads = false;
+  bool randomWeights = false; // made from the names and shapes of tensors; no file is read
   std::string plantedBug; // for tests only (PlantBug.h)
   std::vector<PipelineObserver *> observers;
   ProgressFn progress = [](const char *, uint64_t, uint64_t) {};

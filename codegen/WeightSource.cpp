@@ -8,6 +8,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <cmath>
 #include <cstring>
 
 using namespace mlir;
@@ -81,6 +82,8 @@ private:
         return op.emitOpError() << "names '" << name << "' outside the stack of layers", failure();
       name = lm::nameInLayer(name, *layer);
     }
+    if (source.isRandom)
+      return randomTensor(op, name);
     std::string error;
     std::optional<WeightSource::Tensor> found = source.lookup(name, error);
     if (!found)
@@ -110,6 +113,33 @@ private:
       result.stored.push_back({begin + r * rowBytes, result.kind});
     result.origins.push_back({std::move(name), begin, begin + shape[0] * rowBytes, rowBytes});
     return result;
+  }
+
+  FailureOr<WeightRows> randomTensor(lm::WeightRefOp op, StringRef name) {
+    ArrayRef<int64_t> shape = shapeOf(op.getW());
+    const int64_t columns = columnsOf(shape);
+    if (failed(checkSize(op, shape[0], columns)))
+      return failure();
+    if (!withData)
+      return empty(float32(), columns);
+    auto buffer = std::make_shared<std::vector<float>>(shape[0] * columns);
+    uint64_t seed = 14695981039346656037u; // FNV-1a of the name
+    for (char c : name)
+      seed = (seed ^ static_cast<uint8_t>(c)) * 1099511628211u;
+    // Rows of matrices keep the size of what they multiply; vectors are mostly gains, which lie around one.
+    const bool isVector = shape.size() == 1;
+    const float mean = isVector ? 1 : 0,
+                deviation = isVector ? 0.1f : 1 / std::sqrt(static_cast<float>(columns));
+    for (float &x : *buffer) { // splitmix64; the sum of four uniform numbers is nearly normal
+      uint64_t z = seed += 0x9e3779b97f4a7c15u;
+      z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+      z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+      z ^= z >> 31;
+      const auto sum =
+          static_cast<int64_t>((z & 0xffff) + (z >> 16 & 0xffff) + (z >> 32 & 0xffff) + (z >> 48));
+      x = mean + deviation * static_cast<float>(sum - 131070) / 37837.2f; // of 4 * 65536^2 / 12
+    }
+    return owning(float32(), shape[0], columns, std::move(buffer));
   }
 
   FailureOr<WeightRows> someRows(lm::WRowsOp op) {

@@ -29,6 +29,9 @@ public:
   /// With all of the files; null and one sentence on failure.
   static std::unique_ptr<WeightSource> open(llvm::ArrayRef<std::string> paths, std::string &error);
 
+  /// Every tensor is there in the shape that is asked for, with random numbers that depend on its name.
+  void makeRandom() { isRandom = true; }
+
   /// From now on what an expression quantizes reads as the f32 numbers that `decode` makes of it.
   void decodeQuantized(RowDecoder decode) { decoder = std::move(decode); }
 
@@ -60,6 +63,7 @@ private:
   std::vector<std::shared_ptr<const formats::WeightFile>> files;
   RowDecoder decoder;
   RowAlteration alteration;
+  bool isRandom = false;
 };
 
 } // namespace llmc::codegen

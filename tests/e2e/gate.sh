@@ -38,6 +38,16 @@ grep -q '"verified": ' dump/passes.json || fail "passes.json says nothing of it"
 row lower-to-step
 verify dump/06-quantize.mlir
 
+# A text whose weights are not at hand.
+"$llmc" import "$fixtures/deep-2.gguf" -o text.mlir && sed -i 's/deep-2[.]gguf/nowhere.gguf/' text.mlir
+"$llmc" compile text.mlir -o random.so --random-weights --cpu avx2 --verify-passes --cache-dir cache --quantize q6_k 2>verify.txt ||
+  fail "random weights: $(tail -1 verify.txt)"
+row quantize
+"$llmc" compile text.mlir -o again.so --random-weights --cpu avx2 --cache-dir cache --quantize q6_k && cmp random.so again.so ||
+  fail "random weights differ"
+"$llmc" inspect random.so --json | grep -q '"random_weights": *true' || fail "the manifest does not say that weights are random"
+"$llmc" compile text.mlir -o none.so --cpu avx2 2>none.txt && fail "compiles without weights"
+
 # refused EXIT WORDS OPTIONS...
 refused() {
   rm -f refused.so

@@ -75,6 +75,7 @@ OwningOpRef<ModuleOp> StateEvaluator::copyOf(ModuleOp state) {
 PipelineOptions StateEvaluator::pipelineFor(ModuleOp state) const {
   PipelineOptions pipeline;
   pipeline.weightFiles = options.weightFiles;
+  pipeline.randomWeights = options.randomWeights;
   pipeline.startState.sources = options.sources;
   pipeline.startState.activations = "f32";
   pipeline.cacheTypes = "f32";

@@ -25,6 +25,7 @@ struct EvaluateOptions {
   std::vector<codegen::SourceHash> sources; // of them, if known; saves reading them once more
   std::string cacheDir;                     // of compiled kernels; empty: none is kept
   const cpu::Isa *variant = nullptr;        // null: the best that runs here
+  bool randomWeights = false;               // instead of the files'
   int64_t layers = 0;                       // only so many of the first ones; 0: all
   std::string plantedBug;                   // for tests only (codegen/PlantBug.h)
   std::string folder; // for the compiled states, each gone when it has run; empty: the system's

@@ -131,6 +131,7 @@ void Gate::begin(const PassRun &run) {
     options.cacheDir = ownCache.str().str();
   EvaluateOptions how;
   how.weightFiles = run.options.weightFiles;
+  how.randomWeights = run.options.randomWeights;
   how.sources = run.state.sources;
   how.cacheDir = options.cacheDir;
   how.folder = options.folder;
@@ -177,7 +178,7 @@ LogicalResult Gate::checkPass(const PassRun &run) {
   if (name == "quantize") {
     std::string words = findOtherChanges(*before, *module);
     if (words.empty())
-      words = checkPackErrors(*module, run.options.weightFiles, run.options.plantedBug);
+      words = checkPackErrors(*module, run.options);
     if (!words.empty())
       return fail(words);
     std::optional<Evaluation> decoded = evaluator->evaluateDecoded(*module, plainDecoder(), schedule, error);

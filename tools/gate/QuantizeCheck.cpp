@@ -136,13 +136,14 @@ private:
 };
 } // namespace
 
-std::string tools::checkPackErrors(ModuleOp module, const std::vector<std::string> &weightFiles,
-                                   const std::string &plantedBug) {
+std::string tools::checkPackErrors(ModuleOp module, const PipelineOptions &options) {
   std::string error;
-  std::unique_ptr<WeightSource> source = WeightSource::open(weightFiles, error);
+  std::unique_ptr<WeightSource> source = WeightSource::open(options.weightFiles, error);
   if (!source)
     return error;
-  source->alterQuantized(plantedInRows(plantedBug));
+  if (options.randomWeights)
+    source->makeRandom();
+  source->alterQuantized(plantedInRows(options.plantedBug));
   ScopedDiagnosticHandler quiet(module.getContext(), [](Diagnostic &) { return success(); });
   module.walk([&](lm::WQuantizeOp op) {
     auto stack = op->getParentOfType<lm::LayersOp>();

@@ -12,7 +12,7 @@
 #ifndef LLMC_TOOLS_GATE_QUANTIZECHECK_H
 #define LLMC_TOOLS_GATE_QUANTIZECHECK_H
 
-#include "codegen/WeightRows.h"
+#include "codegen/PipelineOptions.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
@@ -27,8 +27,7 @@ codegen::RowDecoder plainDecoder();
 std::string findOtherChanges(mlir::ModuleOp before, mlir::ModuleOp after);
 
 /// One sentence if some rows of a weight that `module` quantizes are stored worse than the scheme promises.
-std::string checkPackErrors(mlir::ModuleOp module, const std::vector<std::string> &weightFiles,
-                            const std::string &plantedBug = "");
+std::string checkPackErrors(mlir::ModuleOp module, const codegen::PipelineOptions &options);
 
 } // namespace llmc::tools
 #endif

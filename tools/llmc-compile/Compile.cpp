@@ -59,8 +59,9 @@ public:
 } // namespace
 
 /// Options that a dump carries.
-static const char *const carriedOptions[] = {"--activations",  "--kv",  "--quantize",        "--cpu",
-                                             "--disable-pass", "--ctx", "--default-kernels", "--count-loads"};
+static const char *const carriedOptions[] = {"--activations",   "--kv",  "--quantize",        "--cpu",
+                                             "--disable-pass",  "--ctx", "--default-kernels", "--count-loads",
+                                             "--random-weights"};
 
 /// Where compiled kernels are kept when nobody says; empty if there is no such place.
 static std::string defaultCacheDir() {
@@ -178,8 +179,10 @@ static mlir::OwningOpRef<mlir::ModuleOp> readSource(Session &session, CompileArg
       return nullptr;
     frontend::ModelFiles files =
         frontend::findModelFiles(frontend::modelOf(*module), frontend::folderOf(arguments.source));
-    options.weightFiles = files.weights;
-    options.tokenizerFile = files.tokenizer;
+    if (!options.randomWeights) {
+      options.weightFiles = files.weights;
+      options.tokenizerFile = files.tokenizer;
+    }
     return module;
   }
   auto module = readDump(session.context, arguments.source, phaseByName(arguments.startFrom), options, error);
@@ -358,6 +361,9 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
   command->add_flag("-v,--verbose", arguments->isVerbose, "show remarks");
   command->add_flag("--default-kernels", options.defaultKernels,
                     "compile every op from its decomposition (slow; for checks)");
+  command->add_flag("--random-weights", options.randomWeights,
+                    "read no file of weights and no tokenizer: fill tensors of the shapes in the text with "
+                    "numbers that depend on their names alone (for checks)");
   command->add_option("--plant-bug", options.plantedBug, "compile with a known mistake (for tests)")
       ->check(CLI::IsMember(plantableBugs()))
       ->group("");
