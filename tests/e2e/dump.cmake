@@ -15,10 +15,7 @@ llmc_e2e_dump(unfused ${fixtures}/llama-q4_1.gguf --disable-pass fuse-rmsnorm-ma
 llmc_e2e_dump(default-kernels ${fixtures}/deep-2.gguf --default-kernels)
 llmc_e2e_dump(phi3-longrope ${fixtures}/families/phi3/model.gguf --ctx 320)
 llmc_e2e_dump(granite ${fixtures}/families/granite/model.gguf --quantize q4_0 --quantize "ffn_down=q8_0")
-llmc_e2e_dump(smollm3-kinds ${fixtures}/families/smollm3/model.gguf)
-llmc_e2e_dump(hf-llama ${fixtures}/hf/llama-mha)
 llmc_e2e_dump(hf-granite ${CMAKE_CURRENT_BINARY_DIR}/families/granite)
-llmc_e2e_dump(hf-yarn ${CMAKE_CURRENT_BINARY_DIR}/families/rope-yarn)
 llmc_e2e_dump(by-hand ${CMAKE_CURRENT_SOURCE_DIR}/graph/weight-algebra.mlir)
 llmc_e2e_dump(by-hand-kinds ${CMAKE_CURRENT_SOURCE_DIR}/graph/layer-kinds.mlir)
 

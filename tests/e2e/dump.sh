@@ -3,8 +3,8 @@
 #   1. model.so has the same bytes with dumps and without;
 #   2. every file that passes.json and kernels.json name is there, and no other;
 #   3. nothing in the IR is without a place in the source;
-#   4. a compile that starts from the dump of a phase makes the same bytes, for every phase, from a copy of the folder
-#      elsewhere too.
+#   4. a compile that starts from the dump of a phase makes the same bytes, for every phase, and from a copy of the
+#      file elsewhere.
 set -u
 llmc=$1 source=$2 work=$3
 shift 3
@@ -61,11 +61,13 @@ sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p; s/^ *"start_from": "\(.*\)",\{0,1\}
 mkdir -p "$work/other place/deep"
 while read -r phase file; do
   restart . "$dump/$file" "$phase" --start-from "$phase"
-  # The copy is not where the dump was made, so that the way to the weights is another.
-  cp "$dump/$file" "$work/other place/deep/"
-  restart "$work/other place" "deep/$file" "$phase"
+  # A copy is not where the dump was made, so that the way to the weights is another; each reader of dumps once.
+  case $phase in fuse | llvm)
+    cp "$dump/$file" "$work/other place/deep/"
+    restart "$work/other place" "deep/$file" "$phase" ;;
+  esac
 done <"$work/starts"
-[ $starts -ge 8 ] || fail "only $starts restarts"
+[ $starts -ge 7 ] || fail "only $starts restarts"
 
 # Dumps of a compile that starts late are as good.
 file=$(awk '$1 == "plan" { print $2 }' "$work/starts")
