@@ -111,5 +111,7 @@ std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &
       {"dispatches", dispatches(program)}};
   if (facts.randomWeights)
     (*manifest.getObject("options"))["random_weights"] = true;
+  if (!facts.plantedBug.empty()) // nobody should take such a file for the model
+    (*manifest.getObject("options"))["planted_bug"] = facts.plantedBug;
   return llvm::formatv("{0}", llvm::json::Value(std::move(manifest))).str();
 }

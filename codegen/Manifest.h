@@ -16,6 +16,7 @@ struct ManifestFacts {
   std::vector<std::string> quantize; // rules; those of files are named by what they say
   std::vector<const cpu::Isa *> variants;
   bool randomWeights = false;
+  llvm::StringRef plantedBug; // empty: none
 };
 
 /// JSON: the model's facts, options, pass list, source hashes, kernels and dispatches. The same input and

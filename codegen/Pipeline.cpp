@@ -312,7 +312,8 @@ LogicalResult PipelineRun::emit() {
     for (const auto &file : weights->openFiles())
       state.sources.push_back(hashOf(*file, options.progress));
   time("hash weights");
-  ManifestFacts facts{state, options.quantize.texts(), options.variants, options.randomWeights};
+  ManifestFacts facts{state, options.quantize.texts(), options.variants, options.randomWeights,
+                      options.plantedBug};
   std::string manifest = makeManifest(program, facts);
   if (options.stopAfter == Phase::LLVM) {
     LogicalResult compiled = compileKernels(program, kernels, [&](uint64_t done, uint64_t total) {

@@ -45,6 +45,7 @@ planted odd-rows "the code of model.so \(avx2\) $changes 'q' of layer 0 \(lm.fus
 
 "$llmc" compile "$model" -o "$work/model.so" --cpu avx2 --cache-dir "$work/cache" --plant-bug norm-weight 2>"$work/unseen.txt" ||
   fail "without the check: $(cat "$work/unseen.txt")"
+"$llmc" inspect "$work/model.so" --json | grep -q '"planted_bug": *"norm-weight"' || fail "the manifest does not name the mistake"
 "$llmc" compile "$model" -o "$work/other.so" --plant-bug no-such-bug 2>"$work/unknown.txt" && fail "an unknown mistake is planted"
 "$llmc" compile --help | grep -q plant && fail "--help speaks of planted bugs"
 [ $failures -eq 0 ]
