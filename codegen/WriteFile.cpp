@@ -3,7 +3,6 @@
 
 #include "frontend/formats/NewFile.h"
 
-#include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Signals.h"
 
@@ -27,21 +26,6 @@ std::string llmc::codegen::writeFile(const std::string &path,
   code = out.error();
   out.clear_error(); // a stream that ends with an error ends the program
   return code ? path + ": cannot write: " + code.message() : "";
-}
-
-std::string llmc::codegen::checkPlace(std::string &place, llvm::ArrayRef<std::string> inputs) {
-  llvm::sys::fs::file_status status;
-  if (llvm::sys::fs::status(place, status))
-    return ""; // nothing there; whether it can be made shows when it is
-  if (status.type() != llvm::sys::fs::file_type::regular_file)
-    return place + ": is there and not a regular file";
-  for (const std::string &input : inputs)
-    if (llvm::sys::fs::equivalent(place, input))
-      return place + ": cannot be written, it is also read as " + input;
-  llvm::SmallString<128> real;
-  if (llvm::sys::fs::is_symlink_file(place) && !llvm::sys::fs::real_path(place, real))
-    place = real.str().str();
-  return "";
 }
 
 TemporaryFile::TemporaryFile(const std::string &beside, llvm::StringRef suffix) {

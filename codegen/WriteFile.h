@@ -2,7 +2,6 @@
 #ifndef LLMC_CODEGEN_WRITEFILE_H
 #define LLMC_CODEGEN_WRITEFILE_H
 
-#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -14,10 +13,6 @@ namespace llmc::codegen {
 /// Writes what `write` prints to `path` (`-`: the terminal); one sentence if that fails, else nothing. The
 /// file is there only when it is whole.
 std::string writeFile(const std::string &path, llvm::function_ref<void(llvm::raw_ostream &)> write);
-
-/// Whether a result may be written to `place`: there is nothing yet or a regular file, and it is none of
-/// `inputs`. One sentence if not. Where `place` is a symbolic link it becomes what the link points at.
-std::string checkPlace(std::string &place, llvm::ArrayRef<std::string> inputs);
 
 /// A new file of a name of its own, open for writing. It goes away when the object does, or when a signal
 /// ends the program, unless moveTo has given it its place.

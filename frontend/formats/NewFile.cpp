@@ -6,7 +6,10 @@
 #include <chrono>
 #include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
 #include <unistd.h>
+
+namespace fs = std::filesystem;
 
 int llmc::formats::createBeside(const std::string &place, std::string_view suffix, std::string &name) {
   static std::atomic<uint64_t> made{0};
@@ -25,4 +28,18 @@ int llmc::formats::createBeside(const std::string &place, std::string_view suffi
       return descriptor;
   }
   return -1;
+}
+
+std::string llmc::formats::checkPlace(std::string &place, std::span<const std::string> inputs) {
+  std::error_code code;
+  const fs::file_status status = fs::status(place, code);
+  if (fs::exists(status) && !fs::is_regular_file(status))
+    return place + ": is there and not a regular file";
+  for (const std::string &input : inputs)
+    if (fs::equivalent(place, input, code) && !code)
+      return place + ": cannot be written, it is also read as " + input;
+  // A link to nothing yet, too: the file is made where it points. As many as the system follows.
+  for (int links = 0; links < 40 && fs::is_symlink(fs::symlink_status(place, code)); ++links)
+    place = (fs::path(place).parent_path() / fs::read_symlink(place, code)).string();
+  return "";
 }

@@ -7,6 +7,7 @@
 #include "codegen/WriteFile.h"
 #include "codegen/cpu/KVStorage.h"
 #include "frontend/Importer.h"
+#include "frontend/formats/NewFile.h"
 #include "ir/Locations.h"
 #include "ir/Print.h"
 #include "ir/quant/quantize/Quantize.h"
@@ -20,6 +21,7 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 
 #include <cerrno>
 #include <chrono>
@@ -223,13 +225,20 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
   std::vector<std::string> inputs = options.weightFiles;
   inputs.insert(inputs.end(), {arguments.source, options.tokenizerFile});
   if (options.output != "-" && options.stopAfter != Phase::LLVM)
-    if (std::string words = checkPlace(options.output, inputs); !words.empty())
+    if (std::string words = formats::checkPlace(options.output, inputs); !words.empty())
       return session.fail(words);
   MissedRemarkPrinter missedRemarks;
   if (arguments.isVerbose)
     options.observers.push_back(&missedRemarks);
   std::optional<DumpWriter> dump;
   if (!arguments.dumpDir.empty()) {
+    // What an earlier dump has left in the folder is removed first.
+    llvm::StringRef folder = llvm::sys::path::parent_path(arguments.source);
+    if (llvm::StringRef(arguments.source).ends_with(".mlir") &&
+        llvm::sys::fs::exists(arguments.dumpDir + "/passes.json") &&
+        llvm::sys::fs::equivalent(folder.empty() ? "." : folder, arguments.dumpDir))
+      return session.fail("--dump-ir: " + arguments.dumpDir + ": holds " + arguments.source +
+                          ", which is read; give another folder");
     dump.emplace(arguments.dumpDir, arguments.dumpFilter);
     if (error = dump->open(); !error.empty())
       return session.fail(error);

@@ -3,6 +3,7 @@
 
 #include "codegen/WriteFile.h"
 #include "frontend/Importer.h"
+#include "frontend/formats/NewFile.h"
 
 #include <CLI/CLI.hpp>
 
@@ -31,7 +32,7 @@ static int runImport(const ImportArguments &arguments) {
   if (place != "-") {
     frontend::ModelFiles files = frontend::findModelFiles(frontend::modelOf(*module), options.relativeTo);
     files.weights.insert(files.weights.end(), {arguments.source, files.tokenizer});
-    if (std::string words = codegen::checkPlace(place, files.weights); !words.empty())
+    if (std::string words = formats::checkPlace(place, files.weights); !words.empty())
       return session.fail(words);
   }
   error = codegen::writeFile(

@@ -1,6 +1,7 @@
 //===- Common.cpp - what the commands of llmc share -----------------------===//
 #include "tools/llmc/Common.h"
 
+#include "tools/llmc/NewFile.h"
 #include "tools/support/Progress.h"
 
 #include <algorithm>
@@ -13,8 +14,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
-#include <unordered_map>
 #include <unistd.h>
+#include <unordered_map>
 
 namespace llmc::cli {
 
@@ -210,8 +211,7 @@ void noteLostBytes(const llmc_tokenizer *tokenizer, std::string_view text) {
     const std::string_view character = text.substr(at, characterLength(text.substr(at)));
     at += character.size();
     const auto first = uint8_t(character.front());
-    int &lost =
-        character.size() == 1 ? single[first] : longer.try_emplace(character, unknown).first->second;
+    int &lost = character.size() == 1 ? single[first] : longer.try_emplace(character, unknown).first->second;
     if (lost == unknown) {
       bool isSpace = character.size() == 1 && std::isspace(first); // a normalizer may want it away
       lost = !isSpace && tokenizeText(tokenizer, character, 0).empty() ? int(character.size()) : 0;
@@ -249,6 +249,8 @@ std::string readText(const std::string &path) {
   FILE *file = path == "-" ? stdin : opened.get();
   if (!file)
     throw Failure(fmt::format("{}: cannot open: {}", path, std::strerror(errno)));
+  if (path != "-")
+    noteInput(path);
   std::string text;
   char buffer[1 << 16];
   while (size_t n = std::fread(buffer, 1, sizeof buffer, file))

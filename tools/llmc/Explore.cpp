@@ -8,15 +8,10 @@
 #include "tools/explore/Report.h"
 #include "tools/llmc/Common.h"
 #include "tools/llmc/Files.h"
-#include "tools/llmc/Interrupt.h"
+#include "tools/llmc/NewFile.h"
 #include "tools/llmc/TokenizerFacts.h"
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <fmt/format.h>
-#include <fstream>
-#include <unistd.h>
 
 namespace llmc::cli {
 namespace {
@@ -40,24 +35,13 @@ explore::Report readCompiled(const std::string &path, const std::string &profile
   return explore::readModule(path, parts, profile);
 }
 
-/// The whole page or nothing: a temporary file beside its place, renamed.
-void writePage(const std::string &place, const std::string &page) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(place, ignored))
-    throw Failure(fmt::format("{}: cannot write: is a directory", place));
-  UnfinishedFile unfinished(fmt::format("{}.{}", place, getpid()));
-  errno = 0;
-  std::ofstream out(unfinished.path(), std::ios::binary);
-  out << page;
-  out.close();
-  if (!out)
-    throw Failure(fmt::format("{}: cannot write: {}", place, std::strerror(errno)));
-  unfinished.moveTo(place);
-}
-
 } // namespace
 
 int explore(const ExploreOptions &options) {
+  noteInput(options.source);
+  if (!options.profile.empty())
+    noteInput(options.profile);
+  checkPlace(options.output);
   explore::Report report;
   switch (FileKind kind = fileKind(options.source); kind) {
   case FileKind::Directory:
@@ -71,7 +55,10 @@ int explore(const ExploreOptions &options) {
                               options.source, describe(kind)));
   }
   InterruptScope scope;
-  writePage(options.output, explore::makePage(report));
+  const std::string page = explore::makePage(report);
+  NewFile file(options.output);
+  file.write(page.data(), page.size());
+  file.finish();
   scope.check();
   return 0;
 }

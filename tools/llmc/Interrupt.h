@@ -36,19 +36,22 @@ int interruptDescriptor();
 /// What the second Ctrl-C does before it ends the program, async-signal-safe; null: nothing.
 void setLastWords(void (*words)());
 
-/// A file that is removed if this program ends early, by an exception or the second Ctrl-C. One at a time.
-class UnfinishedFile {
+/// A file, or a folder of files, that is removed if this program ends early, by an exception or by a signal.
+class Unfinished {
 public:
-  explicit UnfinishedFile(std::string path);
-  ~UnfinishedFile();
-  UnfinishedFile(const UnfinishedFile &) = delete;
-  UnfinishedFile &operator=(const UnfinishedFile &) = delete;
+  explicit Unfinished(std::string path);
+  ~Unfinished();
+  Unfinished(const Unfinished &) = delete;
+  Unfinished &operator=(const Unfinished &) = delete;
   const std::string &path() const { return name; }
   /// Renames it to `place`, where it stays. A Failure if that cannot be.
   void moveTo(const std::string &place);
+  /// What has its path now stays.
+  void keep();
 
 private:
   std::string name;
+  int slot;
 };
 
 } // namespace llmc::cli

@@ -19,6 +19,7 @@ LogitsReader::LogitsReader(std::string path, const LogitsHeader &expected)
     throw Failure(fmt::format("{}: cannot open: {}", place, std::strerror(errno)));
   if (!S_ISREG(status.st_mode))
     throw Failure(fmt::format("{}: not a regular file", place));
+  noteInput(place);
   LogitsHeader found;
   if (std::fread(&found, sizeof found, 1, file.get()) != 1 ||
       std::memcmp(found.magic, expected.magic, sizeof found.magic) != 0)

@@ -4,16 +4,60 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace llmc::cli {
 
+namespace fs = std::filesystem;
+
+static std::vector<std::string> &inputs() {
+  static std::vector<std::string> list;
+  return list;
+}
+
+void noteInput(const std::string &path) { inputs().push_back(path); }
+
+/// What a directory holds of a model or of a dump, by the ends of names; a profile, say, may be kept beside
+/// it.
+static bool isReadInDirectories(const std::string &name) {
+  constexpr std::string_view ends[] = {".safetensors", ".safetensors.index.json",
+                                       "config.json",  "tokenizer.json",
+                                       ".model",       "special_tokens_map.json",
+                                       "vocab.json",   "merges.txt",
+                                       ".jinja",       "passes.json",
+                                       "kernels.json", ".mlir",
+                                       ".ll",          ".s"};
+  return std::ranges::any_of(ends, [&](std::string_view end) { return name.ends_with(end); });
+}
+
+/// The inputs, and in place of a directory the file itself where it belongs to the directory's.
+static std::vector<std::string> inputsAt(const std::string &place) {
+  std::error_code code;
+  const fs::path real = fs::weakly_canonical(place, code), folder = real.parent_path();
+  std::vector<std::string> list;
+  for (const std::string &input : inputs()) {
+    const bool isInside =
+        fs::equivalent(folder, input, code) || fs::equivalent(folder.parent_path(), input, code);
+    list.push_back(isInside && isReadInDirectories(real.string()) ? real.string() : input);
+  }
+  return list;
+}
+
+/// Makes a link what it points at, once the place is known to be free.
+static void follow(std::string &place) {
+  if (std::string words = formats::checkPlace(place, inputsAt(place)); !words.empty())
+    throw Failure(words);
+}
+
+void checkPlace(const std::string &path) {
+  std::string place = path;
+  follow(place);
+}
+
 NewFile::NewFile(std::string path) : place(std::move(path)) {
-  struct stat status;
-  if (stat(place.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-    throw Failure(fmt::format("{}: is there and not a regular file", place));
+  follow(place);
   std::string name;
   int descriptor = formats::createBeside(place, "", name);
   if (descriptor < 0)

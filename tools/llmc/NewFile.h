@@ -9,7 +9,16 @@
 
 namespace llmc::cli {
 
-/// Written beside its place under another name, which finish() changes; without it nothing stays.
+/// Says that this command reads the file, or the files of a model or of a dump in the directory: no NewFile
+/// takes their place.
+void noteInput(const std::string &path);
+
+/// Throws what a NewFile of this path would throw at once, before there is anything to write.
+void checkPlace(const std::string &path);
+
+/// Written beside its place under another name, which finish() changes; without it nothing stays. A link
+/// stays one: what it points at is replaced. A Failure where the place is an input, or there and no regular
+/// file.
 class NewFile {
 public:
   explicit NewFile(std::string path);
@@ -19,7 +28,7 @@ public:
 
 private:
   std::string place;
-  std::optional<UnfinishedFile> unfinished;
+  std::optional<Unfinished> unfinished;
   std::unique_ptr<FILE, Deleter<std::fclose>> file;
 };
 

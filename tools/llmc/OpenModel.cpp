@@ -1,5 +1,6 @@
 //===- OpenModel.cpp - from MODEL on the command line to a loaded model ---===//
 #include "tools/llmc/Cache.h"
+#include "tools/llmc/NewFile.h"
 #include "tools/support/Progress.h"
 
 #include <cstdlib>
@@ -44,6 +45,7 @@ llmc_status load(const std::string &path, const ModelOptions &options, ModelPtr 
 } // namespace
 
 ModelPtr openModel(const ModelOptions &options, double *seconds) {
+  noteInput(options.model);
   ModelPtr model;
   for (bool isFirst = true;; isFirst = false) {
     // Other processes may remove a cache entry once this one has loaded it: a loaded model keeps its file.

@@ -214,6 +214,9 @@ void Profiler::writeTrace() const {
 std::unique_ptr<Profiler> newProfiler(llmc_model *model, const ProfileOptions &options) {
   if (!options.isAsked())
     return nullptr;
+  for (const std::string &place : {options.profile, options.profileTrace})
+    if (!place.empty() && place != "-")
+      checkPlace(place);
   return std::make_unique<Profiler>(
       model, options, machineRoofline(uint32_t(modelInfo(model, LLMC_INFO_THREADS)), options.remeasure));
 }

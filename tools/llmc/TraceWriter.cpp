@@ -1,10 +1,13 @@
 //===- TraceWriter.cpp - what every dispatch of a run computed ------------===//
 #include "tools/llmc/TraceWriter.h"
+#include "frontend/formats/Quote.h"
 #include "tools/llmc/Npy.h"
 
 #include <cerrno>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,49 +20,101 @@ namespace llmc::cli {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-UnfinishedFolder::UnfinishedFolder(fs::path wanted, bool (*isOurs)(const fs::path &))
-    : place(std::move(wanted)) {
+namespace {
+
+constexpr std::string_view beginning = "{\"format\": \"llmc trace\""; // of trace.json
+
+bool isOwnName(const std::string &name) {
+  static const std::regex values("[0-9]{5,}-[0-9]{5,}-[A-Za-z0-9_-]*\\.npy");
+  return name == "trace.json" || std::regex_match(name, values);
+}
+
+/// What is at `place` that a trace may not take the place of; empty if there is nothing, an empty folder, or
+/// a trace and no more.
+std::string whatStandsAt(const fs::path &place) {
+  std::error_code error;
+  if (!fs::exists(fs::symlink_status(place, error)))
+    return "";
+  if (!fs::is_directory(fs::symlink_status(place, error)) || error)
+    return "is there and no folder";
+  if (fs::is_empty(place, error))
+    return "";
+  char head[beginning.size()] = {};
+  std::unique_ptr<FILE, Deleter<std::fclose>> index;
+  if (fs::is_regular_file(place / "trace.json", error)) // a pipe would wait
+    index.reset(std::fopen((place / "trace.json").c_str(), "rb"));
+  if (!index || std::fread(head, 1, sizeof head, index.get()) != sizeof head ||
+      beginning != std::string_view(head, sizeof head))
+    return "is there and no trace";
+  for (fs::directory_iterator at(place, error), end; !error && at != end; at.increment(error))
+    if (!isOwnName(at->path().filename()) || !at->is_regular_file(error))
+      return fmt::format("holds '{}', which is no part of a trace",
+                         formats::printableText(at->path().filename().string()));
+  return error ? error.message() : "";
+}
+
+void checkPlaceOfTrace(const fs::path &place) {
+  if (std::string words = whatStandsAt(place); !words.empty())
+    throw Failure(fmt::format("{}: {}, so it is left alone", place.string(), words));
+}
+
+/// Of a folder what is ours, and the folder if nothing else came into it.
+void removeTrace(const fs::path &folder) {
+  std::error_code error;
+  std::vector<fs::path> own;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    if (isOwnName(at->path().filename()))
+      own.push_back(at->path());
+  for (const fs::path &file : own)
+    fs::remove(file, error);
+  fs::remove(folder, error);
+}
+
+} // namespace
+
+TraceFolder::TraceFolder(fs::path wanted) : place(std::move(wanted)) {
   if (!place.has_filename()) // DIR/
     place = place.parent_path();
   std::error_code error;
-  if (fs::exists(place, error) && !(fs::is_directory(place, error) && isOurs(place)))
-    throw Failure(fmt::format("{}: is there and no trace, so it is left alone", place.string()));
+  if (fs::is_symlink(place, error)) // a link stays one
+    if (fs::path real = fs::canonical(place, error); !error)
+      place = real;
+  checkPlaceOfTrace(place);
   std::string made = place.string() + ".XXXXXX";
   if (!mkdtemp(made.data()))
     throw Failure(fmt::format("{}: cannot write: {}", place.string(), std::strerror(errno)));
-  name = made;
+  unfinished.emplace(made);
   mode_t mask = umask(0); // it was made private; the result is as readable as any other folder
   umask(mask);
   chmod(made.c_str(), 0777 & ~mask);
 }
 
-UnfinishedFolder::~UnfinishedFolder() {
+void TraceFolder::finish() {
+  checkPlaceOfTrace(place); // a run takes its time
   std::error_code error;
-  if (!name.empty())
-    fs::remove_all(name, error);
-}
-
-void UnfinishedFolder::finish() {
-  std::error_code error;
-  fs::path old = name.string() + ".old";
-  bool hasOld = fs::exists(place, error);
-  if (hasOld)
-    fs::rename(place, old, error);
-  if (!error)
-    fs::rename(name, place, error);
+  if (!fs::exists(place, error))
+    return unfinished->moveTo(place.string());
+  const std::string made = unfinished->path();
+  // Both change names at once, so that there is a trace all the time; where the file system cannot do that,
+  // the old one comes back if the new one cannot take its place.
+  if (renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, place.c_str(), RENAME_EXCHANGE) == 0) {
+    unfinished->keep();
+    return removeTrace(made);
+  }
+  const fs::path old = made + ".old";
+  fs::rename(place, old, error);
   if (error)
     throw Failure(fmt::format("{}: cannot write: {}", place.string(), error.message()));
-  name.clear();
-  if (hasOld)
-    fs::remove_all(old, error);
+  try {
+    unfinished->moveTo(place.string());
+  } catch (...) {
+    fs::rename(old, place, error);
+    throw;
+  }
+  removeTrace(old);
 }
 
 namespace {
-
-bool isTrace(const fs::path &folder) {
-  std::error_code error;
-  return fs::is_empty(folder, error) || fs::is_regular_file(folder / "trace.json", error);
-}
 
 const char *rowSpaceName(uint32_t space) {
   constexpr const char *names[] = {"tokens", "asked", "keys", "hidden"};
@@ -146,7 +201,7 @@ std::string nameOf(const llmc_dispatch_info &info) {
 
 TraceWriter::TraceWriter(llmc_model *model, llmc_session *traced, const std::string &modelPath,
                          const TraceOptions &given)
-    : session(traced), options(given), folder(given.trace, isTrace) {
+    : session(traced), options(given), folder(given.trace) {
   if (!options.traceValues.empty())
     chosen.emplace(options.traceValues); // it has been tried when the command line was read
   file.reset(std::fopen((folder.path() / "trace.json").c_str(), "wbx"));
@@ -155,9 +210,9 @@ TraceWriter::TraceWriter(llmc_model *model, llmc_session *traced, const std::str
   llmc_dispatch_cost cost = {};
   for (cost.struct_size = sizeof cost; llmc_model_dispatch(model, uint32_t(nDispatches), &cost) == LLMC_OK;)
     ++nDispatches;
-  write(fmt::format("{{\"format\": \"llmc trace\", \"version\": 1, \"made_by\": \"llmc {}\", \"model\": {},\n"
+  write(fmt::format("{}, \"version\": 1, \"made_by\": \"llmc {}\", \"model\": {},\n"
                     "\"records\": [",
-                    llmc_version_string(),
+                    beginning, llmc_version_string(),
                     Json(modelPath).dump(-1, ' ', false, Json::error_handler_t::replace)));
   check(llmc_session_observe(session, onDispatch, this));
 }

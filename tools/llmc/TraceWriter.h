@@ -9,6 +9,7 @@
 #define LLMC_TOOLS_LLMC_TRACEWRITER_H
 
 #include "tools/llmc/Common.h"
+#include "tools/llmc/Interrupt.h"
 #include "tools/support/Progress.h"
 
 #include <filesystem>
@@ -19,18 +20,16 @@
 namespace llmc::cli {
 
 /// A folder that goes away unless it gets its name.
-class UnfinishedFolder {
+class TraceFolder {
 public:
-  /// Beside `place`, which must not be there, or be a folder in which `isOurs` finds what it may replace.
-  UnfinishedFolder(std::filesystem::path place, bool (*isOurs)(const std::filesystem::path &));
-  ~UnfinishedFolder();
-  UnfinishedFolder(const UnfinishedFolder &) = delete;
-  UnfinishedFolder &operator=(const UnfinishedFolder &) = delete;
-  const std::filesystem::path &path() const { return name; }
+  /// Beside `place`, where there may be nothing, an empty folder or a trace, which finish() replaces.
+  explicit TraceFolder(std::filesystem::path place);
+  std::filesystem::path path() const { return unfinished->path(); }
   void finish();
 
 private:
-  std::filesystem::path place, name;
+  std::filesystem::path place;
+  std::optional<Unfinished> unfinished;
 };
 
 class TraceWriter {
@@ -59,7 +58,7 @@ private:
   llmc_session *session;
   TraceOptions options;
   std::optional<std::regex> chosen;
-  UnfinishedFolder folder;
+  TraceFolder folder;
   std::unique_ptr<FILE, Deleter<std::fclose>> file;
   nlohmann::ordered_json steps = nlohmann::ordered_json::array();
   uint64_t nDispatches = 0, nRecords = 0, nBytes = 0;
