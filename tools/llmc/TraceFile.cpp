@@ -53,6 +53,12 @@ public:
       fail("stats", "numbers min, max, mean, std, rms, nan, inf");
     return found->get<double>();
   }
+  uint64_t count(const Json &stats, const char *field) const {
+    auto found = stats.find(field);
+    if (found == stats.end() || !found->is_number_unsigned())
+      fail("stats", "whole numbers nan and inf");
+    return found->get<uint64_t>();
+  }
 
 private:
   const std::string &file;
@@ -97,8 +103,8 @@ TraceRecord parseRecord(const Fields &fields, const RowLists &rowLists) {
   record.mean = fields.number(stats, "mean");
   record.std = fields.number(stats, "std");
   record.rms = fields.number(stats, "rms");
-  record.nan = uint64_t(fields.number(stats, "nan"));
-  record.inf = uint64_t(fields.number(stats, "inf"));
+  record.nan = fields.count(stats, "nan");
+  record.inf = fields.count(stats, "inf");
   const Json &first = fields.at("first", "a list of numbers");
   if (!first.is_array())
     fields.fail("first", "a list of numbers");
