@@ -100,7 +100,7 @@ string(JSON cut GET "${out}" tokens)
 answer(rest --tokens 10,11,12,13,14,15 -n 2)
 equal("${cut}" "${rest}")
 llmc(1 run ${so} --tokens 4,5,6 -n 4 --ctx-policy shift)
-expect("${err}" "--ctx-policy shift: this model cannot shift")
+expect("${err}" "--ctx-policy shift: this llmc cannot shift the cache of a model yet; --ctx-policy window")
 file(WRITE ${WORK}/turns "hello\nhello again and again\nhello\n")
 execute_process(COMMAND ${LLMC} run ${so} --chat -n 5 --ignore-eos --ctx 40 --ctx-policy window INPUT_FILE ${WORK}/turns
   OUTPUT_VARIABLE out ERROR_VARIABLE err RESULT_VARIABLE result)

@@ -85,8 +85,8 @@ void addRunCommand(CLI::App &app, int &code) {
         ->add_option(
             "--ctx-policy", options.ctxPolicy,
             "when the context is full: error ends the text; window forgets the older half of it, but not "
-            "what the system said, and evaluates the rest again; shift moves the rest without that, where "
-            "a model can (default: error)")
+            "what the system said, and evaluates the rest again; shift, which would move the rest without "
+            "that, is not in this llmc yet (default: error)")
         ->type_name("WORD")
         ->check(oneOf({"error", "window", "shift"}));
     addTraceOptions(command, options);

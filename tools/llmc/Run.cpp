@@ -94,7 +94,7 @@ int run(const RunOptions &options) {
   ModelPtr model = openModel(options, &loadSeconds);
   if (options.ctxPolicy == "shift" && !modelInfo(model.get(), LLMC_INFO_CAN_SHIFT))
     throw Failure(
-        "--ctx-policy shift: this model cannot shift its cache; --ctx-policy window evaluates again "
+        "--ctx-policy shift: this llmc cannot shift the cache of a model yet; --ctx-policy window evaluates again "
         "what stays");
   if (options.chat && !options.prompt)
     return chat(model.get(), tokenizerOf(model.get(), options.model), options);
