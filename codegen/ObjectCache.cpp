@@ -7,6 +7,7 @@
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Regex.h"
 #include "llvm/Support/SHA256.h"
 
 #include <cstring>
@@ -38,6 +39,13 @@ const std::string &ownHash() {
     return llvm::utohexstr(number) + " " LLVM_VERSION_STRING;
   }();
   return hash;
+}
+
+/// KEY.o, and what a compile that was killed left behind: KEY.o.TIME-PROCESS-NUMBER.tmp as
+/// formats::createBeside names it. Nothing else in the folder is ours.
+bool isOwnName(const std::string &name) {
+  static const llvm::Regex own("^[0-9a-f]{64}\\.o(\\.[0-9a-f]+-[0-9]+-[0-9]+\\.tmp)?$");
+  return own.match(name);
 }
 
 } // namespace
@@ -96,6 +104,8 @@ ObjectCache::~ObjectCache() {
   uint64_t total = 0;
   std::error_code code; // another process may remove what is listed: then it is gone, which is what we want
   for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
+    if (!isOwnName(it->path().filename().string()))
+      continue;
     std::error_code gone;
     Entry entry = {it->last_write_time(gone), 0, it->path()};
     if (!gone)
@@ -109,9 +119,7 @@ ObjectCache::~ObjectCache() {
   for (const Entry &entry : entries) {
     if (total <= limit)
       return;
-    // An old .tmp is what a compile that was killed left behind.
-    bool isOurs = entry.path.extension() == ".o" || entry.path.extension() == ".tmp";
-    if (isOurs && fs::remove(entry.path, code))
+    if (fs::remove(entry.path, code))
       total -= entry.size;
   }
 }

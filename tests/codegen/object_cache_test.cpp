@@ -77,24 +77,32 @@ TEST_F(ObjectCacheTest, ForgetsWhatWasUnusedForLongest) {
   auto age = [&](const fs::path &path, int hours) {
     fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(hours));
   };
+  auto key = [](const char *text) { return ObjectCache::keyOf(text); };
   std::string object(1000, 'x');
-  for (const char *key : {"oldest", "older", "used"})
-    ObjectCache(folder).store(key, object);
-  std::ofstream(folder + "/killed.o.abcdef.tmp") << object;
-  std::ofstream(folder + "/of somebody else") << object;
-  age(folder + "/killed.o.abcdef.tmp", 5);
-  age(folder + "/of somebody else", 9);
-  age(file("oldest"), 4);
-  age(file("older"), 3);
-  age(file("used"), 6);
-  EXPECT_EQ(found("used"), object);               // which makes it the youngest
-  ObjectCache(folder, 4200).store("new", object); // and 1000 bytes that are not ours
-  EXPECT_FALSE(fs::exists(folder + "/killed.o.abcdef.tmp"));
-  EXPECT_EQ(found("oldest"), "(absent)");
-  EXPECT_EQ(found("older"), object);
-  EXPECT_EQ(found("used"), object);
-  EXPECT_EQ(found("new"), object);
-  EXPECT_TRUE(fs::exists(folder + "/of somebody else"));
+  for (const char *text : {"oldest", "older", "used"})
+    ObjectCache(folder).store(key(text), object);
+  const std::string killed = folder + "/" + key("killed") + ".o.18a2f-77-3.tmp";
+  std::ofstream(killed) << object;
+  age(killed, 5);
+  age(file(key("oldest")), 4);
+  age(file(key("older")), 3);
+  age(file(key("used")), 6);
+  // Files of somebody else are older, and neither go nor count.
+  const std::vector<std::string> theirs = {"main.o",          "notes.tmp",       key("x"),
+                                           key("x") + ".obj", key("x") + ".tmp", "0" + key("x") + ".o"};
+  for (const std::string &name : theirs) {
+    std::ofstream(folder + "/" + name) << std::string(5000, 'y');
+    age(folder + "/" + name, 9);
+  }
+  EXPECT_EQ(found(key("used")), object);               // which makes it the youngest
+  ObjectCache(folder, 3200).store(key("new"), object); // three with their headers
+  EXPECT_FALSE(fs::exists(killed));
+  EXPECT_EQ(found(key("oldest")), "(absent)");
+  EXPECT_EQ(found(key("older")), object);
+  EXPECT_EQ(found(key("used")), object);
+  EXPECT_EQ(found(key("new")), object);
+  for (const std::string &name : theirs)
+    EXPECT_TRUE(fs::exists(folder + "/" + name)) << name;
 }
 
 TEST_F(ObjectCacheTest, ManyWritersAndReaders) {
@@ -108,11 +116,11 @@ TEST_F(ObjectCacheTest, ManyWritersAndReaders) {
         for (int i = 0; i < 4; ++i) {
           ObjectCache cache(folder, 12000);
           llvm::SmallString<0> object;
-          if (cache.find("key" + std::to_string(i), object)) {
+          if (cache.find(ObjectCache::keyOf(std::to_string(i)), object)) {
             ++hits;
             wrong += object.str() != objectOf(i);
           } else if ((t + round) % 2) {
-            cache.store("key" + std::to_string(i), objectOf(i));
+            cache.store(ObjectCache::keyOf(std::to_string(i)), objectOf(i));
           }
         }
     });
