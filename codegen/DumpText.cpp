@@ -169,10 +169,16 @@ bool codegen::isDump(const std::string &path) {
   auto head = llvm::MemoryBuffer::getFileSlice(path, std::min(size, headBytes), 0);
   if (!head)
     return false;
-  // Locations that are named at once may stand above the module.
-  constexpr StringRef beginning = "module attributes {llmc.dump = ";
-  StringRef text = (*head)->getBuffer();
-  return text.starts_with(beginning) || (text.starts_with("#loc") && text.contains(("\n" + beginning).str()));
+  // Above the module may stand locations that are named at once, and what a person who edits it notes there.
+  for (StringRef text = (*head)->getBuffer(), line; !text.empty();) {
+    std::tie(line, text) = text.split('\n');
+    line = line.trim();
+    if (line.starts_with("module attributes {llmc.dump = "))
+      return true;
+    if (!line.empty() && !line.starts_with("//") && !line.starts_with("#"))
+      return false;
+  }
+  return false;
 }
 
 namespace {

@@ -21,7 +21,7 @@ void printDump(const PassRun &run, const std::string &folder, llvm::raw_ostream 
 /// The options and files of a compile: "llmc", "model", "options", "weights", "tokenizer".
 llvm::json::Object describeCompile(const PassRun &run);
 
-/// Whether `path` is a file that printDump has written; told by its first bytes.
+/// Whether `path` is a file that printDump has written; told by its first line that says something.
 bool isDump(const std::string &path);
 
 /// Reads a dump and sets all options that decide about the bytes of model.so, with the phase to start from.

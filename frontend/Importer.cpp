@@ -273,6 +273,13 @@ OwningOpRef<ModuleOp> importText(MLIRContext &context, const std::string &path, 
   OwningOpRef<ModuleOp> module = parseText(context, path, error, keepNames);
   if (!module)
     return nullptr;
+  if ((*module)->hasAttr("llmc.dump")) { // what it says of weights and passes would be lost
+    error =
+        fmt::format("{}: is a dump, but does not begin as one: expected 'module attributes {{llmc.dump = ' "
+                    "behind comments at most",
+                    path);
+    return nullptr;
+  }
   auto models = llvm::to_vector(module->getOps<lm::ModelOp>());
   if (models.size() != 1) {
     error = fmt::format("{}: holds {} 'lm.model' ops, expected one", path, models.size());

@@ -51,7 +51,20 @@ changed "'passes'.* a list of strings" "$plan" '/^module attributes/s/passes = \
 changed "variant 'sse9'" "$import" '/^module attributes/s/"avx2"/"sse9"/'
 changed "expected one 'step.program'" "$import" '/^module attributes/s/start_from = "fuse"/start_from = "llvm"/'
 changed "a phase of fuse to llvm" "$import" '/^module attributes/s/start_from = "fuse"/start_from = "link"/'
+changed "is a dump, but does not begin as one" "$plan" '/^module attributes/s/{llmc.dump/{a.b = 1 : i64, llmc.dump/'
 changed "'lm.lawyers' is unknown" "$import" 's/lm.layers count/lm.lawyers count/'
+
+# Notes above the module change nothing.
+{ printf '// mine\n\n  // more\n'; cat "$plan"; } >"$work/dump/noted.mlir"
+"$llmc" compile "$work/dump/noted.mlir" -o "$work/out/model.so" && cmp "$work/out/model.so" "$work/model/tiny.so" ||
+  { echo "a dump with notes does not compile to the same"; failures=$((failures + 1)); }
+rm -f "$work/dump/noted.mlir" "$work/out/model.so"
+
+# The folder that the source is in is not cleared for new dumps.
+for place in "$work/dump" "$work/dump/" "$work/out/../dump"; do
+  refused 1 'dump: holds .*00-import.mlir, which is read|dump/: holds .*which is read' "$import" --dump-ir "$place"
+  [ -f "$import" ] && [ -f "$plan" ] || { echo "the source is gone"; failures=$((failures + 1)); }
+done
 
 # Without --start-from the dump of the fuse phase with a new place for its weights still works.
 mv "$work/model" "$work/elsewhere"
@@ -78,4 +91,4 @@ message=$("$llmc" compile "$work/model/tiny.gguf" -o "$work/out/model.so" --dump
 
 echo "$cases cases, $failures failures"
 rm -rf "$work"
-[ $failures -eq 0 ] && [ $cases -eq 21 ]
+[ $failures -eq 0 ] && [ $cases -eq 25 ]
