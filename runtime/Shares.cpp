@@ -23,7 +23,8 @@ uint32_t endOf(uint64_t run) { return uint32_t(run >> half); }
 void Shares::create(uint32_t dispatches, uint32_t workers) {
   nDispatches = dispatches, nWorkers = workers;
   counts = std::make_unique<uint32_t[]>(nDispatches);
-  runs = std::make_unique<Run[]>(uint64_t(nDispatches) * nWorkers);
+  linesOfWorker = (uint64_t(nDispatches) + 7) / 8;
+  lines = std::make_unique<Line[]>(linesOfWorker * nWorkers);
 }
 
 void Shares::deal(const llmc_module &tables, const llmc_step &step) {

@@ -29,11 +29,19 @@ private:
   /// What is left of a worker's run: its first share, and one behind its last in the upper half.
   using Run = std::atomic<uint64_t>;
 
-  Run &run(uint32_t dispatch, uint32_t worker) { return runs[uint64_t(dispatch) * nWorkers + worker]; }
+  /// A worker's runs lie together, eight dispatches a cache line, and no other worker's lie in its lines:
+  /// only who takes shares of another fetches its line. Dealing writes as many lines as if they were packed.
+  struct alignas(64) Line {
+    Run runs[8];
+  };
+  Run &run(uint32_t dispatch, uint32_t worker) {
+    return lines[uint64_t(worker) * linesOfWorker + dispatch / 8].runs[dispatch % 8];
+  }
 
   uint32_t nDispatches = 0, nWorkers = 1;
   std::unique_ptr<uint32_t[]> counts;
-  std::unique_ptr<Run[]> runs;
+  uint64_t linesOfWorker = 0;
+  std::unique_ptr<Line[]> lines;
 };
 
 } // namespace llmc
