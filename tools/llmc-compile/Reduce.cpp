@@ -3,6 +3,7 @@
 
 #include "codegen/WriteFile.h"
 #include "frontend/Importer.h"
+#include "frontend/formats/NewFile.h"
 #include "tools/reduce/Reducer.h"
 
 #include <CLI/CLI.hpp>
@@ -82,7 +83,7 @@ static int runReduce(const ReduceArguments &arguments) {
   std::string place = arguments.output;
   frontend::ModelFiles files = frontend::findModelFiles(frontend::modelOf(*module), folder);
   files.weights.insert(files.weights.end(), {arguments.source, files.tokenizer});
-  if (std::string words = codegen::checkPlace(place, files.weights); !words.empty())
+  if (std::string words = formats::checkPlace(place, files.weights); !words.empty())
     return session.fail(words);
 
   const bool isTerminal = isatty(STDERR_FILENO);
