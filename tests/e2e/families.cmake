@@ -32,8 +32,9 @@ set(weights_rope-yarn-mscale llama2)
 set(weights_smollm2 llama3)
 set(weights_tinyllama llama2)
 set(weights_yi llama2)
-foreach(name baichuan deepseek granite internlm2 llama1 llama2 llama3 llama-bias mistral mistral-full phi3 phi4-mini qwen2
+set(checkpoints baichuan deepseek granite internlm2 llama1 llama2 llama3 llama-bias mistral mistral-full phi3 phi4-mini qwen2
     qwen2-window qwen3 rope-dynamic rope-linear rope-yarn rope-yarn-mscale smollm2 smollm3 tinyllama yi)
+foreach(name ${checkpoints})
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/families/${name})
   configure_file(${families}/${name}/config.json ${folder}/config.json COPYONLY)
   if(weights_${name})
@@ -44,8 +45,8 @@ foreach(name baichuan deepseek granite internlm2 llama1 llama2 llama3 llama-bias
   llmc_e2e_family(hf-${name} ${name} ${folder} ${context_${name}})
 endforeach()
 
-# Those with something that the others have not: without fusions, and from the decompositions (slow, so few).
-foreach(name internlm2 phi3 qwen2-window smollm3)
+# Without fusions; those with something that the others have not from the decompositions too (slow, so few).
+foreach(name ${checkpoints})
   llmc_e2e_family(without-all-${name} ${name} ${CMAKE_CURRENT_BINARY_DIR}/families/${name} ${context_${name}} ${all})
 endforeach()
 foreach(name granite qwen2-window qwen3)
