@@ -11,7 +11,9 @@
 
 #include "llmc/module_abi.h"
 
+#include <cstdlib>
 #include <immintrin.h>
+#include <string_view>
 #endif
 
 namespace llmc::cli {
@@ -58,16 +60,6 @@ __attribute__((target("avx2"))) double int8Avx2(uint64_t rounds) {
   return double(rounds) * sums * 32 * 2;
 }
 
-__attribute__((target("avxvnni"))) double int8AvxVnni(uint64_t rounds) {
-  __m256i sum[sums] = {}, a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
-  for (uint64_t round = 0; round < rounds; ++round)
-    for (auto &s : sum) {
-      s = _mm256_dpbusd_avx_epi32(s, a, b);
-      LLMC_KEEP(s);
-    }
-  return double(rounds) * sums * 32 * 2;
-}
-
 __attribute__((target("avx512f,avx512vnni"))) double int8Avx512(uint64_t rounds) {
   __m512i sum[sums] = {}, a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(5);
   for (uint64_t round = 0; round < rounds; ++round)
@@ -78,43 +70,20 @@ __attribute__((target("avx512f,avx512vnni"))) double int8Avx512(uint64_t rounds)
   return double(rounds) * sums * 64 * 2;
 }
 
-struct alignas(64) TileShapes {
-  uint8_t palette = 1, startRow = 0, reserved[14] = {};
-  uint16_t rowBytes[16] = {};
-  uint8_t rows[16] = {};
-};
-
-__attribute__((target("amx-tile,amx-int8"))) double int8Amx(uint64_t rounds) {
-  TileShapes shapes;
-  for (int tile = 0; tile < 8; ++tile) {
-    shapes.rowBytes[tile] = 64;
-    shapes.rows[tile] = 16;
-  }
-  _tile_loadconfig(&shapes);
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
-  _tile_zero(4);
-  _tile_zero(5);
-  _tile_zero(6);
-  _tile_zero(7);
-  for (uint64_t round = 0; round < rounds; ++round) {
-    _tile_dpbssd(0, 4, 6);
-    _tile_dpbssd(1, 4, 7);
-    _tile_dpbssd(2, 5, 6);
-    _tile_dpbssd(3, 5, 7);
-  }
-  _tile_release();
-  return double(rounds) * 4 * 16 * 16 * 64 * 2;
-}
-
 bool has(uint64_t features) { return (cpuFeatures() & features) == features; }
+
+/// Whether a model.so would run its AVX-512 kernels: what they could do is the yardstick, not what a unit
+/// could that no kernel uses.
+bool takesAvx512() {
+  const char *forced = getenv("LLMC_CPU");
+  return has(LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI) &&
+         (!forced || !*forced || std::string_view(forced) == "avx512");
+}
 
 } // namespace
 
 PeakLoop f32Loop() {
-  if (has(LLMC_CPU_AVX512))
+  if (takesAvx512())
     return {"avx512", f32Avx512};
   if (has(LLMC_CPU_AVX2))
     return {"avx2", f32Avx2};
@@ -122,12 +91,8 @@ PeakLoop f32Loop() {
 }
 
 PeakLoop int8Loop() {
-  if (requestAmx(cpuFeatures()) & LLMC_CPU_AMX_INT8)
-    return {"amx", int8Amx};
-  if (has(LLMC_CPU_AVX512VNNI))
+  if (takesAvx512())
     return {"avx512vnni", int8Avx512};
-  if (has(LLMC_CPU_AVXVNNI))
-    return {"avxvnni", int8AvxVnni};
   if (has(LLMC_CPU_AVX2))
     return {"avx2", int8Avx2};
   return {"", nullptr};

@@ -1,7 +1,7 @@
 //===- Roofline.h - what this machine can do at most ------------*- C++ -*-===//
 //
 // Read bandwidth of memory and the peak rate of float32 and int8 arithmetic, measured by small loops in about
-// a second, with the units that the CPU turns out to have.
+// a second, with the units of the CPU that kernels use (LLMC_CPU as for a model.so).
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_TOOLS_LLMC_ROOFLINE_H
