@@ -82,12 +82,14 @@ std::vector<std::string> codegen::optionalPasses() {
   return names;
 }
 
-void codegen::registerPipelineDialects(DialectRegistry &registry) {
+DialectRegistry codegen::pipelineDialects() {
+  DialectRegistry registry;
   registry.insert<lm::LMDialect, step::StepDialect>();
   cpu::registerKernelDialects(registry);
   registerDefaultKernelDialects(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
+  return registry;
 }
 
 namespace {

@@ -12,7 +12,7 @@ namespace llmc::codegen {
 std::vector<std::string> optionalPasses();
 
 /// Dialects and interfaces that the pipeline works with.
-void registerPipelineDialects(mlir::DialectRegistry &registry);
+mlir::DialectRegistry pipelineDialects();
 
 /// Runs the phases on a module that holds an lm.model, or a step.program where they start behind `step`; a
 /// step.program afterwards. Between two phases the module goes through text, so that a compile may start from

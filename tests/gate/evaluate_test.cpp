@@ -14,15 +14,9 @@ using namespace llmc::tools;
 
 namespace {
 
-mlir::DialectRegistry dialects() {
-  mlir::DialectRegistry registry;
-  codegen::registerPipelineDialects(registry);
-  return registry;
-}
-
 /// A fixture's model as it is imported.
 struct EvaluateTest : testing::Test {
-  EvaluateTest() : context(dialects(), mlir::MLIRContext::Threading::DISABLED) {
+  EvaluateTest() : context(codegen::pipelineDialects(), mlir::MLIRContext::Threading::DISABLED) {
     context.loadAllAvailableDialects();
     module = frontend::importModel(context, file, {}, error);
   }

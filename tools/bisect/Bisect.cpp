@@ -2,6 +2,7 @@
 #include "tools/bisect/Bisect.h"
 
 #include "codegen/Pipeline.h"
+#include "codegen/WriteFile.h"
 #include "ir/LMOps.h"
 #include "ir/Locations.h"
 #include "ir/ParseText.h"
@@ -10,7 +11,6 @@
 
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
 
 #include <map>
 
@@ -22,36 +22,16 @@ namespace {
 
 Budget asked(double tolerance) { return {tolerance, tolerance, tolerance, "as asked"}; }
 
-/// A folder that goes with the object.
-class Workplace {
-public:
-  Workplace() {
-    llvm::SmallString<128> path;
-    if (std::error_code code = llvm::sys::fs::createUniqueDirectory("llmc-bisect", path))
-      error = "cannot make a folder for results: " + code.message();
-    name = path.str().str();
-  }
-  ~Workplace() {
-    if (error.empty())
-      llvm::sys::fs::remove_directories(name);
-  }
-  std::string name, error;
-};
-
 class Bisection {
 public:
   Bisection(const BisectOptions &options, std::string &error)
-      : options(options), error(error), context(dialects(), MLIRContext::Threading::DISABLED) {
+      : options(options), error(error),
+        context(codegen::pipelineDialects(), MLIRContext::Threading::DISABLED) {
     context.loadAllAvailableDialects();
   }
   std::optional<BisectResult> run();
 
 private:
-  static DialectRegistry dialects() {
-    DialectRegistry registry;
-    codegen::registerPipelineDialects(registry);
-    return registry;
-  }
   bool open();
   std::vector<BisectStage> stagesOfBoth() const;
   const Evaluation *evaluate(const Side &side, const std::string &text);
@@ -62,7 +42,7 @@ private:
 
   const BisectOptions &options;
   std::string &error;
-  Workplace place;
+  codegen::TemporaryFolder place{"llmc-bisect"};
   MLIRContext context;
   std::optional<Side> a, b;
   Schedule schedule;
@@ -72,11 +52,11 @@ private:
 } // namespace
 
 bool Bisection::open() {
-  if (error = place.error; !error.empty())
+  if (error = place.error(); !error.empty())
     return false;
   for (auto [side, source, name] : {std::tuple(&a, &options.a, "a"), {&b, &options.b, "b"}}) {
     options.progress(std::string("compile ") + name);
-    *side = makeSide(*source, place.name + "/" + name, options.limits, error);
+    *side = makeSide(*source, place.path() + "/" + name, options.limits, error);
     if (!*side) {
       error = std::string(name) + ": " + error;
       return false;
@@ -126,7 +106,7 @@ const Evaluation *Bisection::evaluate(const Side &side, const std::string &text)
   evaluate.weightFiles = side.weightFiles;
   evaluate.cacheDir = options.cacheDir;
   evaluate.layers = options.layers;
-  evaluate.folder = place.name;
+  evaluate.folder = place.path();
   std::optional<Evaluation> result = StateEvaluator(evaluate).evaluate(*module, schedule, error);
   if (!result)
     return nullptr;
@@ -154,10 +134,10 @@ bool Bisection::compareKernels(BisectStage &stage) {
   std::optional<Evaluation> results[2];
   for (auto [side, source, result] :
        {std::tuple(&*a, &options.a, &results[0]), {&*b, &options.b, &results[1]}}) {
-    const std::string path = place.name + "/model.so";
+    const std::string path = place.path() + "/model.so";
     if (!compileSide(*side, *source, path, options.limits, error))
       return false;
-    *result = runModule(path, schedule, {}, error);
+    *result = runModule(path, schedule, "", error);
     if (!*result)
       return false;
     llvm::sys::fs::remove(path);

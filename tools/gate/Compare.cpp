@@ -102,7 +102,6 @@ Comparison compare(const Evaluation &reference, const Evaluation &checked, const
     difference.allowedMax = allowedMax;
     difference.allowedMean = budget.mean;
     ++result.values;
-    result.numbers += measured.numbers;
     result.max = std::max(result.max, difference.max);
     result.mean = std::max(result.mean, difference.mean);
     if (!result.first && difference.isBeyond())

@@ -41,7 +41,7 @@ struct Difference {
 };
 
 struct Comparison {
-  size_t values = 0, numbers = 0;  // that both sides have
+  size_t values = 0;               // that both sides have
   double max = 0;                  // the largest of all errors
   double mean = 0;                 // the largest of the values' means
   double logits = 0;               // the largest error of a logit

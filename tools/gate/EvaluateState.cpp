@@ -4,11 +4,13 @@
 #include "codegen/Pipeline.h"
 #include "codegen/PlantBug.h"
 #include "codegen/WriteFile.h"
+#include "ir/LayerEntries.h"
 #include "ir/ParseText.h"
 #include "ir/Print.h"
 #include "ir/StepOps.h"
 
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/Sequence.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -16,12 +18,6 @@ using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
 using namespace llmc::tools;
-
-static DialectRegistry pipelineDialects() {
-  DialectRegistry registry;
-  registerPipelineDialects(registry);
-  return registry;
-}
 
 StateEvaluator::StateEvaluator(EvaluateOptions given)
     : options(std::move(given)), context(pipelineDialects(), MLIRContext::Threading::DISABLED) {
@@ -51,13 +47,7 @@ void tools::keepFirstLayers(lm::ModelOp model, int64_t count) {
   stack.setCount(count);
   if (auto kinds = stack.getKinds())
     stack.setKinds(SmallVector<int64_t>(kinds->take_front(count)));
-  model.walk([&](Operation *op) {
-    if (auto table = dyn_cast<lm::TableOp>(op))
-      table.setValues(SmallVector<double>(table.getValues().take_front(count)));
-    else if (auto quantize = dyn_cast<lm::WQuantizeOp>(op))
-      if (auto list = dyn_cast<ArrayAttr>(quantize.getToAttr()))
-        quantize.setToAttr(ArrayAttr::get(op->getContext(), list.getValue().take_front(count)));
-  });
+  lm::keepLayerEntries(model, llvm::to_vector(llvm::seq(count)));
 }
 
 /// By way of text, since it comes from another context.
@@ -75,6 +65,7 @@ OwningOpRef<ModuleOp> StateEvaluator::copyOf(ModuleOp state) {
 PipelineOptions StateEvaluator::pipelineFor(ModuleOp state) const {
   PipelineOptions pipeline;
   pipeline.weightFiles = options.weightFiles;
+  pipeline.files = options.files;
   pipeline.randomWeights = options.randomWeights;
   pipeline.startState.sources = options.sources;
   pipeline.startState.activations = "f32";
@@ -88,6 +79,20 @@ PipelineOptions StateEvaluator::pipelineFor(ModuleOp state) const {
   return pipeline;
 }
 
+OwningOpRef<ModuleOp> StateEvaluator::runOnCopy(ModuleOp state, const char *failed, std::string &error,
+                                                llvm::function_ref<void(PipelineOptions &)> choose) {
+  FirstError firstError(context);
+  OwningOpRef<ModuleOp> module = copyOf(state);
+  if (module) {
+    PipelineOptions pipeline = pipelineFor(*module);
+    choose(pipeline);
+    if (succeeded(runPipeline(*module, pipeline)))
+      return module;
+  }
+  error = firstError.text().empty() ? failed : firstError.text();
+  return nullptr;
+}
+
 std::optional<Evaluation> StateEvaluator::evaluate(ModuleOp state, const Schedule &schedule,
                                                    std::string &error) {
   return evaluateDecoded(state, {}, schedule, error);
@@ -95,56 +100,31 @@ std::optional<Evaluation> StateEvaluator::evaluate(ModuleOp state, const Schedul
 
 std::optional<Evaluation> StateEvaluator::evaluateDecoded(ModuleOp state, const RowDecoder &decode,
                                                           const Schedule &schedule, std::string &error) {
-  FirstError firstError(context);
-  auto fail = [&](std::string words) -> std::optional<Evaluation> {
-    error = !firstError.text().empty() ? firstError.text() : std::move(words);
-    return std::nullopt;
-  };
-  OwningOpRef<ModuleOp> module = copyOf(state);
-  if (!module)
-    return fail("the module is not what its own text says");
   TemporaryFile file(options.folder + "/llmc-state", ".so");
-  if (!file.error().empty())
-    return fail(file.error());
-  PipelineOptions pipeline = pipelineFor(*module);
-  pipeline.decodeQuantized = decode;
-  pipeline.output = file.path();
-  if (failed(runPipeline(*module, pipeline)))
-    return fail("the state of the module does not compile");
-  module = nullptr;
-  RunOptions run;
-  run.variant = options.variant->name.str();
-  return runModule(file.path(), schedule, run, error);
+  if (error = file.error(); !error.empty())
+    return std::nullopt;
+  if (!runOnCopy(state, "the state of the module does not compile", error, [&](PipelineOptions &pipeline) {
+        pipeline.decodeQuantized = decode;
+        pipeline.output = file.path();
+      }))
+    return std::nullopt;
+  return runModule(file.path(), schedule, options.variant->name.str(), error);
 }
 
 OwningOpRef<ModuleOp> StateEvaluator::lower(ModuleOp model, const PipelineState &found, std::string &error) {
-  FirstError firstError(context);
-  OwningOpRef<ModuleOp> module = copyOf(model);
-  if (module) {
-    PipelineOptions pipeline = pipelineFor(*module);
+  return runOnCopy(model, "the first layers alone cannot be lowered", error, [&](PipelineOptions &pipeline) {
     pipeline.defaultKernels = false;
     pipeline.startState = found;
     pipeline.plantedBug = options.plantedBug;
     pipeline.startFrom = pipeline.stopAfter = Phase::Step;
-    if (succeeded(runPipeline(*module, pipeline)))
-      return module;
-  }
-  error = firstError.text().empty() ? "the first layers alone cannot be lowered" : firstError.text();
-  return nullptr;
+  });
 }
 
 bool StateEvaluator::compile(ModuleOp program, const std::vector<const cpu::Isa *> &variants,
                              const std::string &path, std::string &error) {
-  FirstError firstError(context);
-  OwningOpRef<ModuleOp> module = copyOf(program);
-  if (module) {
-    PipelineOptions pipeline = pipelineFor(*module);
+  return bool(runOnCopy(program, "the program does not compile", error, [&](PipelineOptions &pipeline) {
     pipeline.defaultKernels = false;
     pipeline.variants = variants;
     pipeline.output = path;
-    if (succeeded(runPipeline(*module, pipeline)))
-      return true;
-  }
-  error = firstError.text().empty() ? "the program does not compile" : firstError.text();
-  return false;
+  }));
 }

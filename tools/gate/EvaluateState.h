@@ -22,6 +22,7 @@ namespace llmc::tools {
 
 struct EvaluateOptions {
   std::vector<std::string> weightFiles;
+  std::shared_ptr<formats::OpenFiles> files = std::make_shared<formats::OpenFiles>(); // read so far
   std::vector<codegen::SourceHash> sources; // of them, if known; saves reading them once more
   std::string cacheDir;                     // of compiled kernels; empty: none is kept
   const cpu::Isa *variant = nullptr;        // null: the best that runs here
@@ -57,6 +58,10 @@ public:
 private:
   mlir::OwningOpRef<mlir::ModuleOp> copyOf(mlir::ModuleOp state);
   codegen::PipelineOptions pipelineFor(mlir::ModuleOp state) const;
+  /// What the pipeline, with the options that were chosen, makes of a copy; null and one sentence on failure,
+  /// `failed` where there is no better one.
+  mlir::OwningOpRef<mlir::ModuleOp> runOnCopy(mlir::ModuleOp state, const char *failed, std::string &error,
+                                              llvm::function_ref<void(codegen::PipelineOptions &)> choose);
 
   EvaluateOptions options;
   mlir::MLIRContext context;

@@ -4,7 +4,6 @@
 #include <llmc/llmc.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 
 namespace llmc::tools {
@@ -27,14 +26,6 @@ struct Deleter {
   void operator()(llmc_batch *batch) const { llmc_batch_free(batch); }
 };
 template <typename T> using Owned = std::unique_ptr<T, Deleter>;
-
-std::optional<llmc_kv_type> cacheTypeNamed(const std::string &name) {
-  static const std::map<std::string, llmc_kv_type> types = {{"", LLMC_KV_AUTO},   {"f32", LLMC_KV_F32},
-                                                            {"f16", LLMC_KV_F16}, {"bf16", LLMC_KV_BF16},
-                                                            {"q8", LLMC_KV_Q8},   {"q4", LLMC_KV_Q4}};
-  auto found = types.find(name);
-  return found == types.end() ? std::nullopt : std::optional(found->second);
-}
 
 /// Takes what an observer sees into an Evaluation.
 class Collector {
@@ -94,11 +85,10 @@ class Run {
 public:
   explicit Run(const Schedule &schedule) : schedule(schedule), positions(schedule.sequences(), 0) {}
 
-  llmc_status open(const std::string &path, const RunOptions &options, llmc_kv_type cacheType) {
+  llmc_status open(const std::string &path, const std::string &variant) {
     llmc_model_params modelParams;
     llmc_model_params_init(&modelParams, sizeof modelParams);
-    modelParams.cpu_variant = options.variant.empty() ? nullptr : options.variant.c_str();
-    modelParams.n_threads = options.threads;
+    modelParams.cpu_variant = variant.empty() ? nullptr : variant.c_str();
     llmc_model *loaded = nullptr;
     if (llmc_status status = llmc_model_load(path.c_str(), &modelParams, &loaded))
       return status;
@@ -108,7 +98,6 @@ public:
     params.n_ctx = static_cast<uint32_t>(schedule.tokensOfLongest());
     params.n_seq_max = static_cast<uint32_t>(schedule.sequences());
     params.n_batch = static_cast<uint32_t>(schedule.tokensInStep());
-    params.type_k = params.type_v = cacheType;
     llmc_session *opened = nullptr;
     if (llmc_status status = llmc_session_new(model.get(), &params, &opened))
       return status;
@@ -166,31 +155,21 @@ private:
 } // namespace
 
 std::optional<Evaluation> runModule(const std::string &path, const Schedule &schedule,
-                                    const RunOptions &options, std::string &error) {
+                                    const std::string &variant, std::string &error) {
   Evaluation result;
   result.logits.key.name = "logits";
   result.logits.hasName = true;
-  auto fail = [&] {
-    error = llmc_last_error();
-    return std::nullopt;
-  };
-  std::optional<llmc_kv_type> cacheType = cacheTypeNamed(options.cacheType);
-  if (!cacheType) {
-    error = "no storage type of a cache is called '" + options.cacheType + "'";
-    return std::nullopt;
-  }
-  const auto start = std::chrono::steady_clock::now();
   Run run(schedule);
   Collector collector(result);
-  if (run.open(path, options, *cacheType) != LLMC_OK)
-    return fail();
-  if (options.withValues && run.observe(collector) != LLMC_OK)
-    return fail();
-  for (const std::vector<Chunk> &step : schedule.steps)
-    if (run.evaluate(step, result.logits) != LLMC_OK)
-      return fail();
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return result;
+  llmc_status status = run.open(path, variant);
+  if (status == LLMC_OK)
+    status = run.observe(collector);
+  for (size_t step = 0; status == LLMC_OK && step < schedule.steps.size(); ++step)
+    status = run.evaluate(schedule.steps[step], result.logits);
+  if (status == LLMC_OK)
+    return result;
+  error = llmc_last_error();
+  return std::nullopt;
 }
 
 } // namespace llmc::tools

@@ -46,21 +46,14 @@ struct EvaluatedValue {
 struct Evaluation {
   std::vector<EvaluatedValue> values;
   EvaluatedValue logits; // as llmc_logits hands them out
-  double seconds = 0;    // of the run
 
   const EvaluatedValue *find(const ValueKey &key) const;
 };
 
-struct RunOptions {
-  std::string variant;    // "avx2"; empty: the best
-  std::string cacheType;  // "f32", "f16", …; empty: what a session takes by itself
-  bool withValues = true; // else only the logits
-  uint32_t threads = 0;   // 0: one a core
-};
-
+/// By the kernels of a variant ("avx2"; empty: the best), over the cache that a session takes by itself.
 /// Nothing and one sentence if the model cannot be loaded or run.
 std::optional<Evaluation> runModule(const std::string &path, const Schedule &schedule,
-                                    const RunOptions &options, std::string &error);
+                                    const std::string &variant, std::string &error);
 
 } // namespace llmc::tools
 #endif

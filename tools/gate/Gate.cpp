@@ -8,7 +8,6 @@
 //===----------------------------------------------------------------------===//
 #include "tools/gate/Gate.h"
 
-#include "codegen/WriteFile.h"
 #include "ir/LMOps.h"
 #include "ir/Locations.h"
 #include "ir/StepOps.h"
@@ -17,7 +16,6 @@
 
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 
 #include <chrono>
@@ -120,17 +118,13 @@ LogicalResult Gate::judge(const std::string &name, const Evaluation &expected, c
   return failure();
 }
 
-Gate::~Gate() {
-  if (!ownCache.empty())
-    llvm::sys::fs::remove_directories(ownCache);
-}
-
 void Gate::begin(const PassRun &run) {
   // States share most of their kernels: without a cache to keep, they have one for themselves.
-  if (options.cacheDir.empty() && !llvm::sys::fs::createUniqueDirectory("llmc-kernels", ownCache))
-    options.cacheDir = ownCache.str().str();
+  if (options.cacheDir.empty())
+    options.cacheDir = ownCache.emplace("llmc-kernels").path(); // without one where that cannot be made
   EvaluateOptions how;
   how.weightFiles = run.options.weightFiles;
+  how.files = run.options.files;
   how.randomWeights = run.options.randomWeights;
   how.sources = run.state.sources;
   how.cacheDir = options.cacheDir;
@@ -223,10 +217,8 @@ LogicalResult Gate::checkModule(const std::string &made) {
 }
 
 LogicalResult Gate::checkVariant(const std::string &path, const cpu::Isa &isa) {
-  RunOptions run;
-  run.variant = isa.name.str();
   auto runOn = [&](const Schedule &tokens) {
-    std::optional<Evaluation> result = runModule(path, tokens, run, error);
+    std::optional<Evaluation> result = runModule(path, tokens, isa.name.str(), error);
     if (!result)
       (void)fail("model.so cannot be run: " + error);
     return result;

@@ -7,14 +7,15 @@
 #define LLMC_TOOLS_GATE_GATE_H
 
 #include "codegen/PipelineOptions.h"
+#include "codegen/WriteFile.h"
 #include "tools/gate/Budgets.h"
 #include "tools/gate/EvaluateState.h"
 
-#include "llvm/ADT/SmallString.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <memory>
+#include <optional>
 
 namespace llmc::tools {
 
@@ -29,7 +30,6 @@ struct GateOptions {
 class Gate : public codegen::PipelineObserver {
 public:
   explicit Gate(GateOptions options) : options(std::move(options)) {}
-  ~Gate() override;
 
   mlir::LogicalResult passRan(const codegen::PassRun &run) override;
   mlir::LogicalResult moduleMade(const std::string &path) override;
@@ -63,7 +63,7 @@ private:
                              mlir::ModuleOp after);
 
   GateOptions options;
-  llvm::SmallString<64> ownCache; // a folder of kernels for this run alone; empty: none was made
+  std::optional<codegen::TemporaryFolder> ownCache; // of kernels, for this run alone
   std::unique_ptr<StateEvaluator> evaluator;
   Schedule schedule;
   std::string activations, cacheType;       // once they are chosen

@@ -7,12 +7,10 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
-#include <filesystem>
 #include <unistd.h>
 
 using namespace llmc;
 using namespace llmc::tools;
-namespace fs = std::filesystem;
 
 namespace {
 struct BisectArguments {
@@ -30,10 +28,8 @@ static int runBisect(BisectArguments &arguments) {
   };
   options.a.options = splitOptions(arguments.optionsA);
   options.b.options = splitOptions(arguments.optionsB);
-  std::error_code code;
-  options.a.compiler = options.b.compiler = fs::read_symlink("/proc/self/exe", code).string();
-  if (!arguments.compilerB.empty())
-    options.b.compiler = fs::absolute(arguments.compilerB).string();
+  options.a.compiler = compilerAt("");
+  options.b.compiler = compilerAt(arguments.compilerB);
   if (options.b.model.empty())
     options.b.model = options.a.model;
   if (options.a.model == options.b.model && options.a.options == options.b.options &&

@@ -27,6 +27,8 @@ void addContextOption(CLI::App &command, frontend::ImportOptions &options);
 
 /// "--kv f16 --quantize 'a b=q4_0'" as the shell would take it apart.
 std::vector<std::string> splitOptions(std::string text);
+/// The program at `path`, wherever the caller goes; this one if it is empty.
+std::string compilerAt(const std::string &path);
 
 /// A context with all dialects of the pipeline. Errors are kept, not printed.
 class Session {

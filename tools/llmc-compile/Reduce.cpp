@@ -54,9 +54,7 @@ static Check makeCheck(const ReduceArguments &arguments) {
   if (!arguments.command.empty())
     return checkByCommand(arguments.command, arguments.limits);
   CompileCheck check;
-  std::error_code code;
-  check.compiler = arguments.compiler.empty() ? fs::read_symlink("/proc/self/exe", code).string()
-                                              : fs::absolute(arguments.compiler).string();
+  check.compiler = compilerAt(arguments.compiler);
   check.options = splitOptions(arguments.options);
   check.byCrash = arguments.byCrash;
   check.errorText = arguments.errorText;

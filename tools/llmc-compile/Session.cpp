@@ -9,16 +9,11 @@
 #include "mlir/IR/Diagnostics.h"
 
 #include <cstdio>
+#include <filesystem>
 
 using namespace mlir;
 using namespace llmc;
 using namespace llmc::tools;
-
-static DialectRegistry allDialects() {
-  DialectRegistry registry;
-  codegen::registerPipelineDialects(registry);
-  return registry;
-}
 
 static std::string describe(Diagnostic &diagnostic) {
   std::string words = diagnostic.str(), place;
@@ -34,8 +29,15 @@ std::vector<std::string> tools::splitOptions(std::string text) {
   return CLI::detail::split_up(std::move(text));
 }
 
+std::string tools::compilerAt(const std::string &path) {
+  std::error_code code;
+  return (path.empty() ? std::filesystem::read_symlink("/proc/self/exe", code)
+                       : std::filesystem::absolute(path))
+      .string();
+}
+
 Session::Session(bool isVerbose)
-    : context(allDialects(), MLIRContext::Threading::DISABLED), isVerbose(isVerbose) {
+    : context(codegen::pipelineDialects(), MLIRContext::Threading::DISABLED), isVerbose(isVerbose) {
   context.loadAllAvailableDialects();
   context.printOpOnDiagnostic(false); // one sentence, and the place says which op
   context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {

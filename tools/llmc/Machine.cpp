@@ -1,6 +1,6 @@
 //===- Machine.cpp - this machine's roofline, remembered ------------------===//
 #include "tools/llmc/Machine.h"
-#include "tools/llmc/Interrupt.h"
+#include "tools/llmc/NewFile.h"
 #include "tools/support/CacheFolder.h"
 #include "tools/support/Progress.h"
 
@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 namespace llmc::cli {
 
@@ -60,14 +59,13 @@ void remember(const fs::path &path, Json machines, const std::string &key, const
                    {"int8_unit", roofline.int8Unit}, {"cache_bytes", roofline.cacheBytes}};
   std::error_code error;
   fs::create_directories(path.parent_path(), error);
-  fs::path made = path.string() + "." + std::to_string(getpid());
-  std::ofstream file(made);
-  file << machines.dump(1) << "\n";
-  file.close();
-  if (file)
-    fs::rename(made, path, error);
-  else
-    fs::remove(made, error);
+  try {
+    NewFile file(path.string());
+    const std::string text = machines.dump(1) + "\n";
+    file.write(text.data(), text.size());
+    file.finish();
+  } catch (const Failure &) {
+  }
 }
 
 } // namespace

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "tools/reduce/Edits.h"
 
+#include "ir/LayerEntries.h"
+
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -14,30 +16,6 @@
 using namespace mlir;
 using namespace llmc;
 using namespace llmc::tools;
-
-/// The tables and lists of the model, of these layers alone.
-static void keepEntries(lm::ModelOp model, ArrayRef<int64_t> layers) {
-  for (lm::TableOp table : model.getOps<lm::TableOp>()) {
-    SmallVector<double> values;
-    for (int64_t layer : layers)
-      if (layer < static_cast<int64_t>(table.getValues().size()))
-        values.push_back(table.getValues()[layer]);
-    table.setValues(values);
-  }
-  SmallVector<lm::WQuantizeOp> lists;
-  model.walk([&](lm::WQuantizeOp op) {
-    if (isa<ArrayAttr>(op.getTo()))
-      lists.push_back(op);
-  });
-  for (lm::WQuantizeOp op : lists) {
-    auto old = cast<ArrayAttr>(op.getTo());
-    SmallVector<Attribute> schemes;
-    for (int64_t layer : layers)
-      if (layer < static_cast<int64_t>(old.size()))
-        schemes.push_back(old[layer]);
-    op.setToAttr(ArrayAttr::get(op.getContext(), schemes));
-  }
-}
 
 /// One layer has no list of schemes.
 static void nameOneScheme(lm::ModelOp model) {
@@ -84,7 +62,7 @@ static void keepLayers(lm::ModelOp model, ArrayRef<int64_t> layers) {
     body.takeBody(stack.getBodies()[kind]);
   stack.replaceAllUsesWith(fewer.getResults());
   stack.erase();
-  keepEntries(model, layers);
+  lm::keepLayerEntries(model, layers);
   if (layers.size() == 1 && layers[0] != 0)
     spellOut(fewer.getBodies()[0], layers[0]);
   if (layers.size() == 1)
