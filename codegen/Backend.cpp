@@ -8,6 +8,7 @@
 
 #include "codegen/WriteFile.h"
 
+#include "llvm/IR/DebugInfo.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -80,7 +81,18 @@ static std::vector<std::pair<std::string, int64_t>> countInstructions(const llvm
   return {counts.begin(), counts.end()};
 }
 
-/// The text of the module, and the assembly and stack frames that a copy of it gets.
+/// Assembly without what debuggers would unwind frames by: the object has none of it.
+static std::string withoutFrameDirectives(llvm::StringRef assembly) {
+  std::string kept;
+  for (llvm::StringRef line; !assembly.empty();) {
+    std::tie(line, assembly) = assembly.split('\n');
+    if (!line.starts_with("\t.cfi_"))
+      kept += (line + "\n").str();
+  }
+  return kept;
+}
+
+/// The text of the module with its lines, and the assembly and stack frames that a copy of it gets.
 static std::string fillDetails(llvm::Module &module, llvm::TargetMachine &machine, CompiledUnit &details) {
   llvm::raw_string_ostream(details.llvmIR) << module;
   llvm::SmallString<128> folder;
@@ -96,7 +108,7 @@ static std::string fillDetails(llvm::Module &module, llvm::TargetMachine &machin
   std::string error = emit(*llvm::CloneModule(module), machine, llvm::CodeGenFileType::AssemblyFile, stream);
   machine.Options.StackUsageOutput.clear();
   machine.Options.MCOptions.AsmVerbose = false;
-  details.assembly = assembly.str().str();
+  details.assembly = withoutFrameDirectives(assembly);
   if (auto text = llvm::MemoryBuffer::getFile(frames.path()))
     details.stackUsage = (*text)->getBuffer().str();
   return error;
@@ -124,6 +136,7 @@ std::string codegen::compileModule(llvm::Module &module, llvm::SmallString<0> &o
     emitting.opsBefore = optimizing.opsAfter = countInstructions(module);
     if (error = fillDetails(module, *machine, *details); !error.empty())
       return error;
+    llvm::StripDebugInfo(module); // the object is that of a compile nobody looks at
     milliseconds();
   }
   llvm::raw_svector_ostream stream(object);

@@ -14,7 +14,10 @@
 #include "codegen/KernelUnits.h"
 #include "codegen/ObjectCache.h"
 #include "codegen/PlantBug.h"
+#include "ir/Locations.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -34,6 +37,7 @@ std::string codegen::kernelSymbol(StringRef kernel, const cpu::Isa &isa) {
 
 static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel, const cpu::Isa &isa,
                                          const CompileKernelsOptions &options) {
+  module->setLoc(kernel.getLoc()); // emitters give it to all that they make
   std::string name = kernelSymbol(kernel.getSymName(), isa);
   FailureOr<KernelSpec> spec = kernelSpec(kernel);
   if (failed(spec))
@@ -138,6 +142,14 @@ private:
 
 } // namespace
 
+/// Functions that kernels share are from none of them, whichever asked first.
+static void placeShared(ModuleOp module) {
+  const Location place = placeNamed(module.getContext(), "shared by kernels");
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>())
+    if (function.getName().starts_with(sharedPrefix))
+      function->walk([&](Operation *op) { op->setLoc(place); });
+}
+
 /// Emits all kernels for one variant and appends their units.
 static LogicalResult emitVariant(step::ProgramOp program, const cpu::Isa &isa,
                                  const CompileKernelsOptions &options, CompiledKernels &compiled,
@@ -152,6 +164,8 @@ static LogicalResult emitVariant(step::ProgramOp program, const cpu::Isa &isa,
     compiled.facts[kernel.getSymNameAttr()] = *facts;
     entries.push_back(kernelSymbol(kernel.getSymName(), isa));
   }
+  (*module)->setLoc(program.getLoc());
+  placeShared(*module);
   for (PipelineObserver *observer : options.observers)
     if (observer->wantsKernels())
       observer->kernelsEmitted(isa.name, *module, watch.milliseconds());
@@ -182,6 +196,13 @@ static LogicalResult translate(step::ProgramOp program, ArrayRef<Job *> jobs,
   cpu::buildKernelLoweringPipeline(passes.nest<ModuleOp>());
   if (failed(passes.run(*all)))
     return failure();
+  if (!observers.empty()) { // lines for those who look on, which the object does not keep (Backend.cpp)
+    PassManager lines(program->getContext());
+    lines.nest<ModuleOp>().addPass(
+        LLVM::createDIScopeForLLVMFuncOpPass({.emissionKind = LLVM::DIEmissionKind::DebugDirectivesOnly}));
+    if (failed(lines.run(*all)))
+      return failure();
+  }
   for (auto [job, unit] : llvm::zip_equal(jobs, all->getOps<ModuleOp>())) {
     job->translated = translateModuleToLLVMIR(unit, job->context, job->unit.name);
     if (!job->translated)

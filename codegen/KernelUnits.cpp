@@ -23,7 +23,7 @@ void declare(OpBuilder &builder, LLVM::LLVMFuncOp function) {
 
 /// `roots` and all that they use, but of shared functions only a declaration.
 OwningOpRef<ModuleOp> unitOf(ArrayRef<Operation *> roots, SymbolTable &symbols) {
-  OwningOpRef<ModuleOp> unit = ModuleOp::create(UnknownLoc::get(roots.front()->getContext()));
+  OwningOpRef<ModuleOp> unit = ModuleOp::create(roots.front()->getLoc());
   OpBuilder builder = OpBuilder::atBlockEnd(unit->getBody());
   llvm::SetVector<Operation *> needed(roots.begin(), roots.end());
   for (size_t i = 0; i < needed.size(); ++i) {

@@ -2,7 +2,8 @@
 # dump.sh LLMC SOURCE WORKDIR [OPTIONS...]: what --dump-ir writes, and that a compile may start from it.
 #   1. model.so has the same bytes with dumps and without;
 #   2. every file that passes.json and kernels.json name is there, and no other;
-#   3. nothing in the IR is without a place in the source;
+#   3. nothing in the IR is without a place in the source, and instructions say which line of the emitted kernels
+#      they are from;
 #   4. a compile that starts from the dump of a phase makes the same bytes, for every phase, and from a copy of the
 #      file elsewhere.
 set -u
@@ -45,6 +46,35 @@ for file in "$dump"/[0-9]*.mlir; do
   places=$((places + $(grep -c ' loc(' "$file")))
 done
 [ $places -gt 100 ] || fail "only $places places were found to check"
+
+# Every function of assembly names lines of the emitted kernels, and only lines of that function.
+emitted=$(cd "$dump" && ls *-emit-kernels.mlir)
+grep -q '^#loc[0-9]* = loc("[^"]*[.][^"]*"' "$dump/$emitted" || # tensors and files have a dot in their names
+  fail "$emitted does not say where kernels are from"
+awk -v emitted="$emitted" '
+  FNR == 1 { ++files }
+  files == 1 { # the function of each line
+    if (match($0, /^  (llvm\.)?func.* @[^(]*\(/)) { name = substr($0, RSTART, RLENGTH - 1); sub(/.*@/, "", name); gsub(/"/, "", name) }
+    functionOf[FNR] = /^  /? name : ""
+    next
+  }
+  FNR == 1 { label = "" }
+  /^[^\t# .][^:]*:/ { label = substr($0, 1, index($0, ":") - 1); gsub(/"/, "", label) }
+  /^\t\.type\t.*@function/ { ++functions }
+  /^\t\.file\t[0-9]/ && index($0, "\"" emitted "\"") == 0 { print FILENAME ": another file: " $0; ++bad }
+  /^\t\.loc\t/ {
+    if (label != counted) { counted = label; ++told }
+    if ($3 > 0 && functionOf[$3] != label) { print FILENAME ": " label ": line " $3 " is of " functionOf[$3]; ++bad }
+    lines += $3 > 0
+  }
+  END {
+    print lines " lines of " told " functions"
+    exit bad > 0 || told != functions || lines < 10 * functions
+  }' "$dump/$emitted" "$dump"/kernels/*.s || fail "lines of assembly are not those of the emitted kernels"
+grep -L "!DILocation(line: [1-9]" "$dump"/kernels/*.ll | grep . && fail "LLVM IR without lines"
+grep -L "loc(\"$emitted\":[1-9]" "$dump"/*-convert-*.mlir "$dump"/*-llmc-check-lowered.mlir | grep . &&
+  fail "lowered kernels do not say where they are from"
+grep -l '\.cfi_\|\.debug_' "$dump"/kernels/*.s && fail "assembly has what the object does not"
 
 starts=0
 restart() { # FOLDER FILE PHASE [OPTIONS...]

@@ -4,6 +4,7 @@
 #include "codegen/DumpText.h"
 #include "ir/LMOps.h"
 #include "ir/Locations.h"
+#include "tools/dump/KernelLines.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/Support/FileSystem.h"
@@ -46,6 +47,10 @@ void DumpWriter::write(llvm::StringRef file, llvm::function_ref<void(llvm::raw_o
 
 std::string DumpWriter::numbered(llvm::StringRef name, size_t index) const {
   return llvm::formatv("{0,0+2}-{1}.mlir", index, name).str();
+}
+
+std::string DumpWriter::fileOf(const Entry &entry) const {
+  return numbered(entry.name, &entry - entries.data());
 }
 
 /// Files of ours, by their names, in a folder that says that it is a dump.
@@ -118,19 +123,15 @@ DumpWriter::Entry &DumpWriter::kernelEntry(llvm::StringRef name) {
 }
 
 /// Adds a unit's text to the file of the stage, the first one begins it.
-void DumpWriter::addUnit(Entry &entry, llvm::StringRef unit, Operation *op) {
-  if (!isWanted(entry.name) && !isWanted(unit))
-    return;
+void DumpWriter::addUnit(Entry &entry, llvm::StringRef unit, llvm::StringRef text) {
   if (!entry.open) {
-    entry.file = numbered(entry.name, &entry - entries.data());
+    entry.file = fileOf(entry);
     entry.open = std::make_unique<TemporaryFile>(path(entry.file), ".tmp");
     note(entry.open->error());
   }
   if (!entry.open->error().empty())
     return;
-  entry.open->stream() << "// " << unit << "\n";
-  op->print(entry.open->stream(), OpPrintingFlags().useLocalScope());
-  entry.open->stream() << "\n";
+  entry.open->stream() << "// " << unit << "\n" << text;
 }
 
 void DumpWriter::kernelsEmitted(llvm::StringRef variant, ModuleOp module, double milliseconds) {
@@ -138,7 +139,11 @@ void DumpWriter::kernelsEmitted(llvm::StringRef variant, ModuleOp module, double
   entry.isChanged = true;
   entry.milliseconds += milliseconds;
   countOps(module, entry.after);
-  addUnit(entry, variant, module);
+  const std::string text = placeInText(module, fileOf(entry), emittedLines + 1); // below the variant's name
+  if (!isWantedIn(entry, variant))
+    return;
+  addUnit(entry, variant, text);
+  emittedLines += 1 + llvm::count(text, '\n');
 }
 
 void DumpWriter::kernelPassRan(const KernelPassRun &run) {
@@ -152,7 +157,12 @@ void DumpWriter::kernelPassRan(const KernelPassRun &run) {
   for (const auto &[name, count] : after)
     entry.after[name] += count;
   unitCounts[run.unit.str()] = std::move(after);
-  addUnit(entry, run.unit, run.after);
+  if (!isWantedIn(entry, run.unit))
+    return;
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  run.after->print(out, OpPrintingFlags().useLocalScope().enableDebugInfo());
+  addUnit(entry, run.unit, text + "\n");
 }
 
 void DumpWriter::unitCompiled(const CompiledUnit &unit) {

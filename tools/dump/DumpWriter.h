@@ -54,16 +54,21 @@ private:
   bool isWanted(llvm::StringRef name) const { return isAll || filter.match(name); }
   std::string path(llvm::StringRef file) const { return folder + "/" + file.str(); }
   std::string numbered(llvm::StringRef name, size_t index) const;
+  std::string fileOf(const Entry &entry) const;
   void note(std::string error);
   void write(llvm::StringRef file, llvm::function_ref<void(llvm::raw_ostream &)> print);
   Entry &kernelEntry(llvm::StringRef name);
-  void addUnit(Entry &entry, llvm::StringRef unit, mlir::Operation *op);
+  bool isWantedIn(const Entry &entry, llvm::StringRef unit) const {
+    return isWanted(entry.name) || isWanted(unit);
+  }
+  void addUnit(Entry &entry, llvm::StringRef unit, llvm::StringRef text);
   llvm::json::Value passesJson() const;
 
   std::string folder;
   bool isAll;
   llvm::Regex filter;
   std::vector<Entry> entries;
+  size_t emittedLines = 0;                  // in the file of emit-kernels
   std::map<std::string, Counts> unitCounts; // of each unit before its next pass
   KernelTable kernels;
   std::vector<std::pair<std::string, std::function<llvm::json::Value()>>> facts;

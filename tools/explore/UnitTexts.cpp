@@ -1,6 +1,8 @@
 //===- UnitTexts.cpp - the code of kernels, stage by stage ----------------===//
 #include "tools/explore/UnitTexts.h"
 
+#include <algorithm>
+
 using namespace llmc::explore;
 
 void UnitTexts::add(const std::string &name, const std::string &stage, const std::vector<Line> &lines) {
@@ -9,8 +11,18 @@ void UnitTexts::add(const std::string &name, const std::string &stage, const std
   unit.texts.add(lines);
 }
 
+/// Lines without locations, and without what they are from: that is a line, told by the assembly.
+static std::vector<Line> kernelLines(std::string_view text) {
+  Places unused;
+  std::vector<Line> lines = readLines(text, unused);
+  for (Line &line : lines)
+    line.places = 0;
+  return lines;
+}
+
 void UnitTexts::addPass(const std::string &pass, std::string_view text) {
   constexpr std::string_view mark = "// ";
+  size_t line = 1;
   while (text.starts_with(mark)) {
     size_t nameEnd = text.find('\n');
     if (nameEnd == std::string_view::npos)
@@ -18,7 +30,15 @@ void UnitTexts::addPass(const std::string &pass, std::string_view text) {
     const std::string name(text.substr(mark.size(), nameEnd - mark.size()));
     size_t end = text.find("\n// ", nameEnd);
     end = end == std::string_view::npos ? text.size() : end + 1;
-    add(name, pass, plainLines(text.substr(nameEnd + 1, end - nameEnd - 1)));
+    std::string_view ours = text.substr(nameEnd + 1, end - nameEnd - 1);
+    add(name, pass, kernelLines(ours));
+    // Locations that have a name stand above the module.
+    size_t aliases = 0;
+    for (std::string_view rest = ours; rest.starts_with('#'); rest.remove_prefix(rest.find('\n') + 1))
+      ++aliases;
+    if (Unit &unit = units[name]; unit.stages.size() == 1)
+      unit.firstLine = line + 1 + aliases;
+    line += std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end), '\n');
     text.remove_prefix(end);
   }
 }
@@ -30,7 +50,7 @@ void UnitTexts::addFile(const std::string &unit, const std::string &stage, std::
 nlohmann::ordered_json UnitTexts::write(std::vector<std::string> &chunks) const {
   nlohmann::ordered_json table = nlohmann::ordered_json::object();
   for (const auto &[name, unit] : units) {
-    table[name] = {{"chunk", chunks.size()}, {"stages", unit.stages}};
+    table[name] = {{"chunk", chunks.size()}, {"stages", unit.stages}, {"line", unit.firstLine}};
     chunks.push_back(unit.texts.json());
   }
   return table;

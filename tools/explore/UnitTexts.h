@@ -24,12 +24,13 @@ public:
   void addPass(const std::string &pass, std::string_view text);
   void addFile(const std::string &unit, const std::string &stage, std::string_view text);
 
-  /// Appends a chunk for each unit. Yields {"NAME": {"chunk": 3, "stages": ["emit-kernels", …]}}.
+  /// Appends a chunk for each unit. Yields {"NAME": {"chunk": 3, "stages": ["emit-kernels", …], "line": 2}}.
   nlohmann::ordered_json write(std::vector<std::string> &chunks) const;
 
 private:
   struct Unit {
     std::vector<std::string> stages;
+    size_t firstLine = 0; // of the first stage, in its file
     TextStore texts;
   };
   void add(const std::string &unit, const std::string &stage, const std::vector<Line> &lines);

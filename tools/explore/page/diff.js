@@ -106,21 +106,24 @@ function folded(rows, isKept) {
   return out;
 }
 
-/** One text (b only), or two side by side or in one column: {language, isMarked(line), onLine(line), names, inOne}. */
-function codeView(a, b, {language, isMarked = () => false, onLine, names = [], inOne = false}) {
+/**
+ * One text (b only), or two side by side or in one column: {language, isMarked(line, number), onLine(line), names, inOne,
+ * first: the number of the first line, show(text): a line as nodes}.
+ */
+function codeView(a, b, {language, isMarked = () => false, onLine, names = [], inOne = false, first = 1, show = (text) => coloured(text, language)}) {
   const isTwo = a && !inOne;
   const rows = !a ? b.map((_, i) => ({kind: "same", a: -1, b: i})) : inOne ? unified(diffRows(a, b)) : diffRows(a, b);
   const cell = (list, number, side, kind) => {
     const line = list?.[number];
-    const marked = line && isMarked(line);
+    const marked = line && isMarked(line, number);
     const isButton = line && onLine && line.place;
     return [
-      h("td.n", {}, line ? String(number + 1) : ""),
+      h("td.n", {}, line ? String(number + first) : ""),
       h("td.code", {class: [kind, side, marked ? "marked" : "", isButton ? "can-follow" : ""].join(" ").trim(),
                     onclick: isButton ? () => onLine(line, number) : null,
                     onkeydown: isButton ? (event) => event.key === "Enter" && onLine(line, number) : null,
                     tabindex: isButton ? "0" : null, style: line ? `--indent:${/^ */.exec(line.text)[0].length}` : null},
-        line ? h("code", {}, coloured(line.text, language)) : null),
+        line ? h("code", {}, show(line.text)) : null),
     ];
   };
   const rowElement = (row) => row.isOne && row.b < 0 ? h("tr", {}, cell(a, row.a, "old", "removed")) : h("tr", {}, isTwo ? cell(a, row.a, "old", row.kind === "changed" ? (row.a < 0 ? "none" : "removed") : "") : null,

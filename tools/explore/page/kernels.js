@@ -69,12 +69,36 @@ async function kernelDetails(item, parameters) {
   const asked = texts.stages.indexOf(parameters.get("stage")), at = asked >= 0 ? asked : texts.stages.length - 1;
   const all = await openTexts(texts.chunk + 1);
   const beside = parameters.get("beside") === "1" && at > 0 && languageOf(texts.stages[at]) === languageOf(texts.stages[at - 1]);
+  const around = at === 0 && parameters.has("line") ? aroundLine(variant.unit, all[at], Number(parameters.get("line"))) : null;
+  const shown = around
+    ? codeView(null, around.lines, {language: "mlir", first: around.first, isMarked: (_, number) => number === around.at})
+    : codeView(beside ? all[at - 1] : null, all[at], {language: languageOf(texts.stages[at]), names: beside ? [texts.stages[at - 1], texts.stages[at]] : [],
+      show: texts.stages[at] === "assembly" ? (text) => assemblyLine(text, variant.variant) : undefined});
+  if (around) requestAnimationFrame(() => shown.querySelector(".marked")?.scrollIntoView({block: "center"}));
   return h("section.details", {}, ...head, functionTable(variant),
     h("header.bar", {}, variants, select("Stage", texts.stages.map((stage) => [stage, stage]), texts.stages[at], (value) => go({stage: value})),
       at > 0 && languageOf(texts.stages[at]) === languageOf(texts.stages[at - 1])
         ? choice("Show", [["", "This stage"], ["1", "Beside the one before"]], beside ? "1" : "", (value) => go({beside: value || null})) : null,
-      h("span.spring"), h("span.quiet", {}, plural(all[at].length, "line"))),
-    codeView(beside ? all[at - 1] : null, all[at], {language: languageOf(texts.stages[at]), names: beside ? [texts.stages[at - 1], texts.stages[at]] : []}));
+      h("span.spring"), h("span.quiet", {}, around ? [`around line ${around.first + around.at} · `, h("a", {href: link("kernels", [item.name], {stage: texts.stages[at]})}, "all")] : plural(all[at].length, "line"))),
+    shown);
+}
+
+/** A line of assembly; of a mark of lines the place leads to that line of the emitted kernels. */
+function assemblyLine(text, variant) {
+  const [, mark, place, line] = /^(\t\.loc\t.*# )(\S+:(\d+):\d+)$/.exec(text) ?? [];
+  if (!place || line === "0" || !units[variant]) return coloured(text, "asm");
+  return [...coloured(mark.trimEnd(), "asm"), " ", h("a", {href: link("kernels", [variant], {stage: units[variant].stages[0], line})}, place)];
+}
+
+/** Of a text what stands around a line of its file, in the same function: {lines, first, at}; null if there is no such line. */
+const mostAround = 1500;
+function aroundLine(unit, text, line) {
+  const at = line - units[unit].line;
+  if (!text[at]) return null;
+  let begin = at, end = at;
+  while (begin > 0 && at - begin < mostAround && !/^ {2}(llvm\.)?func/.test(text[begin].text)) --begin;
+  while (end < text.length - 1 && end - at < mostAround && text[end].text !== "  }") ++end;
+  return {lines: text.slice(begin, end + 1), first: units[unit].line + begin, at: at - begin};
 }
 
 function functionTable(variant) {
