@@ -73,8 +73,11 @@ std::string codegen::linkSharedObject(llvm::ArrayRef<llvm::StringRef> objects, c
   if (auto space = llvm::sys::fs::disk_space(result.path()); space && space->available < bytes)
     return place + ": cannot write: " + llvm::sys::StrError(ENOSPC);
   // -z defs: a kernel that calls anything outside the module (libc, libm) is a bug that must show here.
+  // --threads=1: those of a pool would stay, and this process could not be forked any more; a model.so has
+  // little to link.
   std::vector<const char *> args = {"ld.lld",
                                     "-shared",
+                                    "--threads=1",
                                     "--hash-style=gnu",
                                     "--build-id=none",
                                     "-z",

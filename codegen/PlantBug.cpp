@@ -16,6 +16,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/CallInterfaces.h"
+#include "llvm/Support/ErrorHandling.h"
 
 #include <algorithm>
 
@@ -160,19 +161,56 @@ static bool repeatFirstRow(ModuleOp module) {
   return isPlanted;
 }
 
+/// Where four-bit numbers lose their zero point.
+static SmallVector<LLVM::SubOp> unpackedNibbles(ModuleOp module) {
+  SmallVector<LLVM::SubOp> found;
+  module.walk([&](LLVM::SubOp difference) {
+    if (APInt zero; matchPattern(difference.getRhs(), m_ConstantInt(&zero)) && zero == 8)
+      found.push_back(difference);
+  });
+  return found;
+}
+
 /// Four-bit numbers count from 7.
 static bool countFromSeven(ModuleOp module) {
-  bool isPlanted = false;
-  module.walk([&](LLVM::SubOp difference) {
-    APInt zero;
-    if (!matchPattern(difference.getRhs(), m_ConstantInt(&zero)) || zero != 8)
-      return;
+  SmallVector<LLVM::SubOp> differences = unpackedNibbles(module);
+  for (LLVM::SubOp difference : differences) {
     OpBuilder builder(difference);
     auto seven = IntegerAttr::get(difference.getType(), 7);
     difference->setOperand(1, LLVM::ConstantOp::create(builder, difference.getLoc(), seven).getResult());
-    isPlanted = true;
-  });
+  }
+  return !differences.empty();
+}
+
+static void readNullBefore(Operation *op) {
+  OpBuilder builder(op);
+  Value null = LLVM::ZeroOp::create(builder, op->getLoc(), LLVM::LLVMPointerType::get(op->getContext()));
+  LLVM::LoadOp::create(builder, op->getLoc(), builder.getI8Type(), null, /*alignment=*/1,
+                       /*isVolatile=*/true);
+}
+
+static bool readNullWhereUnpacking(ModuleOp module) {
+  SmallVector<LLVM::SubOp> differences = unpackedNibbles(module);
+  for (LLVM::SubOp difference : differences)
+    readNullBefore(difference);
+  return !differences.empty();
+}
+
+static bool readNullInMatmuls(ModuleOp module) {
+  bool isPlanted = false;
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>())
+    if (function.getName().contains("linear") && !function.isExternal()) {
+      readNullBefore(&function.getBody().front().front());
+      isPlanted = true;
+    }
   return isPlanted;
+}
+
+/// As LLVM does where it has no instruction for something.
+[[noreturn]] static bool giveUp(ModuleOp) { llvm::report_fatal_error("planted"); }
+
+static bool giveUpWhereUnpacking(ModuleOp module) {
+  return !unpackedNibbles(module).empty() && giveUp(module);
 }
 
 namespace {
@@ -195,6 +233,10 @@ static ArrayRef<Bug> bugs() {
       {"odd-rows", "kernels", repeatFirstRow, true},
       {"unpack-zero-point", "default-kernels", countFromSeven, false},
       {"pack-zero-point", "weights", nullptr, false},
+      {"default-kernels-crash", "default-kernels", readNullWhereUnpacking, false},
+      {"default-kernels-abort", "default-kernels", giveUpWhereUnpacking, false},
+      {"kernels-crash", "kernels", readNullInMatmuls, true},
+      {"kernels-abort", "kernels", giveUp, true},
   };
   return table;
 }

@@ -5,7 +5,8 @@
 set -u
 llmc=$1 model=$2 work=$3
 rm -rf "$work"
-mkdir -p "$work"
+mkdir -p "$work/states"
+export TMPDIR=$work/states # where compiled states stand while they run
 failures=0
 fail() { echo "$*"; failures=$((failures + 1)); }
 
@@ -42,6 +43,19 @@ planted append-one-off "the code of model.so \(avx2\) $changes $attention"
 again append-one-off llvm -
 planted mixed-sequences "the code of model.so \(avx2\) $changes ${attention}[^ ]+ at sequence "
 planted odd-rows "the code of model.so \(avx2\) $changes 'q' of layer 0 \(lm.fused_linear\) is "
+
+# Code that crashes, and a compiler that does: a failure like others.
+crash="its code crashes behind '[^']+'( of layer 0)?: Segmentation fault;"
+abort="the compiler crashes on it: Aborted: LLVM ERROR: planted;"
+planted default-kernels-crash "what quantize has left cannot be run: $crash" --quantize q4_0
+again default-kernels-crash quantize -
+planted default-kernels-abort "what quantize has left cannot be run: $abort" --quantize q4_0
+again default-kernels-abort quantize -
+planted kernels-crash "model.so \(avx2\) cannot be run: $crash"
+again kernels-crash llvm -
+planted kernels-abort "the kernels of model.so cannot be compiled: $abort"
+again kernels-abort llvm -
+[ -z "$(ls "$work/states")" ] || fail "crashes leave $(ls "$work/states")"
 
 "$llmc" compile "$model" -o "$work/model.so" --cpu avx2 --cache-dir "$work/cache" --plant-bug norm-weight 2>"$work/unseen.txt" ||
   fail "without the check: $(cat "$work/unseen.txt")"

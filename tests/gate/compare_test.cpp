@@ -55,7 +55,7 @@ TEST(CompareTest, NamesTheFirstInOrderAndAlignsByNameLayerAndToken) {
   Comparison found = compare(a, b, tight);
   EXPECT_EQ(found.values, 3u);
   ASSERT_FALSE(found.isWithin());
-  EXPECT_EQ(found.first->describeValue(), "'y' of layer 0");
+  EXPECT_EQ(found.first->key.describe(), "'y' of layer 0");
   // Another width or other tokens are not the same value.
   b.values = {value("x", 0, {5, 5, 5})};
   EXPECT_EQ(compare(a, b, tight).values, 0u);

@@ -137,7 +137,7 @@ bool Bisection::compareKernels(BisectStage &stage) {
     const std::string path = place.path() + "/model.so";
     if (!compileSide(*side, *source, path, options.limits, error))
       return false;
-    *result = runModule(path, schedule, "", error);
+    *result = runModuleIsolated(path, schedule, "", error);
     if (!*result)
       return false;
     llvm::sys::fs::remove(path);

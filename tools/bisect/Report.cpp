@@ -28,7 +28,7 @@ std::string llmc::tools::describeFirst(const BisectResult &result) {
   std::string text = stage->pass == kernelStage ? "the kernels" : "pass " + stage->pass;
   text += ": ";
   text += result.op.empty() ? "kernel " + first.kernel : result.op;
-  text += " makes " + first.describeValue();
+  text += " makes " + first.key.describe();
   if (!first.location.empty())
     text += " (" + first.location + ")";
   text += llvm::formatv(", which differs by {0} standard deviations, allowed {1}: sequence {2} position {3} "

@@ -7,13 +7,6 @@
 
 namespace llmc::tools {
 
-std::string Difference::describeValue() const {
-  std::string text = "'" + key.name + "'";
-  if (key.number)
-    text += " (number " + std::to_string(key.number + 1) + " of that name)";
-  return key.layer < 0 ? text : text + " of layer " + std::to_string(key.layer);
-}
-
 /// What errors are measured in: how far the values lie apart, or how large they are if all are one.
 static double unitOf(double sum, double squares, double n) {
   const double mean = sum / n, variance = squares / n - mean * mean;

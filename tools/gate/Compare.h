@@ -36,8 +36,6 @@ struct Difference {
   double expected = 0, found = 0;
   bool isBeyond() const { return !(max <= allowedMax) || isMeanBeyond(); }
   bool isMeanBeyond() const { return !(mean <= allowedMean); }
-  /// "'h_attn' of layer 3".
-  std::string describeValue() const;
 };
 
 struct Comparison {

@@ -8,6 +8,8 @@
 #include "ir/ParseText.h"
 #include "ir/Print.h"
 #include "ir/StepOps.h"
+#include "tools/gate/EvaluationBytes.h"
+#include "tools/gate/Isolated.h"
 
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/Sequence.h"
@@ -93,6 +95,44 @@ OwningOpRef<ModuleOp> StateEvaluator::runOnCopy(ModuleOp state, const char *fail
   return nullptr;
 }
 
+bool StateEvaluator::runIsolatedOnCopy(ModuleOp state, const char *failed, std::string &error,
+                                       llvm::function_ref<void(PipelineOptions &)> choose) {
+  IsolatedEnd end = runIsolated([&](llvm::raw_ostream &out) {
+    std::string words;
+    if (!runOnCopy(state, failed, words, choose))
+      out << words;
+  });
+  error = end.crash.empty() ? end.result : "the compiler crashes on it: " + end.crash;
+  return error.empty();
+}
+
+std::optional<Evaluation> tools::runModuleIsolated(const std::string &path, const Schedule &schedule,
+                                                   const std::string &variant, std::string &error) {
+  IsolatedNote lastValue;
+  std::string words;
+  IsolatedEnd end = runIsolated([&](llvm::raw_ostream &out) {
+    auto note = [&](const ValueKey &key) { lastValue.set(key.describe()); };
+    std::optional<Evaluation> result = runModule(path, schedule, variant, words, note);
+    out << (result ? 'v' : 'e');
+    if (result)
+      writeEvaluation(*result, out);
+    else
+      out << words;
+  });
+  const StringRef bytes = end.result;
+  if (std::optional<Evaluation> result;
+      bytes.starts_with("v") && (result = readEvaluation(bytes.drop_front())))
+    return result;
+  if (bytes.starts_with("e")) {
+    error = bytes.drop_front().str();
+    return std::nullopt;
+  }
+  const std::string value = lastValue.get();
+  error =
+      "its code crashes " + (value.empty() ? "before the first value" : "behind " + value) + ": " + end.crash;
+  return std::nullopt;
+}
+
 std::optional<Evaluation> StateEvaluator::evaluate(ModuleOp state, const Schedule &schedule,
                                                    std::string &error) {
   return evaluateDecoded(state, {}, schedule, error);
@@ -103,12 +143,13 @@ std::optional<Evaluation> StateEvaluator::evaluateDecoded(ModuleOp state, const 
   TemporaryFile file(options.folder + "/llmc-state", ".so");
   if (error = file.error(); !error.empty())
     return std::nullopt;
-  if (!runOnCopy(state, "the state of the module does not compile", error, [&](PipelineOptions &pipeline) {
-        pipeline.decodeQuantized = decode;
-        pipeline.output = file.path();
-      }))
+  if (!runIsolatedOnCopy(state, "the state of the module does not compile", error,
+                         [&](PipelineOptions &pipeline) {
+                           pipeline.decodeQuantized = decode;
+                           pipeline.output = file.path();
+                         }))
     return std::nullopt;
-  return runModule(file.path(), schedule, options.variant->name.str(), error);
+  return runModuleIsolated(file.path(), schedule, options.variant->name.str(), error);
 }
 
 OwningOpRef<ModuleOp> StateEvaluator::lower(ModuleOp model, const PipelineState &found, std::string &error) {
@@ -120,11 +161,14 @@ OwningOpRef<ModuleOp> StateEvaluator::lower(ModuleOp model, const PipelineState 
   });
 }
 
-bool StateEvaluator::compile(ModuleOp program, const std::vector<const cpu::Isa *> &variants,
-                             const std::string &path, std::string &error) {
-  return bool(runOnCopy(program, "the program does not compile", error, [&](PipelineOptions &pipeline) {
-    pipeline.defaultKernels = false;
-    pipeline.variants = variants;
+bool StateEvaluator::compile(ModuleOp program, const PipelineOptions &meant, const std::string &path,
+                             std::string &error) {
+  return runIsolatedOnCopy(program, "the program does not compile", error, [&](PipelineOptions &pipeline) {
+    pipeline.defaultKernels = meant.defaultKernels;
+    pipeline.countLoads = meant.countLoads;
+    pipeline.variants = meant.variants;
     pipeline.output = path;
-  }));
+    if (path.empty())
+      pipeline.stopAfter = Phase::LLVM;
+  });
 }

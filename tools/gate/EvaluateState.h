@@ -2,7 +2,8 @@
 //
 // Takes the module as some pass of the pipeline has left it, compiles it in the plainest way there is and
 // runs it: every op from its decomposition, activations in f32, one CPU variant. Where a cache has no plan
-// yet it holds f32. What it computes is then what the module says, whatever the kernels are worth.
+// yet it holds f32. What it computes is then what the module says, whatever the kernels are worth. Compiling
+// and running happen in processes of their own, since a state that is wrong may crash either.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_TOOLS_GATE_EVALUATESTATE_H
@@ -48,8 +49,9 @@ public:
   /// failure.
   mlir::OwningOpRef<mlir::ModuleOp> lower(mlir::ModuleOp model, const codegen::PipelineState &found,
                                           std::string &error);
-  /// Compiles a step.program as it is meant, with its own kernels, to a model.so at `path`.
-  bool compile(mlir::ModuleOp program, const std::vector<const cpu::Isa *> &variants, const std::string &path,
+  /// Compiles a step.program to a model.so at `path`, its kernels as the options of a compile say; without a
+  /// path only the kernels, into the cache.
+  bool compile(mlir::ModuleOp program, const codegen::PipelineOptions &meant, const std::string &path,
                std::string &error);
 
   /// Where compiled states stand while they run.
@@ -62,10 +64,17 @@ private:
   /// `failed` where there is no better one.
   mlir::OwningOpRef<mlir::ModuleOp> runOnCopy(mlir::ModuleOp state, const char *failed, std::string &error,
                                               llvm::function_ref<void(codegen::PipelineOptions &)> choose);
+  /// The same in a process of its own, for what the pipeline writes.
+  bool runIsolatedOnCopy(mlir::ModuleOp state, const char *failed, std::string &error,
+                         llvm::function_ref<void(codegen::PipelineOptions &)> choose);
 
   EvaluateOptions options;
   mlir::MLIRContext context;
 };
+
+/// runModule in a process of its own: code that crashes is an error like others.
+std::optional<Evaluation> runModuleIsolated(const std::string &path, const Schedule &schedule,
+                                            const std::string &variant, std::string &error);
 
 /// The stack ends after `count` layers, and so do the lists with an entry for each.
 void keepFirstLayers(lm::ModelOp model, int64_t count);

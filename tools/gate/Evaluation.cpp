@@ -15,6 +15,13 @@ const EvaluatedValue *Evaluation::find(const ValueKey &key) const {
   return nullptr;
 }
 
+std::string ValueKey::describe() const {
+  std::string text = "'" + name + "'";
+  if (number)
+    text += " (number " + std::to_string(number + 1) + " of that name)";
+  return layer < 0 ? text : text + " of layer " + std::to_string(layer);
+}
+
 namespace {
 
 /// Of wider values only some columns are kept, so that memory stays small for large models.
@@ -30,7 +37,8 @@ template <typename T> using Owned = std::unique_ptr<T, Deleter>;
 /// Takes what an observer sees into an Evaluation.
 class Collector {
 public:
-  explicit Collector(Evaluation &result) : result(result) {}
+  Collector(Evaluation &result, const std::function<void(const ValueKey &)> &onValue)
+      : result(result), onValue(onValue) {}
 
   static bool onDispatch(const llmc_dispatch_info *info, void *self) {
     static_cast<Collector *>(self)->take(*info);
@@ -51,6 +59,8 @@ private:
     const std::string location = info.location ? info.location : "";
     key.name = info.value ? info.value : std::string(info.kernel) + "(" + location + ")";
     key.number = numbers[key]++;
+    if (onValue)
+      onValue(key);
     auto [place, isNew] = index.try_emplace(key, result.values.size());
     if (isNew) {
       EvaluatedValue value;
@@ -75,6 +85,7 @@ private:
   }
 
   Evaluation &result;
+  const std::function<void(const ValueKey &)> &onValue;
   std::map<ValueKey, size_t> index;
   std::map<ValueKey, unsigned> numbers; // of this step, by keys with number 0
   uint64_t step = UINT64_MAX;
@@ -155,12 +166,13 @@ private:
 } // namespace
 
 std::optional<Evaluation> runModule(const std::string &path, const Schedule &schedule,
-                                    const std::string &variant, std::string &error) {
+                                    const std::string &variant, std::string &error,
+                                    const std::function<void(const ValueKey &)> &onValue) {
   Evaluation result;
   result.logits.key.name = "logits";
   result.logits.hasName = true;
   Run run(schedule);
-  Collector collector(result);
+  Collector collector(result, onValue);
   llmc_status status = run.open(path, variant);
   if (status == LLMC_OK)
     status = run.observe(collector);

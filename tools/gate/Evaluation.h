@@ -11,6 +11,7 @@
 #include "tools/gate/Schedule.h"
 
 #include <compare>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -31,6 +32,8 @@ struct ValueKey {
   std::string name;
   unsigned number = 0; // among those of the same layer and name, in the order of a step
   auto operator<=>(const ValueKey &) const = default;
+  /// "'h_attn' of layer 3".
+  std::string describe() const;
 };
 
 struct EvaluatedValue {
@@ -51,9 +54,11 @@ struct Evaluation {
 };
 
 /// By the kernels of a variant ("avx2"; empty: the best), over the cache that a session takes by itself.
-/// Nothing and one sentence if the model cannot be loaded or run.
+/// Nothing and one sentence if the model cannot be loaded or run. Code that crashes takes the caller with it;
+/// `onValue` is told of each value that has been computed.
 std::optional<Evaluation> runModule(const std::string &path, const Schedule &schedule,
-                                    const std::string &variant, std::string &error);
+                                    const std::string &variant, std::string &error,
+                                    const std::function<void(const ValueKey &)> &onValue = nullptr);
 
 } // namespace llmc::tools
 #endif

@@ -108,7 +108,7 @@ LogicalResult Gate::judge(const std::string &name, const Evaluation &expected, c
   const std::string error = first.isMeanBeyond() ? digits(first.mean) + " standard deviations in the mean"
                                                  : digits(first.max) + " standard deviations apart";
   const std::string text =
-      "--verify-passes: " + name + " changes what the model computes: " + first.describeValue() +
+      "--verify-passes: " + name + " changes what the model computes: " + first.key.describe() +
       (words.empty() ? "" : " (" + words + ")") + " is " + digits(first.found) + " at sequence " +
       std::to_string(first.row.sequence) + ", position " + std::to_string(first.row.position) + ", column " +
       std::to_string(first.column) + ", expected " + digits(first.expected) + ": " + error +
@@ -147,14 +147,28 @@ LogicalResult Gate::passRan(const PassRun &run) {
     begin(run);
     module = ModuleOp(run.after).clone();
     last = evaluate(*module);
-    rows.back().note = "the first reference";
     rows.back().seconds = now() - started;
+    if (!last)
+      return report(run.name.str(), static_cast<Phase>(static_cast<int>(run.phase) + 1), run.after,
+                    ModuleOp());
+    rows.back().note = "the first reference";
   } else if (!run.isChanged) {
     rows.back().note = "left the module as it was";
   } else if (failed(checkPass(run))) {
     return report(run.name.str(), run.phase, *before, run.after);
   }
-  return report(run.name.str(), run.phase, ModuleOp(), run.after);
+  if (run.phase == Phase::Step && run.restart && run.options.stopAfter > Phase::Step)
+    return checkKernels(run.after);
+  return success();
+}
+
+/// That the compiler survives them; it then takes them from the cache.
+LogicalResult Gate::checkKernels(ModuleOp program) {
+  if (evaluator->compile(program, pipeline, "", error))
+    return success();
+  rows.push_back({.name = "model.so", .note = "", .result = {}, .budget = {}});
+  (void)fail("the kernels of model.so cannot be compiled: " + error);
+  return report("model.so", Phase::LLVM, program, ModuleOp());
 }
 
 LogicalResult Gate::checkPass(const PassRun &run) {
@@ -201,7 +215,7 @@ LogicalResult Gate::checkModule(const std::string &made) {
   if (options.layers) {
     cut.emplace(evaluator->folder() + "/llmc-state", ".so");
     path = cut->path();
-    if (!cut->error().empty() || !evaluator->compile(*module, pipeline.variants, path, error))
+    if (!cut->error().empty() || !evaluator->compile(*module, pipeline, path, error))
       return fail(cut->error().empty() ? error : cut->error());
   }
   for (const cpu::Isa *isa : pipeline.variants) {
@@ -217,13 +231,13 @@ LogicalResult Gate::checkModule(const std::string &made) {
 }
 
 LogicalResult Gate::checkVariant(const std::string &path, const cpu::Isa &isa) {
+  const std::string name = rows.back().name;
   auto runOn = [&](const Schedule &tokens) {
-    std::optional<Evaluation> result = runModule(path, tokens, isa.name.str(), error);
+    std::optional<Evaluation> result = runModuleIsolated(path, tokens, isa.name.str(), error);
     if (!result)
-      (void)fail("model.so cannot be run: " + error);
+      (void)fail(name + " cannot be run: " + error);
     return result;
   };
-  const std::string name = rows.back().name;
   std::optional<Evaluation> whole = runOn(schedule);
   if (!whole || failed(judge("the code of " + name, *last, *whole,
                              kernelBudget(activations, firstType(cacheType), options.tolerance))))

@@ -49,6 +49,7 @@ private:
 
   void begin(const codegen::PassRun &run);
   mlir::LogicalResult checkPass(const codegen::PassRun &run);
+  mlir::LogicalResult checkKernels(mlir::ModuleOp program);
   mlir::LogicalResult checkModule(const std::string &made);
   mlir::LogicalResult checkVariant(const std::string &path, const cpu::Isa &isa);
   /// Nothing, and a note, where the state cannot be run.
