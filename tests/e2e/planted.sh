@@ -44,6 +44,12 @@ again append-one-off llvm -
 planted mixed-sequences "the code of model.so \(avx2\) $changes ${attention}[^ ]+ at sequence "
 planted odd-rows "the code of model.so \(avx2\) $changes 'q' of layer 0 \(lm.fused_linear\) is "
 
+# The same where all that kernels read is rounded to 8 bits, and budgets are the widest.
+int8="--activations int8 --kv q8 --quantize q8_0"
+planted append-one-off "the code of model.so \(avx2\) $changes $attention" $int8
+planted mixed-sequences "the code of model.so \(avx2\) $changes ${attention}[^ ]+ at sequence " $int8
+planted odd-rows "the code of model.so \(avx2\) $changes 'q' of layer 0 \(lm.fused_linear\) is " $int8
+
 # Code that crashes, and a compiler that does: a failure like others.
 crash="its code crashes behind '[^']+'( of layer 0)?: Segmentation fault;"
 abort="the compiler crashes on it: Aborted: LLVM ERROR: planted;"

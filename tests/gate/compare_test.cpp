@@ -1,4 +1,5 @@
 // Errors between evaluations, and the decoder that judges stored weights.
+#include "tools/gate/Budgets.h"
 #include "tools/gate/Compare.h"
 #include "tools/gate/PlainDecoder.h"
 
@@ -32,10 +33,10 @@ TEST(CompareTest, MeasuresInStandardDeviationsOfTheReference) {
   a.values = {value("x", 0, {-2, 2, -2, 2})}; // one is 2
   b.values = {value("x", 0, {-2, 2, -2, 3})};
   Comparison found = compare(a, b, {1, 1, 1, ""});
-  EXPECT_DOUBLE_EQ(found.max, 0.5);
+  EXPECT_DOUBLE_EQ(found.max, 1 / std::sqrt(8)); // of a number that is 2 among others of 2
   EXPECT_DOUBLE_EQ(found.mean, 0.125);
   EXPECT_TRUE(found.isWithin());
-  found = compare(a, b, {0.4, 1, 1, ""});
+  found = compare(a, b, {0.3, 1, 1, ""});
   ASSERT_FALSE(found.isWithin());
   EXPECT_EQ(found.first->column, 3u);
   EXPECT_EQ(found.first->expected, 2);
@@ -45,7 +46,12 @@ TEST(CompareTest, MeasuresInStandardDeviationsOfTheReference) {
   // Numbers that are all one are measured by their size.
   a.values = {value("x", 0, {4, 4})};
   b.values = {value("x", 0, {4, 5})};
-  EXPECT_DOUBLE_EQ(compare(a, b, {1, 1, 1, ""}).max, 0.25);
+  EXPECT_DOUBLE_EQ(compare(a, b, {1, 1, 1, ""}).mean, 0.125);
+  EXPECT_DOUBLE_EQ(compare(a, b, {1, 1, 1, ""}).max, 1 / std::sqrt(32));
+  // One that lies far out is measured by itself.
+  a.values = {value("x", 0, {100, 1, -1, 1})};
+  b.values = {value("x", 0, {90, 1, -1, 1})};
+  EXPECT_NEAR(compare(a, b, {1, 1, 1, ""}).max, 0.1, 0.01);
 }
 
 TEST(CompareTest, NamesTheFirstInOrderAndAlignsByNameLayerAndToken) {
@@ -62,6 +68,26 @@ TEST(CompareTest, NamesTheFirstInOrderAndAlignsByNameLayerAndToken) {
   b.values = {value("x", 0, {5, 5})};
   b.values[0].rows = {{{0, 1}, {5, 5}}};
   EXPECT_EQ(compare(a, b, tight).values, 0u);
+}
+
+TEST(CompareTest, BudgetsGrowWithTheLayer) {
+  Budget budget{4, 0.2, 0.1, "", 16};
+  EXPECT_DOUBLE_EQ(budget.of(15).mean, 0.2);
+  EXPECT_DOUBLE_EQ(budget.of(3).mean, 0.1);
+  EXPECT_DOUBLE_EQ(budget.of(-1).mean, 0.2);
+  EXPECT_DOUBLE_EQ(budget.of(15).max, 2); // never more
+  budget.max = 0.4;
+  EXPECT_DOUBLE_EQ(budget.of(0).max, 0.1);
+  budget.atLeast = 0.3;
+  EXPECT_DOUBLE_EQ(budget.of(0).max, 0.3);
+
+  EXPECT_EQ(cacheBudget("f32", 30, 0).max, reassociationBudget(0).max);
+  for (const char *type : {"f16", "bf16", "q8"}) {
+    EXPECT_LT(reassociationBudget(0).mean, cacheBudget(type, 1, 0).mean);
+    EXPECT_NEAR(cacheBudget(type, 32, 0).mean, 4 * cacheBudget(type, 2, 0).mean, 1e-9);
+    EXPECT_LT(cacheBudget(type, 2, 0).mean, kernelBudget("int8", type, 2, 0).mean);
+  }
+  EXPECT_EQ(cacheBudget("f16", 2, 0.5).of(0).max, 0.5);
 }
 
 TEST(CompareTest, WhatIsNoNumberIsBeyondEveryBudget) {

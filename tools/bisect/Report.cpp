@@ -31,7 +31,7 @@ std::string llmc::tools::describeFirst(const BisectResult &result) {
   text += " makes " + first.key.describe();
   if (!first.location.empty())
     text += " (" + first.location + ")";
-  text += llvm::formatv(", which differs by {0} standard deviations, allowed {1}: sequence {2} position {3} "
+  text += llvm::formatv(", which differs by {0} of its size, allowed {1}: sequence {2} position {3} "
                         "column {4} is {5} in a and {6} in b",
                         number(first.max), number(first.allowedMax), first.row.sequence, first.row.position,
                         first.column, number(first.expected), number(first.found))
@@ -53,7 +53,8 @@ std::string llmc::tools::bisectTable(const BisectResult &result, double toleranc
                             stage.result.isWithin() ? "" : "  beyond")
                   .str();
   }
-  text += "max and mean: of the difference, in standard deviations of a's value; tolerance " +
+  text += "max: of the difference, in parts of a's number or standard deviation, together; mean: in standard "
+          "deviations; tolerance " +
           number(tolerance) + "\n";
   return text + (result.first() ? "the first: " + describeFirst(result) : "no difference") + "\n";
 }

@@ -3,84 +3,101 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace llmc::tools {
 
+// Sums of some hundred to some thousand f32 products round to 1e-6 of their size; 30 layers make some 1e-5 of
+// it in some number, less than 5e-6 in the mean and 1e-5 in the logits, where the smallest mistake seen makes
+// 4e-4.
+static const Budget reassociation = {1e-4, 1e-5, 5e-5, "sums in another order"};
+
 namespace {
-/// Errors of a model of some layers, in standard deviations of each value.
+/// What one rounding to a type does.
 struct Rounding {
   const char *type;
-  double max, mean, logits;
+  double error; // root mean square, of a number's size
   const char *reason;
 };
 } // namespace
 
-// Sums of some hundred to some thousand f32 products round to 1e-6 of their size. 30 layers make 1.5e-4 of it
-// in some number far out, less than 5e-6 in the mean and 1e-5 in the logits, where the smallest mistake seen
-// makes 4e-4.
-static constexpr Rounding reassociation = {"f32", 1e-3, 1e-5, 1e-4, "sums in another order"};
+// Half a step of p bits is up to 2^-p of a number, and spread evenly its root mean square is 1/sqrt(3) of
+// that. In a group of 32 the step is 1/127 of the largest, which lies 2.3 standard deviations out: 2.3 / 127
+// / sqrt(12).
+static constexpr double of11Bits = 0x1p-12 / 1.732, of8Bits = 0x1p-9 / 1.732, inGroups = 2.3 / 127 / 3.464;
 
-// About four times what a model of 30 layers and 135 M parameters (SmolLM2) shows on random tokens.
 static constexpr std::array<Rounding, 3> caches = {{
-    {"f16", 0.15, 2e-3, 0.02, "keys and values of 11 bits"},
-    {"bf16", 1.5, 2e-2, 0.1, "keys and values of 8 bits"},
-    {"q8", 8, 0.1, 0.3, "keys and values of 8 bits in groups of 32"},
+    {"f16", of11Bits, "keys and values of 11 bits"},
+    {"bf16", of8Bits, "keys and values of 8 bits"},
+    {"q8", inGroups, "keys and values of 8 bits in groups of 32"},
 }};
-
 static constexpr std::array<Rounding, 3> activationTypes = {{
-    {"f16", 0.5, 5e-3, 0.05, "inputs of matmuls of 11 bits"},
-    {"bf16", 5, 5e-2, 0.2, "inputs of matmuls of 8 bits"},
-    {"int8", 12, 0.25, 0.6, "inputs of matmuls of 8 bits in groups of 32"},
+    {"f16", of11Bits, "inputs of matmuls of 11 bits"},
+    {"bf16", of8Bits, "inputs of matmuls of 8 bits"},
+    {"int8", inGroups, "inputs of matmuls of 8 bits in groups of 32"},
 }};
+// Roundings that follow one another in a layer: keys and values; the inputs of q, k and v, of the output, of
+// gate and up, of down.
+static constexpr int roundingsOfCache = 2, roundingsOfActivations = 4;
 
-template <typename Table> static Rounding entryOf(const Table &table, const std::string &type) {
+/// Errors of n roundings add up to sqrt(n) times one. Scores and gates multiply them: three times that is
+/// allowed in the mean. The largest of a value's numbers, ten thousand to a million with heavy tails, is
+/// allowed 16 times the mean, a logit, which sums over all columns, 5 times.
+template <typename Table>
+static Budget budgetOf(const Table &table, const std::string &type, int perLayer, int64_t layers) {
   for (const Rounding &entry : table)
-    if (type == entry.type)
-      return entry;
+    if (type == entry.type) {
+      const double mean =
+          3 * entry.error * std::sqrt(static_cast<double>(perLayer * std::max<int64_t>(layers, 1)));
+      return {16 * mean, mean, std::min(5 * mean, 1.0), entry.reason, layers};
+    }
   return reassociation; // f32
 }
 
-static Budget budgetOf(const Rounding &entry) { return {entry.max, entry.mean, entry.logits, entry.reason}; }
+static Budget budgetOfCache(const std::string &type, int64_t layers) {
+  return budgetOf(caches, type, roundingsOfCache, layers);
+}
 
 static Budget widened(Budget budget, double tolerance) {
   for (double *allowed : {&budget.max, &budget.mean, &budget.logits})
     *allowed = std::max(*allowed, tolerance);
+  budget.atLeast = tolerance;
   return budget;
 }
 
 /// What both allow, since both happen.
 static Budget sum(const Budget &a, const Budget &b) {
-  return {a.max + b.max, a.mean + b.mean, a.logits + b.logits, a.reason + ", " + b.reason};
+  return {a.max + b.max, a.mean + b.mean, std::min(a.logits + b.logits, 1.0), a.reason + ", " + b.reason,
+          std::max(a.layers, b.layers)};
 }
 
 Budget reassociationBudget(double tolerance) {
   if (tolerance > 0)
     return {tolerance, tolerance, tolerance, reassociation.reason};
-  return budgetOf(reassociation);
+  return reassociation;
 }
 
-Budget cacheBudget(const std::string &type, double tolerance) {
-  return type == "f32" ? reassociationBudget(tolerance) : widened(budgetOf(entryOf(caches, type)), tolerance);
+Budget cacheBudget(const std::string &type, int64_t layers, double tolerance) {
+  return type == "f32" ? reassociationBudget(tolerance) : widened(budgetOfCache(type, layers), tolerance);
 }
 
-Budget loweringBudget(const std::string &cacheType, double tolerance) {
+Budget loweringBudget(const std::string &cacheType, int64_t layers, double tolerance) {
   Budget budget = reassociationBudget(tolerance);
   if (cacheType == "f32")
     return budget;
-  // A sum in another order may fall to another number of the cache; few do, and each is off by one step.
-  Budget cache = budgetOf(entryOf(caches, cacheType));
-  for (double *allowed : {&cache.max, &cache.mean, &cache.logits})
-    *allowed /= 4;
-  return widened(sum(budget, cache), tolerance);
+  // A sum in another order may fall to another number of the cache, which is no further than rounding it at
+  // all.
+  return widened(sum(budget, budgetOfCache(cacheType, layers)), tolerance);
 }
 
-Budget kernelBudget(const std::string &activations, const std::string &cacheType, double tolerance) {
+Budget kernelBudget(const std::string &activations, const std::string &cacheType, int64_t layers,
+                    double tolerance) {
   if (activations == "f32")
-    return loweringBudget(cacheType, tolerance);
-  Budget budget = budgetOf(entryOf(activationTypes, activations));
+    return loweringBudget(cacheType, layers, tolerance);
+  Budget budget = budgetOf(activationTypes, activations, roundingsOfActivations, layers);
   // Other numbers fall to other ones of the cache.
   if (cacheType != "f32")
-    budget = sum(budget, budgetOf(entryOf(caches, cacheType)));
+    budget = sum(budget, budgetOfCache(cacheType, layers));
   return widened(budget, tolerance);
 }
 

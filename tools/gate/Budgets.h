@@ -15,15 +15,17 @@ namespace llmc::tools {
 /// `tolerance` is --verify-passes=TOL; 0: what the table says.
 Budget reassociationBudget(double tolerance);
 
-/// Of a cache that stores its numbers in `type` ("f32", "f16", "bf16", "q8"), seen from one that stores f32.
-Budget cacheBudget(const std::string &type, double tolerance);
+/// Of a cache that stores its numbers in `type` ("f32", "f16", "bf16", "q8"), seen from one that stores f32,
+/// in a model of so many layers.
+Budget cacheBudget(const std::string &type, int64_t layers, double tolerance);
 
 /// Of the lowering over a cache of that type.
-Budget loweringBudget(const std::string &cacheType, double tolerance);
+Budget loweringBudget(const std::string &cacheType, int64_t layers, double tolerance);
 
 /// Of kernels that multiply in `activations` ("f32", "f16", "bf16", "int8") over a cache of `cacheType`, seen
 /// from exact ones over the same cache.
-Budget kernelBudget(const std::string &activations, const std::string &cacheType, double tolerance);
+Budget kernelBudget(const std::string &activations, const std::string &cacheType, int64_t layers,
+                    double tolerance);
 
 /// Of the same kernels with tokens cut into other chunks: none.
 Budget equalBits();

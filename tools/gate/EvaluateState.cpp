@@ -41,6 +41,17 @@ int64_t tools::vocabularyOf(ModuleOp state) {
   return 0;
 }
 
+int64_t tools::layersOf(ModuleOp state) {
+  int64_t count = 0;
+  state.walk([&](Operation *op) {
+    if (auto stack = dyn_cast<lm::LayersOp>(op))
+      count = stack.getCount();
+    else if (auto call = dyn_cast<step::DispatchOp>(op))
+      count = std::max<int64_t>(count, call.getLayer() ? *call.getLayer() + 1 : 0);
+  });
+  return count;
+}
+
 void tools::keepFirstLayers(lm::ModelOp model, int64_t count) {
   lm::LayersOp stack = model.layers();
   const int64_t had = stack ? static_cast<int64_t>(stack.getCount()) : 0;

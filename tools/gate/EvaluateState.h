@@ -79,6 +79,9 @@ std::optional<Evaluation> runModuleIsolated(const std::string &path, const Sched
 /// The stack ends after `count` layers, and so do the lists with an entry for each.
 void keepFirstLayers(lm::ModelOp model, int64_t count);
 
+/// How many layers the model or program has.
+int64_t layersOf(mlir::ModuleOp state);
+
 /// The vocabulary of the model or program.
 int64_t vocabularyOf(mlir::ModuleOp state);
 

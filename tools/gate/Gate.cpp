@@ -106,7 +106,7 @@ LogicalResult Gate::judge(const std::string &name, const Evaluation &expected, c
   Operation *op = findOp(*module, first);
   std::string words = opName(op);
   const std::string error = first.isMeanBeyond() ? digits(first.mean) + " standard deviations in the mean"
-                                                 : digits(first.max) + " standard deviations apart";
+                                                 : digits(first.max) + " of its size apart";
   const std::string text =
       "--verify-passes: " + name + " changes what the model computes: " + first.key.describe() +
       (words.empty() ? "" : " (" + words + ")") + " is " + digits(first.found) + " at sequence " +
@@ -135,6 +135,9 @@ void Gate::begin(const PassRun &run) {
   schedule = standardSchedule(vocabularyOf(run.after));
   pipeline = run.options;
   pipeline.observers.clear();
+  layers = layersOf(run.after);
+  if (options.layers)
+    layers = std::min(layers, options.layers);
 }
 
 LogicalResult Gate::passRan(const PassRun &run) {
@@ -198,8 +201,8 @@ LogicalResult Gate::checkPass(const PassRun &run) {
   if (!last)
     return failure();
   const std::string type = firstType(cacheType);
-  const Budget budget = name == "plan-kv-cache" ? cacheBudget(type, options.tolerance)
-                        : isProgram             ? loweringBudget(type, options.tolerance)
+  const Budget budget = name == "plan-kv-cache" ? cacheBudget(type, layers, options.tolerance)
+                        : isProgram             ? loweringBudget(type, layers, options.tolerance)
                                                 : reassociationBudget(options.tolerance);
   return judge(name, expected, *last, budget);
 }
@@ -240,7 +243,7 @@ LogicalResult Gate::checkVariant(const std::string &path, const cpu::Isa &isa) {
   };
   std::optional<Evaluation> whole = runOn(schedule);
   if (!whole || failed(judge("the code of " + name, *last, *whole,
-                             kernelBudget(activations, firstType(cacheType), options.tolerance))))
+                             kernelBudget(activations, firstType(cacheType), layers, options.tolerance))))
     return failure();
   rows.push_back({.name = "  the tokens cut otherwise", .note = "", .result = {}, .budget = {}});
   for (auto [n, isMixed] : {std::pair(1, false), {2, false}, {3, false}, {5, false}, {7, false}, {3, true}}) {
@@ -258,7 +261,7 @@ void Gate::printTable(llvm::raw_ostream &out) const {
     for (const std::string &cell : cells.drop_front())
       out << llvm::format(" %9s", cell.c_str());
   };
-  line({"pass", "values", "max", "mean", "logits", "KL", "allowed", "seconds"});
+  line({"pass", "values", "max", "mean", "logits", "KL", "allowed", "used", "seconds"});
   out << "\n";
   for (const Row &row : rows) {
     if (!row.note.empty()) {
@@ -267,11 +270,12 @@ void Gate::printTable(llvm::raw_ostream &out) const {
     }
     const Comparison &r = row.result;
     line({row.name, std::to_string(r.values), digits(r.max), digits(r.mean), digits(r.logits), digits(r.kl),
-          digits(row.budget.max), digits(row.seconds)});
+          digits(row.budget.max), digits(100 * r.used) + "%", digits(row.seconds)});
     out << (r.isWithin() ? "\n" : "  beyond\n");
   }
-  out << "errors are in standard deviations of a value: of any number, the largest mean of a value, of any "
-         "logit\n";
+  out << "max, logits: of any number, in parts of its size, the root of its square and its value's variance; "
+         "mean: "
+         "the largest of a value, in standard deviations; used: the largest part of what is allowed\n";
 }
 
 llvm::json::Value Gate::json() const {
@@ -291,6 +295,7 @@ llvm::json::Value Gate::json() const {
                                                     {"allowed_max", row.budget.max},
                                                     {"allowed_mean", row.budget.mean},
                                                     {"allowed_logits", row.budget.logits},
+                                                    {"used", number(r.used)},
                                                     {"within", r.isWithin()}})
         entry[key] = value;
     list.push_back(std::move(entry));

@@ -67,6 +67,7 @@ private:
   std::optional<codegen::TemporaryFolder> ownCache; // of kernels, for this run alone
   std::unique_ptr<StateEvaluator> evaluator;
   Schedule schedule;
+  int64_t layers = 0;                       // that are run
   std::string activations, cacheType;       // once they are chosen
   mlir::OwningOpRef<mlir::ModuleOp> module; // what is looked at
   mlir::OwningOpRef<mlir::ModuleOp> before; // what it was before the pass
