@@ -21,6 +21,17 @@ static llvm::json::Array sources(ArrayRef<SourceHash> files) {
   return list;
 }
 
+/// "quantize{rules=q4_0}" => {"name": "quantize", "options": "rules=q4_0"}
+static llvm::json::Array passes(ArrayRef<std::string> runs) {
+  llvm::json::Array list;
+  for (StringRef run : runs) {
+    auto [name, options] = run.split('{');
+    options.consume_back("}");
+    list.push_back(llvm::json::Object{{"name", name}, {"options", options}});
+  }
+  return list;
+}
+
 /// Bytes of packed weights by scheme.
 static llvm::json::Object bytesByScheme(step::ProgramOp program) {
   llvm::MapVector<StringRef, int64_t> bytes;
@@ -100,7 +111,7 @@ std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &
       {"options", llvm::json::Object{{"activations", facts.state.activations},
                                      {"kv", facts.state.cacheType},
                                      {"quantize", strings(facts.quantize)}}},
-      {"passes", strings(facts.state.passes)},
+      {"passes", passes(facts.state.passes)},
       {"cpu", std::move(variants)},
       {"sources", sources(facts.state.sources)},
       {"weights", llvm::json::Object{{"bytes", static_cast<int64_t>(program.getWeightBytes())},

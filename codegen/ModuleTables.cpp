@@ -110,9 +110,12 @@ void TableBuilder::number() {
 }
 
 void TableBuilder::fillKernels() {
+  llvm::StringMap<bool> isInt8;
+  for (auto kernel : program.getBody().getOps<step::KernelOp>())
+    isInt8[kernel.getSymName()] = kernel.getActivations() == "int8";
   for (const auto &[name, facts] : kernels.facts) {
     kernelNumbers[name.getValue()] = kernelTable.size();
-    kernelTable.push_back({strings.offsetOf(name), facts.prepareMinRows, facts.runUnits, 0,
+    kernelTable.push_back({strings.offsetOf(name), facts.prepareMinRows, facts.runUnits, isInt8.lookup(name),
                            facts.scratchConstant, facts.scratchPerRow, facts.scratchPerKey,
                            facts.scratchPerRowKey});
   }

@@ -247,14 +247,20 @@ bool PipelineRun::hasIntegerWeights() {
   return walk.wasInterrupted();
 }
 
+/// "a=1 b=2", as llmc-opt takes them.
+static std::string optionsOf(Pass &pass) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  pass.printAsTextualPipeline(out);
+  StringRef braced = StringRef(text).drop_until([](char c) { return c == '{'; });
+  return braced.size() < 2 ? "" : braced.drop_front().drop_back().str();
+}
+
 LogicalResult PipelineRun::runPass(std::unique_ptr<Pass> pass, StringRef name, Phase phase, bool isLast) {
-  state.passes.push_back(name.str());
+  const std::string given = optionsOf(*pass);
+  state.passes.push_back(given.empty() ? name.str() : (name + "{" + given + "}").str());
   return observe(name, phase, isLast, [&](std::string &passOptions) {
-    llvm::raw_string_ostream out(passOptions);
-    pass->printAsTextualPipeline(out);
-    passOptions = StringRef(passOptions).drop_until([](char c) { return c == '{'; }).str();
-    if (passOptions.size() >= 2)
-      passOptions = passOptions.substr(1, passOptions.size() - 2);
+    passOptions = given;
     PassManager manager(module.getContext());
     manager.addNestedPass<lm::ModelOp>(std::move(pass));
     return success(succeeded(manager.run(module)) && succeeded(plantBug(options.plantedBug, name, module)));

@@ -26,7 +26,7 @@ struct SourceHash {
 /// What a compile has found out on its way, beside the module.
 struct PipelineState {
   std::string activations, cacheType; // what `auto` stands for; empty before the phase `plan`
-  std::vector<std::string> passes;    // that ran
+  std::vector<std::string> passes;    // that ran, with their options: "quantize{rules=q4_0}"
   std::vector<SourceHash> sources;    // of PipelineOptions::weightFiles; empty if nobody has asked yet
   std::string tokenizerHash;          // of the tokenizer's blob, likewise
 };
@@ -50,7 +50,7 @@ struct PipelineOptions {
   RowDecoder decodeQuantized; // what is quantized here is packed as the f32 numbers that this makes of it
   bool defaultKernels = false, countLoads = false;
   bool randomWeights = false; // made from the names and shapes of tensors; no file is read
-  std::string plantedBug; // for tests only (PlantBug.h)
+  std::string plantedBug;     // for tests only (PlantBug.h)
   std::vector<PipelineObserver *> observers;
   ProgressFn progress = [](const char *, uint64_t, uint64_t) {};
   std::function<void(const std::string &)> timing = [](const std::string &) {}; // a line for each phase

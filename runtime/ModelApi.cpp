@@ -105,6 +105,9 @@ llmc_status llmc_model_info(const llmc_model *model, llmc_info info, int64_t *ou
   case LLMC_INFO_THREADS:
     *out = model->threads();
     return LLMC_OK;
+  case LLMC_INFO_HASH:
+    *out = int64_t(model->contents.footer.head_hash);
+    return LLMC_OK;
   case LLMC_INFO_HAS_ENCODER:
   case LLMC_INFO_CAN_SHIFT:
     *out = 0;

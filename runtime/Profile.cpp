@@ -153,5 +153,6 @@ llmc_status llmc_model_dispatch(const llmc_model *model, uint32_t dispatch, llmc
   cost.key_bytes = row.key_bytes;
   cost.flops_per_row = row.flops_per_row;
   cost.flops_per_key = row.flops_per_key;
+  cost.is_int8 = module.kernels[row.kernel].is_int8;
   return writeSized(__func__, cost, out);
 }

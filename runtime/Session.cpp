@@ -11,7 +11,7 @@ const llmc_module &Session::module() const { return owner->tables(); }
 
 llmc_status Session::create(llmc_model *model, const llmc_session_params *params) {
   llmc_session_params resolved;
-  if (llmc_status status = planWorkspace(*model, params, "llmc_session_new", plan, resolved))
+  if (llmc_status status = planWorkspace(model->tables(), params, "llmc_session_new", plan, resolved))
     return status;
   if (llmc_status status = model->pool(pool))
     return status;

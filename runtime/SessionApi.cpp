@@ -15,7 +15,7 @@ llmc_status llmc_plan(const llmc_model *model, const llmc_session_params *params
   return guarded([&]() -> llmc_status {
     WorkspacePlan plan;
     llmc_session_params resolved;
-    if (llmc_status status = planWorkspace(*model, params, "llmc_plan", plan, resolved))
+    if (llmc_status status = planWorkspace(model->tables(), params, "llmc_plan", plan, resolved))
       return status;
     ThreadPool *pool = nullptr;
     if (llmc_status status = const_cast<llmc_model *>(model)->pool(pool))

@@ -71,9 +71,8 @@ llmc_status chooseStorage(const llmc_module &module, llmc_kv_type typeK, llmc_kv
   return LLMC_OK;
 }
 
-llmc_status planWorkspace(const Module &loaded, const llmc_session_params *params, const char *function,
+llmc_status planWorkspace(const llmc_module &module, const llmc_session_params *params, const char *function,
                           WorkspacePlan &out, llmc_session_params &resolved) {
-  const llmc_module &module = loaded.tables();
   llmc_session_params_init(&resolved, sizeof(resolved));
   if (llmc_status status = readSized(function, params, resolved))
     return status;

@@ -27,7 +27,7 @@ llmc_status chooseStorage(const llmc_module &module, llmc_kv_type typeK, llmc_kv
                           const char *function, std::vector<uint8_t> &out);
 
 /// Fills in defaults and checks the parameters; `function` stands before messages.
-llmc_status planWorkspace(const Module &module, const llmc_session_params *params, const char *function,
+llmc_status planWorkspace(const llmc_module &module, const llmc_session_params *params, const char *function,
                           WorkspacePlan &out, llmc_session_params &resolved);
 
 /// Scratch of one worker for this many rows and keys. Kernels whose scratch grows with rows * keys are

@@ -40,6 +40,10 @@ foreach(name llama-q4_k_m-int8 llama-mqa llama-mixed-int8)
       -DWORK=${CMAKE_CURRENT_BINARY_DIR}/profile-bytes-${name} -P ${CMAKE_CURRENT_SOURCE_DIR}/profile_bytes.cmake)
 endforeach()
 
+llmc_e2e_test(profile-sum NEEDS llama-q4_k_m-int8
+  COMMAND ${CMAKE_COMMAND} -DLLMC=$<TARGET_FILE:llmc-cli> -DMODEL=${models}/llama-q4_k_m-int8.so
+    -DWORK=${CMAKE_CURRENT_BINARY_DIR}/profile-sum -P ${CMAKE_CURRENT_SOURCE_DIR}/profile_sum.cmake)
+
 llmc_e2e_test(reduce COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/reduce.sh $<TARGET_FILE:llmc-cli>
   ${CMAKE_CURRENT_SOURCE_DIR}/graph ${fixtures} ${CMAKE_CURRENT_BINARY_DIR}/reduce)
 llmc_e2e_test(bisect COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/bisect.sh $<TARGET_FILE:llmc-cli> ${fixtures}

@@ -39,6 +39,14 @@ grep -q '"code_bytes": [1-9]' "$dump/kernels.json" || fail "no kernel has code"
 grep -q '"stack_bytes": [1-9]' "$dump/kernels.json" || fail "no kernel has a stack frame"
 grep -A1 '"location": ""' "$dump/kernels.json" && fail "a kernel does not say where it is from"
 
+"$llmc" inspect "$work/plain.so" --json >"$work/facts" # one line
+hash=$(sed 's/.*"head_hash":"\([0-9a-f]*\)".*/\1/' "$work/facts")
+[ ${#hash} -eq 16 ] && grep -q "\"head_hash\": \"$hash\"" "$dump/passes.json" ||
+  fail "passes.json does not say which model.so was made: expected $hash"
+
+grep -q '"name":"quantize","options":"[^"]*"' "$work/facts" && grep -q '"name":"plan-kv-cache","options":"[^"]*type=' "$work/facts" ||
+  fail "the manifest does not say the options of passes"
+
 places=0
 for file in "$dump"/[0-9]*.mlir; do
   grep -q '^module attributes {llmc.dump' "$file" || continue

@@ -13,7 +13,7 @@ file(READ ${profile} profile)
 
 function(equal what found expected)
   if(NOT found EQUAL expected)
-    message(SEND_ERROR "${what}: the profile has ${found}, expected ${expected}")
+    message(SEND_ERROR "${what}: found ${found}, expected ${expected}")
   endif()
 endfunction()
 
@@ -56,4 +56,12 @@ string(JSON a_token GET "${facts}" manifest caches 0 token_bytes)
 string(JSON cache GET "${profile}" phases 1 cache_bytes)
 math(EXPR expected "(6 + 7 + 8) * ${a_token}")
 equal("bytes of the cache" ${cache} ${expected})
+
+# What inspect says of memory without executing is what a session of one thread then plans.
+execute_process(COMMAND ${LLMC} plan ${MODEL} --threads 1 --json OUTPUT_VARIABLE plan COMMAND_ERROR_IS_FATAL ANY)
+foreach(key weights kv workspace total)
+  string(JSON expected GET "${plan}" ${key})
+  string(JSON found GET "${facts}" memory session ${key})
+  equal("planned ${key}" ${found} ${expected})
+endforeach()
 message(STATUS "${weights} bytes of weights, ${cache} of the cache")

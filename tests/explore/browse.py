@@ -139,6 +139,13 @@ def check_module(browser):
     shows(browser, ["does not store"], "the graph of a model.so")
 
 
+def check_layers(browser):
+    browser.go("#/model")
+    shows(browser, ["layers", "32"], "the model")
+    browser.go("#/memory")
+    shows(browser, ["arena", "Weights by scheme"], "memory")
+
+
 def check_hostile(browser):
     check_all_views(browser, ["Pipeline", "IR", "Graph", "Kernels", "Roofline", "Memory", "Tensors", "Model"])
     for hash in ("#/pipeline/1", "#/ir/1", "#/graph/0", "#/kernels/linear%3Cb%3E?stage=LLVM%20IR", "#/kernels/linear%3Cb%3E?stage=convert-arith-to-llvm",
@@ -161,7 +168,7 @@ def main():
             browser.size(1360, 900)
             milliseconds = browser.open(path)
             print(f"{kind}: {size / 1024:.0f} KiB, drawn after {milliseconds:.0f} ms")
-            {"dump": check_dump, "module": check_module, "hostile": check_hostile}[kind](browser)
+            {"dump": check_dump, "module": check_module, "layers": check_layers, "hostile": check_hostile}[kind](browser)
             check_theme(browser)
             browser.go("#/pipeline")
             browser.picture(f"{work}/{kind}.png")

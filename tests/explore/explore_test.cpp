@@ -184,6 +184,49 @@ TEST(DumpFolder, TablesOfTheProgram) {
             (Strings{"convert-arith-to-llvm", "LLVM IR", "assembly"}));
 }
 
+/// A profile with one dispatch, as `llmc run --profile` writes it.
+static std::string profileOf(const std::string &name, const std::string &hash, int dispatch,
+                             const std::string &kernel) {
+  const nlohmann::json row = {{"dispatch", dispatch}, {"kernel", kernel}, {"calls", 1},
+                              {"seconds", 1},         {"bytes", 1},       {"operations", 1}};
+  const nlohmann::json profile = {
+      {"model", {{"name", name}, {"head_hash", hash}}},
+      {"machine", {{"read_gb_s", 1}, {"f32_gops", 1}, {"int8_gops", 1}}},
+      {"phases",
+       {{{"name", "generation"}, {"steps", 1}, {"tokens", 1}, {"seconds", 1}, {"dispatches", {row}}}}}};
+  const fs::path place = fs::path(LLMC_WORK) / "profile.json";
+  std::ofstream(place) << profile;
+  return place.string();
+}
+
+TEST(Profile, OfAnotherModelIsRefused) {
+  const std::string name = "</script><img src=x onerror=alert(1)>", kernel = "linear<b>";
+  const std::string hash = "0123456789abcdef", other = "1123456789abcdef";
+  auto sentence = [](const std::string &folder, const std::string &profile) {
+    std::string text = sentenceOf([&] { readDumpFolder(folder, profile); });
+    return text.substr(text.find(": ") == text.npos ? 0 : text.find(": ") + 2);
+  };
+  const std::string hint = ": run the model.so that it is about with --profile";
+  // Without a model.so: by name, and by the kernels of all dispatches.
+  EXPECT_EQ(sentence(LLMC_HOSTILE, profileOf(name, hash, 1, kernel)), "");
+  EXPECT_EQ(sentence(LLMC_HOSTILE, profileOf("other", hash, 1, kernel)),
+            "is a profile of 'other', but the report is about '" + name + "'" + hint);
+  EXPECT_EQ(
+      sentence(LLMC_HOSTILE, profileOf(name, hash, 1, "add")),
+      "is a profile of a model with add at dispatch 1, but the report is about one with linear<b> there" +
+          hint);
+  EXPECT_EQ(sentence(LLMC_HOSTILE, profileOf(name, hash, 2, kernel)),
+            "is a profile of a model with a dispatch 2, but the report is about one with 2" + hint);
+  // With one: by its hash.
+  const std::string folder =
+      changed("passes.json", replaced(textOf("passes.json"), "\"version\": 1,",
+                                      "\"version\": 1, \"module\": {\"head_hash\": \"" + hash + "\"},"));
+  EXPECT_EQ(sentence(folder, profileOf(name, hash, 1, kernel)), "");
+  EXPECT_EQ(sentence(folder, profileOf(name, other, 1, kernel)),
+            "is a profile of '" + name + "' with the hash " + other + ", but the report is about '" + name +
+                "' with the hash " + hash + hint);
+}
+
 TEST(Page, NothingOfTheReportIsMarkup) {
   const Report report = readDumpFolder(LLMC_HOSTILE, "");
   const std::string page = makePage(report);

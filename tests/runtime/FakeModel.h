@@ -22,7 +22,7 @@ inline constexpr llmc_token slowToken = 63;
 struct ModelFile {
   Bytes elf;
   std::string manifest =
-      R"({"source":{"name":"toy","layers":24},"passes":["a","b"],"fast":true,"note":null})";
+      R"({"source":{"name":"toy","layers":24},"passes":[{"name":"a","options":"n=1"},{"name":"b","options":""}],"fast":true,"note":null})";
   Bytes tokenizer, weights;
 
   /// `kind`: a shared object made from fake_model.c, e.g. "fake_model".

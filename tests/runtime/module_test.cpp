@@ -44,6 +44,16 @@ TEST(Module, loads_and_tells_about_itself) {
   EXPECT_EQ(value, 5);
 }
 
+TEST(Module, builds_are_told_apart_by_their_hash) {
+  fake::Bytes bytes = ModelFile().finish();
+  TempFile file(bytes);
+  int64_t value = 0, other = 0;
+  EXPECT_OK(llmc_model_info(load(file.path(), 1).get(), LLMC_INFO_HASH, &value));
+  EXPECT_EQ(uint64_t(value), footerOf(bytes).head_hash);
+  EXPECT_OK(llmc_model_info(load(1, "fake_model_types").get(), LLMC_INFO_HASH, &other));
+  EXPECT_NE(value, other);
+}
+
 TEST(Module, counts_its_threads) {
   int64_t value = 0;
   EXPECT_OK(llmc_model_info(load(3).get(), LLMC_INFO_THREADS, &value));
@@ -120,7 +130,8 @@ TEST(Module, flattens_the_manifest) {
   Model model = load();
   EXPECT_STREQ(llmc_model_meta(model.get(), "source.name"), "toy");
   EXPECT_STREQ(llmc_model_meta(model.get(), "source.layers"), "24");
-  EXPECT_STREQ(llmc_model_meta(model.get(), "passes"), "[\"a\",\"b\"]");
+  EXPECT_STREQ(llmc_model_meta(model.get(), "passes"),
+               R"([{"name":"a","options":"n=1"},{"name":"b","options":""}])");
   EXPECT_STREQ(llmc_model_meta(model.get(), "fast"), "true");
   EXPECT_EQ(llmc_model_meta(model.get(), "source"), nullptr);
   ASSERT_EQ(llmc_model_meta_count(model.get()), 5u);
@@ -248,7 +259,8 @@ TEST(Module, manifests) {
 TEST(Module, code_that_does_not_fit) {
   EXPECT_FAILS(tryLoad(ModelFile("fake_model_no_symbol").finish()), LLMC_EFORMAT, "llmc_module");
   EXPECT_FAILS(tryLoad(ModelFile("fake_model_bad_arg").finish()), LLMC_EFORMAT, "argument 0: 'value' is 77");
-  EXPECT_FAILS(tryLoad(ModelFile("fake_model_bad_values").finish()), LLMC_EFORMAT, "dispatch 25: 'values' is 1");
+  EXPECT_FAILS(tryLoad(ModelFile("fake_model_bad_values").finish()), LLMC_EFORMAT,
+               "dispatch 25: 'values' is 1");
   EXPECT_FAILS(tryLoad(ModelFile("fake_model_future").finish()), LLMC_EABI, "feature 63");
   ModelFile noElf;
   noElf.elf = Bytes(4096, 0);

@@ -96,7 +96,8 @@ TEST_P(Profile, its_work_is_that_of_the_step_cost) {
   ASSERT_OK(llmc_session_profile(s.get(), 1 << 20));
   ASSERT_OK(llmc_prefill(s.get(), seq, tokens, 5));
   ASSERT_OK(llmc_decode(s.get(), seq, 6));
-  // 24 layers: 8 bytes of weights, 8 of each row, 8 of each key; an operation for each row and each key it sees.
+  // 24 layers: 8 bytes of weights, 8 of each row, 8 of each key; an operation for each row and each key it
+  // sees.
   EXPECT_EQ(work(0), std::make_pair(uint64_t(24 * (8 + 8 * 5 + 8 * 5)), uint64_t(24 * (5 + 15))));
   EXPECT_EQ(work(1), std::make_pair(uint64_t(24 * (8 + 8 * 1 + 8 * 6)), uint64_t(24 * (1 + 6))));
   llmc_step_cost cost = {};
@@ -152,6 +153,9 @@ TEST_P(Profile, dispatches_by_number) {
   EXPECT_STREQ(cost.location, "layer.0 line 3");
   EXPECT_EQ(cost.layer, 2u);
   EXPECT_EQ(cost.weight_bytes, 8u);
+  EXPECT_EQ(cost.is_int8, 1u);
+  ASSERT_OK(llmc_model_dispatch(model.get(), 0, &cost));
+  EXPECT_EQ(cost.is_int8, 0u);
   EXPECT_FAILS(llmc_model_dispatch(model.get(), layers + 2, &cost), LLMC_ENOTFOUND, "the model has 26");
 }
 

@@ -31,9 +31,12 @@ file(WRITE ${WORK}/cut.so "${del}ELFabc")
 failure("${WORK}/cut.so: " ${WORK}/cut.so)
 
 failure("${WORK}/profile.json: " ${so} --profile ${WORK}/profile.json)
-file(WRITE ${WORK}/profile.json "{\"machine\": {\"read_gb_s\": 1, \"f32_gops\": 1}, \"phases\": []}")
+llmc(0 inspect ${so} --json)
+string(JSON hash GET "${out}" head_hash)
+set(model "\"model\": {\"name\": \"toy\", \"head_hash\": \"${hash}\"}")
+file(WRITE ${WORK}/profile.json "{${model}, \"machine\": {\"read_gb_s\": 1, \"f32_gops\": 1}, \"phases\": []}")
 failure("${WORK}/profile.json: expected a member 'machine.int8_gops'" ${so} --profile ${WORK}/profile.json)
-file(WRITE ${WORK}/profile.json "{\"machine\": {\"read_gb_s\": 1, \"f32_gops\": 1, \"int8_gops\": 2},
+file(WRITE ${WORK}/profile.json "{${model}, \"machine\": {\"read_gb_s\": 1, \"f32_gops\": 1, \"int8_gops\": 2},
   \"phases\": [{\"name\": \"generation\", \"steps\": 1, \"tokens\": 1, \"seconds\": 0.1, \"dispatches\": [{\"kernel\": 3}]}]}")
 failure("${WORK}/profile.json: expected 'phases.0..dispatches.0..kernel' to be a string but got 3" ${so}
   --profile ${WORK}/profile.json)

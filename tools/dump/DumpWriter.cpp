@@ -4,6 +4,7 @@
 #include "codegen/DumpText.h"
 #include "ir/LMOps.h"
 #include "ir/Locations.h"
+#include "llmc/module_abi.h"
 #include "tools/dump/KernelLines.h"
 
 #include "mlir/IR/Diagnostics.h"
@@ -11,6 +12,8 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+
+#include <cstring>
 
 using namespace mlir;
 using namespace llmc;
@@ -203,6 +206,17 @@ json::Value DumpWriter::passesJson() const {
     passes.push_back(std::move(pass));
   }
   return passes;
+}
+
+LogicalResult DumpWriter::moduleMade(const std::string &path) {
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  llmc_footer footer = {};
+  if (!file || (*file)->getBufferSize() < sizeof footer)
+    return emitError(UnknownLoc::get(context)) << path << ": cannot be read";
+  std::memcpy(&footer, (*file)->getBufferEnd() - sizeof footer, sizeof footer);
+  about["module"] = json::Object{{"head_hash", llvm::formatv("{0:x-16}", footer.head_hash).str()},
+                                 {"weights_hash", llvm::formatv("{0:x-16}", footer.weights_hash).str()}};
+  return success();
 }
 
 LogicalResult DumpWriter::ended(bool succeeded) {

@@ -37,6 +37,7 @@ public:
   void kernelsEmitted(llvm::StringRef variant, mlir::ModuleOp kernels, double milliseconds) override;
   void kernelPassRan(const codegen::KernelPassRun &run) override;
   void unitCompiled(const codegen::CompiledUnit &unit) override;
+  mlir::LogicalResult moduleMade(const std::string &path) override;
   mlir::LogicalResult ended(bool succeeded) override;
 
 private:

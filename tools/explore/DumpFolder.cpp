@@ -215,6 +215,7 @@ Report FolderReader::read(const std::string &profile) {
   Report report;
   const std::string name = root.stringOr("model", "");
   report.title = name.empty() ? "llmc" : name;
+  const std::string headHash = root.has("module") ? root.object("module").string("head_hash") : "";
   Json files = Json::array();
   for (const Fields &file : root.objects("weights"))
     files.push_back({{"path", fs::path(file.string("path")).filename().string()},
@@ -237,7 +238,7 @@ Report FolderReader::read(const std::string &profile) {
             {"shared", std::move(shared)},
             {"units", std::move(unitTable)},
             {"program", hasProgram ? program.json() : Json(nullptr)},
-            {"profile", readProfile(profile)}};
+            {"profile", readProfile(profile, {name, headHash, program})}};
   report.data = data.dump(-1, ' ', false, Json::error_handler_t::replace);
   return report;
 }

@@ -174,8 +174,9 @@ Report llmc::explore::readModule(const std::string &name, const ModuleParts &par
   if (manifest.has("weights"))
     addTensors(manifest.object("weights"), program);
   if (manifest.has("passes"))
-    for (const std::string &pass : manifest.strings("passes"))
-      passes.push_back({{"name", pass}, {"phase", ""}});
+    for (const Fields &pass : manifest.objects("passes"))
+      passes.push_back(
+          {{"name", pass.string("name")}, {"phase", ""}, {"options", pass.stringOr("options", "")}});
   Json sources = Json::array();
   if (manifest.has("sources"))
     for (const Fields &source : manifest.objects("sources"))
@@ -198,7 +199,7 @@ Report llmc::explore::readModule(const std::string &name, const ModuleParts &par
             {"shared", std::move(shared)},
             {"units", Json::object()},
             {"program", program.json()},
-            {"profile", readProfile(profile)},
+            {"profile", readProfile(profile, {report.title, parts.headHash, program})},
             {"file",
              {{"bytes", parts.fileBytes},
               {"code", parts.elf.size()},

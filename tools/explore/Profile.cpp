@@ -23,7 +23,36 @@ static Json readWork(const Fields &row) {
   return json;
 }
 
-Json llmc::explore::readProfile(const std::string &path) {
+/// Builds are told apart by their hash. Without one, names and the kernels of all dispatches must be the
+/// same.
+static void checkModel(const Fields &root, const ReportedModel &model) {
+  const Fields profiled = root.object("model");
+  const std::string name = profiled.string("name"), hash = profiled.string("head_hash");
+  auto refuse = [&](const std::string &found, const std::string &expected) {
+    root.fail("is a profile of " + found + ", but the report is about " + expected +
+              ": run the model.so that it is about with --profile");
+  };
+  if (!model.headHash.empty()) {
+    if (hash != model.headHash)
+      refuse("'" + name + "' with the hash " + hash, "'" + model.name + "' with the hash " + model.headHash);
+    return;
+  }
+  if (name != model.name)
+    refuse("'" + name + "'", "'" + model.name + "'");
+  for (const Fields &phase : root.objects("phases"))
+    for (const Fields &row : phase.objects("dispatches")) {
+      const auto number = static_cast<size_t>(row.integer("dispatch"));
+      const std::string kernel = row.string("kernel"), at = "at dispatch " + std::to_string(number);
+      if (number >= model.program.dispatches.size())
+        refuse("a model with a dispatch " + std::to_string(number),
+               "one with " + std::to_string(model.program.dispatches.size()));
+      if (kernel != model.program.dispatches[number].kernel)
+        refuse("a model with " + kernel + " " + at,
+               "one with " + model.program.dispatches[number].kernel + " there");
+    }
+}
+
+Json llmc::explore::readProfile(const std::string &path, const ReportedModel &model) {
   if (path.empty())
     return nullptr;
   formats::JsonValue value;
@@ -31,6 +60,7 @@ Json llmc::explore::readProfile(const std::string &path) {
   if (!formats::readJsonFile(path, maxProfileBytes, {}, value, error))
     throw std::runtime_error(error);
   const Fields root(value, path), machine = root.object("machine");
+  checkModel(root, model);
   Json phases = Json::array();
   for (const Fields &phase : root.objects("phases")) {
     Json dispatches = Json::array();

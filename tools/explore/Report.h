@@ -18,7 +18,7 @@ namespace llmc::explore {
 struct ModuleParts {
   std::span<const uint8_t> elf, manifest;
   uint64_t fileBytes = 0, weightBytes = 0, tokenizerBytes = 0, tokenizerVocab = 0;
-  std::string weightsHash, tokenizerKind; // kind is empty if there is no tokenizer
+  std::string headHash, weightsHash, tokenizerKind; // kind is empty if there is no tokenizer
 };
 
 struct Report {

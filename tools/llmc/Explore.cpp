@@ -26,6 +26,7 @@ explore::Report readCompiled(const std::string &path, const std::string &profile
   parts.manifest = contents.manifest;
   parts.fileBytes = footer.file_size;
   parts.weightBytes = footer.weights_size;
+  parts.headHash = fmt::format("{:016x}", footer.head_hash);
   parts.weightsHash = fmt::format("{:016x}", footer.weights_hash);
   parts.tokenizerBytes = footer.tokenizer_size;
   if (auto tokenizer = tokenizerFacts(contents.tokenizer)) {

@@ -10,6 +10,7 @@
 #include "frontend/formats/Quote.h"
 #include "tools/llmc/Common.h"
 #include "tools/llmc/Files.h"
+#include "tools/llmc/InspectMemory.h"
 #include "tools/llmc/TensorTable.h"
 #include "tools/llmc/TokenizerFacts.h"
 #include "tools/support/Progress.h"
@@ -25,20 +26,45 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t shownLength = 100; // of a value, for people
+constexpr size_t shownLength = 100; // of a value, for people; what is cut off is told
 
 std::string dump(const Json &json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 /// Cut for display, on a character's border, in one line, and nothing in it commands the terminal.
 std::string shorten(std::string text) {
-  const bool isLong = text.size() > shownLength;
+  const size_t bytes = text.size();
+  const bool isLong = bytes > shownLength;
   size_t end = std::min(text.size(), shownLength);
   while (isLong && end && (uint8_t(text[end]) & 0xC0) == 0x80)
     --end;
   text.resize(end);
   for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2)
     text.replace(at, 1, "\\n");
-  return formats::printableText(text) + (isLong ? "…" : "");
+  return formats::printableText(text) +
+         (isLong ? fmt::format("… ({} of {} bytes, all with --json)", end, bytes) : "");
+}
+
+/// A value of the manifest in a line; lists, which are JSON, by their length where they are long.
+std::string manifestLine(const std::string &value) {
+  if (value.size() > shownLength && value.starts_with('['))
+    if (Json list = Json::parse(value, nullptr, /*allow_exceptions=*/false); list.is_array())
+      return fmt::format("{} entries, with --json", list.size());
+  return shorten(value);
+}
+
+/// "  quantize  rules=…": the passes that ran, with their options.
+std::string passesText(const Json &manifest) {
+  std::string text;
+  try {
+    for (const Json &pass : manifest.at("passes")) {
+      const std::string name = formats::printableText(pass.at("name").get<std::string>()),
+                        given = formats::printableText(pass.at("options").get<std::string>());
+      text += given.empty() ? fmt::format("  {}\n", name) : fmt::format("  {:<20} {}\n", name, given);
+    }
+  } catch (const Json::exception &) { // another form: as every value below
+    return "";
+  }
+  return text.empty() ? "" : "passes\n" + text;
 }
 
 Json tokenizerJson(std::span<const uint8_t> block) {
@@ -80,7 +106,7 @@ Json manifestJson(const ModuleContents &module) {
   return manifest;
 }
 
-Json moduleJson(const std::string &path, const ModuleContents &module) {
+Json moduleJson(const std::string &path, const MappedFile &file, const ModuleContents &module) {
   const llmc_footer &footer = module.footer;
   auto part = [](uint64_t offset, uint64_t size) { return Json{{"offset", offset}, {"size", size}}; };
   return {{"file", path},
@@ -95,6 +121,7 @@ Json moduleJson(const std::string &path, const ModuleContents &module) {
           {"head_hash", fmt::format("{:016x}", footer.head_hash)},
           {"weights_hash", fmt::format("{:016x}", footer.weights_hash)},
           {"tokenizer", tokenizerJson(module.tokenizer)},
+          {"memory", memoryJson(path, file.bytes().first(footer.elf_size), footer)},
           {"manifest", manifestJson(module)}};
 }
 
@@ -118,7 +145,8 @@ void printModule(const Json &json, const ModuleContents &module) {
   const llmc_footer &footer = module.footer;
   print(fmt::format("{}: compiled model, module ABI {}, {}\n", json["file"].get<std::string>(), footer.abi,
                     bytesText(footer.file_size)));
-  print(fmt::format("  code       {}\n", bytesText(footer.elf_size)));
+  print(fmt::format("  code       {}, xxh3 {} with tables, manifest and tokenizer\n",
+                    bytesText(footer.elf_size), json["head_hash"].get<std::string>()));
   const Json &tokenizer = json["tokenizer"];
   print(tokenizer.is_null()
             ? "  tokenizer  none\n"
@@ -132,10 +160,13 @@ void printModule(const Json &json, const ModuleContents &module) {
     print(fmt::format("  rope       frequencies for contexts of {} to {} tokens\n", contexts.first,
                       contexts.last));
   print(tensorSection(moduleTensors(json["manifest"])));
+  print(memoryText(json["memory"]));
+  const std::string passes = passesText(json["manifest"]);
+  print(passes);
   print("manifest\n");
   for (const auto &[key, value] : module.meta)
-    if (key != "weights.tensors")
-      print(fmt::format("  {}: {}\n", formats::printableText(key), shorten(value)));
+    if (key != "weights.tensors" && (key != "passes" || passes.empty()))
+      print(fmt::format("  {}: {}\n", formats::printableText(key), manifestLine(value)));
 }
 
 /// A value of GGUF metadata; arrays only by their size, they are tables of a tokenizer.
@@ -283,7 +314,7 @@ int inspect(const InspectOptions &options) {
     openModule(options.model, file, contents);
     if (options.verify)
       verify(options.model, contents);
-    Json json = moduleJson(options.model, contents);
+    Json json = moduleJson(options.model, file, contents);
     if (options.verify)
       json["weights_verified"] = true;
     options.json ? print(dump(json) + "\n") : printModule(json, contents);

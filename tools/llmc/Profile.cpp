@@ -47,26 +47,19 @@ Work Phase::total() const {
   return sum;
 }
 
-/// Kernels say in their name that they round activations to 8 bits: "linear_576x576_q4_1_a8".
-static bool isInt8Kernel(std::string_view name) {
-  size_t at = name.find("_a8");
-  return at != std::string_view::npos && (at + 3 == name.size() || name[at + 3] == '_');
-}
-
 Profiler::Profiler(llmc_model *profiled, const ProfileOptions &given, const Roofline &machine)
     : model(profiled), options(given), roofline(machine),
       weightBytes(uint64_t(modelInfo(profiled, LLMC_INFO_WEIGHT_BYTES))) {
+  if (const char *name = llmc_model_meta(profiled, "model.name"))
+    profiledModel.name = name;
+  profiledModel.hash = uint64_t(modelInfo(profiled, LLMC_INFO_HASH));
   llmc_dispatch_cost cost = {};
   cost.struct_size = sizeof cost;
   auto text = [](const char *string) { return std::string(string ? string : ""); };
   while (llmc_model_dispatch(model, uint32_t(costs.size()), &cost) == LLMC_OK) {
     costs.push_back(cost);
-    known.push_back({text(cost.kernel),
-                     text(cost.location),
-                     text(cost.value),
-                     cost.layer,
-                     isInt8Kernel(text(cost.kernel)),
-                     {}});
+    known.push_back(
+        {text(cost.kernel), text(cost.location), text(cost.value), cost.layer, cost.is_int8 != 0, {}});
   }
 }
 
@@ -185,7 +178,7 @@ static void writeWhole(const std::string &place, const std::vector<std::string> 
 
 void Profiler::report() const {
   if (options.profile != "-" && !options.profile.empty())
-    writeWhole(options.profile, {profileJson(phases, roofline, missed)});
+    writeWhole(options.profile, {profileJson(profiledModel, phases, roofline, missed)});
   if (!options.profileTrace.empty())
     writeTrace();
   fmt::print(stderr, "{}", profileTable(phases, roofline, weightBytes, missed));

@@ -50,6 +50,12 @@ struct Phase {
   Work total() const;
 };
 
+/// Which model a profile is of: its name, and the hash of just this build (LLMC_INFO_HASH).
+struct ProfiledModel {
+  std::string name;
+  uint64_t hash = 0;
+};
+
 class Profiler {
 public:
   Profiler(llmc_model *, const ProfileOptions &, const Roofline &);
@@ -71,6 +77,7 @@ private:
   llmc_session *session = nullptr;
   const ProfileOptions &options;
   Roofline roofline;
+  ProfiledModel profiledModel;
   uint64_t weightBytes;
   std::vector<DispatchProfile> known; // all dispatches, without work
   std::vector<llmc_dispatch_cost> costs;
@@ -85,7 +92,7 @@ private:
 std::unique_ptr<Profiler> newProfiler(llmc_model *, const ProfileOptions &);
 
 std::string profileTable(const std::vector<Phase> &, const Roofline &, uint64_t weightBytes, uint64_t missed);
-std::string profileJson(const std::vector<Phase> &, const Roofline &, uint64_t missed);
+std::string profileJson(const ProfiledModel &, const std::vector<Phase> &, const Roofline &, uint64_t missed);
 
 } // namespace llmc::cli
 #endif

@@ -154,11 +154,13 @@ std::string profileTable(const std::vector<Phase> &phases, const Roofline &roofl
   return text;
 }
 
-std::string profileJson(const std::vector<Phase> &phases, const Roofline &roofline, uint64_t missed) {
+std::string profileJson(const ProfiledModel &model, const std::vector<Phase> &phases,
+                        const Roofline &roofline, uint64_t missed) {
   Json list = Json::array();
   for (const Phase &phase : phases)
     list.push_back(jsonOf(phase, roofline));
-  Json object = {{"machine",
+  Json object = {{"model", {{"name", model.name}, {"head_hash", fmt::format("{:016x}", model.hash)}}},
+                 {"machine",
                   {{"read_gb_s", roofline.readGBs},
                    {"f32_gops", roofline.f32Gops},
                    {"f32_unit", roofline.f32Unit},

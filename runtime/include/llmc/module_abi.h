@@ -12,10 +12,10 @@
  *
  * How a step runs. A step evaluates T tokens of any sequences. Every worker thread walks the dispatch table
  * in order and calls each row's kernel for a share of its work, or for several shares where the kernel allows
- * it; shares are never cut along a reduction. Where `barrier` is set all workers meet before the row. A kernel
- * may have two phases: `prepare` (workers together write a packed form of the activations) and `run`. With
- * fewer rows than `prepare_min_rows` the runtime skips `prepare` and its barrier, and `run` does that work by
- * itself in its worker's scratch.
+ * it; shares are never cut along a reduction. Where `barrier` is set all workers meet before the row. A
+ * kernel may have two phases: `prepare` (workers together write a packed form of the activations) and `run`.
+ * With fewer rows than `prepare_min_rows` the runtime skips `prepare` and its barrier, and `run` does that
+ * work by itself in its worker's scratch.
  */
 #ifndef LLMC_MODULE_ABI_H
 #define LLMC_MODULE_ABI_H
@@ -80,11 +80,13 @@ typedef struct llmc_step {
   void *count_load_data;
 } llmc_step;
 
-/* What one call is to do: the work of a kernel is cut into `count` shares, of which this is share `number`. */
+/* What one call is to do: the work of a kernel is cut into `count` shares, of which this is share `number`.
+ */
 typedef struct {
   uint32_t number, count;
-  uint32_t worker;   /* who calls: the number of its scratch */
-  uint32_t is_again; /* 1: the worker has called `run` of this row before, its scratch is as that call left it */
+  uint32_t worker; /* who calls: the number of its scratch */
+  uint32_t
+      is_again; /* 1: the worker has called `run` of this row before, its scratch is as that call left it */
 } llmc_share;
 
 /* A kernel's entry. args[i] is the i-th argument of the dispatch row: the address of a buffer or of weights,
@@ -101,10 +103,10 @@ typedef struct {
 typedef struct {
   uint32_t name; /* offset in strings: operation, shape and scheme, e.g. "norm_linear_576_q4_1_..." */
   uint32_t prepare_min_rows; /* the prepare phase runs for this many rows or more */
-  uint32_t run_units; /* `run` has so many like pieces of work and may be cut into any number of shares up to that,
-                         of which a worker runs as many as it comes to. 0: exactly one share for each worker,
-                         numbered as the workers are; so it is in `prepare` always */
-  uint32_t reserved;
+  uint32_t run_units; /* `run` has so many like pieces of work and may be cut into any number of shares up to
+                         that, of which a worker runs as many as it comes to. 0: exactly one share for each
+                         worker, numbered as the workers are; so it is in `prepare` always */
+  uint32_t is_int8;   /* 1: it multiplies 8-bit integers; 0: f32 */
   uint64_t scratch_constant, scratch_per_row, scratch_per_key, scratch_per_row_key;
 } llmc_kernel;
 

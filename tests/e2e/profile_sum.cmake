@@ -1,0 +1,50 @@
+# cmake -DLLMC=… -DMODEL=model.so -DWORK=folder -P profile_sum.cmake
+#
+# The dispatches of a profile make up its steps: their times never add up to more, and to at least 95 % of a step whose
+# workers begin when it does. On a busy machine a worker may be late, so that the best of some steps counts.
+cmake_minimum_required(VERSION 3.25)
+file(MAKE_DIRECTORY ${WORK})
+set(profile ${WORK}/sum.json)
+
+# holds(AWK-CONDITION): sets `result` to 0 or 1.
+macro(holds condition)
+  execute_process(COMMAND awk "BEGIN { exit !(${condition}) }" RESULT_VARIABLE result)
+  math(EXPR result "1 - ${result}")
+endmacro()
+
+foreach(threads 1 2)
+  set(enough 0)
+  foreach(try RANGE 1 25)
+    if(enough)
+      break()
+    endif()
+    execute_process(COMMAND ${LLMC} bench ${MODEL} -p 512 -n 0 -r 1 --threads ${threads} --json --profile=${profile}
+      OUTPUT_QUIET ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
+    file(READ ${profile} json)
+    string(JSON name GET "${json}" phases 0 name)
+    string(JSON steps GET "${json}" phases 0 steps)
+    if(NOT "${name} ${steps}" STREQUAL "prompt 1")
+      message(FATAL_ERROR "expected 1 step of prompt but found ${steps} of ${name}")
+    endif()
+    string(JSON step GET "${json}" phases 0 seconds)
+    string(JSON dispatches GET "${json}" phases 0 dispatch_seconds)
+    # By kernel it is the same sum.
+    set(kernels 0)
+    string(JSON n LENGTH "${json}" phases 0 kernels)
+    math(EXPR last "${n} - 1")
+    foreach(i RANGE ${last})
+      string(JSON seconds GET "${json}" phases 0 kernels ${i} seconds)
+      string(APPEND kernels " + ${seconds}")
+    endforeach()
+    holds("${dispatches} <= ${step} * 1.000001 && (${kernels}) - ${dispatches} < 1e-9 && ${dispatches} - (${kernels}) < 1e-9")
+    if(NOT result)
+      message(SEND_ERROR "dispatches take ${dispatches} s (by kernel ${kernels}) of a step of ${step} s")
+    endif()
+    holds("${dispatches} >= 0.95 * ${step}")
+    set(enough ${result})
+  endforeach()
+  message(STATUS "${threads} threads: dispatches take ${dispatches} s of ${step} s")
+  if(NOT enough)
+    message(SEND_ERROR "${threads} threads: dispatches make up less than 95 % of every step")
+  endif()
+endforeach()
