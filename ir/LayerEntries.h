@@ -10,5 +10,9 @@ namespace llmc::lm {
 /// order. The stack itself stays as it is.
 void keepLayerEntries(ModelOp model, llvm::ArrayRef<int64_t> layers);
 
+/// The stack runs these layers alone, in that order, and so do tables and lists. A layer that has another
+/// number then names its tensors outright, in a region of its own.
+void keepLayers(ModelOp model, llvm::ArrayRef<int64_t> layers);
+
 } // namespace llmc::lm
 #endif

@@ -60,6 +60,19 @@ refused() {
 refused 1 "lower-to-step changes what the model computes: 'attended' of layer 0 (lm.cached_attention) is " --verify-passes=1e-12
 for word in x -1 0 1e9 1e; do refused 2 "--verify-passes: expected a number above 0 but got '$word'" --verify-passes=$word; done
 refused 2 "--verify-layers: belongs to --verify-passes" --verify-layers 1
-refused 2 "--verify-layers" --verify-passes --verify-layers 0
-refused 2 "--verify-layers" --verify-passes --verify-layers x
+for list in 0 1025 x 3- 1-0 1,1 0,,1 99999999999999999999 0-99999999999; do
+  refused 2 "--verify-layers: expected a number of layers from 1 to 1024, or a rising list like 0-1,15,31, but got '$list'" \
+    --verify-passes --verify-layers $list
+done
+refused 1 "--verify-layers: names layer 2, but the model has 2 layers, counted from 0" --verify-passes --verify-layers 0,2
+
+# Some layers, which keep their numbers, and what is left of a failure looks at the same ones.
+deep() { "$llmc" compile "$fixtures/deep-80.gguf" -o deep.so --activations f32 --cpu avx2 --cache-dir cache --verify-layers "$@" 2>deep.txt; }
+deep 1,40-41,79 --verify-passes || fail "some layers: $(tail -1 deep.txt)"
+deep 40-40,79 --verify-passes=1e-12 && fail "some layers: a tolerance of 1e-12 is kept"
+tail -1 deep.txt | grep -q "lower-to-step changes what the model computes: 'attended' of layer 40 (lm.cached_attention)" ||
+  fail "some layers: $(tail -1 deep.txt)"
+grep -q -- "--verify-layers 40-40" deep.so.failed/run.sh || fail "$(cat deep.so.failed/run.sh)"
+LLMC=$llmc deep.so.failed/run.sh 2>again.txt && fail "layer 40 does not fail again"
+grep -q "'attended' of layer 40 " again.txt || fail "layer 40 fails otherwise: $(cat again.txt)"
 [ $failures -eq 0 ]

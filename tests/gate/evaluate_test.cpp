@@ -1,5 +1,6 @@
 // What states of a module compute, by compiling and running them; what a schedule of tokens is.
 #include "tools/gate/EvaluateState.h"
+#include "tools/gate/LayerList.h"
 
 #include "codegen/Pipeline.h"
 #include "frontend/Importer.h"
@@ -133,10 +134,42 @@ TEST_F(EvaluateTest, BitsDoNotDependOnTheChunks) {
 TEST_F(EvaluateTest, TakesTheFirstLayers) {
   ASSERT_TRUE(module) << error;
   EvaluateOptions one = options();
-  one.layers = 1;
+  one.layers = {0};
   Evaluation found = evaluate(standardSchedule(vocabularyOf(*module)), one);
   EXPECT_TRUE(found.find({0, "h_next", 0}));
   EXPECT_FALSE(found.find({1, "h_next", 0}));
+}
+
+TEST_F(EvaluateTest, LayersKeepTheirNumbersAndTensors) {
+  ASSERT_TRUE(module) << error;
+  Evaluation whole = evaluate();
+  EvaluateOptions other = options();
+  other.layers = {1};
+  Evaluation found = evaluate(standardSchedule(vocabularyOf(*module)), other);
+  EXPECT_FALSE(found.find({0, "h_next", 0}));
+  ASSERT_TRUE(found.find({1, "q", 0}));
+  // Layer 1 alone is not layer 0 alone.
+  other.layers = {0};
+  Evaluation first = evaluate(standardSchedule(vocabularyOf(*module)), other);
+  EXPECT_EQ(distance(*first.find({0, "q", 0}), *whole.find({0, "q", 0})), 0);
+  EXPECT_GT(distance(*first.find({0, "q", 0}), *found.find({1, "q", 0})), 0.1);
+  // What goes through both is the whole.
+  other.layers = {0, 1};
+  Evaluation both = evaluate(standardSchedule(vocabularyOf(*module)), other);
+  EXPECT_EQ(distance(both.logits, whole.logits), 0);
+}
+
+TEST(LayerListTest, ReadsCountsAndRanges) {
+  std::vector<int64_t> layers;
+  EXPECT_EQ(readLayerList("3", layers), "");
+  EXPECT_EQ(layers, (std::vector<int64_t>{0, 1, 2}));
+  EXPECT_EQ(readLayerList("0-1,15,31", layers), "");
+  EXPECT_EQ(layers, (std::vector<int64_t>{0, 1, 15, 31}));
+  EXPECT_EQ(writeLayerList(layers), "0-1,15-15,31-31");
+  EXPECT_EQ(readLayerList("7-7", layers), "");
+  EXPECT_EQ(layers, (std::vector<int64_t>{7}));
+  for (const char *bad : {"", "0", "-1", "1025", "1-", "2-1", "1,1", "2,1", "a", "1,,2", "0-1024"})
+    EXPECT_NE(readLayerList(bad, layers), "") << bad;
 }
 
 TEST_F(EvaluateTest, FailsWithASentence) {

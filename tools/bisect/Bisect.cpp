@@ -8,6 +8,7 @@
 #include "ir/ParseText.h"
 #include "ir/StepOps.h"
 #include "tools/gate/EvaluateState.h"
+#include "tools/gate/LayerList.h"
 
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
@@ -105,7 +106,7 @@ const Evaluation *Bisection::evaluate(const Side &side, const std::string &text)
   EvaluateOptions evaluate;
   evaluate.weightFiles = side.weightFiles;
   evaluate.cacheDir = options.cacheDir;
-  evaluate.layers = options.layers;
+  evaluate.layers = firstLayers(options.layers);
   evaluate.folder = place.path();
   std::optional<Evaluation> result = StateEvaluator(evaluate).evaluate(*module, schedule, error);
   if (!result)
@@ -137,7 +138,7 @@ bool Bisection::compareKernels(BisectStage &stage) {
     const std::string path = place.path() + "/model.so";
     if (!compileSide(*side, *source, path, options.limits, error))
       return false;
-    *result = runModuleIsolated(path, schedule, "", error);
+    *result = runModuleIsolated(path, schedule, "", {}, error);
     if (!*result)
       return false;
     llvm::sys::fs::remove(path);

@@ -39,23 +39,27 @@ static constexpr std::array<Rounding, 3> activationTypes = {{
 // Roundings that follow one another in a layer: keys and values; the inputs of q, k and v, of the output, of
 // gate and up, of down.
 static constexpr int roundingsOfCache = 2, roundingsOfActivations = 4;
+// Gates multiply errors of activations; scores, the exponents of a softmax, those of keys (4 times is seen
+// where weights are random blocks and scores large).
+static constexpr double growthOfCache = 6, growthOfActivations = 3;
 
-/// Errors of n roundings add up to sqrt(n) times one. Scores and gates multiply them: three times that is
-/// allowed in the mean. The largest of a value's numbers, ten thousand to a million with heavy tails, is
-/// allowed 16 times the mean, a logit, which sums over all columns, 5 times.
+/// Errors of n roundings add up to sqrt(n) times one, times what they grow by: that is allowed in the mean.
+/// The largest of a value's numbers, ten thousand to a million with heavy tails, is allowed 24 times the
+/// mean, a logit, which sums over all columns, 6 times.
 template <typename Table>
-static Budget budgetOf(const Table &table, const std::string &type, int perLayer, int64_t layers) {
+static Budget budgetOf(const Table &table, const std::string &type, double growth, int perLayer,
+                       int64_t layers) {
   for (const Rounding &entry : table)
     if (type == entry.type) {
       const double mean =
-          3 * entry.error * std::sqrt(static_cast<double>(perLayer * std::max<int64_t>(layers, 1)));
-      return {16 * mean, mean, std::min(5 * mean, 1.0), entry.reason, layers};
+          growth * entry.error * std::sqrt(static_cast<double>(perLayer * std::max<int64_t>(layers, 1)));
+      return {24 * mean, mean, std::min(6 * mean, 1.0), entry.reason, layers};
     }
   return reassociation; // f32
 }
 
 static Budget budgetOfCache(const std::string &type, int64_t layers) {
-  return budgetOf(caches, type, roundingsOfCache, layers);
+  return budgetOf(caches, type, growthOfCache, roundingsOfCache, layers);
 }
 
 static Budget widened(Budget budget, double tolerance) {
@@ -94,7 +98,7 @@ Budget kernelBudget(const std::string &activations, const std::string &cacheType
                     double tolerance) {
   if (activations == "f32")
     return loweringBudget(cacheType, layers, tolerance);
-  Budget budget = budgetOf(activationTypes, activations, roundingsOfActivations, layers);
+  Budget budget = budgetOf(activationTypes, activations, growthOfActivations, roundingsOfActivations, layers);
   // Other numbers fall to other ones of the cache.
   if (cacheType != "f32")
     budget = sum(budget, budgetOfCache(cacheType, layers));

@@ -52,26 +52,21 @@ int64_t tools::layersOf(ModuleOp state) {
   return count;
 }
 
-void tools::keepFirstLayers(lm::ModelOp model, int64_t count) {
-  lm::LayersOp stack = model.layers();
-  const int64_t had = stack ? static_cast<int64_t>(stack.getCount()) : 0;
-  if (had <= count)
-    return;
-  stack.setCount(count);
-  if (auto kinds = stack.getKinds())
-    stack.setKinds(SmallVector<int64_t>(kinds->take_front(count)));
-  lm::keepLayerEntries(model, llvm::to_vector(llvm::seq(count)));
-}
-
 /// By way of text, since it comes from another context.
 OwningOpRef<ModuleOp> StateEvaluator::copyOf(ModuleOp state) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   printLocated(state, stream);
   OwningOpRef<ModuleOp> copy = parseSourceString<ModuleOp>(text, &context, "state");
-  if (copy && options.layers)
-    for (lm::ModelOp model : copy->getOps<lm::ModelOp>())
-      keepFirstLayers(model, options.layers);
+  if (!copy || options.layers.empty())
+    return copy;
+  for (lm::ModelOp model : copy->getOps<lm::ModelOp>()) {
+    const int64_t count = layersOf(*copy);
+    std::vector<int64_t> kept = options.layers;
+    llvm::erase_if(kept, [&](int64_t layer) { return layer >= count; });
+    if (static_cast<int64_t>(kept.size()) < count)
+      lm::keepLayers(model, kept);
+  }
   return copy;
 }
 
@@ -118,11 +113,19 @@ bool StateEvaluator::runIsolatedOnCopy(ModuleOp state, const char *failed, std::
 }
 
 std::optional<Evaluation> tools::runModuleIsolated(const std::string &path, const Schedule &schedule,
-                                                   const std::string &variant, std::string &error) {
+                                                   const std::string &variant, ArrayRef<int64_t> layers,
+                                                   std::string &error) {
+  auto renumber = [&](ValueKey &key) {
+    if (key.layer >= 0 && key.layer < static_cast<int64_t>(layers.size()))
+      key.layer = layers[key.layer];
+  };
   IsolatedNote lastValue;
   std::string words;
   IsolatedEnd end = runIsolated([&](llvm::raw_ostream &out) {
-    auto note = [&](const ValueKey &key) { lastValue.set(key.describe()); };
+    auto note = [&](ValueKey key) {
+      renumber(key);
+      lastValue.set(key.describe());
+    };
     std::optional<Evaluation> result = runModule(path, schedule, variant, words, note);
     out << (result ? 'v' : 'e');
     if (result)
@@ -132,8 +135,11 @@ std::optional<Evaluation> tools::runModuleIsolated(const std::string &path, cons
   });
   const StringRef bytes = end.result;
   if (std::optional<Evaluation> result;
-      bytes.starts_with("v") && (result = readEvaluation(bytes.drop_front())))
+      bytes.starts_with("v") && (result = readEvaluation(bytes.drop_front()))) {
+    for (EvaluatedValue &value : result->values)
+      renumber(value.key);
     return result;
+  }
   if (bytes.starts_with("e")) {
     error = bytes.drop_front().str();
     return std::nullopt;
@@ -160,11 +166,11 @@ std::optional<Evaluation> StateEvaluator::evaluateDecoded(ModuleOp state, const 
                            pipeline.output = file.path();
                          }))
     return std::nullopt;
-  return runModuleIsolated(file.path(), schedule, options.variant->name.str(), error);
+  return runModuleIsolated(file.path(), schedule, options.variant->name.str(), options.layers, error);
 }
 
 OwningOpRef<ModuleOp> StateEvaluator::lower(ModuleOp model, const PipelineState &found, std::string &error) {
-  return runOnCopy(model, "the first layers alone cannot be lowered", error, [&](PipelineOptions &pipeline) {
+  return runOnCopy(model, "these layers alone cannot be lowered", error, [&](PipelineOptions &pipeline) {
     pipeline.defaultKernels = false;
     pipeline.startState = found;
     pipeline.plantedBug = options.plantedBug;

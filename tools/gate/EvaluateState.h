@@ -28,7 +28,7 @@ struct EvaluateOptions {
   std::string cacheDir;                     // of compiled kernels; empty: none is kept
   const cpu::Isa *variant = nullptr;        // null: the best that runs here
   bool randomWeights = false;               // instead of the files'
-  int64_t layers = 0;                       // only so many of the first ones; 0: all
+  std::vector<int64_t> layers;              // only these; empty: all
   std::string plantedBug;                   // for tests only (codegen/PlantBug.h)
   std::string folder; // for the compiled states, each gone when it has run; empty: the system's
 };
@@ -72,12 +72,11 @@ private:
   mlir::MLIRContext context;
 };
 
-/// runModule in a process of its own: code that crashes is an error like others.
+/// runModule in a process of its own: code that crashes is an error like others. `layers` are the numbers
+/// that the module's layers had in the whole model; empty: their own.
 std::optional<Evaluation> runModuleIsolated(const std::string &path, const Schedule &schedule,
-                                            const std::string &variant, std::string &error);
-
-/// The stack ends after `count` layers, and so do the lists with an entry for each.
-void keepFirstLayers(lm::ModelOp model, int64_t count);
+                                            const std::string &variant, llvm::ArrayRef<int64_t> layers,
+                                            std::string &error);
 
 /// How many layers the model or program has.
 int64_t layersOf(mlir::ModuleOp state);

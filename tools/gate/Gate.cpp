@@ -31,12 +31,15 @@ static double now() {
 }
 
 /// The op that made a value: by what the value is called; in a program the call of the kernel.
-static Operation *findOp(ModuleOp module, const Difference &difference) {
+static Operation *findOp(ModuleOp module, const Difference &difference, ArrayRef<int64_t> layers) {
+  // A program of some layers numbers them anew.
+  const auto *place = llvm::find(layers, difference.key.layer);
+  const int64_t number = place == layers.end() ? difference.key.layer : place - layers.begin();
   Operation *found = nullptr;
   module.walk([&](Operation *op) {
     if (auto dispatch = dyn_cast<step::DispatchOp>(op)) {
       const int64_t layer = dispatch.getLayer() ? static_cast<int64_t>(*dispatch.getLayer()) : -1;
-      if (dispatch.getKernel() == difference.kernel && layer == difference.key.layer)
+      if (dispatch.getKernel() == difference.kernel && layer == number)
         found = op;
     } else if (llvm::is_contained(valueNames(op->getLoc(), op->getNumResults()),
                                   StringRef(difference.key.name))) {
@@ -78,11 +81,15 @@ LogicalResult Gate::report(const std::string &pass, Phase phase, ModuleOp before
   std::string text = problem->sentence;
   if (before && !options.reproducer.empty()) {
     tools::Failure failed{pass, phase, before, after, text, problem->difference};
-    const std::string words =
-        writeReproducer(options.reproducer, failed, schedule, pipeline, state, options.tolerance);
+    const std::string words = writeReproducer(options.reproducer, failed, schedule, pipeline, state,
+                                              options.tolerance, options.layers);
     text += words.empty() ? "; " + options.reproducer + "/run.sh shows it again" : "; " + words;
   }
-  return emitError(problem->loc ? *problem->loc : UnknownLoc::get(module->getContext())) << text;
+  if (problem->loc && problem->loc->getContext() == context)
+    return emitError(*problem->loc) << text;
+  // Of a state of some layers, which nobody hears of in its own context.
+  const std::string place = problem->loc ? describeLocation(*problem->loc) : "";
+  return emitError(UnknownLoc::get(context)) << (place.empty() ? "" : place + ": ") << text;
 }
 
 std::optional<Evaluation> Gate::evaluate(ModuleOp state) {
@@ -103,7 +110,7 @@ LogicalResult Gate::judge(const std::string &name, const Evaluation &expected, c
   if (row.result.isWithin())
     return success();
   const Difference &first = *row.result.first;
-  Operation *op = findOp(*module, first);
+  Operation *op = findOp(*module, first, options.layers);
   std::string words = opName(op);
   const std::string error = first.isMeanBeyond() ? digits(first.mean) + " standard deviations in the mean"
                                                  : digits(first.max) + " of its size apart";
@@ -118,7 +125,15 @@ LogicalResult Gate::judge(const std::string &name, const Evaluation &expected, c
   return failure();
 }
 
-void Gate::begin(const PassRun &run) {
+LogicalResult Gate::begin(const PassRun &run) {
+  context = ModuleOp(run.after)->getContext();
+  layers = layersOf(run.after);
+  if (!options.layers.empty() && options.layers.back() >= layers && !options.isLayerCount)
+    return emitError(UnknownLoc::get(context))
+           << "--verify-layers: names layer " << options.layers.back() << ", but the model has " << layers
+           << " layers, counted from 0";
+  if (static_cast<int64_t>(options.layers.size()) >= layers)
+    options.layers.clear(); // all
   // States share most of their kernels: without a cache to keep, they have one for themselves.
   if (options.cacheDir.empty())
     options.cacheDir = ownCache.emplace("llmc-kernels").path(); // without one where that cannot be made
@@ -135,9 +150,9 @@ void Gate::begin(const PassRun &run) {
   schedule = standardSchedule(vocabularyOf(run.after));
   pipeline = run.options;
   pipeline.observers.clear();
-  layers = layersOf(run.after);
-  if (options.layers)
-    layers = std::min(layers, options.layers);
+  if (!options.layers.empty())
+    layers = static_cast<int64_t>(options.layers.size());
+  return success();
 }
 
 LogicalResult Gate::passRan(const PassRun &run) {
@@ -147,7 +162,8 @@ LogicalResult Gate::passRan(const PassRun &run) {
   rows.push_back({.name = run.name.str(), .note = "", .result = {}, .budget = {}});
   state = run.state;
   if (!evaluator) {
-    begin(run);
+    if (failed(begin(run)))
+      return failure();
     module = ModuleOp(run.after).clone();
     last = evaluate(*module);
     rows.back().seconds = now() - started;
@@ -179,7 +195,7 @@ LogicalResult Gate::checkPass(const PassRun &run) {
   before = std::move(module);
   module = ModuleOp(run.after).clone();
   const bool isProgram = !module->getOps<step::ProgramOp>().empty();
-  if (isProgram && options.layers) { // a program has all layers; what its first ones are shows the lowering
+  if (isProgram && !options.layers.empty()) { // a program has all layers; what some are shows the lowering
     OwningOpRef<ModuleOp> lowered = evaluator->lower(*before, run.state, error);
     if (!lowered)
       return fail(error);
@@ -215,7 +231,7 @@ LogicalResult Gate::moduleMade(const std::string &path) {
 LogicalResult Gate::checkModule(const std::string &made) {
   std::string path = made;
   std::optional<TemporaryFile> cut;
-  if (options.layers) {
+  if (!options.layers.empty()) {
     cut.emplace(evaluator->folder() + "/llmc-state", ".so");
     path = cut->path();
     if (!cut->error().empty() || !evaluator->compile(*module, pipeline, path, error))
@@ -236,7 +252,7 @@ LogicalResult Gate::checkModule(const std::string &made) {
 LogicalResult Gate::checkVariant(const std::string &path, const cpu::Isa &isa) {
   const std::string name = rows.back().name;
   auto runOn = [&](const Schedule &tokens) {
-    std::optional<Evaluation> result = runModuleIsolated(path, tokens, isa.name.str(), error);
+    std::optional<Evaluation> result = runModuleIsolated(path, tokens, isa.name.str(), options.layers, error);
     if (!result)
       (void)fail(name + " cannot be run: " + error);
     return result;

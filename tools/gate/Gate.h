@@ -20,11 +20,12 @@
 namespace llmc::tools {
 
 struct GateOptions {
-  double tolerance = 0;   // instead of the budget of reassociation; 0: that
-  int64_t layers = 0;     // only the first ones; 0: all
-  std::string cacheDir;   // of compiled kernels
-  std::string folder;     // for compiled states, each gone when it has run
-  std::string reproducer; // folder to leave a failure in; empty: none is left
+  double tolerance = 0;        // instead of the budget of reassociation; 0: that
+  std::vector<int64_t> layers; // only these; empty: all
+  bool isLayerCount = false;   // they are the first ones, as many as there are
+  std::string cacheDir;        // of compiled kernels
+  std::string folder;          // for compiled states, each gone when it has run
+  std::string reproducer;      // folder to leave a failure in; empty: none is left
 };
 
 class Gate : public codegen::PipelineObserver {
@@ -47,7 +48,7 @@ private:
     double seconds = 0;
   };
 
-  void begin(const codegen::PassRun &run);
+  mlir::LogicalResult begin(const codegen::PassRun &run);
   mlir::LogicalResult checkPass(const codegen::PassRun &run);
   mlir::LogicalResult checkKernels(mlir::ModuleOp program);
   mlir::LogicalResult checkModule(const std::string &made);
@@ -66,6 +67,7 @@ private:
   GateOptions options;
   std::optional<codegen::TemporaryFolder> ownCache; // of kernels, for this run alone
   std::unique_ptr<StateEvaluator> evaluator;
+  mlir::MLIRContext *context = nullptr; // of the compile that is looked at
   Schedule schedule;
   int64_t layers = 0;                       // that are run
   std::string activations, cacheType;       // once they are chosen

@@ -5,8 +5,11 @@
 #include "codegen/Pipeline.h"
 #include "codegen/WriteFile.h"
 #include "ir/LMOps.h"
+#include "ir/LayerEntries.h"
 #include "ir/Print.h"
+#include "ir/StepOps.h"
 #include "tools/gate/EvaluateState.h"
+#include "tools/gate/LayerList.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -35,17 +38,20 @@ static OwningOpRef<ModuleOp> reduced(const Failure &failure) {
   OwningOpRef<ModuleOp> module = ModuleOp(failure.before).clone();
   if (failure.phase != Phase::Quantize && failure.difference && failure.difference->key.layer >= 0)
     for (lm::ModelOp model : module->getOps<lm::ModelOp>())
-      keepFirstLayers(model, failure.difference->key.layer + 2);
+      if (const int64_t kept = failure.difference->key.layer + 2; kept < layersOf(*module))
+        lm::keepLayers(model, firstLayers(kept));
   return module;
 }
 
 static void printScript(const Failure &failure, const PipelineOptions &options, double tolerance,
-                        llvm::raw_ostream &out) {
+                        const std::vector<int64_t> &layers, llvm::raw_ostream &out) {
   out << "#!/bin/sh\n# " << failure.sentence << "\n# LLMC names another llmc than the one in PATH.\n"
       << "cd \"$(dirname \"$0\")\" && exec \"${LLMC:-llmc}\" compile before.mlir -o model.so --start-from "
       << nameOf(failure.phase) << " --verify-passes";
   if (tolerance > 0)
     out << llvm::format("=%g", tolerance);
+  if (!layers.empty() && layers != firstLayers(static_cast<int64_t>(layers.size())))
+    out << " --verify-layers " << writeLayerList(layers);
   if (!options.plantedBug.empty())
     out << " --plant-bug " << options.plantedBug;
   out << "\n";
@@ -53,12 +59,16 @@ static void printScript(const Failure &failure, const PipelineOptions &options, 
 
 std::string tools::writeReproducer(const std::string &folder, const Failure &failure,
                                    const Schedule &schedule, const PipelineOptions &options,
-                                   const PipelineState &state, double tolerance) {
+                                   const PipelineState &state, double tolerance,
+                                   const std::vector<int64_t> &layers) {
   if (std::error_code code = llvm::sys::fs::create_directories(folder))
     return folder + ": cannot make the folder: " + code.message();
   for (const char *file : {"/before.mlir", "/after.mlir", "/tokens.txt", "/run.sh"})
     llvm::sys::fs::remove(folder + file); // of an earlier failure
   OwningOpRef<ModuleOp> before = reduced(failure);
+  std::vector<int64_t> kept = layers;
+  if (before->getOps<step::ProgramOp>().empty())
+    llvm::erase_if(kept, [count = layersOf(*before)](int64_t layer) { return layer >= count; });
   std::string error = writeFile(folder + "/before.mlir", [&](llvm::raw_ostream &out) {
     printBefore(failure, *before, options, state, folder, out);
   });
@@ -76,7 +86,8 @@ std::string tools::writeReproducer(const std::string &folder, const Failure &fai
     });
   const std::string script = folder + "/run.sh";
   if (error.empty())
-    error = writeFile(script, [&](llvm::raw_ostream &out) { printScript(failure, options, tolerance, out); });
+    error = writeFile(script,
+                      [&](llvm::raw_ostream &out) { printScript(failure, options, tolerance, kept, out); });
   if (error.empty())
     llvm::sys::fs::setPermissions(script, llvm::sys::fs::all_read | llvm::sys::fs::owner_write |
                                               llvm::sys::fs::all_exe);

@@ -27,10 +27,11 @@ struct Failure {
 };
 
 /// Writes before.mlir, after.mlir, tokens.txt and run.sh to `folder`, which is made; returns one sentence if
-/// that fails. `options` and `state` are those of the compile before the pass.
+/// that fails. `options` and `state` are those of the compile before the pass, `layers` those that were run
+/// (empty: all).
 std::string writeReproducer(const std::string &folder, const Failure &failure, const Schedule &schedule,
                             const codegen::PipelineOptions &options, const codegen::PipelineState &state,
-                            double tolerance);
+                            double tolerance, const std::vector<int64_t> &layers);
 
 } // namespace llmc::tools
 #endif

@@ -14,6 +14,7 @@
 #include "passes/QuantizeRules.h"
 #include "tools/dump/DumpWriter.h"
 #include "tools/gate/Gate.h"
+#include "tools/gate/LayerList.h"
 #include "tools/support/CacheFolder.h"
 #include "tools/support/Progress.h"
 
@@ -151,7 +152,7 @@ static std::string checkArguments(CompileArguments &arguments) {
     return "--dump-filter: expected a regular expression but got '" + arguments.dumpFilter + "': " + why;
   if (!arguments.dumpFilter.empty() && arguments.dumpDir.empty())
     return "--dump-filter: belongs to --dump-ir, which is not given";
-  if (arguments.gate.layers && arguments.tolerance.empty())
+  if (!arguments.gate.layers.empty() && arguments.tolerance.empty())
     return "--verify-layers: belongs to --verify-passes, which is not given";
   if (*phase == Phase::LLVM && arguments.dumpDir.empty())
     return "--stop-after llvm: leaves its results in the folder of --dump-ir, which is not given";
@@ -346,10 +347,17 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
       ->check(CLI::Validator([arguments](std::string &text) { return readTolerance(text, arguments->gate); },
                              ""));
   command
-      ->add_option("--verify-layers", arguments->gate.layers,
-                   "run only the first N layers for --verify-passes (large models)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->add_option_function<std::string>(
+          "--verify-layers",
+          [arguments](const std::string &text) {
+            GateOptions &gate = arguments->gate;
+            if (std::string words = readLayerList(text, gate.layers); !words.empty())
+              throw CLI::ValidationError("--verify-layers", words);
+            gate.isLayerCount = llvm::all_of(text, llvm::isDigit);
+          },
+          "run only some layers for --verify-passes (large models): the first N, or those of a list, from 0: "
+          "0-1,15,31 (7-7: that one alone)")
+      ->type_name("N|LIST");
   command
       ->add_option("--start-from", arguments->startFrom,
                    "phase to start from, where SRC is a file of --dump-ir: fuse, quantize, plan, step, llvm "

@@ -38,33 +38,8 @@ static void spellOut(Region &body, int64_t layer) {
   body.walk([&](lm::WeightRefOp weight) { weight.setTensor(lm::nameInLayer(weight.getTensor(), layer)); });
 }
 
-static void keepLayers(lm::ModelOp model, ArrayRef<int64_t> layers) {
-  lm::LayersOp stack = model.layers();
-  SmallVector<int64_t> used, kinds; // regions that stay, and the new kind of each layer
-  for (int64_t layer : layers) {
-    int64_t kind = stack.kindOf(layer);
-    const auto *found = llvm::find(used, kind);
-    kinds.push_back(found - used.begin());
-    if (found == used.end())
-      used.push_back(kind);
-  }
-  OpBuilder builder(stack);
-  OperationState state(stack.getLoc(), lm::LayersOp::getOperationName());
-  state.addOperands(stack.getInits());
-  state.addTypes(stack.getResultTypes());
-  state.addAttribute("count", builder.getI64IntegerAttr(layers.size()));
-  if (used.size() > 1)
-    state.addAttribute("kinds", builder.getDenseI64ArrayAttr(kinds));
-  for (size_t i = 0; i < used.size(); ++i)
-    state.addRegion();
-  auto fewer = cast<lm::LayersOp>(builder.create(state));
-  for (auto [body, kind] : llvm::zip(fewer.getBodies(), used))
-    body.takeBody(stack.getBodies()[kind]);
-  stack.replaceAllUsesWith(fewer.getResults());
-  stack.erase();
-  lm::keepLayerEntries(model, layers);
-  if (layers.size() == 1 && layers[0] != 0)
-    spellOut(fewer.getBodies()[0], layers[0]);
+static void keepOnly(lm::ModelOp model, ArrayRef<int64_t> layers) {
+  lm::keepLayers(model, layers);
   if (layers.size() == 1)
     nameOneScheme(model);
 }
@@ -135,14 +110,14 @@ Edits tools::layerEdits(lm::ModelOp model) {
   llvm::SmallDenseSet<int64_t> seen;
   for (int64_t layer : order)
     if (seen.insert(layer).second)
-      edits.push_back([=]() mutable { keepLayers(model, layer); });
+      edits.push_back([=]() mutable { keepOnly(model, layer); });
   // The first ones: half, three quarters … all but one.
   for (int64_t left = (count + 1) / 2; left > 0; left = left == 1 ? 0 : (left + 1) / 2)
     if (count - left > 1)
       edits.push_back([=]() mutable {
         SmallVector<int64_t> layers(count - left);
         std::iota(layers.begin(), layers.end(), 0);
-        keepLayers(model, layers);
+        keepOnly(model, layers);
       });
   return edits;
 }
