@@ -11,9 +11,10 @@
 
 #include "llmc/module_abi.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <immintrin.h>
-#include <string_view>
+#include <iterator>
 #endif
 
 namespace llmc::cli {
@@ -70,36 +71,87 @@ __attribute__((target("avx512f,avx512vnni"))) double int8Avx512(uint64_t rounds)
   return double(rounds) * sums * 64 * 2;
 }
 
-bool has(uint64_t features) { return (cpuFeatures() & features) == features; }
+__attribute__((target("avx512f,avx512bf16"))) double bf16Avx512(uint64_t rounds) {
+  __m512 sum[sums] = {};
+  const __m512bh a = (__m512bh)_mm512_set1_epi16(0x3f00), b = (__m512bh)_mm512_set1_epi16(0x3e80);
+  for (uint64_t round = 0; round < rounds; ++round)
+    for (auto &s : sum) {
+      s = _mm512_dpbf16_ps(s, a, b);
+      LLMC_KEEP512(s);
+    }
+  return double(rounds) * sums * 32 * 2;
+}
 
-/// Whether a model.so would run its AVX-512 kernels: what they could do is the yardstick, not what a unit
-/// could that no kernel uses.
-bool takesAvx512() {
+/// Eight tiles of 16 rows and 64 bytes: four sums, two of each factor. All are zero: the speed is that of any
+/// numbers.
+struct Tiles {
+  __attribute__((target("amx-tile"))) Tiles() {
+    alignas(64) uint8_t shape[64] = {1}; // palette 1; bytes a row from 16 on, rows from 48 on
+    for (int tile = 0; tile < 8; ++tile)
+      shape[16 + 2 * tile] = 64, shape[48 + tile] = 16;
+    asm volatile("ldtilecfg %0" : : "m"(shape));
+    _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3);
+    _tile_zero(4), _tile_zero(5), _tile_zero(6), _tile_zero(7);
+  }
+  __attribute__((target("amx-tile"))) ~Tiles() { _tile_release(); }
+};
+
+__attribute__((target("amx-tile,amx-int8"))) double int8Amx(uint64_t rounds) {
+  Tiles tiles;
+  for (uint64_t round = 0; round < rounds; ++round)
+    _tile_dpbssd(0, 4, 6), _tile_dpbssd(1, 4, 7), _tile_dpbssd(2, 5, 6), _tile_dpbssd(3, 5, 7);
+  return double(rounds) * 4 * 16 * 16 * 64 * 2;
+}
+
+__attribute__((target("amx-tile,amx-bf16"))) double bf16Amx(uint64_t rounds) {
+  Tiles tiles;
+  for (uint64_t round = 0; round < rounds; ++round)
+    _tile_dpbf16ps(0, 4, 6), _tile_dpbf16ps(1, 4, 7), _tile_dpbf16ps(2, 5, 6), _tile_dpbf16ps(3, 5, 7);
+  return double(rounds) * 4 * 16 * 16 * 32 * 2;
+}
+
+/// Best first. A variant may use the units of those below it.
+constexpr std::string_view variants[] = {"amx", "avx512", "avx2"};
+constexpr struct {
+  Arithmetic arithmetic;
+  std::string_view variant;
+  uint64_t features;
+  PeakLoop loop;
+} loops[] = {
+    {Arithmetic::Int8, "amx", LLMC_CPU_AMX_INT8, {"amxint8", int8Amx}},
+    {Arithmetic::BF16, "amx", LLMC_CPU_AMX_BF16, {"amxbf16", bf16Amx}},
+    {Arithmetic::Int8, "avx512", LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI, {"avx512vnni", int8Avx512}},
+    {Arithmetic::BF16, "avx512", LLMC_CPU_AVX512BF16, {"avx512bf16", bf16Avx512}},
+    {Arithmetic::F32, "avx512", LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI, {"avx512", f32Avx512}},
+    {Arithmetic::Int8, "avx2", LLMC_CPU_AVX2, {"avx2", int8Avx2}},
+    {Arithmetic::F32, "avx2", LLMC_CPU_AVX2, {"avx2", f32Avx2}},
+};
+
+/// The variant whose kernels run: what they could do is the yardstick, not what a unit could that no kernel
+/// uses.
+std::string_view variantThatRuns() {
   const char *forced = getenv("LLMC_CPU");
-  return has(LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI) &&
-         (!forced || !*forced || std::string_view(forced) == "avx512");
+  return forced && *forced ? forced : "avx512";
 }
 
 } // namespace
 
-PeakLoop f32Loop() {
-  if (takesAvx512())
-    return {"avx512", f32Avx512};
-  if (has(LLMC_CPU_AVX2))
-    return {"avx2", f32Avx2};
+PeakLoop peakLoop(Arithmetic arithmetic, std::string_view variant) {
+  static const uint64_t features = requestAmx(cpuFeatures());
+  const auto *first = std::find(std::begin(variants), std::end(variants), variant);
+  for (const auto &row : loops)
+    if (row.arithmetic == arithmetic && (features & row.features) == row.features &&
+        std::find(first, std::end(variants), row.variant) != std::end(variants))
+      return row.loop;
   return {"", nullptr};
 }
 
-PeakLoop int8Loop() {
-  if (takesAvx512())
-    return {"avx512vnni", int8Avx512};
-  if (has(LLMC_CPU_AVX2))
-    return {"avx2", int8Avx2};
-  return {"", nullptr};
-}
+PeakLoop f32Loop() { return peakLoop(Arithmetic::F32, variantThatRuns()); }
+PeakLoop int8Loop() { return peakLoop(Arithmetic::Int8, variantThatRuns()); }
 
 #else
 
+PeakLoop peakLoop(Arithmetic, std::string_view) { return {"", nullptr}; }
 PeakLoop f32Loop() { return {"", nullptr}; }
 PeakLoop int8Loop() { return {"", nullptr}; }
 

@@ -31,7 +31,25 @@ template <typename Work> double together(uint32_t threads, Work work) {
   return watch.seconds();
 }
 
-double peak(const PeakLoop &loop, uint32_t threads) {
+/// Adds up 64-bit words; written so that the compiler turns it into wide loads.
+uint64_t readAll(const uint64_t *words, size_t n) {
+  uint64_t sum[32] = {};
+  for (size_t i = 0; i + 32 <= n; i += 32)
+    for (size_t k = 0; k < 32; ++k)
+      sum[k] += words[i + k];
+  uint64_t total = 0;
+  for (uint64_t part : sum)
+    total += part;
+  return total;
+}
+
+uint64_t lastLevelCache() {
+  return uint64_t(std::max(sysconf(_SC_LEVEL3_CACHE_SIZE), sysconf(_SC_LEVEL2_CACHE_SIZE)));
+}
+
+} // namespace
+
+double measurePeak(const PeakLoop &loop, uint32_t threads) {
   if (!loop.run)
     return 0;
   uint64_t rounds = 1000;
@@ -54,21 +72,10 @@ double peak(const PeakLoop &loop, uint32_t threads) {
   return best / 1e9;
 }
 
-/// Adds up 64-bit words; written so that the compiler turns it into wide loads.
-uint64_t readAll(const uint64_t *words, size_t n) {
-  uint64_t sum[32] = {};
-  for (size_t i = 0; i + 32 <= n; i += 32)
-    for (size_t k = 0; k < 32; ++k)
-      sum[k] += words[i + k];
-  uint64_t total = 0;
-  for (uint64_t part : sum)
-    total += part;
-  return total;
-}
-
-double readBandwidth(uint32_t threads, uint64_t cacheBytes) {
+double measureRead(uint32_t threads) {
   uint64_t free = uint64_t(sysconf(_SC_AVPHYS_PAGES)) * uint64_t(sysconf(_SC_PAGESIZE));
-  uint64_t bytes = std::min({std::max<uint64_t>(4 * cacheBytes, uint64_t(256) << 20), mostMemory, free / 4});
+  uint64_t bytes =
+      std::min({std::max<uint64_t>(4 * lastLevelCache(), uint64_t(256) << 20), mostMemory, free / 4});
   bytes = bytes / threads / 4096 * 4096 * threads;
   void *memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (!bytes || memory == MAP_FAILED)
@@ -89,17 +96,15 @@ double readBandwidth(uint32_t threads, uint64_t cacheBytes) {
   return best / 1e9;
 }
 
-} // namespace
-
 Roofline measureRoofline(uint32_t threads) {
   Roofline roofline;
-  roofline.cacheBytes = uint64_t(std::max(sysconf(_SC_LEVEL3_CACHE_SIZE), sysconf(_SC_LEVEL2_CACHE_SIZE)));
+  roofline.cacheBytes = lastLevelCache();
   PeakLoop f32 = f32Loop(), int8 = int8Loop();
   roofline.f32Unit = f32.unit;
   roofline.int8Unit = int8.unit;
-  roofline.readGBs = readBandwidth(threads, roofline.cacheBytes);
-  roofline.f32Gops = peak(f32, threads);
-  roofline.int8Gops = peak(int8, threads);
+  roofline.readGBs = measureRead(threads);
+  roofline.f32Gops = measurePeak(f32, threads);
+  roofline.int8Gops = measurePeak(int8, threads);
   return roofline;
 }
 

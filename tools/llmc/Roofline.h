@@ -8,6 +8,7 @@
 #define LLMC_TOOLS_LLMC_ROOFLINE_H
 
 #include <cstdint>
+#include <string_view>
 
 namespace llmc::cli {
 
@@ -25,9 +26,18 @@ struct PeakLoop {
   const char *unit; // "avx512vnni", …
   double (*run)(uint64_t rounds);
 };
-/// The quickest loop that this CPU can run; `run` is null if there is none.
+enum class Arithmetic { F32, BF16, Int8 };
+/// The quickest loop of the units that kernels of a variant ("avx2", "avx512", "amx") may use on this CPU;
+/// `run` is null if there is none.
+PeakLoop peakLoop(Arithmetic, std::string_view variant);
+/// Those of the variant that runs here.
 PeakLoop f32Loop();
 PeakLoop int8Loop();
+
+/// 1e9 operations a second on all threads; 0 if there is no loop.
+double measurePeak(const PeakLoop &, uint32_t threads);
+/// 1e9 bytes a second on all threads; 0 if there was no memory to measure with.
+double measureRead(uint32_t threads);
 
 } // namespace llmc::cli
 #endif
