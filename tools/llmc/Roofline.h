@@ -7,6 +7,7 @@
 #ifndef LLMC_TOOLS_LLMC_ROOFLINE_H
 #define LLMC_TOOLS_LLMC_ROOFLINE_H
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -38,6 +39,10 @@ PeakLoop int8Loop();
 double measurePeak(const PeakLoop &, uint32_t threads);
 /// 1e9 bytes a second on all threads; 0 if there was no memory to measure with.
 double measureRead(uint32_t threads);
+/// Loops that read words as fast as they can and return their sum (but for the last n % 32 words); which is
+/// the quicker depends on the CPU.
+using ReadLoop = uint64_t (*)(const uint64_t *words, size_t n);
+extern const ReadLoop readLoops[2];
 
 } // namespace llmc::cli
 #endif
