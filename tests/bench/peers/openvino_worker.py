@@ -1,0 +1,55 @@
+"""Times OpenVINO GenAI on a GGUF file; compare.py starts it in the Python that has the package.
+
+    openvino_worker.py MODEL TOKENIZER sdpa|pa KIND THREADS SIZES NEW BEFORE
+
+Prints {test: tokens a second}. Prompts are random ids, so that no cache of prefixes can help (it is off as well).
+"""
+import json
+import sys
+
+import numpy as np
+import openvino as ov
+import openvino_genai as genai
+
+
+def main():
+    model, tokenizer, backend, kind, threads, sizes, new, before = sys.argv[1:]
+    sizes, new, before = [int(n) for n in sizes.split(",")], int(new), int(before)
+    options = {"INFERENCE_NUM_THREADS": int(threads), "ATTENTION_BACKEND": backend.upper()}
+    if backend == "pa":
+        scheduler = genai.SchedulerConfig()
+        scheduler.enable_prefix_caching = False
+        scheduler.cache_size = 2
+        options["scheduler_config"] = scheduler
+    pipeline = genai.LLMPipeline(model, genai.Tokenizer(tokenizer), "CPU", **options)
+    random = np.random.default_rng(1)
+
+    def generate(sequences, length, tokens):
+        config = genai.GenerationConfig()
+        config.max_new_tokens = config.min_new_tokens = tokens
+        config.ignore_eos = True
+        config.do_sample = False
+        ids = random.integers(10, 200, (sequences, length)).astype(np.int64)
+        inputs = genai.TokenizedInputs(ov.Tensor(ids), ov.Tensor(np.ones_like(ids)))
+        return pipeline.generate(inputs, config).perf_metrics
+
+    if kind == "load":
+        generate(1, 1, 1)
+        return
+    generate(1, 16, 2)  # warms up
+    found = {}
+    for n in sizes:
+        if kind == "prompt":
+            turns = 5 if n <= 32 else 2  # the first of a length prepares its shape
+            times = [generate(1, n, 1).get_ttft().mean for _ in range(turns)][1:]
+            found[f"pp{n}"] = n * 1e3 / float(np.median(times))
+        elif kind == "batch":
+            found[f"tg x{n}"] = n * 1e3 / generate(n, before, new).get_tpot().mean
+        else:
+            name = "tg" if kind == "decode" else f"tg @{n}"
+            found[name] = 1e3 / generate(1, n, new).get_tpot().mean
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
