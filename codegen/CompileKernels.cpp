@@ -161,7 +161,7 @@ static LogicalResult emitVariant(step::ProgramOp program, const cpu::Isa &isa,
     FailureOr<KernelFacts> facts = emitKernel(*module, kernel, isa, options);
     if (failed(facts))
       return failure();
-    compiled.facts[kernel.getSymNameAttr()] = *facts;
+    compiled.facts[kernel.getSymNameAttr()].include(*facts);
     entries.push_back(kernelSymbol(kernel.getSymName(), isa));
   }
   (*module)->setLoc(program.getLoc());

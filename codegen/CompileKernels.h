@@ -29,6 +29,17 @@ struct KernelFacts {
   bool hasPrepare = false, usesKeys = false;
   uint32_t prepareMinRows = 0, runUnits = 0;
   uint64_t scratchConstant = 0, scratchPerRow = 0, scratchPerKey = 0, scratchPerRowKey = 0;
+
+  /// What holds for another variant of the kernel, too; only their scratch differs.
+  void include(const KernelFacts &other) {
+    hasPrepare |= other.hasPrepare, usesKeys |= other.usesKeys;
+    prepareMinRows = std::max(prepareMinRows, other.prepareMinRows);
+    runUnits = std::max(runUnits, other.runUnits);
+    scratchConstant = std::max(scratchConstant, other.scratchConstant);
+    scratchPerRow = std::max(scratchPerRow, other.scratchPerRow);
+    scratchPerKey = std::max(scratchPerKey, other.scratchPerKey);
+    scratchPerRowKey = std::max(scratchPerRowKey, other.scratchPerRowKey);
+  }
 };
 
 struct CompiledKernels {

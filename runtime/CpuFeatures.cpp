@@ -53,6 +53,8 @@ uint64_t cpuFeatures() {
       features |= LLMC_CPU_AVX512VNNI;
     if (has(a1, 5))
       features |= LLMC_CPU_AVX512BF16;
+    if (has(d, 23))
+      features |= LLMC_CPU_AVX512FP16;
   }
   if (savesTiles && has(d, 24)) {
     if (has(d, 25))
@@ -77,7 +79,7 @@ uint64_t requestAmx(uint64_t features) { return features; }
 
 std::string cpuFeatureNames(uint64_t features) {
   static const char *const names[] = {"avx2",        "avx512",   "avx512-vnni", "avx-vnni",
-                                      "avx512-bf16", "amx-int8", "amx-bf16"};
+                                      "avx512-bf16", "amx-int8", "amx-bf16",    "avx512-fp16"};
   std::string text;
   for (unsigned bit = 0; bit < 64; ++bit) {
     if (!(features >> bit & 1))

@@ -19,9 +19,13 @@ Value Emitter::splat(Type type, int64_t value) {
 }
 
 Value Emitter::real(Type type, double value) {
+  APFloat number(value);
+  bool isInexact;
+  number.convert(cast<FloatType>(getElementTypeOrSelf(type)).getFloatSemantics(),
+                 APFloat::rmNearestTiesToEven, &isInexact);
   if (auto vector = dyn_cast<VectorType>(type))
-    return arith::ConstantOp::create(*this, DenseElementsAttr::get(vector, APFloat(float(value))));
-  return arith::ConstantOp::create(*this, getF32FloatAttr(float(value)));
+    return arith::ConstantOp::create(*this, DenseElementsAttr::get(vector, number));
+  return arith::ConstantOp::create(*this, getFloatAttr(type, number));
 }
 
 Value Emitter::iota() {

@@ -37,6 +37,22 @@ struct CheckLoweredPass : PassWrapper<CheckLoweredPass, OperationPass<ModuleOp>>
   }
 };
 
+/// What an scf loop says of itself reaches the branch back as a foreign attribute, which translation to LLVM
+/// IR would drop.
+struct AnnotateLoopsPass : PassWrapper<AnnotateLoopsPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(AnnotateLoopsPass)
+  StringRef getArgument() const override { return "llmc-annotate-loops"; }
+  StringRef getDescription() const override { return "keep the annotations of loops on their branches"; }
+  void runOnOperation() override {
+    getOperation().walk([](LLVM::BrOp branch) {
+      if (auto annotation = branch->getAttrOfType<LLVM::LoopAnnotationAttr>("llvm.loop_annotation")) {
+        branch->removeDiscardableAttr("llvm.loop_annotation");
+        branch.setLoopAnnotationAttr(annotation);
+      }
+    });
+  }
+};
+
 } // namespace
 
 void buildKernelLoweringPipeline(OpPassManager &manager) {
@@ -47,6 +63,7 @@ void buildKernelLoweringPipeline(OpPassManager &manager) {
   manager.addPass(createConvertFuncToLLVMPass());
   manager.addPass(createUBToLLVMConversionPass());
   manager.addPass(createReconcileUnrealizedCastsPass());
+  manager.addPass(std::make_unique<AnnotateLoopsPass>());
   manager.addPass(std::make_unique<CheckLoweredPass>());
 }
 

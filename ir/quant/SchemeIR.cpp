@@ -308,6 +308,13 @@ Value ChunkReader::quad(int64_t q, int offset) {
   return quad;
 }
 
+Value ChunkReader::nibbleWords(int64_t q, int64_t i) {
+  auto words = VectorType::get({lineBytes / 2}, b.getI16Type());
+  Value line = vector::BitCastOp::create(b, words, this->line(0, 4, q));
+  const int64_t shift = 4 * (q % 2) + 8 * i;
+  return shift ? arith::ShRUIOp::create(b, line, constant(b, words, shift)).getResult() : line;
+}
+
 /// One byte of each row for group g of the chunk.
 Value ChunkReader::groupBytes(int64_t offset, int64_t g) {
   return load(VectorType::get({16}, b.getI8Type()), offset + g * panelRows,

@@ -56,6 +56,9 @@ public:
   /// codebook where there is one. `offset` is added to signed quants (as bytes: 128 makes them unsigned); the
   /// zero point of unsigned ones is not subtracted.
   mlir::Value quad(int64_t q, int offset = 0);
+  /// vector<32xi16>: the stored nibbles of columns 4q+i and 4q+i+2 (i below 2) of 16 rows, in the low four bits;
+  /// what the others hold is left to the caller. Of schemes of four bits only.
+  mlir::Value nibbleWords(int64_t q, int64_t i);
   /// vector<16xf32>: the scales or minimums of group g of the chunk. Not of parts.
   mlir::Value scales(int64_t g);
   mlir::Value minimums(int64_t g);

@@ -9,6 +9,9 @@
 
 #include "llmc/llmc.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
@@ -44,6 +47,27 @@ using Model = std::unique_ptr<llmc_model, Freed<llmc_model_release>>;
 using Session = std::unique_ptr<llmc_session, Freed<llmc_session_free>>;
 using Batch = std::unique_ptr<llmc_batch, Freed<llmc_batch_free>>;
 using Sampler = std::unique_ptr<llmc_sampler, Freed<llmc_sampler_free>>;
+
+/// Of a model.so that was compiled for all of them.
+inline const std::vector<std::string> allVariants = {"avx2", "avx512", "amx"};
+
+/// Whether this CPU can run a variant, as the compiler's library and the system have it, not as llmc does.
+inline bool hostRuns(const std::string &variant) {
+  const bool avx2 =
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vnni");
+  if (variant == "avx2")
+    return avx2;
+  if (variant == "avx512")
+    return avx512;
+  if (variant != "amx")
+    die("no such variant is known here: %s", variant.c_str());
+  // Tiles are states of the CPU that a process asks the system for (arch_prctl(2), ARCH_REQ_XCOMP_PERM).
+  return avx512 && __builtin_cpu_supports("avx512fp16") && __builtin_cpu_supports("amx-bf16") &&
+         syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+}
 
 using Tokens = std::vector<llmc_token>;
 using Row = std::vector<float>;

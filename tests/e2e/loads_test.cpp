@@ -7,10 +7,10 @@
 //            whole), each byte once; of the embedding table only what the output matmul reads of it
 //   cache    K and V of the visible tokens in every layer, as pages hold them (V's head padded to 16 values)
 //
-// Both must agree within 2.5 %, at several lengths of the sequence, on either side of a page's end, with 1 and
-// 2 threads; and nothing may be read from anywhere else. Kernels report matrices only: gains, biases and
-// rotary frequencies are what the weights fall short of their packed bytes: 2.2 % of the smallest model here, less
-// the larger one is.
+// Both must agree within 2.5 %, at several lengths of the sequence, on either side of a page's end, with 1
+// and 2 threads; and nothing may be read from anywhere else. Kernels report matrices only: gains, biases and
+// rotary frequencies are what the weights fall short of their packed bytes: 2.2 % of the smallest model here,
+// less the larger one is.
 //
 //   loads_test MODEL.so [--variants avx2,avx512] [--lengths 1,31,32,33,100]
 //
@@ -155,16 +155,11 @@ int checkDecode(const Model &model, const Session &session, llmc_seq seq, uint32
   return isRight ? 0 : 1;
 }
 
-bool hostRuns(const std::string &variant) {
-  return variant == "avx2" ? __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
-                           : __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw");
-}
-
 } // namespace
 
 int main(int argc, char **argv) {
   std::string path;
-  std::vector<std::string> variants = {"avx2", "avx512"}, lengths = {"1", "31", "32", "33", "100"};
+  std::vector<std::string> variants = allVariants, lengths = {"1", "31", "32", "33", "100"};
   for (int i = 1; i < argc; ++i) {
     std::string arg = argv[i];
     if (arg == "--variants" && i + 1 < argc)

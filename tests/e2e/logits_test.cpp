@@ -253,16 +253,6 @@ void checkGreedy(const Model &model, const Checker &checker, size_t count, const
   }
 }
 
-bool hostRuns(const std::string &variant) {
-  if (variant == "avx2")
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-  if (variant == "avx512")
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vnni");
-  die("no such variant is known here: %s", variant.c_str());
-}
-
 llmc_status load(const std::string &path, const std::string &variant, uint32_t threads, Model &model) {
   llmc_model_params params;
   llmc_model_params_init(&params, sizeof params);
@@ -293,7 +283,7 @@ llmc_kv_type cacheTypeOf(const std::string &name) {
 } // namespace
 
 int main(int argc, char **argv) {
-  std::vector<std::string> files, variants = {"avx2", "avx512"}, threadCounts = {"1", "2", "3"};
+  std::vector<std::string> files, variants = allVariants, threadCounts = {"1", "2", "3"};
   size_t greedy = 0;
   double tolerance = 1e-4; // of a float32 model: rounding gives 1e-5, the smallest real mistake seen 4e-4
   for (int i = 1; i < argc; ++i) {

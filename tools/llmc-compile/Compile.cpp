@@ -40,7 +40,7 @@ struct CompileArguments {
   std::vector<std::string> quantize;
   std::string stopAfter = "link";
   std::string startFrom; // empty: what the dump says
-  std::string variants;  // "avx2,avx512"; empty: all
+  std::string variants;  // "avx2,amx"; empty: all
   std::string dumpDir, dumpFilter;
   std::string tolerance; // of --verify-passes; auto: what the budgets say
   GateOptions gate;
@@ -322,7 +322,7 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
   command
       ->add_option(
           "--cpu", arguments->variants,
-          "variants to compile: native (the best that runs here), or some of avx2,avx512 (default: all)")
+          "variants to compile: native (the best that runs here), or some of avx2,avx512,amx (default: all)")
       ->type_name("LIST");
   command
       ->add_option("--disable-pass", options.disabledPasses,

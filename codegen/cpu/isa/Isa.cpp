@@ -14,18 +14,27 @@ constexpr int decode421[] = {4, 2, 1};
 constexpr int rows6321[] = {6, 3, 2, 1}, rows4321[] = {4, 3, 2, 1}, rows21[] = {2, 1};
 
 const Isa isas[] = {
+    {"amx",
+     "x86-64-v4",
+     "+avx512vnni,+avx512fp16,+amx-tile,+amx-bf16",
+     LLMC_CPU_AVX2 | LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI | LLMC_CPU_AVX512FP16 | LLMC_CPU_AMX_BF16,
+     DotUnit::Vnni,
+     true,
+     {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 1 << 20, 16, 2048}},
     {"avx512",
      "x86-64-v4",
      "+avx512vnni",
      LLMC_CPU_AVX2 | LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI,
      DotUnit::Vnni,
-     {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 512 << 10, 16}},
+     false,
+     {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 512 << 10, 16, 0}},
     {"avx2",
      "x86-64-v3",
      "",
      LLMC_CPU_AVX2,
      DotUnit::MaddUbs,
-     {decode421, rows21, 1, rows4321, 1, 64 << 10, 4096, 256 << 10, 6}},
+     false,
+     {decode421, rows21, 1, rows4321, 1, 64 << 10, 4096, 256 << 10, 6, 0}},
 };
 
 } // namespace
@@ -40,8 +49,11 @@ const Isa *isaByName(llvm::StringRef name) {
 }
 
 bool runsHere(const Isa &isa) {
-  static const std::pair<uint64_t, const char *> hostNames[] = {
-      {LLMC_CPU_AVX2, "avx2"}, {LLMC_CPU_AVX512, "avx512bw"}, {LLMC_CPU_AVX512VNNI, "avx512vnni"}};
+  static const std::pair<uint64_t, const char *> hostNames[] = {{LLMC_CPU_AVX2, "avx2"},
+                                                                {LLMC_CPU_AVX512, "avx512bw"},
+                                                                {LLMC_CPU_AVX512VNNI, "avx512vnni"},
+                                                                {LLMC_CPU_AVX512FP16, "avx512fp16"},
+                                                                {LLMC_CPU_AMX_BF16, "amx-bf16"}};
   llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
   return llvm::all_of(
       hostNames, [&](auto &entry) { return !(isa.features & entry.first) || host.lookup(entry.second); });

@@ -34,12 +34,14 @@ struct Tuning {
   int64_t prefetchBytes;
   int64_t activationBytes;   // packed activations that should stay in the second-level cache
   int attentionAccumulators; // vectors of 16 that a loop may keep in registers
+  int64_t tileColumns;       // columns whose decoded weights stay in the second-level cache with tiles
 };
 
 struct Isa {
   llvm::StringRef name, targetCpu, targetFeatures;
   uint64_t features; // LLMC_CPU_* of module_abi.h
   DotUnit dot;
+  bool hasTiles; // AMX: integer weights and activations meet as bf16 in tiles, not in the dot unit
   Tuning tuning;
 };
 

@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/kernels/Linear.h"
+#include "codegen/cpu/isa/Tiles.h"
 
 #include <algorithm>
 
@@ -30,6 +31,10 @@ int64_t LinearSpec::packedRowBytes() const {
     return columns / int8group::values * int8group::bytes;
   const bool isRounded = activations != ActivationType::F32;
   return norm != Norm::None || isRounded || columns != k ? rowStride(columns) : 0;
+}
+
+bool usesTiles(const LinearSpec &spec, const Isa &isa) {
+  return isa.hasTiles && spec.activations == ActivationType::Int8;
 }
 
 int64_t activationStride(const LinearSpec &spec) {
@@ -86,6 +91,7 @@ struct LinearEmitter {
   const Isa &isa;
   ArgumentOrder order{spec};
   int64_t packedBytes = spec.packedRowBytes(), stride = activationStride(spec);
+  bool hasTiles = usesTiles(spec, isa);
 
   bool isInt8() const { return spec.activations == ActivationType::Int8; }
   ArrayRef<int> tileRows() const { return isInt8() ? isa.tuning.int8TileRows : isa.tuning.floatTileRows; }
@@ -96,20 +102,39 @@ struct LinearEmitter {
   }
   Value panelsAt(Value base, Value panel, int64_t bytes) { return e.at(base, e.mul(panel, bytes)); }
 
-  void packRows(const KernelArguments &k, Value first, Value last, Value packed) {
+  /// Packs the rows [first, last) of `rows`.
+  void packRows(const KernelArguments &k, Value first, Value last, Value rows, Value packed) {
     auto pack = emitPackRow(e, module, name + ".pack", spec, isa);
     Value x = k.pointer(e, order.x), gain = argument(k, order.gain), bias = argument(k, order.normBias);
     e.loop(first, last, 1, [&](Value row) {
-      e.call(pack,
-             {e.at(x, e.mul(row, rowStride(spec.k))), gain, bias, e.at(packed, e.mul(row, packedBytes))});
+      Value inBlock = hasTiles ? e.rem(row, tile::rows) : e.c(0), block = e.sub(row, inBlock);
+      Value lines = e.min(e.sub(rows, block), e.c(tile::rows));
+      Value out = e.at(packed, e.add(e.mul(block, packedBytes), e.mul(inBlock, tile::lineBytes)));
+      e.call(pack, {e.at(x, e.mul(row, rowStride(spec.k))), gain, bias, out, e.mul(lines, tile::lineBytes)});
     });
   }
 
   void emitPrepare() {
     emitEntry(e, module, name + ".prepare", isa, [&](const KernelArguments &k) {
-      auto [first, last] = k.share(e, k.rows(e, spec.rowSpace));
-      packRows(k, first, last, k.pointer(e, order.packed));
+      Value rows = k.rows(e, spec.rowSpace);
+      auto [first, last] = k.share(e, rows);
+      packRows(k, first, last, rows, k.pointer(e, order.packed));
     });
+  }
+
+  /// Of a worker: rows that it packs for itself, then what tiles take.
+  int64_t packedScratch() const { return int64_t(minRowsToShare - 1) * packedBytes; }
+  /// Rows whose activations stay in cache while the weights pass by; of tiles, whole pairs of blocks.
+  int64_t tileRowsAtOnce() const {
+    constexpr int64_t pair = 2 * tile::rows;
+    return std::clamp<int64_t>(isa.tuning.activationBytes / stride / pair * pair, pair, 16 * pair);
+  }
+  int64_t tileSumsBytes() const { return tileRowsAtOnce() * 2 * tile::lineBytes; }
+  int64_t tileScratch() const {
+    int64_t decoded = 0;
+    for (const LinearSpec::Weight &weight : spec.weights)
+      decoded = std::max(decoded, tileScratchBytes(*weight.scheme, isa));
+    return hasTiles ? 2 * tileSumsBytes() + decoded : 0;
   }
 
   void emitRun() {
@@ -118,7 +143,7 @@ struct LinearEmitter {
       if (packedBytes) {
         Value few = e.less(rows, e.c(minRowsToShare));
         activations = e.select(few, k.scratch(e), k.pointer(e, order.packed));
-        e.when(e.both(few, e.equal(k.again, e.c(0))), [&] { packRows(k, e.c(0), rows, activations); });
+        e.when(e.both(few, e.equal(k.again, e.c(0))), [&] { packRows(k, e.c(0), rows, rows, activations); });
       }
       const int64_t step = spec.glu ? 2 : 1, panels = allPanels(spec), ofUnit = panelsOfUnit(panels);
       auto [firstUnit, lastUnit] = k.share(e, e.c(roundUp(panels, ofUnit) / ofUnit));
@@ -134,7 +159,7 @@ struct LinearEmitter {
                   activations, argument(k, spec.bias ? order.biases + int64_t(i) : -1),
                   argument(k, spec.bias ? order.biases + int64_t(i + step - 1) : -1),
                   argument(k, order.residual), k.pointer(e, order.outputs + i / step),
-                  e.c(rowStride(spec.weights[i].n)), from, to, rows});
+                  e.c(rowStride(spec.weights[i].n)), from, to, rows, e.at(k.scratch(e), packedScratch())});
         });
         base += count;
       }
@@ -143,7 +168,7 @@ struct LinearEmitter {
 
   /// The arguments of a segment function (emitSegment), and its scratch.
   struct Segment {
-    Value step, weights[2], x, bias[2], residual, y, yStride, first, last, rows, sums[2];
+    Value step, weights[2], x, bias[2], residual, y, yStride, first, last, rows, scratch, sums[2];
     LLVM::LLVMFuncOp epilogue;
   };
 
@@ -167,13 +192,16 @@ struct LinearEmitter {
       e.call(products, {panelsAt(s.weights[i], panel, scheme->panelBytes(spec.k)), panelStride, x,
                         e.c(stride), e.c(scheme->records(spec.k)), s.sums[i], e.c(sumsStride), ahead});
     }
+    finish(s, sumsStride, row, e.c(tileRows), panel, valid ? valid : e.c(tilePanels));
+  }
+
+  /// The epilogue of sums of `rows` rows and `panels` panels, into y.
+  void finish(const Segment &s, int64_t sumsStride, Value row, Value rows, Value panel, Value panels) {
     Value offset = e.add(e.mul(row, s.yStride), e.mul(panel, 64));
-    auto column = [&](Value base) { return e.at(base, e.mul(panel, 64)); };
-    Value zero = s.bias[0];
-    e.call(s.epilogue,
-           {s.sums[0], s.sums[1], e.c(sumsStride), spec.bias ? column(s.bias[0]) : zero,
-            spec.bias ? column(s.bias[1]) : zero, spec.residual ? e.at(s.residual, offset) : s.residual,
-            e.at(s.y, offset), s.yStride, e.c(tileRows), valid ? valid : e.c(tilePanels)});
+    auto column = [&](Value base) { return spec.bias ? e.at(base, e.mul(panel, 64)) : base; };
+    e.call(s.epilogue, {s.sums[0], s.sums[1], e.c(sumsStride), column(s.bias[0]), column(s.bias[1]),
+                        spec.residual ? e.at(s.residual, offset) : s.residual, e.at(s.y, offset), s.yStride,
+                        rows, panels});
   }
 
   void countLoads(const Segment &s, ArrayRef<const QuantScheme *> schemes, Value panel, Value count) {
@@ -215,6 +243,47 @@ struct LinearEmitter {
     });
   }
 
+  /// Up to a block of rows: every weight is decoded once and used at once.
+  void fewTiles(const Segment &s, ArrayRef<const QuantScheme *> schemes) {
+    countLoads(s, schemes, s.first, e.sub(s.last, s.first));
+    Value from = s.first;
+    for (int panels : isa.tuning.decodePanels) {
+      Value to = e.add(from, e.mul(e.div(e.sub(s.last, from), panels), panels));
+      e.loop(from, to, panels, [&](Value panel) {
+        for (auto [i, scheme] : llvm::enumerate(schemes)) {
+          const int64_t bytes = scheme->panelBytes(spec.k);
+          Value ahead =
+              e.c(panels * bytes <= isa.tuning.prefetchPanels ? panels * bytes : isa.tuning.prefetchBytes);
+          e.call(emitFewTileProducts(e, module, *scheme, isa, panels),
+                 {panelsAt(s.weights[i], panel, bytes), e.c(bytes), s.x, s.rows, e.c(scheme->records(spec.k)),
+                  s.sums[i], e.c(panels * tile::lineBytes), ahead, s.scratch});
+        }
+        finish(s, panels * tile::lineBytes, e.c(0), s.rows, panel, e.c(panels));
+      });
+      from = to;
+    }
+  }
+
+  /// Rows that stay in cache together, and for them two panels after two: decoded once, used by all rows.
+  void manyTiles(const Segment &s, ArrayRef<const QuantScheme *> schemes) {
+    e.loop(e.c(0), s.rows, tileRowsAtOnce(), [&](Value row) {
+      Value rows = e.min(e.sub(s.rows, row), e.c(tileRowsAtOnce()));
+      e.loop(s.first, s.last, 2, [&](Value panel) {
+        Value valid = e.min(e.sub(s.last, panel), e.c(2));
+        countLoads(s, schemes, panel, valid);
+        for (auto [i, scheme] : llvm::enumerate(schemes)) {
+          const int64_t bytes = scheme->panelBytes(spec.k);
+          // A single last panel is multiplied twice; the second sums are dropped.
+          e.call(emitTileProducts(e, module, *scheme, isa),
+                 {panelsAt(s.weights[i], panel, bytes), e.mul(e.sub(valid, 1), bytes),
+                  e.at(s.x, e.mul(row, stride)), e.c(stride), rows, e.c(scheme->records(spec.k)), s.sums[i],
+                  e.c(2 * tile::lineBytes), s.scratch});
+        }
+        finish(s, 2 * tile::lineBytes, row, rows, panel, valid);
+      });
+    });
+  }
+
   /// The panels [first, last) of one output. Outputs of the same schemes share the function.
   LLVM::LLVMFuncOp emitSegment(const LinearSpec::Weight &gate, const LinearSpec::Weight &up) {
     SmallVector<const QuantScheme *> schemes = {gate.scheme};
@@ -225,9 +294,11 @@ struct LinearEmitter {
       segmentName += "." + std::string(scheme->name);
     Type p = e.ptr(), i = e.i64();
     return e.function(
-        module, segmentName, isa, {p, p, p, p, p, p, p, p, i, i, i, i}, true, [&](ValueRange a) {
-          const int64_t bytes = 64 * std::max(isa.tuning.decodePanels[0], tileRows()[0] * tilePanels());
-          Value sums = e.scratch(2 * bytes);
+        module, segmentName, isa, {p, p, p, p, p, p, p, p, i, i, i, i, p}, true, [&](ValueRange a) {
+          const int64_t bytes = hasTiles
+                                    ? tileSumsBytes()
+                                    : 64 * std::max(isa.tuning.decodePanels[0], tileRows()[0] * tilePanels());
+          Value sums = hasTiles ? a[12] : e.scratch(2 * bytes);
           Segment s{a[0],
                     {a[1], a[2]},
                     a[3],
@@ -238,9 +309,15 @@ struct LinearEmitter {
                     a[9],
                     a[10],
                     a[11],
+                    e.at(a[12], 2 * bytes),
                     {sums, e.at(sums, bytes)},
                     emitEpilogue(e, module, spec, isa)};
-          e.when(e.equal(s.rows, e.c(1)), [&] { oneRow(s, schemes); }, [&] { manyRows(s, schemes); });
+          if (hasTiles)
+            e.when(
+                e.less(s.rows, e.c(tile::rows + 1)), [&] { fewTiles(s, schemes); },
+                [&] { manyTiles(s, schemes); });
+          else
+            e.when(e.equal(s.rows, e.c(1)), [&] { oneRow(s, schemes); }, [&] { manyRows(s, schemes); });
         });
   }
 };
@@ -280,7 +357,7 @@ FailureOr<KernelResult> emitLinear(ModuleOp module, StringRef name, const Linear
     emitter.emitPrepare();
     result.hasPrepare = true;
     result.prepareMinRows = minRowsToShare;
-    result.scratchConstant = uint64_t(minRowsToShare - 1) * emitter.packedBytes;
+    result.scratchConstant = uint64_t(emitter.packedScratch() + emitter.tileScratch());
   }
   emitter.emitRun();
   const int64_t panels = allPanels(spec), ofUnit = panelsOfUnit(panels);

@@ -34,7 +34,10 @@ int64_t paddedColumns(const LinearSpec &);
 /// Bytes from row to row of what the products read: packed rows, or x itself.
 int64_t activationStride(const LinearSpec &);
 
-/// pack(x row, gain, norm bias, packed row).
+/// Whether the activations are packed for tiles, as bf16 that are tileScale larger.
+bool usesTiles(const LinearSpec &, const Isa &);
+/// pack(x row, gain, norm bias, packed row, group stride): the groups of 32 columns stand so many bytes
+/// apart, if they are for tiles.
 mlir::LLVM::LLVMFuncOp emitPackRow(Emitter &, mlir::ModuleOp, llvm::StringRef name, const LinearSpec &,
                                    const Isa &);
 
@@ -43,6 +46,19 @@ mlir::LLVM::LLVMFuncOp emitPackRow(Emitter &, mlir::ModuleOp, llvm::StringRef na
 /// where they read. Shared by all kernels of a module.
 mlir::LLVM::LLVMFuncOp emitProducts(Emitter &, mlir::ModuleOp, const quant::QuantScheme &, ActivationType,
                                     const Isa &, int rows, int panels);
+
+/// The scale of activations that meet decoded weights in tiles: see TileProducts.cpp.
+constexpr double tileScale = 0x1p104;
+/// products(weights, panel stride, x, x stride, rows, records, sums, sums stride, scratch): sums of any
+/// number of rows with two panels. Rows of x are packed for tiles: blocks of 16 rows, the last one of what is
+/// left; in a block, for each 32 columns, the rows' 64 bytes. A whole block takes 16 * x stride bytes.
+mlir::LLVM::LLVMFuncOp emitTileProducts(Emitter &, mlir::ModuleOp, const quant::QuantScheme &, const Isa &);
+/// products(weights, panel stride, x, rows, records, sums, sums stride, ahead, scratch): the same sums of up
+/// to 16 rows with `panels` panels.
+mlir::LLVM::LLVMFuncOp emitFewTileProducts(Emitter &, mlir::ModuleOp, const quant::QuantScheme &, const Isa &,
+                                           int panels);
+/// What both need of scratch.
+int64_t tileScratchBytes(const quant::QuantScheme &, const Isa &);
 
 /// epilogue(sums, up sums, sums stride, bias, up bias, residual, y, y stride, rows, panels). Shared as well.
 mlir::LLVM::LLVMFuncOp emitEpilogue(Emitter &, mlir::ModuleOp, const LinearSpec &, const Isa &);

@@ -15,7 +15,7 @@ namespace {
 struct RowPacker {
   Emitter &e;
   const LinearSpec &spec;
-  Value x, gain, normBias, out;
+  Value x, gain, normBias, out, groupStride;
   bool wantsHalves;    // the sums of half groups
   Value mean, inverse; // of the norm, broadcast; mean is null for an RMS norm
 
@@ -149,23 +149,46 @@ struct RowPacker {
     e.store(e.mul(sum, -128), target, int8group::minus128);
   }
 
-  void packInt8() {
-    const int64_t groups = spec.k / int8group::values, all = paddedColumns(spec) / int8group::values;
+  /// Group number g for tiles: a line of bf16, in the order of the pairs that weights are decoded to.
+  void packTileGroup(Value g, ArrayRef<Value> values) {
+    SmallVector<int64_t> order;
+    for (int64_t quad = 0; quad < int8group::values; quad += 4)
+      order.insert(order.end(), {quad, quad + 2, quad + 1, quad + 3});
+    Value halves[2];
+    for (int h = 0; h < 2; ++h)
+      halves[h] = e.truncToBF16(e.mulf(values[h], tileScale));
+    Value line = vector::ShuffleOp::create(e, halves[0], halves[1], order);
+    e.store(line, e.at(out, e.mul(g, groupStride)));
+  }
+
+  /// Calls `pack` with each group of 32 columns that has any in x; returns their number.
+  int64_t overGroups(llvm::function_ref<void(Value g, ArrayRef<Value> values)> pack) {
+    const int64_t groups = spec.k / int8group::values;
     e.loop(e.c(0), e.c(groups), 1, [&](Value g) {
       Value first = e.mul(g, 2);
-      packGroup(g, {normed(first, false), normed(e.add(first, 1), false)});
+      pack(g, {normed(first, false), normed(e.add(first, 1), false)});
     });
-    int64_t done = groups;
-    if (spec.k % int8group::values) {
-      const int64_t whole = spec.k / lanes;
-      Values values;
-      for (int64_t v = 2 * groups; v < 2 * groups + 2; ++v)
-        values.push_back(v < whole                      ? normed(e.c(v), false)
-                         : v == whole && spec.k % lanes ? normed(e.c(v), true)
-                                                        : e.zeros());
-      packGroup(e.c(done++), values);
-    }
-    for (; done < all; ++done)
+    if (spec.k % int8group::values == 0)
+      return groups;
+    const int64_t whole = spec.k / lanes;
+    Values values;
+    for (int64_t v = 2 * groups; v < 2 * groups + 2; ++v)
+      values.push_back(v < whole                      ? normed(e.c(v), false)
+                       : v == whole && spec.k % lanes ? normed(e.c(v), true)
+                                                      : e.zeros());
+    pack(e.c(groups), values);
+    return groups + 1;
+  }
+
+  void packForTiles() {
+    int64_t done = overGroups([&](Value g, ArrayRef<Value> values) { packTileGroup(g, values); });
+    for (const int64_t all = paddedColumns(spec) / int8group::values; done < all; ++done)
+      packTileGroup(e.c(done), {e.zeros(), e.zeros()});
+  }
+
+  void packInt8() {
+    int64_t done = overGroups([&](Value g, ArrayRef<Value> values) { packGroup(g, values); });
+    for (const int64_t all = paddedColumns(spec) / int8group::values; done < all; ++done)
       for (int64_t offset = 0; offset < int8group::bytes; offset += 8)
         e.store(e.c(0), out, done * int8group::bytes + offset);
   }
@@ -175,12 +198,15 @@ struct RowPacker {
 
 LLVM::LLVMFuncOp emitPackRow(Emitter &e, ModuleOp module, StringRef name, const LinearSpec &spec,
                              const Isa &isa) {
-  return e.function(module, name, isa, {e.ptr(), e.ptr(), e.ptr(), e.ptr()}, true, [&](ValueRange a) {
+  Type p = e.ptr();
+  return e.function(module, name, isa, {p, p, p, p, e.i64()}, true, [&](ValueRange a) {
     const bool wantsHalves =
         llvm::any_of(spec.weights, [&](auto &weight) { return needsHalfSums(*weight.scheme, isa); });
-    RowPacker packer{e, spec, a[0], a[1], a[2], a[3], wantsHalves, {}, {}};
+    RowPacker packer{e, spec, a[0], a[1], a[2], a[3], a[4], wantsHalves, {}, {}};
     packer.statistics();
-    if (spec.activations == ActivationType::Int8)
+    if (usesTiles(spec, isa))
+      packer.packForTiles();
+    else if (spec.activations == ActivationType::Int8)
       packer.packInt8();
     else
       packer.packFloats();
@@ -210,7 +236,7 @@ FailureOr<KernelResult> emitNorm(ModuleOp module, StringRef name, const NormSpec
     auto [first, last] = k.share(e, k.rows(e, spec.rowSpace));
     e.loop(first, last, 1, [&](Value i) {
       Value at = e.mul(i, rowStride(spec.k));
-      e.call(pack, {e.at(x, at), gain, bias, e.at(y, at)});
+      e.call(pack, {e.at(x, at), gain, bias, e.at(y, at), e.c(0)});
     });
   });
   return KernelResult{};

@@ -39,7 +39,8 @@ enum {
   LLMC_CPU_AVXVNNI = 1u << 3,
   LLMC_CPU_AVX512BF16 = 1u << 4,
   LLMC_CPU_AMX_INT8 = 1u << 5,
-  LLMC_CPU_AMX_BF16 = 1u << 6
+  LLMC_CPU_AMX_BF16 = 1u << 6,
+  LLMC_CPU_AVX512FP16 = 1u << 7
 };
 
 /* What the rows of a buffer are. The number of rows is known only when a step runs. */
@@ -111,7 +112,7 @@ typedef struct {
 } llmc_kernel;
 
 typedef struct {
-  const char *name;                 /* "avx2", "avx512" */
+  const char *name;                 /* "avx2", "avx512", "amx" */
   uint64_t features;                /* LLMC_CPU_*: all must be present */
   const llmc_kernel_entry *entries; /* [n_kernels] */
 } llmc_variant;
