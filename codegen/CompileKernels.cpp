@@ -31,37 +31,43 @@ using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
 
-std::string codegen::kernelSymbol(StringRef kernel, const cpu::Isa &isa) {
-  return (kernel + "." + isa.name).str();
+std::string codegen::kernelSymbol(StringRef kernel, const KernelFacts &facts, const cpu::Isa &variant) {
+  return (kernel + "." + (variant.hasTiles && !facts.usesTiles ? variant.base : variant.name)).str();
 }
 
-static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel, const cpu::Isa &isa,
-                                         const CompileKernelsOptions &options) {
+/// The instruction set that a variant's kernel is made for.
+static const cpu::Isa &isaOf(const KernelSpec &spec, const cpu::Isa &variant,
+                             const CompileKernelsOptions &options) {
+  auto *linear = std::get_if<cpu::LinearSpec>(&spec);
+  const bool usesTiles = linear && !options.defaultKernels && cpu::usesTiles(*linear, variant);
+  return variant.hasTiles && !usesTiles ? *cpu::isaByName(variant.base) : variant;
+}
+
+static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel, KernelSpec spec,
+                                         const cpu::Isa &isa, const CompileKernelsOptions &options) {
   module->setLoc(kernel.getLoc()); // emitters give it to all that they make
-  std::string name = kernelSymbol(kernel.getSymName(), isa);
-  FailureOr<KernelSpec> spec = kernelSpec(kernel);
-  if (failed(spec))
-    return failure();
-  auto facts = [](FailureOr<cpu::KernelResult> result) -> FailureOr<KernelFacts> {
+  std::string name = (kernel.getSymName() + "." + isa.name).str();
+  auto facts = [&](FailureOr<cpu::KernelResult> result) -> FailureOr<KernelFacts> {
     if (failed(result))
       return failure();
     return KernelFacts{.hasPrepare = result->hasPrepare,
+                       .usesTiles = isa.hasTiles,
                        .prepareMinRows = result->prepareMinRows,
                        .runUnits = result->runUnits,
                        .scratchConstant = result->scratchConstant,
                        .scratchPerRow = result->scratchPerRow,
                        .scratchPerKey = result->scratchPerKey};
   };
-  if (auto *linear = std::get_if<cpu::LinearSpec>(&*spec)) {
+  if (auto *linear = std::get_if<cpu::LinearSpec>(&spec)) {
     linear->countLoads = options.countLoads;
     if (!options.defaultKernels)
       return facts(cpu::emitLinear(module, name, *linear, isa));
-  } else if (auto *norm = std::get_if<cpu::NormSpec>(&*spec); norm && !options.defaultKernels) {
+  } else if (auto *norm = std::get_if<cpu::NormSpec>(&spec); norm && !options.defaultKernels) {
     return facts(cpu::emitNorm(module, name, *norm, isa));
-  } else if (auto *attention = std::get_if<cpu::AttentionSpec>(&*spec)) {
+  } else if (auto *attention = std::get_if<cpu::AttentionSpec>(&spec)) {
     attention->countLoads = options.countLoads;
     return facts(cpu::emitAttention(module, name, *attention, isa));
-  } else if (auto *embed = std::get_if<cpu::EmbedSpec>(&*spec); embed && !options.defaultKernels) {
+  } else if (auto *embed = std::get_if<cpu::EmbedSpec>(&spec); embed && !options.defaultKernels) {
     return facts(cpu::emitEmbed(module, name, *embed, isa));
   }
   FailureOr<DefaultKernel> result = emitDefaultKernel(module, name, kernel, isa);
@@ -150,20 +156,29 @@ static void placeShared(ModuleOp module) {
       function->walk([&](Operation *op) { op->setLoc(place); });
 }
 
-/// Emits all kernels for one variant and appends their units.
-static LogicalResult emitVariant(step::ProgramOp program, const cpu::Isa &isa,
+/// Emits, for one instruction set, the kernels that some variant wants of it and appends their units.
+static LogicalResult emitKernels(step::ProgramOp program, const cpu::Isa &isa,
                                  const CompileKernelsOptions &options, CompiledKernels &compiled,
                                  Jobs &jobs) {
   Stopwatch watch;
   OwningOpRef<ModuleOp> module = ModuleOp::create(program.getLoc());
   std::vector<std::string> entries;
   for (step::KernelOp kernel : program.getBody().getOps<step::KernelOp>()) {
-    FailureOr<KernelFacts> facts = emitKernel(*module, kernel, isa, options);
+    FailureOr<KernelSpec> spec = kernelSpec(kernel);
+    if (failed(spec))
+      return failure();
+    compiled.facts[kernel.getSymNameAttr()]; // in the program's order, whichever instruction set has it
+    if (llvm::none_of(options.variants,
+                      [&](const cpu::Isa *variant) { return &isaOf(*spec, *variant, options) == &isa; }))
+      continue;
+    FailureOr<KernelFacts> facts = emitKernel(*module, kernel, *spec, isa, options);
     if (failed(facts))
       return failure();
     compiled.facts[kernel.getSymNameAttr()].include(*facts);
-    entries.push_back(kernelSymbol(kernel.getSymName(), isa));
+    entries.push_back((kernel.getSymName() + "." + isa.name).str());
   }
+  if (entries.empty())
+    return success();
   (*module)->setLoc(program.getLoc());
   placeShared(*module);
   for (PipelineObserver *observer : options.observers)
@@ -236,8 +251,8 @@ FailureOr<CompiledKernels> codegen::compileKernels(step::ProgramOp program,
                                                    const std::function<void(uint64_t, uint64_t)> &progress) {
   CompiledKernels compiled;
   Jobs jobs;
-  for (const cpu::Isa *isa : options.variants)
-    if (failed(emitVariant(program, *isa, options, compiled, jobs)))
+  for (const cpu::Isa &isa : cpu::allIsas())
+    if (failed(emitKernels(program, isa, options, compiled, jobs)))
       return failure();
 
   // What somebody wants to see being made is made anew.

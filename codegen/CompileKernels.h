@@ -26,13 +26,13 @@ struct CompileKernelsOptions {
 
 /// What the tables must know of one kernel; the same for every variant.
 struct KernelFacts {
-  bool hasPrepare = false, usesKeys = false;
+  bool hasPrepare = false, usesKeys = false, usesTiles = false;
   uint32_t prepareMinRows = 0, runUnits = 0;
   uint64_t scratchConstant = 0, scratchPerRow = 0, scratchPerKey = 0, scratchPerRowKey = 0;
 
   /// What holds for another variant of the kernel, too; only their scratch differs.
   void include(const KernelFacts &other) {
-    hasPrepare |= other.hasPrepare, usesKeys |= other.usesKeys;
+    hasPrepare |= other.hasPrepare, usesKeys |= other.usesKeys, usesTiles |= other.usesTiles;
     prepareMinRows = std::max(prepareMinRows, other.prepareMinRows);
     runUnits = std::max(runUnits, other.runUnits);
     scratchConstant = std::max(scratchConstant, other.scratchConstant);
@@ -47,8 +47,9 @@ struct CompiledKernels {
   std::vector<llvm::SmallString<0>> objects;            // relocatable ELF, one a unit
 };
 
-/// The function of a kernel in a variant; its prepare phase has ".prepare" behind it.
-std::string kernelSymbol(llvm::StringRef kernel, const cpu::Isa &isa);
+/// The function of a kernel in a variant; its prepare phase has ".prepare" behind it. Variants share
+/// functions where they would not differ.
+std::string kernelSymbol(llvm::StringRef kernel, const KernelFacts &facts, const cpu::Isa &variant);
 
 /// `progress` is told how many units of how many are done, from any thread but never from two at a time.
 mlir::FailureOr<CompiledKernels> compileKernels(step::ProgramOp program, const CompileKernelsOptions &options,

@@ -183,6 +183,8 @@ void TableBuilder::fillDispatches() {
 }
 
 llvm::Function *TableBuilder::declareKernel(const std::string &name) {
+  if (llvm::Function *present = module.getFunction(name)) // of another variant
+    return present;
   llvm::LLVMContext &context = module.getContext();
   llvm::Type *ptr = llvm::PointerType::getUnqual(context), *i32 = llvm::Type::getInt32Ty(context);
   auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {ptr, ptr, i32, i32}, false);
@@ -196,7 +198,7 @@ llvm::Constant *TableBuilder::entriesOf(const cpu::Isa &isa) {
   auto *entryType = llvm::StructType::get(module.getContext(), {ptr, ptr});
   SmallVector<llvm::Constant *> entries;
   for (const auto &[name, facts] : kernels.facts) {
-    std::string symbol = kernelSymbol(name, isa);
+    std::string symbol = kernelSymbol(name, facts, isa);
     llvm::Constant *prepare = facts.hasPrepare
                                   ? static_cast<llvm::Constant *>(declareKernel(symbol + ".prepare"))
                                   : llvm::ConstantPointerNull::get(ptr);

@@ -56,6 +56,9 @@ struct LinearSpec {
   int64_t packedRowBytes() const;
 };
 
+/// Whether a kernel for this instruction set multiplies in tiles: activations are packed as bf16 for them.
+bool usesTiles(const LinearSpec &, const Isa &);
+
 /// A norm by itself. Arguments: x, [gain], [norm bias], y; rows are as in LinearSpec, and so are the bits.
 struct NormSpec {
   int64_t k = 0;

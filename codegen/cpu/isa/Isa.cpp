@@ -20,6 +20,7 @@ const Isa isas[] = {
      LLMC_CPU_AVX2 | LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI | LLMC_CPU_AVX512FP16 | LLMC_CPU_AMX_BF16,
      DotUnit::Vnni,
      true,
+     "avx512",
      {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 1 << 20, 16, 2048}},
     {"avx512",
      "x86-64-v4",
@@ -27,6 +28,7 @@ const Isa isas[] = {
      LLMC_CPU_AVX2 | LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI,
      DotUnit::Vnni,
      false,
+     "",
      {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 512 << 10, 16, 0}},
     {"avx2",
      "x86-64-v3",
@@ -34,6 +36,7 @@ const Isa isas[] = {
      LLMC_CPU_AVX2,
      DotUnit::MaddUbs,
      false,
+     "",
      {decode421, rows21, 1, rows4321, 1, 64 << 10, 4096, 256 << 10, 6, 0}},
 };
 

@@ -41,7 +41,8 @@ struct Isa {
   llvm::StringRef name, targetCpu, targetFeatures;
   uint64_t features; // LLMC_CPU_* of module_abi.h
   DotUnit dot;
-  bool hasTiles; // AMX: integer weights and activations meet as bf16 in tiles, not in the dot unit
+  bool hasTiles;        // AMX: integer weights and activations meet as bf16 in tiles, not in the dot unit
+  llvm::StringRef base; // the variant whose kernels it shares where they use no tiles; empty: none
   Tuning tuning;
 };
 

@@ -34,8 +34,6 @@ int64_t paddedColumns(const LinearSpec &);
 /// Bytes from row to row of what the products read: packed rows, or x itself.
 int64_t activationStride(const LinearSpec &);
 
-/// Whether the activations are packed for tiles, as bf16 that are tileScale larger.
-bool usesTiles(const LinearSpec &, const Isa &);
 /// pack(x row, gain, norm bias, packed row, group stride): the groups of 32 columns stand so many bytes
 /// apart, if they are for tiles.
 mlir::LLVM::LLVMFuncOp emitPackRow(Emitter &, mlir::ModuleOp, llvm::StringRef name, const LinearSpec &,
