@@ -32,7 +32,7 @@ using namespace llmc;
 using namespace llmc::codegen;
 
 std::string codegen::kernelSymbol(StringRef kernel, const KernelFacts &facts, const cpu::Isa &variant) {
-  return (kernel + "." + (variant.hasTiles && !facts.usesTiles ? variant.base : variant.name)).str();
+  return (kernel + "." + (variant.hasTiles() && !facts.usesTiles ? variant.base : variant.name)).str();
 }
 
 /// The instruction set that a variant's kernel is made for.
@@ -40,7 +40,7 @@ static const cpu::Isa &isaOf(const KernelSpec &spec, const cpu::Isa &variant,
                              const CompileKernelsOptions &options) {
   auto *linear = std::get_if<cpu::LinearSpec>(&spec);
   const bool usesTiles = linear && !options.defaultKernels && cpu::usesTiles(*linear, variant);
-  return variant.hasTiles && !usesTiles ? *cpu::isaByName(variant.base) : variant;
+  return variant.hasTiles() && !usesTiles ? *cpu::isaByName(variant.base) : variant;
 }
 
 static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel, KernelSpec spec,
@@ -51,7 +51,7 @@ static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel,
     if (failed(result))
       return failure();
     return KernelFacts{.hasPrepare = result->hasPrepare,
-                       .usesTiles = isa.hasTiles,
+                       .usesTiles = isa.hasTiles(),
                        .prepareMinRows = result->prepareMinRows,
                        .runUnits = result->runUnits,
                        .scratchConstant = result->scratchConstant,

@@ -120,6 +120,10 @@ llmc_status llmc_model_info(const llmc_model *model, llmc_info info, int64_t *ou
   }
 }
 
+const char *llmc_model_cpu_variant(const llmc_model *model) {
+  return model ? model->variantName() : nullptr;
+}
+
 size_t llmc_model_meta_count(const llmc_model *model) { return model ? model->contents.meta.size() : 0; }
 
 llmc_status llmc_model_meta_at(const llmc_model *model, size_t i, const char **key, const char **val) {

@@ -56,8 +56,10 @@ struct LinearSpec {
   int64_t packedRowBytes() const;
 };
 
-/// Whether a kernel for this instruction set multiplies in tiles: activations are packed as bf16 for them.
+/// Whether a kernel for this instruction set multiplies in tiles, if there are enough rows (Isa::tileRows).
 bool usesTiles(const LinearSpec &, const Isa &);
+/// Whether steps of few rows multiply in the dot unit although there are tiles.
+bool mixesUnits(const LinearSpec &, const Isa &);
 
 /// A norm by itself. Arguments: x, [gain], [norm bias], y; rows are as in LinearSpec, and so are the bits.
 struct NormSpec {

@@ -29,6 +29,7 @@ struct Matrix {
         data(storage.data() + (64 - reinterpret_cast<uintptr_t>(storage.data()) % 64) / 4) {}
   Matrix(const Matrix &) = delete;
   float &at(int64_t r, int64_t c) { return data[r * stride + c]; }
+  float at(int64_t r, int64_t c) const { return data[r * stride + c]; }
   void fill(Random &random, float low, float high) {
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < columns; ++c)

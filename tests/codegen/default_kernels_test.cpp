@@ -191,13 +191,13 @@ TEST(FusedLinear, NormGluBiasScaleResidual) {
          up = randomWeight("f32", n, k, 5), gateBias = vectorWeight(randomRows(1, n, 6).values),
          upBias = vectorWeight(randomRows(1, n, 7).values);
   KernelRunner runner;
-  ASSERT_TRUE(
-      runner.add(kernel("%x: tensor<?x37xf32>, %g: !lm.weight<37>, %a: !lm.weight<21x37>, %b: "
-                        "!lm.weight<21x37>, %c: !lm.weight<21>, "
-                        "%d: !lm.weight<21>, %r: tensor<?x21xf32>",
-                        "%y = lm.fused_linear %x norm(%g) weights(%a, %b) biases(%c, %d) residual(%r) "
-                        "{norm = rms, eps = 1.0e-5, act = silu, glu, scale = 0.25} : <21x37>, <21x37> -> tensor<?x21xf32>",
-                        "%y : tensor<?x21xf32>", R"("vector", "f32", "f32", "vector", "vector")")))
+  ASSERT_TRUE(runner.add(kernel(
+      "%x: tensor<?x37xf32>, %g: !lm.weight<37>, %a: !lm.weight<21x37>, %b: "
+      "!lm.weight<21x37>, %c: !lm.weight<21>, "
+      "%d: !lm.weight<21>, %r: tensor<?x21xf32>",
+      "%y = lm.fused_linear %x norm(%g) weights(%a, %b) biases(%c, %d) residual(%r) "
+      "{norm = rms, eps = 1.0e-5, act = silu, glu, scale = 0.25} : <21x37>, <21x37> -> tensor<?x21xf32>",
+      "%y : tensor<?x21xf32>", R"("vector", "f32", "f32", "vector", "vector")")))
       << runner.message;
   ASSERT_TRUE(runner.finish()) << runner.message;
   // The residual stands behind the weights: its address is passed as a weight's.

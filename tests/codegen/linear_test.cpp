@@ -182,11 +182,13 @@ struct Linear {
     }
   }
 
-  void checkSameBits(KernelJit &jit, const std::string &name) {
-    auto all = run(jit, name, maxRows, 1);
+  void checkSameBits(KernelJit &jit, const std::string &name, const cpu::Isa &isa) {
+    auto many = run(jit, name, maxRows, 1);
+    auto few = run(jit, name, cpu::mixesUnits(spec, isa) ? isa.tileRows - 1 : maxRows, 1);
     for (int64_t rows : rowCounts)
       for (uint32_t workers : {1, 2, 3}) {
         auto part = run(jit, name, rows, workers);
+        auto &all = rows < isa.tileRows ? few : many;
         for (int64_t output = 0; output < outputs(); ++output)
           for (int64_t row = 0; row < rows; ++row)
             ASSERT_TRUE(sameBits(&part[output]->at(row, 0), &all[output]->at(row, 0), width(output)))
@@ -210,11 +212,86 @@ struct Linear {
         x.at(row, c) = row % 3 == 0 ? 1.0f : row % 3 == 1 || c % 2 ? -1.0f : 1.0f;
   }
 
-  void checkEmulated(KernelJit &jit, const std::string &name) {
-    auto y = run(jit, name, maxRows, 1);
-    for (int64_t row : {0, 1, 2, 32})
-      for (int64_t column = 0; column < width(0); ++column)
-        ASSERT_EQ(y[0]->at(row, column), emulated(row, column)) << name << " " << row << ", " << column;
+  void checkEmulated(KernelJit &jit, const std::string &name, const cpu::Isa &isa) {
+    for (int64_t rows : {int64_t(3), maxRows}) {
+      const bool inTiles = cpu::usesTiles(spec, isa) && rows >= isa.tileRows;
+      auto y = run(jit, name, rows, 1);
+      for (int64_t row : {0, 1, 2, 32})
+        for (int64_t column = 0; row < rows && column < width(0); ++column)
+          ASSERT_EQ(y[0]->at(row, column), inTiles ? emulatedTiles(row, column) : emulated(row, column))
+              << name << " " << row << ", " << column;
+    }
+  }
+
+  /// The quant of a weight, as the number that scales multiply, with its scale and its minimum.
+  struct Stored {
+    int quant;
+    float scale, minimum;
+  };
+  Stored storedAt(int64_t column, int64_t i) const {
+    const Weights &w = *weights[0];
+    const quant::QuantScheme &scheme = w.scheme;
+    if (scheme.scale == quant::ScaleKind::Row)
+      return {int8_t(w.rows[column][4 + i]), 1, 0};
+    quant::StoredBlock block;
+    scheme.readBlock(scheme, w.rows[column].data() + i / scheme.blockValues * scheme.blockBytes, block);
+    const uint8_t q = block.quants[i % scheme.blockValues];
+    const int64_t group = i % scheme.blockValues / scheme.group;
+    return {scheme.codebook     ? scheme.codebook[q]
+            : scheme.isSigned() ? int8_t(q)
+                                : q - scheme.zeroPoint,
+            block.scaleOf(scheme, group), scheme.hasMin ? block.minimumOf(scheme, group) : 0};
+  }
+
+  static float ofBits(uint32_t bits) {
+    float value;
+    std::memcpy(&value, &bits, 4);
+    return value;
+  }
+  /// What a tile takes for a number: subnormal ones count as zero.
+  static float inTile(float value) { return std::fpclassify(value) == FP_SUBNORMAL ? 0.0f : value; }
+
+  /// A weight as decoded for tiles: 2^8 larger in f16, then its upper bits as a bf16.
+  float decoded(int64_t column, int64_t i) const {
+    if (i >= spec.k)
+      return 0;
+    const bool isRow = weights[0]->scheme.scale == quant::ScaleKind::Row;
+    const Stored stored = storedAt(column, i);
+    const float factor = isRow ? 256 : 256 * (1 + 0x1p-9f);
+    const auto scale = _Float16(stored.scale * factor), minimum = _Float16(stored.minimum * factor);
+    const auto value = _Float16(std::fma(double(stored.quant), double(scale), double(minimum)));
+    int16_t bits;
+    std::memcpy(&bits, &value, 2);
+    return inTile(ofBits(uint32_t(uint16_t((bits >> 3) & 0x8fff)) << 16));
+  }
+
+  /// An activation as packed for tiles: rounded to bf16, 2^104 larger.
+  float packed(int64_t row, int64_t i) const {
+    if (i >= spec.k)
+      return 0;
+    uint32_t bits;
+    const float value = x.at(row, i) * 0x1p104f;
+    std::memcpy(&bits, &value, 4);
+    return ofBits((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000);
+  }
+
+  /// The contract of tiles: TDPBF16PS for each 32 columns, ascending.
+  float emulatedTiles(int64_t row, int64_t column) const {
+    float acc = 0;
+    for (int64_t first = 0; first < spec.k; first += 32) {
+      float even = 0, odd = 0;
+      for (int64_t line = 0; line < 16; ++line) {
+        const int64_t i = first + line / 2 * 4 + line % 2;
+        even = std::fma(packed(row, i), decoded(column, i), even);
+        odd = std::fma(packed(row, i + 2), decoded(column, i + 2), odd);
+      }
+      acc += even + odd;
+    }
+    if (weights[0]->scheme.scale != quant::ScaleKind::Row)
+      return acc;
+    float scale;
+    std::memcpy(&scale, weights[0]->rows[column].data(), 4);
+    return scale * acc;
   }
 
   /// The integer contract, step by step, for plain products. What a block
@@ -284,25 +361,42 @@ void checkPlainProducts(ActivationType type) {
       ASSERT_TRUE(jit.compile());
       for (auto &kernel : kernels) {
         const std::string name = "linear" + std::to_string(kernel->spec.k);
-        kernel->checkSameBits(jit, name);
+        kernel->checkSameBits(jit, name, *isa);
         if (!isInt8) {
           kernel->checkAgainstDouble(jit, name, 2e-6);
           continue;
         }
-        if (!isa->hasTiles)
-          kernel->checkEmulated(jit, name);
+        kernel->checkEmulated(jit, name, *isa);
         kernel->checkAgainstDouble(jit, name, 6e-3); // 1 / (2 * 127) at most for each term
         kernel->makeExtreme();
-        if (!isa->hasTiles)
-          kernel->checkEmulated(jit, name);
-        else
-          kernel->checkAgainstDouble(jit, name, 6e-3);
+        kernel->checkEmulated(jit, name, *isa);
       }
     }
 }
 
 TEST(Linear, PlainProductsOfFloats) { checkPlainProducts(ActivationType::F32); }
 TEST(Linear, PlainProductsOfInt8) { checkPlainProducts(ActivationType::Int8); }
+
+// Weights beyond a block of columns and rows beyond what stays in cache: small limits stand for large shapes.
+TEST(Linear, TilesInBlocks) {
+  Random random(6);
+  for (const cpu::Isa *isa : runnableIsas()) {
+    if (!isa->hasTiles())
+      continue;
+    cpu::Isa small = *isa;
+    small.tuning.tileColumns = 64;
+    small.tuning.activationBytes = 1;
+    for (const char *name : {"q4_0", "q4_k", "int8"}) {
+      SCOPED_TRACE(name + (" " + isa->name.str()));
+      Linear linear(plain(*quant::schemeByName(name), 49, 600, ActivationType::Int8), random);
+      KernelJit jit;
+      linear.emit(jit, "blocks", small);
+      ASSERT_TRUE(jit.compile());
+      linear.checkSameBits(jit, "blocks", small);
+      linear.checkEmulated(jit, "blocks", small);
+    }
+  }
+}
 
 TEST(Linear, FusedForms) {
   Random random(3);
@@ -356,7 +450,7 @@ TEST(Linear, FusedForms) {
     ASSERT_TRUE(jit.compile());
     for (auto [kernel, named] : llvm::zip(kernels, specs)) {
       SCOPED_TRACE(named.first + " on " + isa->name.str());
-      kernel->checkSameBits(jit, named.first);
+      kernel->checkSameBits(jit, named.first, *isa);
       // Rounding of a normed number may fall to the other side than in double precision: 2^-8 of one of 160.
       const bool mayFlip = named.second.activations != F32 && named.second.norm != Norm::None;
       kernel->checkAgainstDouble(jit, named.first,

@@ -137,8 +137,7 @@ TEST(Schemes, PackedElementsAreExact) {
     for (const auto &scheme : quant::allSchemes()) {
       SCOPED_TRACE(std::string(scheme.name) + " on " + isa->name.str());
       // Whole chunks but no whole record, a row that ends inside a block, and more than one super-block.
-      for (const int64_t k :
-           scheme.isInteger() ? std::vector<int64_t>{301} : std::vector<int64_t>{100}) {
+      for (const int64_t k : scheme.isInteger() ? std::vector<int64_t>{301} : std::vector<int64_t>{100}) {
         Weights weights(scheme, 21, k, random);
         KernelJit jit;
         cpu::Emitter e(jit.module().getLoc(), jit.module().getContext());

@@ -48,8 +48,8 @@ using Session = std::unique_ptr<llmc_session, Freed<llmc_session_free>>;
 using Batch = std::unique_ptr<llmc_batch, Freed<llmc_batch_free>>;
 using Sampler = std::unique_ptr<llmc_sampler, Freed<llmc_sampler_free>>;
 
-/// Of a model.so that was compiled for all of them.
-inline const std::vector<std::string> allVariants = {"avx2", "avx512", "amx"};
+/// Of a model.so that was compiled for no others.
+inline const std::vector<std::string> defaultVariants = {"avx2", "avx512"};
 
 /// Whether this CPU can run a variant, as the compiler's library and the system have it, not as llmc does.
 inline bool hostRuns(const std::string &variant) {
@@ -62,7 +62,7 @@ inline bool hostRuns(const std::string &variant) {
     return avx2;
   if (variant == "avx512")
     return avx512;
-  if (variant != "amx")
+  if (variant != "amx" && variant != "amx-fast")
     die("no such variant is known here: %s", variant.c_str());
   // Tiles are states of the CPU that a process asks the system for (arch_prctl(2), ARCH_REQ_XCOMP_PERM).
   return avx512 && __builtin_cpu_supports("avx512fp16") && __builtin_cpu_supports("amx-bf16") &&

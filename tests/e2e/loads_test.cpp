@@ -159,7 +159,7 @@ int checkDecode(const Model &model, const Session &session, llmc_seq seq, uint32
 
 int main(int argc, char **argv) {
   std::string path;
-  std::vector<std::string> variants = allVariants, lengths = {"1", "31", "32", "33", "100"};
+  std::vector<std::string> variants = defaultVariants, lengths = {"1", "31", "32", "33", "100"};
   for (int i = 1; i < argc; ++i) {
     std::string arg = argv[i];
     if (arg == "--variants" && i + 1 < argc)

@@ -70,6 +70,14 @@ public:
     const Row &expected = plain[list][index];
     if (std::memcmp(got.data(), expected.data(), vocab * sizeof(float)) == 0)
       return;
+    if (allowed > 0) {
+      WorstError error;
+      const double unit = spread(expected);
+      for (size_t i = 0; i < vocab; ++i)
+        error.add(got[i], expected[i], unit);
+      if (error.within(allowed))
+        return;
+    }
     if (++different > 10)
       return;
     size_t n = 0, first = vocab;
@@ -85,6 +93,7 @@ public:
 
   std::string variant;
   size_t vocab, compared = 0, different = 0;
+  double allowed = 0; // error of a row, where a variant's bits depend on how many tokens a step has
 };
 
 // Adds tokens [from, to) of a list to a batch with all rows asked for.
@@ -283,8 +292,9 @@ llmc_kv_type cacheTypeOf(const std::string &name) {
 } // namespace
 
 int main(int argc, char **argv) {
-  std::vector<std::string> files, variants = allVariants, threadCounts = {"1", "2", "3"};
+  std::vector<std::string> files, variants = defaultVariants, threadCounts = {"1", "2", "3"};
   size_t greedy = 0;
+  double allowed = 0;
   double tolerance = 1e-4; // of a float32 model: rounding gives 1e-5, the smallest real mistake seen 4e-4
   for (int i = 1; i < argc; ++i) {
     std::string arg = argv[i];
@@ -294,6 +304,8 @@ int main(int argc, char **argv) {
       die("%s: a value is missing", arg.c_str());
     else if (arg == "--tolerance")
       tolerance = std::atof(argv[++i]);
+    else if (arg == "--other-ways")
+      allowed = std::atof(argv[++i]);
     else if (arg == "--variants")
       variants = split(argv[++i]);
     else if (arg == "--greedy")
@@ -307,7 +319,7 @@ int main(int argc, char **argv) {
   }
   if (files.size() != 2 || !(tolerance > 0) || variants.empty() || threadCounts.empty())
     die("usage: logits_test MODEL.so REFERENCE.logits [--tolerance STD] [--variants LIST] [--threads LIST] "
-        "[--greedy N]");
+        "[--greedy N] [--other-ways STD]");
   Reference reference = readReference(files[1]);
 
   size_t variantsRun = 0;
@@ -322,6 +334,7 @@ int main(int argc, char **argv) {
       continue;
     }
     Checker checker(variant, reference.vocab);
+    checker.allowed = allowed;
     for (const Case &c : reference.cases)
       checker.lists.push_back(c.tokens);
     // The pair for interleaving: the longest list of at most 70 tokens, and the same backwards.
@@ -377,8 +390,10 @@ int main(int argc, char **argv) {
     if (!error.within(tolerance) || checker.different != 0)
       failed = true;
   }
-  if (variantsRun == 0)
-    die("no variant runs on this CPU: nothing was compared");
+  if (variantsRun == 0) {
+    std::puts("no variant runs on this CPU: nothing was compared");
+    return 77; // a failure but where the test says that it may be skipped
+  }
   if (failed)
     die("%s: FAILED", files[0].c_str());
   return 0;

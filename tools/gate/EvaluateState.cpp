@@ -26,7 +26,7 @@ StateEvaluator::StateEvaluator(EvaluateOptions given)
   context.loadAllAvailableDialects();
   context.printOpOnDiagnostic(false);
   if (!options.variant)
-    options.variant = llvm::find_if(cpu::allIsas(), cpu::runsHere); // the best stands first
+    options.variant = cpu::bestHere();
   if (options.folder.empty()) {
     llvm::SmallString<128> folder;
     llvm::sys::path::system_temp_directory(/*ErasedOnReboot=*/true, folder);

@@ -40,7 +40,8 @@ struct CompileArguments {
   std::vector<std::string> quantize;
   std::string stopAfter = "link";
   std::string startFrom; // empty: what the dump says
-  std::string variants;  // "avx2,amx"; empty: all
+  std::string variants;  // "avx2,amx"; empty: those that are compiled for by default
+  bool isFast = false;
   std::string dumpDir, dumpFilter;
   std::string tolerance; // of --verify-passes; auto: what the budgets say
   GateOptions gate;
@@ -84,13 +85,19 @@ static void noteUnwritableCache(const std::string &folder) {
                  folder.c_str(), code.message().c_str());
 }
 
-/// The variants of `--cpu`: names, or `native` for the best that this machine can run.
-static std::string chooseVariants(llvm::StringRef list, std::vector<const cpu::Isa *> &variants) {
+/// The variants of `--cpu`: names, or `native` for the best that this machine can run. With `isFast`, those
+/// whose bits depend on the number of rows are among them.
+static std::string chooseVariants(llvm::StringRef list, bool isFast,
+                                  std::vector<const cpu::Isa *> &variants) {
   llvm::SmallVector<llvm::StringRef> names;
   list.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
-  const cpu::Isa *native = llvm::find_if(cpu::allIsas(), cpu::runsHere); // the best stands first
+  auto isOffered = [&](const cpu::Isa &isa) { return isa.isDefault || (isFast && isa.mixesUnits()); };
+  const cpu::Isa *native = nullptr;
   for (const cpu::Isa &isa : cpu::allIsas())
-    if (names.empty() || llvm::is_contained(names, isa.name) ||
+    if (!native && isOffered(isa) && cpu::runsHere(isa)) // the best stands first
+      native = &isa;
+  for (const cpu::Isa &isa : cpu::allIsas())
+    if ((names.empty() && isOffered(isa)) || llvm::is_contained(names, isa.name) ||
         (llvm::is_contained(names, "native") && &isa == native))
       variants.push_back(&isa);
   for (llvm::StringRef name : names)
@@ -167,7 +174,7 @@ static std::string checkArguments(CompileArguments &arguments) {
     arguments.pipeline.cacheDir.clear();
   if (std::string usage = checkCacheTypes(arguments.pipeline.cacheTypes); !usage.empty())
     return usage;
-  return chooseVariants(arguments.variants, arguments.pipeline.variants);
+  return chooseVariants(arguments.variants, arguments.isFast, arguments.pipeline.variants);
 }
 
 /// A model file, or a dump with all that it carries.
@@ -270,6 +277,7 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
       bar->finish();
   };
   const bool isCompiled = succeeded(runPipeline(*module, options));
+  bar.reset();
   if (gate)
     gate->printTable(llvm::errs());
   if (!isCompiled)
@@ -320,10 +328,17 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
       ->type_name("RULE")
       ->allow_extra_args(false);
   command
-      ->add_option(
-          "--cpu", arguments->variants,
-          "variants to compile: native (the best that runs here), or some of avx2,avx512,amx (default: all)")
+      ->add_option("--cpu", arguments->variants,
+                   "variants to compile: native (the best that runs here), or some of "
+                   "avx2,avx512,amx,amx-fast (default: "
+                   "avx2,avx512). amx multiplies int8 activations' weights as bf16, in tiles: more exact, "
+                   "long prompts are "
+                   "several times as fast, single tokens slower")
       ->type_name("LIST");
+  command->add_flag(
+      "--fast", arguments->isFast,
+      "add the variant amx-fast: on CPUs with AMX, steps of 8 tokens or more multiply bf16 in tiles, "
+      "shorter ones int8; logits then depend, within int8's error, on how many tokens a step has");
   command
       ->add_option("--disable-pass", options.disabledPasses,
                    "an optimization to leave out, may be repeated: " + llvm::join(optionalPasses(), ", "))

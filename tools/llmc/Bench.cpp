@@ -265,7 +265,7 @@ int bench(const BenchOptions &options) {
                                  "room for it measures that all the same",
                                  options.depth, trained));
   const auto threads = uint32_t(modelInfo(model.get(), LLMC_INFO_THREADS));
-  const Roofline roofline = machineRoofline(threads, /*anew=*/true);
+  const Roofline roofline = machineRoofline(model.get(), /*anew=*/true);
   std::unique_ptr<Profiler> profiler;
   if (options.isAsked())
     profiler = std::make_unique<Profiler>(model.get(), options, roofline);

@@ -32,7 +32,7 @@ Json readMachines(const fs::path &path) {
   return known.is_object() ? known : Json::object();
 }
 
-bool recall(const Json &machines, const std::string &key, Roofline &roofline) {
+bool recall(const Json &machines, const std::string &key, std::string_view variant, Roofline &roofline) {
   auto found = machines.find(key);
   if (found == machines.end() || !found->is_object())
     return false;
@@ -44,8 +44,8 @@ bool recall(const Json &machines, const std::string &key, Roofline &roofline) {
       out = value->template get<std::remove_reference_t<decltype(out)>>();
     return isGood;
   };
-  roofline.f32Unit = f32Loop().unit;
-  roofline.int8Unit = int8Loop().unit;
+  roofline.f32Unit = f32Loop(variant).unit;
+  roofline.int8Unit = int8Loop(variant).unit;
   return found->value("f32_unit", Json()) == roofline.f32Unit &&
          found->value("int8_unit", Json()) == roofline.int8Unit && number("read_gb_s", roofline.readGBs) &&
          number("f32_gops", roofline.f32Gops) && number("int8_gops", roofline.int8Gops) &&
@@ -70,18 +70,20 @@ void remember(const fs::path &path, Json machines, const std::string &key, const
 
 } // namespace
 
-Roofline machineRoofline(uint32_t threads, bool anew) {
-  const std::string key = fmt::format("{}, {} threads", cpuName(), threads);
+Roofline machineRoofline(const llmc_model *model, bool anew) {
+  const auto threads = uint32_t(modelInfo(model, LLMC_INFO_THREADS));
+  const std::string_view variant = llmc_model_cpu_variant(model);
+  const std::string key = fmt::format("{}, {} threads, {}", cpuName(), threads, variant);
   fs::path path = llmc::cacheFolder();
   if (!path.empty()) // else nothing is remembered
     path /= "machine.json";
   Json machines = path.empty() ? Json::object() : readMachines(path);
   Roofline roofline;
-  if (!anew && recall(machines, key, roofline))
+  if (!anew && recall(machines, key, variant, roofline))
     return roofline;
   Progress progress("measure the machine", 0);
   progress.update(0);
-  roofline = measureRoofline(threads);
+  roofline = measureRoofline(threads, variant);
   if (!path.empty())
     remember(path, std::move(machines), key, roofline);
   return roofline;

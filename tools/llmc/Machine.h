@@ -7,9 +7,9 @@
 
 namespace llmc::cli {
 
-/// What is known of this CPU with so many threads, from the user's cache folder; measured where nothing is
+/// What is known of this CPU with the threads and the units of a loaded model, from the user's cache folder; measured where nothing is
 /// known, or `anew`, and remembered then. Without a cache folder it is measured every time.
-Roofline machineRoofline(uint32_t threads, bool anew);
+Roofline machineRoofline(const llmc_model *model, bool anew);
 
 } // namespace llmc::cli
 #endif

@@ -211,7 +211,7 @@ std::unique_ptr<Profiler> newProfiler(llmc_model *model, const ProfileOptions &o
     if (!place.empty() && place != "-")
       checkPlace(place);
   return std::make_unique<Profiler>(
-      model, options, machineRoofline(uint32_t(modelInfo(model, LLMC_INFO_THREADS)), options.remeasure));
+      model, options, machineRoofline(model, options.remeasure));
 }
 
 } // namespace llmc::cli

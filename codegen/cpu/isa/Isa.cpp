@@ -13,31 +13,21 @@ namespace {
 constexpr int decode421[] = {4, 2, 1};
 constexpr int rows6321[] = {6, 3, 2, 1}, rows4321[] = {4, 3, 2, 1}, rows21[] = {2, 1};
 
+constexpr uint64_t avx512Features = LLMC_CPU_AVX2 | LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI,
+                   amxFeatures = avx512Features | LLMC_CPU_AVX512FP16 | LLMC_CPU_AMX_BF16;
+constexpr char amxTargetFeatures[] = "+avx512vnni,+avx512fp16,+amx-tile,+amx-bf16";
+constexpr Tuning avx512Tuning = {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 512 << 10, 16, 0},
+                 amxTuning = {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 1 << 20, 16, 2048},
+                 avx2Tuning = {decode421, rows21, 1, rows4321, 1, 64 << 10, 4096, 256 << 10, 6, 0};
+/// From here on decoding weights to bf16 is quicker than multiplying them row by row.
+constexpr int64_t fastTileRows = 8;
+
 const Isa isas[] = {
-    {"amx",
-     "x86-64-v4",
-     "+avx512vnni,+avx512fp16,+amx-tile,+amx-bf16",
-     LLMC_CPU_AVX2 | LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI | LLMC_CPU_AVX512FP16 | LLMC_CPU_AMX_BF16,
-     DotUnit::Vnni,
-     true,
-     "avx512",
-     {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 1 << 20, 16, 2048}},
-    {"avx512",
-     "x86-64-v4",
-     "+avx512vnni",
-     LLMC_CPU_AVX2 | LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI,
-     DotUnit::Vnni,
-     false,
-     "",
-     {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 512 << 10, 16, 0}},
-    {"avx2",
-     "x86-64-v3",
-     "",
-     LLMC_CPU_AVX2,
-     DotUnit::MaddUbs,
-     false,
-     "",
-     {decode421, rows21, 1, rows4321, 1, 64 << 10, 4096, 256 << 10, 6, 0}},
+    {"amx-fast", "x86-64-v4", amxTargetFeatures, amxFeatures, DotUnit::Vnni, fastTileRows, "avx512", false,
+     amxTuning},
+    {"amx", "x86-64-v4", amxTargetFeatures, amxFeatures, DotUnit::Vnni, 1, "avx512", false, amxTuning},
+    {"avx512", "x86-64-v4", "+avx512vnni", avx512Features, DotUnit::Vnni, 0, "", true, avx512Tuning},
+    {"avx2", "x86-64-v3", "", LLMC_CPU_AVX2, DotUnit::MaddUbs, 0, "", true, avx2Tuning},
 };
 
 } // namespace
@@ -47,6 +37,13 @@ llvm::ArrayRef<Isa> allIsas() { return isas; }
 const Isa *isaByName(llvm::StringRef name) {
   for (const Isa &isa : isas)
     if (isa.name == name)
+      return &isa;
+  return nullptr;
+}
+
+const Isa *bestHere() {
+  for (const Isa &isa : isas)
+    if (isa.isDefault && runsHere(isa))
       return &isa;
   return nullptr;
 }

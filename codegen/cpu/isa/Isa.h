@@ -41,9 +41,15 @@ struct Isa {
   llvm::StringRef name, targetCpu, targetFeatures;
   uint64_t features; // LLMC_CPU_* of module_abi.h
   DotUnit dot;
-  bool hasTiles;        // AMX: integer weights and activations meet as bf16 in tiles, not in the dot unit
+  // AMX: steps of so many rows or more multiply integer weights in tiles of bf16, others in the dot unit. 0:
+  // all do in the dot unit, 1: all in tiles; else bits depend on the number of rows.
+  int64_t tileRows;
   llvm::StringRef base; // the variant whose kernels it shares where they use no tiles; empty: none
+  bool isDefault;       // compiled for where nobody asks for variants
   Tuning tuning;
+
+  bool hasTiles() const { return tileRows > 0; }
+  bool mixesUnits() const { return tileRows > 1; }
 };
 
 /// Best first.
@@ -51,6 +57,8 @@ llvm::ArrayRef<Isa> allIsas();
 const Isa *isaByName(llvm::StringRef name);
 /// Whether this machine can execute the variant.
 bool runsHere(const Isa &);
+/// The best of the default variants that this machine can execute; null if it can none.
+const Isa *bestHere();
 
 } // namespace llmc::cpu
 #endif

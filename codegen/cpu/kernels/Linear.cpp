@@ -34,8 +34,10 @@ int64_t LinearSpec::packedRowBytes() const {
 }
 
 bool usesTiles(const LinearSpec &spec, const Isa &isa) {
-  return isa.hasTiles && spec.activations == ActivationType::Int8;
+  return isa.hasTiles() && spec.activations == ActivationType::Int8;
 }
+
+bool mixesUnits(const LinearSpec &spec, const Isa &isa) { return usesTiles(spec, isa) && isa.mixesUnits(); }
 
 int64_t activationStride(const LinearSpec &spec) {
   const int64_t packed = spec.packedRowBytes();
@@ -102,12 +104,22 @@ struct LinearEmitter {
   }
   Value panelsAt(Value base, Value panel, int64_t bytes) { return e.at(base, e.mul(panel, bytes)); }
 
+  /// What is done with tiles, or without, for so many rows.
+  void byRows(Value rows, llvm::function_ref<void(bool forTiles)> work) {
+    if (!mixesUnits(spec, isa))
+      return work(hasTiles);
+    e.when(e.less(rows, e.c(isa.tileRows)), [&] { work(false); }, [&] { work(true); });
+  }
+
   /// Packs the rows [first, last) of `rows`.
   void packRows(const KernelArguments &k, Value first, Value last, Value rows, Value packed) {
-    auto pack = emitPackRow(e, module, name + ".pack", spec, isa);
+    byRows(rows, [&](bool forTiles) { packRows(k, first, last, rows, packed, forTiles); });
+  }
+  void packRows(const KernelArguments &k, Value first, Value last, Value rows, Value packed, bool forTiles) {
+    auto pack = emitPackRow(e, module, name + (forTiles ? ".pack_tiles" : ".pack"), spec, isa, forTiles);
     Value x = k.pointer(e, order.x), gain = argument(k, order.gain), bias = argument(k, order.normBias);
     e.loop(first, last, 1, [&](Value row) {
-      Value inBlock = hasTiles ? e.rem(row, tile::rows) : e.c(0), block = e.sub(row, inBlock);
+      Value inBlock = forTiles ? e.rem(row, tile::rows) : e.c(0), block = e.sub(row, inBlock);
       Value lines = e.min(e.sub(rows, block), e.c(tile::rows));
       Value out = e.at(packed, e.add(e.mul(block, packedBytes), e.mul(inBlock, tile::lineBytes)));
       e.call(pack, {e.at(x, e.mul(row, rowStride(spec.k))), gain, bias, out, e.mul(lines, tile::lineBytes)});
@@ -312,12 +324,14 @@ struct LinearEmitter {
                     e.at(a[12], 2 * bytes),
                     {sums, e.at(sums, bytes)},
                     emitEpilogue(e, module, spec, isa)};
-          if (hasTiles)
-            e.when(
-                e.less(s.rows, e.c(tile::rows + 1)), [&] { fewTiles(s, schemes); },
-                [&] { manyTiles(s, schemes); });
-          else
-            e.when(e.equal(s.rows, e.c(1)), [&] { oneRow(s, schemes); }, [&] { manyRows(s, schemes); });
+          byRows(s.rows, [&](bool forTiles) {
+            if (forTiles)
+              e.when(
+                  e.less(s.rows, e.c(tile::rows + 1)), [&] { fewTiles(s, schemes); },
+                  [&] { manyTiles(s, schemes); });
+            else
+              e.when(e.equal(s.rows, e.c(1)), [&] { oneRow(s, schemes); }, [&] { manyRows(s, schemes); });
+          });
         });
   }
 };

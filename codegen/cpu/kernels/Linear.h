@@ -34,10 +34,10 @@ int64_t paddedColumns(const LinearSpec &);
 /// Bytes from row to row of what the products read: packed rows, or x itself.
 int64_t activationStride(const LinearSpec &);
 
-/// pack(x row, gain, norm bias, packed row, group stride): the groups of 32 columns stand so many bytes
-/// apart, if they are for tiles.
+/// pack(x row, gain, norm bias, packed row, group stride). For tiles, activations are bf16 that are tileScale
+/// larger, and groups of 32 columns stand `group stride` bytes apart; else it counts for nothing.
 mlir::LLVM::LLVMFuncOp emitPackRow(Emitter &, mlir::ModuleOp, llvm::StringRef name, const LinearSpec &,
-                                   const Isa &);
+                                   const Isa &, bool forTiles);
 
 /// products(weights, panel stride, x, x stride, records, out, out stride, ahead): sums of `rows` rows with
 /// `panels` panels; out row i holds 16 * panels floats. int8 products prefetch weights `ahead` bytes from

@@ -197,14 +197,14 @@ struct RowPacker {
 } // namespace
 
 LLVM::LLVMFuncOp emitPackRow(Emitter &e, ModuleOp module, StringRef name, const LinearSpec &spec,
-                             const Isa &isa) {
+                             const Isa &isa, bool forTiles) {
   Type p = e.ptr();
   return e.function(module, name, isa, {p, p, p, p, e.i64()}, true, [&](ValueRange a) {
     const bool wantsHalves =
         llvm::any_of(spec.weights, [&](auto &weight) { return needsHalfSums(*weight.scheme, isa); });
     RowPacker packer{e, spec, a[0], a[1], a[2], a[3], a[4], wantsHalves, {}, {}};
     packer.statistics();
-    if (usesTiles(spec, isa))
+    if (forTiles)
       packer.packForTiles();
     else if (spec.activations == ActivationType::Int8)
       packer.packInt8();
@@ -232,7 +232,7 @@ FailureOr<KernelResult> emitNorm(ModuleOp module, StringRef name, const NormSpec
     Value x = k.pointer(e, next++), none = LLVM::ZeroOp::create(e, e.ptr());
     Value gain = spec.gain ? k.pointer(e, next++) : none, bias = spec.bias ? k.pointer(e, next++) : none;
     Value y = k.pointer(e, next);
-    auto pack = emitPackRow(e, module, (name + ".row").str(), row, isa);
+    auto pack = emitPackRow(e, module, (name + ".row").str(), row, isa, false);
     auto [first, last] = k.share(e, k.rows(e, spec.rowSpace));
     e.loop(first, last, 1, [&](Value i) {
       Value at = e.mul(i, rowStride(spec.k));

@@ -163,43 +163,43 @@ struct TileLinear {
   /// to the sums of `blocks` blocks of rows, of which the last has `rows` rows, with two panels. Chunk c of a
   /// block of n rows stands at c * 64 n.
   LLVM::LLVMFuncOp block(int blocks) {
-    return function(
-        "block" + Twine(blocks), 8,
-        [&](ValueRange a) {
-          TileEmitter t(e);
-          Value x = a[0], tiles = a[1], panelStride = a[2], chunks = a[3], sums = a[4], stride = a[5],
-                lastRows = a[6];
-          Values rows(blocks, t.fullRows()), xs = {x}, lines = {e.c(tile::bytes)}, at;
-          rows.back() = arith::TruncIOp::create(e, e.i16(), lastRows);
-          lines.assign(blocks, e.c(tile::bytes));
-          lines.back() = e.mul(lastRows, tile::lineBytes);
-          if (blocks == 2)
-            xs.push_back(e.at(x, a[7]));
-          Values carried;
-          for (int b = 0; b < blocks; ++b)
-            for (int p = 0; p < 2; ++p) {
-              at.push_back(e.at(e.at(sums, e.mul(stride, b * tile::rows)), p * 64));
-              carried.push_back(t.load(rows[b], at.back(), stride));
-            }
-          Value line = e.c(tile::lineBytes);
-          Values results = t.loop(e.c(0), chunks, carried, [&](Value chunk, ValueRange carried) {
-            Values c(carried);
-            Value b0 = e.at(tiles, e.mul(chunk, tile::bytes));
-            Values w = {t.load(t.fullRows(), b0, line), {}};
-            for (int b = 0; b < blocks; ++b) {
-              Value row = t.load(rows[b], e.at(xs[b], arith::MulIOp::create(e, chunk, lines[b])), line);
-              c[2 * b] = t.dot(rows[b], c[2 * b], row, w[0]);
-              if (b == 0)
-                w[1] = t.load(t.fullRows(), e.at(b0, panelStride), line);
-              c[2 * b + 1] = t.dot(rows[b], c[2 * b + 1], row, w[1]);
-            }
-            return c;
-          });
-          for (int b = 0; b < blocks; ++b)
-            for (int p = 0; p < 2; ++p)
-              t.store(results[2 * b + p], rows[b], at[2 * b + p], stride);
-        },
-        {0, 1, 4});
+    return function("block" + Twine(blocks), 8,
+                    [&](ValueRange a) {
+                      TileEmitter t(e);
+                      Value x = a[0], tiles = a[1], panelStride = a[2], chunks = a[3], sums = a[4],
+                            stride = a[5], lastRows = a[6];
+                      Values rows(blocks, t.fullRows()), xs = {x}, lines = {e.c(tile::bytes)}, at;
+                      rows.back() = arith::TruncIOp::create(e, e.i16(), lastRows);
+                      lines.assign(blocks, e.c(tile::bytes));
+                      lines.back() = e.mul(lastRows, tile::lineBytes);
+                      if (blocks == 2)
+                        xs.push_back(e.at(x, a[7]));
+                      Values carried;
+                      for (int b = 0; b < blocks; ++b)
+                        for (int p = 0; p < 2; ++p) {
+                          at.push_back(e.at(e.at(sums, e.mul(stride, b * tile::rows)), p * 64));
+                          carried.push_back(t.load(rows[b], at.back(), stride));
+                        }
+                      Value line = e.c(tile::lineBytes);
+                      Values results = t.loop(e.c(0), chunks, carried, [&](Value chunk, ValueRange carried) {
+                        Values c(carried);
+                        Value b0 = e.at(tiles, e.mul(chunk, tile::bytes));
+                        Values w = {t.load(t.fullRows(), b0, line), {}};
+                        for (int b = 0; b < blocks; ++b) {
+                          Value row =
+                              t.load(rows[b], e.at(xs[b], arith::MulIOp::create(e, chunk, lines[b])), line);
+                          c[2 * b] = t.dot(rows[b], c[2 * b], row, w[0]);
+                          if (b == 0)
+                            w[1] = t.load(t.fullRows(), e.at(b0, panelStride), line);
+                          c[2 * b + 1] = t.dot(rows[b], c[2 * b + 1], row, w[1]);
+                        }
+                        return c;
+                      });
+                      for (int b = 0; b < blocks; ++b)
+                        for (int p = 0; p < 2; ++p)
+                          t.store(results[2 * b + p], rows[b], at[2 * b + p], stride);
+                    },
+                    {0, 1, 4});
   }
 
   /// few(weights, panel stride, x, rows, records, sums, sums stride, ahead, scratch): up to 16 rows with
