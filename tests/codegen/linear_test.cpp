@@ -252,7 +252,7 @@ struct Linear {
   static float inTile(float value) { return std::fpclassify(value) == FP_SUBNORMAL ? 0.0f : value; }
 
   /// A weight as decoded for tiles: 2^8 larger in f16, then its upper bits as a bf16.
-  float decoded(int64_t column, int64_t i) const {
+  float decodedAt(int64_t column, int64_t i) const {
     if (i >= spec.k)
       return 0;
     const bool isRow = weights[0]->scheme.scale == quant::ScaleKind::Row;
@@ -266,7 +266,7 @@ struct Linear {
   }
 
   /// An activation as packed for tiles: rounded to bf16, 2^104 larger.
-  float packed(int64_t row, int64_t i) const {
+  float packedAt(int64_t row, int64_t i) const {
     if (i >= spec.k)
       return 0;
     uint32_t bits;
@@ -282,8 +282,8 @@ struct Linear {
       float even = 0, odd = 0;
       for (int64_t line = 0; line < 16; ++line) {
         const int64_t i = first + line / 2 * 4 + line % 2;
-        even = std::fma(packed(row, i), decoded(column, i), even);
-        odd = std::fma(packed(row, i + 2), decoded(column, i + 2), odd);
+        even = std::fma(packedAt(row, i), decodedAt(column, i), even);
+        odd = std::fma(packedAt(row, i + 2), decodedAt(column, i + 2), odd);
       }
       acc += even + odd;
     }

@@ -5,6 +5,8 @@
 #include "tools/llmc/Commands.h"
 #include "tools/llmc/Roofline.h"
 
+#include <llmc/llmc.h>
+
 namespace llmc::cli {
 
 /// What is known of this CPU with the threads and the units of a loaded model, from the user's cache folder; measured where nothing is
