@@ -44,8 +44,8 @@ bool recall(const Json &machines, const std::string &key, std::string_view varia
       out = value->template get<std::remove_reference_t<decltype(out)>>();
     return isGood;
   };
-  roofline.f32Unit = f32Loop(variant).unit;
-  roofline.int8Unit = int8Loop(variant).unit;
+  roofline.f32Unit = peakLoop(Arithmetic::F32, variant).unit;
+  roofline.int8Unit = int8KernelLoop(variant).unit;
   return found->value("f32_unit", Json()) == roofline.f32Unit &&
          found->value("int8_unit", Json()) == roofline.int8Unit && number("read_gb_s", roofline.readGBs) &&
          number("f32_gops", roofline.f32Gops) && number("int8_gops", roofline.int8Gops) &&

@@ -12,7 +12,6 @@
 #include "llmc/module_abi.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <immintrin.h>
 #include <iterator>
 #endif
@@ -111,7 +110,7 @@ __attribute__((target("amx-tile,amx-bf16"))) double bf16Amx(uint64_t rounds) {
 }
 
 /// Best first. A variant may use the units of those below it.
-constexpr std::string_view variants[] = {"amx", "avx512", "avx2"};
+constexpr std::string_view variants[] = {"amx-fast", "amx", "avx512", "avx2"};
 constexpr struct {
   Arithmetic arithmetic;
   std::string_view variant;
@@ -127,13 +126,6 @@ constexpr struct {
     {Arithmetic::F32, "avx2", LLMC_CPU_AVX2, {"avx2", f32Avx2}},
 };
 
-/// The variant whose kernels run: what they could do is the yardstick, not what a unit could that no kernel
-/// uses.
-std::string_view variantThatRuns() {
-  const char *forced = getenv("LLMC_CPU");
-  return forced && *forced ? forced : "avx512";
-}
-
 } // namespace
 
 PeakLoop peakLoop(Arithmetic arithmetic, std::string_view variant) {
@@ -146,14 +138,14 @@ PeakLoop peakLoop(Arithmetic arithmetic, std::string_view variant) {
   return {"", nullptr};
 }
 
-PeakLoop f32Loop() { return peakLoop(Arithmetic::F32, variantThatRuns()); }
-PeakLoop int8Loop() { return peakLoop(Arithmetic::Int8, variantThatRuns()); }
+PeakLoop int8KernelLoop(std::string_view variant) {
+  return peakLoop(variant.starts_with("amx") ? Arithmetic::BF16 : Arithmetic::Int8, variant);
+}
 
 #else
 
 PeakLoop peakLoop(Arithmetic, std::string_view) { return {"", nullptr}; }
-PeakLoop f32Loop() { return {"", nullptr}; }
-PeakLoop int8Loop() { return {"", nullptr}; }
+PeakLoop int8KernelLoop(std::string_view) { return {"", nullptr}; }
 
 #endif
 

@@ -126,10 +126,10 @@ double measureRead(uint32_t threads) {
   return best / 1e9;
 }
 
-Roofline measureRoofline(uint32_t threads) {
+Roofline measureRoofline(uint32_t threads, std::string_view variant) {
   Roofline roofline;
   roofline.cacheBytes = lastLevelCache();
-  PeakLoop f32 = f32Loop(), int8 = int8Loop();
+  PeakLoop f32 = peakLoop(Arithmetic::F32, variant), int8 = int8KernelLoop(variant);
   roofline.f32Unit = f32.unit;
   roofline.int8Unit = int8.unit;
   roofline.readGBs = measureRead(threads);

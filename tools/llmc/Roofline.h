@@ -1,7 +1,7 @@
 //===- Roofline.h - what this machine can do at most ------------*- C++ -*-===//
 //
 // Read bandwidth of memory and the peak rate of float32 and int8 arithmetic, measured by small loops in about
-// a second, with the units of the CPU that kernels use (LLMC_CPU as for a model.so).
+// a second, with the units of the CPU that kernels of a variant use.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_TOOLS_LLMC_ROOFLINE_H
@@ -20,7 +20,8 @@ struct Roofline {
   uint64_t cacheBytes = 0; // of the last level; 0: not known
 };
 
-Roofline measureRoofline(uint32_t threads);
+/// With the units that a variant's kernels use.
+Roofline measureRoofline(uint32_t threads, std::string_view variant);
 
 /// One loop of arithmetic: runs `rounds` times and returns how many operations that were.
 struct PeakLoop {
@@ -28,12 +29,12 @@ struct PeakLoop {
   double (*run)(uint64_t rounds);
 };
 enum class Arithmetic { F32, BF16, Int8 };
-/// The quickest loop of the units that kernels of a variant ("avx2", "avx512", "amx") may use on this CPU;
+/// The quickest loop of the units that kernels of a variant ("avx2", "avx512", …) may use on this CPU;
 /// `run` is null if there is none.
 PeakLoop peakLoop(Arithmetic, std::string_view variant);
-/// Those of the variant that runs here.
-PeakLoop f32Loop();
-PeakLoop int8Loop();
+/// The one of kernels with int8 activations: what they could do is the yardstick, not what a unit could that
+/// none of them uses. Those for tiles multiply bf16.
+PeakLoop int8KernelLoop(std::string_view variant);
 
 /// 1e9 operations a second on all threads; 0 if there is no loop.
 double measurePeak(const PeakLoop &, uint32_t threads);

@@ -1,7 +1,7 @@
 """Times llmc and its peers on the same GGUF files, in turns, and prints one table.
 
     compare.py --bin build/bin [--llama-build FOLDER] [--ik CHECKOUT] [--openvino] [MODEL.gguf | 1b-q4_0 ...]
-               [--rows prompt,decode,depth,batch,load,compile] [--threads 1,2] [--rounds 5] [--variant avx2|avx512|amx]
+               [--rows prompt,decode,depth,batch,load,compile] [--threads 1,2] [--rounds 5] [--variant NAME]
                [--setting 'fast=--fast'] [--json FILE] [--quick]
 
 Models are GGUF files, or shapes of random weights such as 1b-q4_0 or 3b-q4_k_m, which are looked for in --model-dir as
@@ -52,7 +52,8 @@ def arguments():
     parser.add_argument("--rows", default=",".join(KINDS))
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--variant", choices=("avx2", "avx512", "amx"), help="of llmc (default: its best)")
+    parser.add_argument("--variant", choices=("avx2", "avx512", "amx", "amx-fast"),
+                        help="of llmc (default: its best)")
     parser.add_argument("--setting", action="append", default=[], metavar="NAME=OPTIONS",
                         help="llmc compiled with these options, too")
     parser.add_argument("--work", default="peers-bench", help="folder for what is made on the way")

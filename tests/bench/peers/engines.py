@@ -62,7 +62,7 @@ class Setting:
 class Llmc(Setting):
     def __init__(self, name, program, options, variant):
         super().__init__("llmc", name)
-        self.program, self.options = program, options
+        self.program, self.options = program, options + (["--cpu", variant] if variant else [])
         self.environment = {"LLMC_CPU": variant} if variant else {}
 
     def prepare(self, model, folder):
