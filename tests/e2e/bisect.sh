@@ -68,6 +68,8 @@ bisect 1 "pass import: lm.relu makes 'activated' of layer 0" a.mlir --compiler-b
 
 # What cannot be asked, and what does not compile.
 bisect 2 'both sides are the same' a.mlir
+bisect 1 'error: after import: no value of a has the name and the size' "$fixtures/deep-2.gguf" "$model"
+bisect 1 'error: b: /bin/true: .* has written no dump' a.mlir --compiler-b /bin/true
 bisect 2 'both sides are the same' a.mlir a.mlir
 bisect 2 'carries the options' a b --options-b "--kv f32"
 bisect 1 'error: a: .*missing.mlir: No such file' missing.mlir b.mlir

@@ -38,6 +38,7 @@ private:
   const Evaluation *evaluate(const Side &side, const std::string &text);
   bool compareStates(BisectStage &stage, const std::string &textA, const std::string &textB);
   bool compareKernels(BisectStage &stage);
+  bool take(BisectStage &stage, const Evaluation &ofA, const Evaluation &ofB);
   OwningOpRef<ModuleOp> parse(const std::string &text);
   std::string opOf(const std::string &text, const Difference &difference, bool hasName);
 
@@ -114,6 +115,15 @@ const Evaluation *Bisection::evaluate(const Side &side, const std::string &text)
   return &(entry->second = std::move(*result));
 }
 
+bool Bisection::take(BisectStage &stage, const Evaluation &ofA, const Evaluation &ofB) {
+  stage.result = compare(ofA, ofB, asked(options.tolerance));
+  if (stage.result.values)
+    return true;
+  error = "after " + stage.pass +
+          ": no value of a has the name and the size of one of b: expected two compiles of one model";
+  return false;
+}
+
 bool Bisection::compareStates(BisectStage &stage, const std::string &textA, const std::string &textB) {
   if (textA == textB) {
     stage.isSameText = true;
@@ -125,8 +135,7 @@ bool Bisection::compareStates(BisectStage &stage, const std::string &textA, cons
     error = "after " + stage.pass + ": " + error;
     return false;
   }
-  stage.result = compare(*ofA, *ofB, asked(options.tolerance));
-  return true;
+  return take(stage, *ofA, *ofB);
 }
 
 /// The two model.so, each by its own compiler.
@@ -143,8 +152,7 @@ bool Bisection::compareKernels(BisectStage &stage) {
       return false;
     llvm::sys::fs::remove(path);
   }
-  stage.result = compare(*results[0], *results[1], asked(options.tolerance));
-  return true;
+  return take(stage, *results[0], *results[1]);
 }
 
 /// The op whose result the text calls by the value's name, or that is from its place where it has no name (a

@@ -127,6 +127,11 @@ std::optional<Side> tools::makeSide(const SideSource &source, const std::string 
   arguments.insert(arguments.end(), {"--stop-after", "step", "--dump-ir", folder, "--output", "-"});
   if (!runCompiler(arguments, limits, error))
     return std::nullopt;
+  if (!isDumpFolder(folder)) {
+    error = source.compiler + ": says that it has compiled the model, but has written no dump: expected a "
+                              "llmc-compile";
+    return std::nullopt;
+  }
   return readSide(folder, error);
 }
 

@@ -59,9 +59,12 @@ static int runBisect(BisectArguments &arguments) {
     std::fprintf(stderr, "llmc: error: standard output cannot be written\n");
     return 1;
   }
-  if (!result->first())
+  const BisectStage *first = result->first();
+  if (!first)
     return 0;
-  std::fprintf(stderr, "llmc: error: the two differ; the first: %s\n", describeFirst(*result).c_str());
+  const std::string where =
+      first->pass == kernelStage ? "in their kernels" : "from the pass " + first->pass + " on";
+  std::fprintf(stderr, "llmc: error: the two differ %s\n", where.c_str());
   return 1;
 }
 
@@ -99,8 +102,11 @@ void tools::addBisectCommand(CLI::App &app, int &status) {
   command->add_flag("--json", arguments->isJson, "print JSON");
   command->footer(
       "After each pass of either side both states run on a few tokens, each op from its decomposition; then\n"
-      "the kernels of both. Exits with 1 where they differ.\n"
+      "the kernels of both. Exits with 1 where they differ, and where one does not compile; where they "
+      "differ a line\n"
+      "begins with \"the first: \".\n"
       "Examples:\n"
+      "  llmc bisect model.gguf --options-b '--quantize q4_0'\n"
       "  llmc bisect model.gguf model.mlir --tolerance 0");
   command->callback([arguments, &status] { status = runBisect(*arguments); });
 }
