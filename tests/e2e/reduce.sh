@@ -30,7 +30,7 @@ says() { # STATUS PATTERN ARGUMENTS...
 # One op of one of three kinds of layers. What is left: the model, the table, the forward, the rows, the op between the
 # two matmuls that make them as wide as it and as wide as the table again, their weights, the logits, the return.
 model=$graph/activations.mlir
-says 0 'small.mlir: 11 of [0-9]+ ops fail the check, .* checks$' "$model" -o small.mlir --check 'grep -q lm.gelu'
+says 0 'small.mlir: 11 of [0-9]+ ops still fail, .* checks$' "$model" -o small.mlir --check 'grep -q lm.gelu'
 small "one op" 11 'lm.gelu' 'lm.embed'
 grep -q 'lm.layers\|lm.weights\|lm.cache\|quick' small.mlir && fail "one op: $(cat small.mlir)"
 cp small.mlir first.mlir
@@ -64,8 +64,8 @@ small "missing" 11 'blk.2.attn_x.weight'
 "$llmc" compile small.mlir -o small.so 2>&1 | grep -q 'blk.2.attn_x.weight' || fail "the result does not fail"
 
 # Checks are held to their limits, with all that they have started.
-says 1 'does not fail on the model itself' "$model" -o none.mlir --check-seconds 1 --check '(sleep 3; touch late); true'
-says 1 'does not fail on the model itself' "$model" -o none.mlir --check-memory 64 \
+says 1 'sees no failure in the model itself .it took longer than 1 s' "$model" -o none.mlir --check-seconds 1 --check '(sleep 3; touch late); true'
+says 1 'sees no failure in the model itself' "$model" -o none.mlir --check-memory 64 \
   --check 'test "$(head -c 200000000 /dev/zero | tail -c 200000000 | wc -c)" = 200000000 #'
 says 0 'none.mlir: ' "$model" -o none.mlir --check 'test "$(head -c 20000 /dev/zero | tail -c 20000 | wc -c)" = 20000 #'
 rm none.mlir
@@ -76,8 +76,10 @@ sleep 2
 says 2 'expected one of --check' "$model" -o none.mlir
 says 2 'only one of --check' "$model" -o none.mlir --crash --error x
 says 2 '--output is required' "$model" --crash
-says 1 'does not fail on the model itself' "$model" -o none.mlir --check 'grep -q lm.nothing'
-says 1 'does not fail on the model itself' "$model" -o none.mlir --crash
+says 1 'sees no failure in the model itself .exit code 1.: ' "$model" -o none.mlir --check 'grep -q lm.nothing'
+says 1 'model itself .exit code 127: .*no-such-check' "$model" -o none.mlir --check './no-such-check'
+says 2 '--options: belongs to --crash and --error' "$model" -o none.mlir --check true --options '--kv f16'
+says 1 'sees no failure in the model itself' "$model" -o none.mlir --crash
 says 1 'No such file' missing.mlir -o none.mlir --crash
 says 1 'cannot start' "$model" -o none.mlir --crash --compiler broken.mlir
 cp "$model" own.mlir

@@ -68,6 +68,12 @@ static int runReduce(const ReduceArguments &arguments) {
                  checks ? "expected only" : "what fails is not said: expected");
     return 2;
   }
+  if (!arguments.command.empty() && !(arguments.options.empty() && arguments.compiler.empty())) {
+    std::fprintf(stderr,
+                 "llmc: error: %s: belongs to --crash and --error; a command of --check has its own\n",
+                 arguments.options.empty() ? "--compiler" : "--options");
+    return 2;
+  }
   Session session(arguments.isVerbose);
   std::string error;
   mlir::OwningOpRef<mlir::ModuleOp> module =
@@ -101,7 +107,7 @@ static int runReduce(const ReduceArguments &arguments) {
     error = writeModel(place, *module);
   if (!error.empty())
     return session.fail(error.starts_with("the check") ? arguments.source + ": " + error : error);
-  std::fprintf(stderr, "llmc: %s: %zu of %zu ops fail the check, %zu lines; %u checks\n", place.c_str(), left,
+  std::fprintf(stderr, "llmc: %s: %zu of %zu ops still fail, %zu lines; %u checks\n", place.c_str(), left,
                before, static_cast<size_t>(llvm::count(result.text, '\n')), result.checks);
   return 0;
 }

@@ -15,7 +15,12 @@
 namespace llmc::tools {
 
 /// Whether the model in a file still fails. One sentence in `error` if that cannot be found out.
-using Check = std::function<bool(const std::string &path, std::string &error)>;
+struct CheckEnd {
+  bool fails = false;
+  std::string how; // it ended, for the sentence that says that nothing fails: "exit code 1"
+};
+/// One sentence in `error` if it cannot be done.
+using Check = std::function<CheckEnd(const std::string &path, std::string &error)>;
 
 /// A command of the shell: the path stands where it says `{}`, else behind it. Fails means: exits with 0.
 Check checkByCommand(const std::string &command, const CommandLimits &limits);

@@ -41,6 +41,7 @@ private:
   OwningOpRef<ModuleOp> best;
   const ReduceOptions &options;
   std::string text, error;
+  std::string how; // the last check ended
   llvm::StringSet<> seen;
   unsigned checks = 0;
 };
@@ -63,7 +64,9 @@ bool Reduction::fails(const std::string &candidate) {
   file.stream() << candidate;
   file.stream().flush();
   ++checks;
-  return options.check(file.path(), error) && error.empty();
+  CheckEnd end = options.check(file.path(), error);
+  how = std::move(end.how);
+  return end.fails && error.empty();
 }
 
 bool Reduction::attempt(const EditKind &kind, size_t from, size_t to) {
@@ -112,8 +115,8 @@ bool Reduction::reduceBy(const EditKind &kind) {
 std::string Reduction::run(ReduceResult &result) {
   if (!fails(text))
     return !error.empty() ? error
-                          : "the check does not fail on the model itself: there is nothing to look for in "
-                            "smaller ones";
+                          : "the check sees no failure in the model itself (" + how +
+                                "): there is nothing to look for in smaller ones";
   for (bool isSmaller = true; isSmaller;) {
     isSmaller = false;
     for (const EditKind &kind : editKinds())
