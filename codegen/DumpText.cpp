@@ -151,7 +151,8 @@ llvm::json::Object codegen::describeCompile(const PassRun &run) {
                                    {"quantize", Array(options.quantize.texts())},
                                    {"disable_pass", Array(options.disabledPasses)},
                                    {"cpu", std::move(variants)},
-                                   {"default_kernels", options.defaultKernels}}},
+                                   {"default_kernels", options.defaultKernels},
+                                   {"random_weights", options.randomWeights}}},
                 {"activations", run.state.activations},
                 {"kv", run.state.cacheType}};
 }
@@ -302,7 +303,7 @@ static std::optional<Phase> startOf(DictionaryAttr dump, std::optional<Phase> as
   std::optional<Phase> phase = phaseByName(start);
   if (start.empty())
     error = "was dumped after " + after + ", inside the phase " + within +
-            ": a compile can start from what the last pass of a phase has left";
+            ": a compile can start from what the last pass of a phase has left (passes.json: start_from)";
   else if (!phase || *phase < Phase::Fuse || *phase > Phase::LLVM)
     error = "expected 'start_from' of 'llmc.dump' to be a phase of fuse to llvm but got '" + start + "'";
   else if (asked && *asked != *phase)

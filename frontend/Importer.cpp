@@ -265,19 +265,24 @@ void keepNames(const AsmParserState &state) {
 OwningOpRef<ModuleOp> importText(MLIRContext &context, const std::string &path, const std::string &folder,
                                  std::string &error) {
   // What the parser would say of a text that was never meant as a model helps nobody.
+  const bool isInDump = fs::exists(fs::path(path).parent_path() / "passes.json");
   if (auto text = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
-      text && !StringRef(path).ends_with(".mlir") && !(*text)->getBuffer().contains("lm.model")) {
-    error = fmt::format("{}: holds no 'lm.model', {}", path, supported);
+      text && (isInDump || !StringRef(path).ends_with(".mlir")) &&
+      !(*text)->getBuffer().contains("lm.model")) {
+    error = fmt::format("{}: holds no 'lm.model', {}{}", path, supported,
+                        isInDump ? "; of this dump a compile starts from the files that passes.json gives a "
+                                   "start_from"
+                                 : "");
     return nullptr;
   }
   OwningOpRef<ModuleOp> module = parseText(context, path, error, keepNames);
   if (!module)
     return nullptr;
   if ((*module)->hasAttr("llmc.dump")) { // what it says of weights and passes would be lost
-    error =
-        fmt::format("{}: is a dump, but does not begin as one: expected 'module attributes {{llmc.dump = ' "
-                    "behind comments at most",
-                    path);
+    error = fmt::format(
+        "{}: is a dump, which llmc compile alone goes on with, and only where nothing but comments "
+        "stands before 'module attributes {{llmc.dump = '",
+        path);
     return nullptr;
   }
   auto models = llvm::to_vector(module->getOps<lm::ModelOp>());

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <unistd.h>
@@ -41,5 +42,9 @@ std::string llmc::formats::checkPlace(std::string &place, std::span<const std::s
   // A link to nothing yet, too: the file is made where it points. As many as the system follows.
   for (int links = 0; links < 40 && fs::is_symlink(fs::symlink_status(place, code)); ++links)
     place = (fs::path(place).parent_path() / fs::read_symlink(place, code)).string();
+  // The file is made beside its place and renamed; said now, not behind minutes of work.
+  const fs::path folder = fs::path(place).parent_path();
+  if (access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0)
+    return place + ": cannot write: " + std::strerror(errno);
   return "";
 }

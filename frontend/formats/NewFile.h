@@ -12,8 +12,9 @@ namespace llmc::formats {
 /// writing, or -1 with errno. `name` gets its path, that of `place` with something more and the suffix.
 int createBeside(const std::string &place, std::string_view suffix, std::string &name);
 
-/// Whether a result may be written to `place`: there is nothing yet or a regular file, and it is none of
-/// `inputs`. One sentence if not. Where `place` is a symbolic link it becomes what the link points at.
+/// Whether a result may be written to `place`: there is nothing yet or a regular file, it is none of
+/// `inputs`, and its folder takes files. One sentence if not. Where `place` is a symbolic link it becomes
+/// what the link points at.
 std::string checkPlace(std::string &place, std::span<const std::string> inputs);
 
 } // namespace llmc::formats

@@ -29,6 +29,8 @@ dump=$work/dump
 (cd "$dump" && find . -type f | sed 's/^..//') | sort >"$work/found"
 diff "$work/named" "$work/found" || fail "the files of the dump are not those that its tables name"
 grep -q '"complete": true' "$dump/passes.json" || fail "passes.json says that the dump is not complete"
+grep -q '"random_weights": ' "$dump/passes.json" || fail "passes.json does not say whether weights are random"
+[ "$(sed -n 's/^ *"ms": \([0-9]*\)[.].*/\1/p' "$dump/passes.json" | head -1)" -ge 1 ] || fail "reading the model takes no time"
 for pass in import quantize plan-kv-cache lower-to-step emit-kernels convert-arith-to-llvm optimize-llvm-ir; do
   grep -q "\"name\": \"$pass\"" "$dump/passes.json" || fail "passes.json does not list $pass"
 done

@@ -65,6 +65,7 @@ for list in 0 1025 x 3- 1-0 1,1 0,,1 99999999999999999999 0-99999999999; do
     --verify-passes --verify-layers $list
 done
 refused 1 "--verify-layers: names layer 2, but the model has 2 layers, counted from 0" --verify-passes --verify-layers 0,2
+grep -q '^pass ' refused.txt && fail "a table of nothing: $(cat refused.txt)"
 
 # Some layers, which keep their numbers, and what is left of a failure looks at the same ones.
 deep() { "$llmc" compile "$fixtures/deep-80.gguf" -o deep.so --activations f32 --cpu avx2 --cache-dir cache --verify-layers "$@" 2>deep.txt; }

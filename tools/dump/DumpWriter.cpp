@@ -75,7 +75,9 @@ static void removeOldDump(const std::string &folder) {
 
 std::string DumpWriter::open() {
   removeOldDump(folder);
-  if (std::error_code code = llvm::sys::fs::create_directories(folder + "/kernels"))
+  // As readable as the files in it, as far as the mask of the process goes.
+  if (std::error_code code = llvm::sys::fs::create_directories(folder + "/kernels", /*IgnoreExisting=*/true,
+                                                               llvm::sys::fs::perms::all_all))
     return folder + ": cannot make the folder: " + code.message();
   return "";
 }
@@ -88,7 +90,7 @@ LogicalResult DumpWriter::passRan(const PassRun &run) {
   entry.phase = nameOf(run.phase).str();
   entry.options = run.passOptions;
   entry.isChanged = run.isChanged;
-  entry.milliseconds = run.milliseconds;
+  entry.milliseconds = run.before ? run.milliseconds : readMilliseconds;
   if (run.before)
     countOps(run.before, entry.before);
   countOps(module, entry.after);

@@ -32,6 +32,9 @@ public:
     facts.emplace_back(key.str(), std::move(value));
   }
 
+  /// How long it took to read the model, which happens before anybody looks on.
+  void sourceRead(double milliseconds) { readMilliseconds = milliseconds; }
+
   mlir::LogicalResult passRan(const codegen::PassRun &run) override;
   bool wantsKernels() const override { return true; }
   void kernelsEmitted(llvm::StringRef variant, mlir::ModuleOp kernels, double milliseconds) override;
@@ -69,6 +72,7 @@ private:
   bool isAll;
   llvm::Regex filter;
   std::vector<Entry> entries;
+  double readMilliseconds = 0;
   size_t emittedLines = 0;                  // in the file of emit-kernels
   std::map<std::string, Counts> unitCounts; // of each unit before its next pass
   KernelTable kernels;

@@ -162,8 +162,10 @@ LogicalResult Gate::passRan(const PassRun &run) {
   rows.push_back({.name = run.name.str(), .note = "", .result = {}, .budget = {}});
   state = run.state;
   if (!evaluator) {
-    if (failed(begin(run)))
+    if (failed(begin(run))) {
+      rows.clear(); // nothing was run
       return failure();
+    }
     module = ModuleOp(run.after).clone();
     last = evaluate(*module);
     rows.back().seconds = now() - started;
@@ -272,6 +274,8 @@ LogicalResult Gate::checkVariant(const std::string &path, const cpu::Isa &isa) {
 }
 
 void Gate::printTable(llvm::raw_ostream &out) const {
+  if (rows.empty())
+    return;
   auto line = [&](ArrayRef<std::string> cells) {
     out << llvm::format("%-26s", cells.front().c_str());
     for (const std::string &cell : cells.drop_front())

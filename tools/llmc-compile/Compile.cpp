@@ -230,6 +230,7 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
   mlir::OwningOpRef<mlir::ModuleOp> module = readSource(session, arguments, error);
   if (!module)
     return session.fail(error);
+  const double readMilliseconds = milliseconds();
   std::vector<std::string> inputs = options.weightFiles;
   inputs.insert(inputs.end(), {arguments.source, options.tokenizerFile});
   if (options.output != "-" && options.stopAfter != Phase::LLVM)
@@ -250,6 +251,7 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
     dump.emplace(arguments.dumpDir, arguments.dumpFilter);
     if (error = dump->open(); !error.empty())
       return session.fail(error);
+    dump->sourceRead(readMilliseconds);
     options.observers.push_back(&*dump);
   }
   std::optional<Gate> gate;
@@ -261,7 +263,7 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
       dump->addFact("verified", [&] { return gate->json(); });
   }
   if (arguments.showTimes) {
-    std::fprintf(stderr, "%-24s %8.1f ms\n", "import", milliseconds());
+    std::fprintf(stderr, "%-24s %8.1f ms\n", "import", readMilliseconds);
     options.timing = [](const std::string &line) { std::fprintf(stderr, "%s\n", line.c_str()); };
   }
   noteUnwritableCache(options.cacheDir);

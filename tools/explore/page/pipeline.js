@@ -19,7 +19,7 @@ function passCard(pass, number, chosen, longest) {
     },
     h("span.number", {}, String(number).padStart(2, "0")),
     h("b", {}, pass.name),
-    h("span.facts", {}, h("span", {}, pass.changed ? "changed" : "no change"),
+    h("span.facts", {}, h("span", {}, pass.changed ? "changed" : number === 0 ? "as read" : "no change"),
       totalOps(pass.before) || pass.changed ? h("span", {}, totalOps(pass.before) ? opDelta(pass) + " ops" : `${formatCount(totalOps(pass.after))} ops`) : null),
     h("span.facts", {}, h("span", {}, formatSeconds(pass.ms / 1000)), notes ? h("span", {}, plural(notes, "remark")) : null),
     h("span.bar", {"aria-hidden": "true", style: `--part:${Math.max(0.01, pass.ms / longest)}`})));
