@@ -59,6 +59,8 @@ refused() {
 }
 refused 1 "lower-to-step changes what the model computes: 'attended' of layer 0 (lm.cached_attention) is " --verify-passes=1e-12
 for word in x -1 0 1e9 1e; do refused 2 "--verify-passes: expected a number above 0 but got '$word'" --verify-passes=$word; done
+refused 2 "a value of this option is written --verify-passes=0.1 (see" --verify-passes 0.1
+refused 2 "--output: is given more than once (see" -o other.so
 refused 2 "--verify-layers: belongs to --verify-passes" --verify-layers 1
 for list in 0 1025 x 3- 1-0 1,1 0,,1 99999999999999999999 0-99999999999; do
   refused 2 "--verify-layers: expected a number of layers from 1 to 1024, or a rising list like 0-1,15,31, but got '$list'" \

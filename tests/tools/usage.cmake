@@ -56,6 +56,8 @@ usage("--seqs: expected a whole number from 1 to 65536, but found '100000000'" p
 usage("--batch: expected a whole number from 1 to 1048576, but found '9999999'" run ${so} -p a --batch 9999999)
 usage("-d 9999999 is beyond the [0-9]+ tokens that the model was trained for; --ctx N" bench ${so} -d 9999999)
 usage("--clear and --json" cache --clear --json)
+usage("not expected: p.json; a value of this option is written --profile=p.json" run ${so} -p a --profile p.json)
+usage("not expected: b .see" run ${so} b -p a)
 foreach(command run inspect)
   execute_process(COMMAND ${LLMC} ${command} "" RESULT_VARIABLE result ERROR_VARIABLE err)
   equal("${result}" 2)

@@ -106,6 +106,7 @@ const Evaluation *Bisection::evaluate(const Side &side, const std::string &text)
     return nullptr;
   EvaluateOptions evaluate;
   evaluate.weightFiles = side.weightFiles;
+  evaluate.randomWeights = side.hasRandomWeights;
   evaluate.cacheDir = options.cacheDir;
   evaluate.layers = firstLayers(options.layers);
   evaluate.folder = place.path();

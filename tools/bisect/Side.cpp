@@ -78,6 +78,8 @@ static std::optional<Side> readSide(const std::string &folder, std::string &erro
   side.folder = folder;
   side.activations = index->getString("activations").value_or("").str();
   side.cacheTypes = index->getString("kv").value_or("").str();
+  if (const json::Object *asked = index->getObject("options"))
+    side.hasRandomWeights = asked->getBoolean("random_weights").value_or(false);
   for (const json::Value &weight : *weights)
     if (const json::Object *file = weight.getAsObject())
       side.weightFiles.push_back(file->getString("path").value_or("").str());

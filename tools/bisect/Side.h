@@ -23,6 +23,7 @@ struct SideState {
 struct Side {
   std::string folder, activations, cacheTypes;
   std::vector<std::string> weightFiles;
+  bool hasRandomWeights = false;
   std::string program; // the file that the phase `llvm` starts from; empty where the dump ends before
   std::vector<SideState> states;
 };

@@ -9,6 +9,7 @@
 #include "tools/support/CommandTable.h"
 #include "tools/support/GroupedHelp.h"
 #include "tools/support/LimitedCommand.h"
+#include "tools/support/UsageWords.h"
 
 #include <CLI/CLI.hpp>
 
@@ -55,7 +56,8 @@ int main(int argc, char **argv) {
       return app.exit(error); // --help
     std::string command =
         app.get_subcommands().empty() ? "" : " " + app.get_subcommands().front()->get_name();
-    std::fprintf(stderr, "llmc: error: %s (see llmc%s --help)\n", error.what(), command.c_str());
+    std::fprintf(stderr, "llmc: error: %s (see llmc%s --help)\n",
+                 llmc::usageWords(error, app, argc, argv).c_str(), command.c_str());
     return 2;
   }
   return status;

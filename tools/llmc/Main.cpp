@@ -9,6 +9,7 @@
 #include "tools/llmc/Manual.h"
 #include "tools/llmc/Options.h"
 #include "tools/support/GroupedHelp.h"
+#include "tools/support/UsageWords.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -54,7 +55,7 @@ int parseAndRun(CLI::App &app, int &code, int argc, char **argv) {
     if (!isCommand(app, argv[1]))
       throw UsageError(std::string(argv[1][0] == '-' ? "unknown option '" : "unknown command '") + argv[1] +
                        "'");
-    throw UsageError(error.what());
+    throw UsageError(llmc::usageWords(error, app, argc, argv));
   }
 }
 

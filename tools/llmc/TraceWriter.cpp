@@ -289,6 +289,7 @@ void TraceWriter::record(const llmc_dispatch_info &info) {
     else
       nBytes += bytes;
     entry["file"] = name;
+    ++nChosen;
   }
   write(nRecords++ ? ",\n" : "\n");
   write(entry.dump(-1, ' ', false, Json::error_handler_t::replace));
@@ -307,6 +308,9 @@ void TraceWriter::finish() {
   if (std::fclose(file.release()) != 0)
     throw Failure(fmt::format("{}: cannot write: {}", options.trace, std::strerror(errno)));
   folder.finish();
+  if (chosen && !nChosen)
+    fmt::print(stderr, "llmc: --trace-values={}: matches the layer and name of no value\n",
+               options.traceValues);
   if (isatty(STDERR_FILENO))
     fmt::print(stderr, "llmc: {}: {} values of {} steps, {:.1f} MB\n", options.trace, nRecords, steps.size(),
                double(nBytes) / 1e6);

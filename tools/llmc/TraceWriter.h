@@ -61,7 +61,7 @@ private:
   TraceFolder folder;
   std::unique_ptr<FILE, Deleter<std::fclose>> file;
   nlohmann::ordered_json steps = nlohmann::ordered_json::array();
-  uint64_t nDispatches = 0, nRecords = 0, nBytes = 0;
+  uint64_t nDispatches = 0, nRecords = 0, nChosen = 0, nBytes = 0;
   std::optional<Progress> progress;
   std::exception_ptr failure;
 };

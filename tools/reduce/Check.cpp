@@ -7,7 +7,7 @@
 using namespace llmc::tools;
 
 /// A shell that cannot start the command says which and why in its last line.
-static std::string howEnded(const llmc::CommandEnd &end, const CommandLimits &limits) {
+static std::string howEnded(const llmc::CommandEnd &end, const llmc::CommandLimits &limits) {
   if (end.isLate)
     return "it took longer than " + std::to_string(limits.seconds) + " s";
   if (end.signal)

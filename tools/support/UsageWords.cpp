@@ -1,0 +1,35 @@
+//===- UsageWords.cpp - what is wrong with a command line -----------------===//
+#include "tools/support/UsageWords.h"
+
+#include <CLI/CLI.hpp>
+
+#include <string_view>
+
+namespace llmc {
+
+/// "--profile FILE", where the value would have to be a part of the word: what was meant, else nothing.
+static std::string detachedValue(const CLI::App &command, int argc, const char *const *argv,
+                                 std::string_view sentence) {
+  for (int i = 1; i + 1 < argc; ++i) {
+    const CLI::Option *option = command.get_option_no_throw(argv[i]);
+    const std::string_view value = argv[i + 1];
+    if (option && std::string_view(argv[i]).starts_with("--") && option->get_expected_min() == 0 &&
+        !option->get_fnames().empty() && !value.empty() && !value.starts_with("-") &&
+        sentence.ends_with(": " + std::string(value)))
+      return std::string(argv[i]) + "=" + std::string(value);
+  }
+  return "";
+}
+
+std::string usageWords(const CLI::ParseError &error, const CLI::App &app, int argc, const char *const *argv) {
+  std::string sentence = error.what();
+  if (size_t at = sentence.find(": At Most 1 required but received"); at != std::string::npos)
+    return sentence.substr(0, at) + ": is given more than once";
+  const auto chosen = app.get_subcommands();
+  if (const std::string meant = chosen.empty() ? "" : detachedValue(*chosen.front(), argc, argv, sentence);
+      !meant.empty())
+    sentence += "; a value of this option is written " + meant;
+  return sentence;
+}
+
+} // namespace llmc

@@ -1,0 +1,18 @@
+//===- UsageWords.h - what is wrong with a command line ---------*- C++ -*-===//
+#ifndef LLMC_TOOLS_SUPPORT_USAGEWORDS_H
+#define LLMC_TOOLS_SUPPORT_USAGEWORDS_H
+
+#include <string>
+
+namespace CLI {
+class App;
+class ParseError;
+} // namespace CLI
+
+namespace llmc {
+
+/// The parser's sentence; in words of ours where its own say what it counted, not what to write.
+std::string usageWords(const CLI::ParseError &error, const CLI::App &app, int argc, const char *const *argv);
+
+} // namespace llmc
+#endif
