@@ -106,7 +106,7 @@ void tools::addBisectCommand(CLI::App &app, int &status) {
       "differ a line\n"
       "begins with \"the first: \".\n"
       "Examples:\n"
-      "  llmc bisect model.gguf --options-b '--quantize q4_0'\n"
+      "  llmc bisect model.gguf --options-b '--disable-pass fuse-qkv'\n"
       "  llmc bisect model.gguf model.mlir --tolerance 0");
   command->callback([arguments, &status] { status = runBisect(*arguments); });
 }
