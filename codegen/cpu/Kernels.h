@@ -56,7 +56,8 @@ struct LinearSpec {
   int64_t packedRowBytes() const;
 };
 
-/// Whether a kernel for this instruction set multiplies in tiles, if there are enough rows (Isa::tileRows).
+/// Whether a kernel for this instruction set multiplies in tiles, if there are enough rows (Isa::tileRows):
+/// int8 activations, and bf16 ones with weights of bf16 whose rows fill tiles.
 bool usesTiles(const LinearSpec &, const Isa &);
 /// Whether steps of few rows multiply in the dot unit although there are tiles.
 bool mixesUnits(const LinearSpec &, const Isa &);

@@ -255,6 +255,8 @@ struct Linear {
   float decodedAt(int64_t column, int64_t i) const {
     if (i >= spec.k)
       return 0;
+    if (!weights[0]->scheme.isInteger())
+      return inTile(weights[0]->values[column * spec.k + i]);
     const bool isRow = weights[0]->scheme.scale == quant::ScaleKind::Row;
     const Stored stored = storedAt(column, i);
     const float factor = isRow ? 256 : 256 * (1 + 0x1p-9f);
@@ -265,12 +267,12 @@ struct Linear {
     return inTile(ofBits(uint32_t(uint16_t((bits >> 3) & 0x8fff)) << 16));
   }
 
-  /// An activation as packed for tiles: rounded to bf16, 2^104 larger.
+  /// An activation as packed for tiles: rounded to bf16; for integer weights 2^104 larger.
   float packedAt(int64_t row, int64_t i) const {
     if (i >= spec.k)
       return 0;
     uint32_t bits;
-    const float value = x.at(row, i) * 0x1p104f;
+    const float value = x.at(row, i) * (spec.activations == ActivationType::Int8 ? 0x1p104f : 1);
     std::memcpy(&bits, &value, 4);
     return ofBits((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000);
   }
@@ -396,6 +398,24 @@ TEST(Linear, TilesInBlocks) {
       linear.checkEmulated(jit, "blocks", small);
     }
   }
+}
+
+// bf16 in tiles where rows fill them, bit by bit; else as f32, where only the order of additions differs.
+TEST(Linear, PlainProductsOfBF16) {
+  Random random(7);
+  for (const cpu::Isa *isa : runnableIsas())
+    for (int64_t k : {100, 608}) {
+      SCOPED_TRACE(isa->name.str() + " " + std::to_string(k));
+      Linear linear(plain(*quant::schemeByName("bf16"), 49, k, ActivationType::BF16), random);
+      KernelJit jit;
+      linear.emit(jit, "bf16", *isa);
+      ASSERT_TRUE(jit.compile());
+      ASSERT_EQ(cpu::usesTiles(linear.spec, *isa), isa->hasTiles() && k == 608);
+      linear.checkSameBits(jit, "bf16", *isa);
+      linear.checkAgainstDouble(jit, "bf16", 2e-6);
+      if (isa->tileRows == 1 && k == 608)
+        linear.checkEmulated(jit, "bf16", *isa);
+    }
 }
 
 TEST(Linear, FusedForms) {

@@ -34,7 +34,12 @@ int64_t LinearSpec::packedRowBytes() const {
 }
 
 bool usesTiles(const LinearSpec &spec, const Isa &isa) {
-  return isa.hasTiles() && spec.activations == ActivationType::Int8;
+  if (!isa.hasTiles())
+    return false;
+  auto isBF16 = [](auto &weight) { return weight.scheme->storage == quant::Storage::BFloat16; };
+  return spec.activations == ActivationType::Int8 ||
+         (spec.activations == ActivationType::BF16 && spec.k % tile::columns == 0 &&
+          llvm::all_of(spec.weights, isBF16));
 }
 
 bool mixesUnits(const LinearSpec &spec, const Isa &isa) { return usesTiles(spec, isa) && isa.mixesUnits(); }
@@ -139,7 +144,8 @@ struct LinearEmitter {
   /// Rows whose activations stay in cache while the weights pass by; of tiles, whole pairs of blocks.
   int64_t tileRowsAtOnce() const {
     constexpr int64_t pair = 2 * tile::rows;
-    return std::clamp<int64_t>(isa.tuning.activationBytes / stride / pair * pair, pair, 16 * pair);
+    return std::clamp<int64_t>(isa.tuning.activationBytes / (2 * paddedColumns(spec)) / pair * pair, pair,
+                               16 * pair);
   }
   int64_t tileSumsBytes() const { return tileRowsAtOnce() * 2 * tile::lineBytes; }
   int64_t tileScratch() const {
@@ -267,8 +273,9 @@ struct LinearEmitter {
           Value ahead =
               e.c(panels * bytes <= isa.tuning.prefetchPanels ? panels * bytes : isa.tuning.prefetchBytes);
           e.call(emitFewTileProducts(e, module, *scheme, isa, panels),
-                 {panelsAt(s.weights[i], panel, bytes), e.c(bytes), s.x, s.rows, e.c(scheme->records(spec.k)),
-                  s.sums[i], e.c(panels * tile::lineBytes), ahead, s.scratch});
+                 {panelsAt(s.weights[i], panel, bytes), e.c(bytes), s.x, s.rows,
+                  e.c(tileRecords(*scheme, spec.k)), s.sums[i], e.c(panels * tile::lineBytes), ahead,
+                  s.scratch});
         }
         finish(s, panels * tile::lineBytes, e.c(0), s.rows, panel, e.c(panels));
       });
@@ -288,8 +295,8 @@ struct LinearEmitter {
           // A single last panel is multiplied twice; the second sums are dropped.
           e.call(emitTileProducts(e, module, *scheme, isa),
                  {panelsAt(s.weights[i], panel, bytes), e.mul(e.sub(valid, 1), bytes),
-                  e.at(s.x, e.mul(row, stride)), e.c(stride), rows, e.c(scheme->records(spec.k)), s.sums[i],
-                  e.c(2 * tile::lineBytes), s.scratch});
+                  e.at(s.x, e.mul(row, stride)), e.c(stride), rows, e.c(tileRecords(*scheme, spec.k)),
+                  s.sums[i], e.c(2 * tile::lineBytes), s.scratch});
         }
         finish(s, 2 * tile::lineBytes, row, rows, panel, valid);
       });

@@ -34,8 +34,9 @@ int64_t paddedColumns(const LinearSpec &);
 /// Bytes from row to row of what the products read: packed rows, or x itself.
 int64_t activationStride(const LinearSpec &);
 
-/// pack(x row, gain, norm bias, packed row, group stride). For tiles, activations are bf16 that are tileScale
-/// larger, and groups of 32 columns stand `group stride` bytes apart; else it counts for nothing.
+/// pack(x row, gain, norm bias, packed row, group stride). For tiles, activations are bf16, with integer
+/// weights tileScale larger, and groups of 32 columns stand `group stride` bytes apart; else it counts for
+/// nothing.
 mlir::LLVM::LLVMFuncOp emitPackRow(Emitter &, mlir::ModuleOp, llvm::StringRef name, const LinearSpec &,
                                    const Isa &, bool forTiles);
 
@@ -45,7 +46,7 @@ mlir::LLVM::LLVMFuncOp emitPackRow(Emitter &, mlir::ModuleOp, llvm::StringRef na
 mlir::LLVM::LLVMFuncOp emitProducts(Emitter &, mlir::ModuleOp, const quant::QuantScheme &, ActivationType,
                                     const Isa &, int rows, int panels);
 
-/// The scale of activations that meet decoded weights in tiles: see TileProducts.cpp.
+/// The scale of activations that meet integer weights in tiles: see TileProducts.cpp.
 constexpr double tileScale = 0x1p104;
 /// products(weights, panel stride, x, x stride, rows, records, sums, sums stride, scratch): sums of any
 /// number of rows with two panels. Rows of x are packed for tiles: blocks of 16 rows, the last one of what is
@@ -55,6 +56,8 @@ mlir::LLVM::LLVMFuncOp emitTileProducts(Emitter &, mlir::ModuleOp, const quant::
 /// to 16 rows with `panels` panels.
 mlir::LLVM::LLVMFuncOp emitFewTileProducts(Emitter &, mlir::ModuleOp, const quant::QuantScheme &, const Isa &,
                                            int panels);
+/// The records that both count: of 32 columns of bf16, else the scheme's.
+int64_t tileRecords(const quant::QuantScheme &, int64_t k);
 /// What both need of scratch.
 int64_t tileScratchBytes(const quant::QuantScheme &, const Isa &);
 

@@ -154,9 +154,10 @@ struct RowPacker {
     SmallVector<int64_t> order;
     for (int64_t quad = 0; quad < int8group::values; quad += 4)
       order.insert(order.end(), {quad, quad + 2, quad + 1, quad + 3});
+    const bool isScaled = spec.activations == ActivationType::Int8;
     Value halves[2];
     for (int h = 0; h < 2; ++h)
-      halves[h] = e.truncToBF16(e.mulf(values[h], tileScale));
+      halves[h] = e.truncToBF16(isScaled ? e.mulf(values[h], tileScale) : values[h]);
     Value line = vector::ShuffleOp::create(e, halves[0], halves[1], order);
     e.store(line, e.at(out, e.mul(g, groupStride)));
   }

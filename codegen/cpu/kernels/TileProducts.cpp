@@ -7,7 +7,7 @@
 // Decoding goes by way of f16, whose exponent has five bits, by moving it three bits down into a bf16. That
 // makes a number 2^112 smaller; with the weights 2^8 larger in f16, a bf16 of theirs is 2^104 too small, and
 // the activations are 2^104 larger to make up for it (tileScale). So weights between 2^-22 and 2^8 are kept
-// to eight bits, smaller ones to fewer or none.
+// to eight bits, smaller ones to fewer or none. Weights of bf16 are multiplied as they are.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/isa/Dot.h"
@@ -27,6 +27,17 @@ using quant::QuantScheme;
 using quant::ScaleKind;
 
 constexpr double weightScale = 0x1p8 * (1 + 0x1p-9), exactScale = 0x1p8;
+
+/// What is decoded together: the records of integers, 32 columns of bf16.
+struct TileRecord {
+  int64_t values, bytes;
+  static TileRecord of(const QuantScheme &scheme) {
+    if (scheme.isInteger())
+      return {scheme.recordValues, scheme.recordBytes};
+    return {tile::columns, tile::columns * scheme.recordBytes};
+  }
+  int64_t chunks() const { return values / tile::columns; }
+};
 
 /// Decodes the chunks of one panel.
 struct Decoder {
@@ -72,8 +83,24 @@ struct Decoder {
     return arith::SIToFPOp::create(e, halfs(), e.sub(pairs, scheme.zeroPoint));
   }
 
+  /// The same of bf16, as they stand.
+  void bf16Chunk(Value columns, Value out) {
+    auto pairs = e.vec(lanes, e.i32());
+    auto column = [&](int64_t k) {
+      Value bits = e.load(e.vec(lanes, e.i16()), columns, k * scheme.recordBytes);
+      return arith::ExtUIOp::create(e, pairs, bits).getResult();
+    };
+    for (int64_t line = 0; line < tile::rows; ++line) {
+      const int64_t first = line / 2 * 4 + line % 2;
+      Value second = arith::ShLIOp::create(e, column(first + 2), e.splat(pairs, 16));
+      e.store(arith::OrIOp::create(e, column(first), second), out, tile::lineBytes * line, 64);
+    }
+  }
+
   /// One chunk as a tile of B: line 2q+i holds columns 4q+i and 4q+i+2 of 16 rows.
   void chunk(Value record, Value number, OuterScales outer, Value out) {
+    if (!scheme.isInteger())
+      return bf16Chunk(record, out);
     auto lookup = [this](Value indices, ArrayRef<int8_t> table) {
       return lookupBytes(e, isa.dot, indices, table);
     };
@@ -131,9 +158,10 @@ struct TileLinear {
   void overChunks(const QuantScheme &scheme, Value panel, Value firstRecord, Value lastRecord,
                   llvm::function_ref<void(Value, Value, Value, OuterScales)> walk) {
     OuterScales ofPanel = OuterScales::ofPanel(e, scheme, panel);
-    const int64_t chunks = scheme.recordValues / quant::chunkValues;
+    const TileRecord size = TileRecord::of(scheme);
+    const int64_t chunks = size.chunks();
     e.loop(firstRecord, lastRecord, 1, [&](Value number) {
-      Value record = e.at(panel, e.add(e.mul(number, scheme.recordBytes), scheme.panelHeader));
+      Value record = e.at(panel, e.add(e.mul(number, size.bytes), scheme.panelHeader));
       OuterScales outer = scheme.hasSuperBlocks() ? OuterScales::ofRecord(e, scheme, record) : ofPanel;
       Value first = e.mul(e.sub(number, firstRecord), chunks);
       if (chunks > 2) {
@@ -213,8 +241,9 @@ struct TileLinear {
                 xLine = e.mul(a[3], tile::lineBytes);
           Value line = e.c(tile::lineBytes);
           Decoder decoder{e, scheme, isa};
-          const int64_t chunks = scheme.recordValues / quant::chunkValues;
-          const int64_t lines = roundUp(scheme.recordBytes, quant::lineBytes) / quant::lineBytes;
+          const TileRecord size = TileRecord::of(scheme);
+          const int64_t chunks = size.chunks();
+          const int64_t lines = roundUp(size.bytes, quant::lineBytes) / quant::lineBytes;
           const int64_t linesPerChunk = roundUp(lines, chunks) / chunks;
           Values bases = {a[0]}, carried;
           SmallVector<OuterScales> ofPanel;
@@ -228,7 +257,7 @@ struct TileLinear {
             Values records;
             SmallVector<OuterScales> outer;
             for (int p = 0; p < panels; ++p) {
-              records.push_back(e.at(bases[p], e.add(e.mul(number, scheme.recordBytes), scheme.panelHeader)));
+              records.push_back(e.at(bases[p], e.add(e.mul(number, size.bytes), scheme.panelHeader)));
               outer.push_back(scheme.hasSuperBlocks() ? OuterScales::ofRecord(e, scheme, records[p])
                                                       : ofPanel[p]);
             }
@@ -263,8 +292,13 @@ struct TileLinear {
 
 } // namespace
 
+int64_t tileRecords(const QuantScheme &scheme, int64_t k) {
+  const int64_t values = TileRecord::of(scheme).values;
+  return roundUp(k, values) / values;
+}
+
 int64_t tileScratchBytes(const QuantScheme &scheme, const Isa &isa) {
-  return roundUp(isa.tuning.tileColumns, scheme.recordValues) / tile::columns * tile::bytes * 2;
+  return roundUp(isa.tuning.tileColumns, TileRecord::of(scheme).values) / tile::columns * tile::bytes * 2;
 }
 
 LLVM::LLVMFuncOp emitFewTileProducts(Emitter &e, ModuleOp module, const QuantScheme &scheme, const Isa &isa,
@@ -286,9 +320,9 @@ LLVM::LLVMFuncOp emitTileProducts(Emitter &e, ModuleOp module, const QuantScheme
           e.store(e.zeros(), at);
           e.store(e.zeros(), at, 64);
         });
-        const int64_t chunksOfRecord = scheme.recordValues / quant::chunkValues;
-        const int64_t blockRecords =
-            roundUp(isa.tuning.tileColumns, scheme.recordValues) / scheme.recordValues;
+        const TileRecord size = TileRecord::of(scheme);
+        const int64_t chunksOfRecord = size.chunks();
+        const int64_t blockRecords = roundUp(isa.tuning.tileColumns, size.values) / size.values;
         e.loop(e.c(0), records, blockRecords, [&](Value first) {
           Value last = e.min(e.add(first, blockRecords), records);
           Value chunks = e.mul(e.sub(last, first), chunksOfRecord), tileBytes = e.mul(chunks, tile::bytes);
