@@ -1,8 +1,8 @@
 //===- Linear.h - the parts of the linear kernels ---------------*- C++ -*-===//
 //
 // A linear kernel is three kinds of functions: packing of an activation row (PackRows.cpp), products of a
-// tile of rows and panels (Products.cpp), and what happens to finished sums (Epilogue.cpp); Linear.cpp walks
-// the tiles.
+// tile of rows and panels (Products.cpp), and what happens to finished sums (Epilogue.cpp); LinearPanels.cpp
+// walks the tiles, Linear.cpp shares them out.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_CPU_KERNELS_LINEAR_H
@@ -46,6 +46,9 @@ mlir::LLVM::LLVMFuncOp emitPackRow(Emitter &, mlir::ModuleOp, llvm::StringRef na
 mlir::LLVM::LLVMFuncOp emitProducts(Emitter &, mlir::ModuleOp, const quant::QuantScheme &, ActivationType,
                                     const Isa &, int rows, int panels);
 
+/// What is done with tiles, or without, for a step of so many rows.
+void byRows(Emitter &, const LinearSpec &, const Isa &, mlir::Value rows,
+            llvm::function_ref<void(bool forTiles)> work);
 /// The scale of activations that meet integer weights in tiles: see TileProducts.cpp.
 constexpr double tileScale = 0x1p104;
 /// products(weights, panel stride, x, x stride, rows, records, sums, sums stride, scratch): sums of any

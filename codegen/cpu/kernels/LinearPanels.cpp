@@ -1,0 +1,189 @@
+//===- LinearPanels.cpp - the walk over the panels of an output -----------===//
+#include "codegen/cpu/kernels/LinearPanels.h"
+
+#include "codegen/cpu/isa/Tiles.h"
+
+#include <algorithm>
+
+using namespace mlir;
+
+namespace llmc::cpu {
+
+using quant::QuantScheme;
+
+LinearPanels::LinearPanels(Emitter &e, ModuleOp module, StringRef name, const LinearSpec &spec,
+                           const Isa &isa)
+    : e(e), module(module), name(name), spec(spec), isa(isa) {}
+
+/// Rows whose activations stay in cache while the weights pass by; in tiles, whole pairs of blocks.
+int64_t LinearPanels::rowsAtOnce() const {
+  if (!hasTiles)
+    return std::max<int64_t>(roundUp(isa.tuning.activationBytes / stride, tileRows()[0]), tileRows()[0]);
+  constexpr int64_t pair = 2 * tile::rows, bytesOfNumber = 2;
+  const int64_t inCache = isa.tuning.activationBytes / (bytesOfNumber * paddedColumns(spec));
+  return std::clamp<int64_t>(inCache / pair * pair, pair, 16 * pair);
+}
+
+/// Of a tile of the dot unit, or of two panels and all rows that stay in cache.
+int64_t LinearPanels::sumsBytes() const {
+  const int64_t ofTile = 64 * std::max(isa.tuning.decodePanels[0], tileRows()[0] * tilePanels());
+  return hasTiles ? std::max(ofTile, rowsAtOnce() * 2 * tile::lineBytes) : ofTile;
+}
+
+int64_t LinearPanels::scratchBytes() const {
+  int64_t decoded = 0;
+  for (const LinearSpec::Weight &weight : spec.weights)
+    if (hasTiles)
+      decoded = std::max(decoded, tileScratchBytes(*weight.scheme, isa));
+  return 2 * sumsBytes() + decoded;
+}
+
+/// Sums of one tile into `sums`, for the gate (or only) and the up weight, then the epilogue into y.
+/// `valid` of the panels exist (null: all); the weights are not in cache yet if `row` is `cold`.
+void LinearPanels::tile(const Segment &s, Schemes schemes, int tileRows, int tilePanels, Value row,
+                        Value panel, Value valid, Value cold) {
+  const int64_t sumsStride = tilePanels * 64;
+  Value x = e.at(s.x, e.mul(row, stride));
+  for (auto [i, scheme] : llvm::enumerate(schemes)) {
+    auto products = emitProducts(e, module, *scheme, spec.activations, isa, tileRows, tilePanels);
+    const int64_t tileBytes = tilePanels * scheme->panelBytes(spec.k);
+    // Rows after the first find the weights in cache: prefetching what is being read costs nothing there,
+    // while prefetching the next tile once more would drive this one out.
+    Value ahead = e.c(tileBytes <= isa.tuning.prefetchPanels ? tileBytes : isa.tuning.prefetchBytes);
+    ahead = e.select(e.equal(row, cold), ahead, e.c(0));
+    // A last, incomplete group of panels reads its first panel again; those sums are dropped.
+    Value panelStride = e.c(scheme->panelBytes(spec.k));
+    if (valid && tilePanels > 1)
+      panelStride = e.select(e.equal(valid, e.c(tilePanels)), panelStride, e.c(0));
+    e.call(products, {panelsAt(s.weights[i], panel, scheme->panelBytes(spec.k)), panelStride, x, e.c(stride),
+                      e.c(scheme->records(spec.k)), s.sums[i], e.c(sumsStride), ahead});
+  }
+  finish(s, sumsStride, row, e.c(tileRows), panel, valid ? valid : e.c(tilePanels));
+}
+
+/// The epilogue of sums of `rows` rows and `panels` panels, into y.
+void LinearPanels::finish(const Segment &s, int64_t sumsStride, Value row, Value rows, Value panel,
+                          Value panels) {
+  Value offset = e.add(e.mul(row, s.yStride), e.mul(panel, 64));
+  auto column = [&](Value base) { return spec.bias ? e.at(base, e.mul(panel, 64)) : base; };
+  e.call(s.epilogue,
+         {s.sums[0], s.sums[1], e.c(sumsStride), column(s.bias[0]), column(s.bias[1]),
+          spec.residual ? e.at(s.residual, offset) : s.residual, e.at(s.y, offset), s.yStride, rows, panels});
+}
+
+void LinearPanels::countLoads(const Segment &s, Schemes schemes, Value panel, Value count) {
+  if (!spec.countLoads)
+    return;
+  for (auto [i, scheme] : llvm::enumerate(schemes)) {
+    const int64_t bytes = scheme->panelBytes(spec.k);
+    emitCountLoad(e, s.step, panelsAt(s.weights[i], panel, bytes), e.mul(count, bytes));
+  }
+}
+
+void LinearPanels::oneRow(const Segment &s, Schemes schemes) {
+  countLoads(s, schemes, s.first, e.sub(s.last, s.first));
+  Value from = s.first;
+  for (int panels : isa.tuning.decodePanels) {
+    Value to = e.add(from, e.mul(e.div(e.sub(s.last, from), panels), panels));
+    e.loop(from, to, panels,
+           [&](Value panel) { tile(s, schemes, 1, panels, e.c(0), panel, Value(), e.c(0)); });
+    from = to;
+  }
+}
+
+void LinearPanels::manyRows(const Segment &s, Schemes schemes) {
+  e.loop(e.c(0), s.rows, rowsAtOnce(), [&](Value blockFirst) {
+    Value blockLast = e.min(e.add(blockFirst, rowsAtOnce()), s.rows);
+    e.loop(s.first, s.last, tilePanels(), [&](Value panel) {
+      Value valid = e.min(e.sub(s.last, panel), e.c(tilePanels()));
+      countLoads(s, schemes, panel, valid);
+      Value from = blockFirst;
+      for (int count : tileRows()) {
+        Value to = e.add(from, e.mul(e.div(e.sub(blockLast, from), count), count));
+        e.loop(from, to, count,
+               [&](Value row) { tile(s, schemes, count, tilePanels(), row, panel, valid, blockFirst); });
+        from = to;
+      }
+    });
+  });
+}
+
+/// Up to a block of rows: every weight is decoded once and used at once.
+void LinearPanels::fewTiles(const Segment &s, Schemes schemes) {
+  countLoads(s, schemes, s.first, e.sub(s.last, s.first));
+  Value from = s.first;
+  for (int panels : isa.tuning.decodePanels) {
+    Value to = e.add(from, e.mul(e.div(e.sub(s.last, from), panels), panels));
+    e.loop(from, to, panels, [&](Value panel) {
+      for (auto [i, scheme] : llvm::enumerate(schemes)) {
+        const int64_t bytes = scheme->panelBytes(spec.k);
+        Value ahead =
+            e.c(panels * bytes <= isa.tuning.prefetchPanels ? panels * bytes : isa.tuning.prefetchBytes);
+        e.call(emitFewTileProducts(e, module, *scheme, isa, panels),
+               {panelsAt(s.weights[i], panel, bytes), e.c(bytes), s.x, s.rows,
+                e.c(tileRecords(*scheme, spec.k)), s.sums[i], e.c(panels * tile::lineBytes), ahead,
+                s.scratch});
+      }
+      finish(s, panels * tile::lineBytes, e.c(0), s.rows, panel, e.c(panels));
+    });
+    from = to;
+  }
+}
+
+/// Rows that stay in cache together, and for them two panels after two: decoded once, used by all rows.
+void LinearPanels::manyTiles(const Segment &s, Schemes schemes) {
+  e.loop(e.c(0), s.rows, rowsAtOnce(), [&](Value row) {
+    Value rows = e.min(e.sub(s.rows, row), e.c(rowsAtOnce()));
+    e.loop(s.first, s.last, 2, [&](Value panel) {
+      Value valid = e.min(e.sub(s.last, panel), e.c(2));
+      countLoads(s, schemes, panel, valid);
+      for (auto [i, scheme] : llvm::enumerate(schemes)) {
+        const int64_t bytes = scheme->panelBytes(spec.k);
+        // A single last panel is multiplied twice; the second sums are dropped.
+        e.call(emitTileProducts(e, module, *scheme, isa),
+               {panelsAt(s.weights[i], panel, bytes), e.mul(e.sub(valid, 1), bytes),
+                e.at(s.x, e.mul(row, stride)), e.c(stride), rows, e.c(tileRecords(*scheme, spec.k)),
+                s.sums[i], e.c(2 * tile::lineBytes), s.scratch});
+      }
+      finish(s, 2 * tile::lineBytes, row, rows, panel, valid);
+    });
+  });
+}
+
+LLVM::LLVMFuncOp LinearPanels::emit(const LinearSpec::Weight &gate, const LinearSpec::Weight &up) {
+  SmallVector<const QuantScheme *> schemes = {gate.scheme};
+  if (spec.glu)
+    schemes.push_back(up.scheme);
+  std::string segmentName = name + ".panels";
+  for (const QuantScheme *scheme : schemes)
+    segmentName += "." + std::string(scheme->name);
+  Type p = e.ptr(), i = e.i64();
+  return e.function(
+      module, segmentName, isa, {p, p, p, p, p, p, p, p, i, i, i, i, p}, true, [&](ValueRange a) {
+        const int64_t bytes = sumsBytes();
+        Value sums = a[12];
+        Segment s{a[0],
+                  {a[1], a[2]},
+                  a[3],
+                  {a[4], a[5]},
+                  a[6],
+                  a[7],
+                  a[8],
+                  a[9],
+                  a[10],
+                  a[11],
+                  e.at(a[12], 2 * bytes),
+                  {sums, e.at(sums, bytes)},
+                  emitEpilogue(e, module, spec, isa)};
+        byRows(e, spec, isa, s.rows, [&](bool forTiles) {
+          if (forTiles)
+            e.when(
+                e.less(s.rows, e.c(tile::rows + 1)), [&] { fewTiles(s, schemes); },
+                [&] { manyTiles(s, schemes); });
+          else
+            e.when(e.equal(s.rows, e.c(1)), [&] { oneRow(s, schemes); }, [&] { manyRows(s, schemes); });
+        });
+      });
+}
+
+} // namespace llmc::cpu
