@@ -5,6 +5,7 @@
 #include "tools/explore/Report.h"
 #include "tools/explore/StepText.h"
 #include "tools/explore/TextStore.h"
+#include "tools/explore/UnitTexts.h"
 
 #include <gtest/gtest.h>
 
@@ -60,6 +61,35 @@ TEST(IrText, LocationsThatNeverEndAreText) {
   for (int i = 1; i < 200; ++i)
     deep += "#loc" + std::to_string(i) + " = loc(\"n\"(#loc" + std::to_string(i - 1) + "))\n";
   EXPECT_EQ(readLines(deep + "a loc(#loc199)", places).size(), 1u);
+}
+
+TEST(IrText, LocationsThatNameEachOtherOften) {
+  Places places;
+  std::string text = "#loc0 = loc(fused[\"a\", \"b\"])\n";
+  for (int i = 1; i < 16; ++i) { // ten to the fifteenth, one by one
+    const std::string name = "#loc" + std::to_string(i - 1);
+    text += "#loc" + std::to_string(i) + " = loc(fused[" + name;
+    for (int n = 1; n < 10; ++n)
+      text += ", " + name;
+    text += "])\n";
+  }
+  auto lines = readLines(text + "x loc(#loc15)", places);
+  EXPECT_EQ(places.all()[lines[0].places], (Strings{"a", "b"}));
+
+  text = "x loc(fused[";
+  for (int i = 0; i < 1000; ++i)
+    text += "\"" + std::to_string(i) + "\", ";
+  lines = readLines(text + "\"1000\"])", places);
+  EXPECT_EQ(places.all()[lines[0].places].size(), 100u);
+}
+
+TEST(UnitTexts, OneThatWasCut) {
+  for (const char *text : {"// u.avx2\n#loc", "// u.avx2\n#loc1 = loc(\"a\")\n#", "// u.avx2\n", "// u"}) {
+    UnitTexts units;
+    units.addPass("emit-kernels", text);
+    std::vector<std::string> chunks;
+    EXPECT_EQ(units.write(chunks).size(), text[4] ? 1u : 0u) << text;
+  }
 }
 
 TEST(IrText, Attributes) {

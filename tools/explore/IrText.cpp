@@ -1,15 +1,14 @@
 //===- IrText.cpp - the text of a module, line by line --------------------===//
 #include "tools/explore/IrText.h"
 
-#include <algorithm>
+#include <set>
 
 using namespace llmc::explore;
 
-constexpr size_t maxDepth = 32; // of locations inside of locations
+constexpr size_t maxDepth = 32;    // of locations inside of locations
+constexpr size_t mostPlaces = 100; // of one location
 
 int Places::setOf(std::vector<std::string> places) {
-  std::sort(places.begin(), places.end());
-  places.erase(std::unique(places.begin(), places.end()), places.end());
   if (places.empty())
     return 0;
   auto [known, isNew] = numbers.try_emplace(std::move(places), static_cast<int>(sets.size()));
@@ -62,13 +61,13 @@ static std::string_view trim(std::string_view text) {
 }
 
 namespace {
-using Aliases = std::map<std::string, std::string, std::less<>>;
+using PlaceSet = std::set<std::string>;
+using Aliases = std::map<std::string, PlaceSet, std::less<>>; // "#loc3" => its places
 
 /// Collects the places of a location: `"file":1:2`, `"name"`, `"value"(place)`, `fused[…]`, `#loc3`.
 class LocationReader {
 public:
-  LocationReader(const Aliases &aliases, std::vector<std::string> &places)
-      : aliases(aliases), places(places) {}
+  LocationReader(const Aliases &aliases, PlaceSet &places) : aliases(aliases), places(places) {}
 
   void read(std::string_view text, size_t depth = 0) {
     text = trim(text);
@@ -76,7 +75,8 @@ public:
       return;
     if (text[0] == '#') {
       if (auto alias = aliases.find(text.substr(0, text.find_first_of(" (,"))); alias != aliases.end())
-        read(alias->second, depth + 1);
+        for (const std::string &place : alias->second)
+          add(place);
     } else if (text[0] == '"') {
       readString(text, depth);
     } else if (text.starts_with("fused") || text.starts_with("callsite")) {
@@ -88,6 +88,11 @@ public:
   }
 
 private:
+  void add(std::string place) {
+    if (places.size() < mostPlaces)
+      places.insert(std::move(place));
+  }
+
   void readString(std::string_view text, size_t depth) {
     size_t end = endOfString(text, 0);
     if (end == std::string_view::npos)
@@ -102,12 +107,12 @@ private:
     if (rest.starts_with(":")) {
       size_t number = rest.find_first_not_of("0123456789", 1);
       size_t slash = name.rfind('/');
-      places.push_back(std::string(slash == std::string_view::npos ? name : name.substr(slash + 1)) +
-                       std::string(rest.substr(0, number)));
+      add(std::string(slash == std::string_view::npos ? name : name.substr(slash + 1)) +
+          std::string(rest.substr(0, number)));
       return;
     }
     if (name != "-" && !name.empty())
-      places.emplace_back(name);
+      add(std::string(name));
   }
 
   void readList(std::string_view text, size_t depth) {
@@ -130,20 +135,24 @@ private:
   }
 
   const Aliases &aliases;
-  std::vector<std::string> &places;
+  PlaceSet &places;
 };
 } // namespace
 
 static bool isAlias(std::string_view line) { return line.starts_with("#loc") && line.find(" = loc(") < 16; }
 
+/// A location stands behind those that it names, so each is read once, however often it is named.
 static Aliases readAliases(const std::vector<std::string_view> &lines) {
   Aliases aliases;
   for (std::string_view line : lines) {
     if (!isAlias(line))
       continue;
     size_t open = line.find('('), end = endOfBrackets(line, open);
-    if (end != std::string_view::npos)
-      aliases.emplace(line.substr(0, line.find(' ')), line.substr(open + 1, end - open - 2));
+    if (end == std::string_view::npos)
+      continue;
+    PlaceSet places;
+    LocationReader(aliases, places).read(line.substr(open + 1, end - open - 2));
+    aliases.emplace(line.substr(0, line.find(' ')), std::move(places));
   }
   return aliases;
 }
@@ -179,7 +188,7 @@ std::vector<Line> llmc::explore::readLines(std::string_view text, Places &places
   for (std::string_view line : raw) {
     if (isAlias(line))
       continue;
-    std::vector<std::string> found;
+    PlaceSet found;
     std::string kept;
     for (size_t at = 0;;) {
       size_t location = findLocation(line, at);
@@ -196,7 +205,7 @@ std::vector<Line> llmc::explore::readLines(std::string_view text, Places &places
     kept = withoutOptions(kept);
     while (!kept.empty() && (kept.back() == ' ' || kept.back() == '\r'))
       kept.pop_back();
-    const int set = places.setOf(std::move(found));
+    const int set = places.setOf({found.begin(), found.end()});
     std::string_view word = trim(kept);
     if (word.starts_with("}") && !open.empty()) {
       if (set)

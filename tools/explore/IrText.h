@@ -19,7 +19,7 @@ namespace llmc::explore {
 class Places {
 public:
   Places() { sets.push_back({}); }
-  int setOf(std::vector<std::string> places);
+  int setOf(std::vector<std::string> places); // sorted, each once
   const std::vector<std::vector<std::string>> &all() const { return sets; }
 
 private:

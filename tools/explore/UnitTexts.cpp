@@ -32,10 +32,10 @@ void UnitTexts::addPass(const std::string &pass, std::string_view text) {
     end = end == std::string_view::npos ? text.size() : end + 1;
     std::string_view ours = text.substr(nameEnd + 1, end - nameEnd - 1);
     add(name, pass, kernelLines(ours));
-    // Locations that have a name stand above the module.
+    // Locations that have a name stand above the module. The last line of a text may be cut.
     size_t aliases = 0;
-    for (std::string_view rest = ours; rest.starts_with('#'); rest.remove_prefix(rest.find('\n') + 1))
-      ++aliases;
+    for (size_t end; ours.starts_with('#') && (end = ours.find('\n')) != std::string_view::npos; ++aliases)
+      ours.remove_prefix(end + 1);
     if (Unit &unit = units[name]; unit.stages.size() == 1)
       unit.firstLine = line + 1 + aliases;
     line += std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end), '\n');
