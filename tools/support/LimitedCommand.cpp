@@ -20,8 +20,12 @@ static std::atomic<pid_t> runningGroup = 0;
 static_assert(std::atomic<pid_t>::is_always_lock_free);
 
 void llmc::endRunningCommand() {
-  if (pid_t group = runningGroup.load())
-    kill(-group, SIGKILL);
+  const pid_t group = runningGroup.load();
+  if (!group)
+    return;
+  kill(-group, SIGKILL);
+  while (waitpid(group, nullptr, 0) < 0 && errno == EINTR) { // what it writes may be removed then
+  }
 }
 
 /// Between fork and exec: only what is async-signal-safe.
@@ -56,6 +60,18 @@ static bool readOutput(int from, std::string &text, std::chrono::steady_clock::t
   }
 }
 
+/// Waits until the command has ended, but does not take its end yet, so that its number stays its own; false
+/// if time is over first.
+static bool awaitEnd(pid_t child, std::chrono::steady_clock::time_point end) {
+  siginfo_t info = {};
+  while (waitid(P_PID, child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0) {
+    if (std::chrono::steady_clock::now() >= end)
+      return false;
+    usleep(1000); // it has closed its output, so it hardly takes longer
+  }
+  return true;
+}
+
 CommandEnd llmc::runLimited(const std::vector<std::string> &arguments, const CommandLimits &limits,
                             std::string &error) {
   CommandEnd result;
@@ -75,16 +91,16 @@ CommandEnd llmc::runLimited(const std::vector<std::string> &arguments, const Com
   runningGroup = child;
   close(ends[1]);
   // A command that leaves a process behind counts until that has ended, too: its output is the same pipe.
-  result.isLate = !readOutput(ends[0], result.output,
-                              std::chrono::steady_clock::now() + std::chrono::seconds(limits.seconds));
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(limits.seconds);
+  result.isLate = !readOutput(ends[0], result.output, end) || !awaitEnd(child, end);
   close(ends[0]);
-  if (result.isLate)
-    kill(-child, SIGKILL);
+  kill(-child, SIGKILL); // what is left of it, also of one that has ended
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  pid_t ended = -1;
+  while ((ended = waitpid(child, &status, 0)) < 0 && errno == EINTR) {
   }
   runningGroup = 0;
-  if (result.isLate)
+  if (result.isLate || ended != child) // endRunningCommand has its end
     return result;
   if (WIFEXITED(status))
     result.exitCode = WEXITSTATUS(status);

@@ -20,8 +20,8 @@ struct CommandEnd {
   std::string output; // what it wrote to standard output and standard error, at most 1 MiB
 };
 
-/// Runs a program, found by its path, in a process group of its own. One sentence in `error` if it cannot be
-/// started.
+/// Runs a program, found by its path, in a process group of its own, which ends with it. One sentence in
+/// `error` if it cannot be started.
 CommandEnd runLimited(const std::vector<std::string> &arguments, const CommandLimits &limits,
                       std::string &error);
 
