@@ -61,16 +61,3 @@ std::string TemporaryFile::moveTo(const std::string &place) {
   name.clear();
   return "";
 }
-
-TemporaryFolder::TemporaryFolder(llvm::StringRef wanted) {
-  llvm::SmallString<128> made;
-  if (std::error_code code = llvm::sys::fs::createUniqueDirectory(wanted, made))
-    failure = "cannot make a folder for results: " + code.message();
-  else
-    name = made.str().str();
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  if (!name.empty())
-    llvm::sys::fs::remove_directories(name);
-}

@@ -36,23 +36,5 @@ private:
   std::unique_ptr<llvm::raw_fd_ostream> out;
 };
 
-/// A new folder of the system's for what nobody keeps; it goes away with all that is in it when the object
-/// does.
-class TemporaryFolder {
-public:
-  /// The folder's name begins with `name`.
-  explicit TemporaryFolder(llvm::StringRef name);
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder &) = delete;
-  TemporaryFolder &operator=(const TemporaryFolder &) = delete;
-
-  /// One sentence if the folder could not be made; checked before anything else.
-  const std::string &error() const { return failure; }
-  const std::string &path() const { return name; }
-
-private:
-  std::string name, failure;
-};
-
 } // namespace llmc::codegen
 #endif

@@ -68,6 +68,16 @@ END
 chmod +x other.sh
 bisect 1 "pass import: lm.relu makes 'activated' of layer 0" a.mlir --compiler-b other.sh
 
+# One that is ended takes its compiler and its folder along.
+"$(dirname "$llmc")/llmc-compile" bisect "$model" --options-a "$exact" --options-b "$exact --quantize q8_0" >/dev/null 2>ended &
+for _ in $(seq 600); do
+  [ -e tmp/llmc-bisect*/a/00-import.mlir ] && break
+  sleep 0.02
+done
+kill -TERM $!
+wait $! && fail "goes on when it is ended"
+grep -q '^llmc: error: interrupted$' ended && [ -z "$(ls tmp)" ] || fail "ended: $(cat ended; ls -R tmp)"
+
 # What cannot be asked, and what does not compile.
 bisect 2 'both sides are the same' a.mlir
 cat >other.mlir <<'END'

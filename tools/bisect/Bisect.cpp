@@ -2,7 +2,7 @@
 #include "tools/bisect/Bisect.h"
 
 #include "codegen/Pipeline.h"
-#include "codegen/WriteFile.h"
+#include "codegen/TemporaryFolder.h"
 #include "ir/LMOps.h"
 #include "ir/Locations.h"
 #include "ir/ParseText.h"

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 #include "tools/gate/Gate.h"
 
+#include "codegen/WriteFile.h"
 #include "ir/LMOps.h"
 #include "ir/Locations.h"
 #include "ir/StepOps.h"

@@ -7,7 +7,7 @@
 #define LLMC_TOOLS_GATE_GATE_H
 
 #include "codegen/PipelineOptions.h"
-#include "codegen/WriteFile.h"
+#include "codegen/TemporaryFolder.h"
 #include "tools/gate/Budgets.h"
 #include "tools/gate/EvaluateState.h"
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "Commands.h"
 
+#include "codegen/TemporaryFolder.h"
 #include "tools/support/CommandTable.h"
 #include "tools/support/GroupedHelp.h"
 #include "tools/support/LimitedCommand.h"
@@ -26,6 +27,7 @@ static const char *interruptedText = "llmc: error: interrupted\n";
 /// Async-signal-safe.
 static void onInterrupt() {
   llmc::endRunningCommand();
+  llmc::codegen::removeTemporaryFolders();
   if (write(STDERR_FILENO, interruptedText, std::strlen(interruptedText)) < 0) {
   }
   _exit(1);
