@@ -72,6 +72,13 @@ rm none.mlir
 sleep 2
 [ -e late ] && fail "a check that was too slow goes on"
 
+# What a compiler that had to be ended has begun goes, too.
+mkdir tmp
+printf '#!/bin/bash\n: >"$4.half"\nsleep 30\n' >slow.sh
+chmod +x slow.sh
+TMPDIR=$work/tmp says 1 'in the model itself .it took longer than 1 s' "$model" -o none.mlir --crash --compiler slow.sh --check-seconds 1
+[ -z "$(ls tmp)" ] || fail "a slow compile leaves $(ls tmp)"
+
 # What cannot be asked.
 says 2 'expected one of --check' "$model" -o none.mlir
 says 2 'only one of --check' "$model" -o none.mlir --crash --error x

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #include "tools/reduce/Reducer.h"
 
+#include "codegen/TemporaryFolder.h"
 #include "codegen/WriteFile.h"
 #include "frontend/Importer.h"
 #include "tools/reduce/Edits.h"
@@ -15,7 +16,6 @@
 #include "mlir/IR/Verifier.h"
 
 #include "llvm/ADT/StringSet.h"
-#include "llvm/Support/Path.h"
 
 using namespace mlir;
 using namespace llmc;
@@ -56,15 +56,14 @@ std::string Reduction::textOf(ModuleOp module) {
 }
 
 bool Reduction::fails(const std::string &candidate) {
-  llvm::SmallString<128> folder;
-  llvm::sys::path::system_temp_directory(/*erasedOnReboot=*/true, folder);
-  codegen::TemporaryFile file((folder + "/llmc-reduce").str(), ".mlir");
-  if (error = file.error(); !error.empty())
+  codegen::TemporaryFolder folder("llmc-reduce"); // a compile that is ended leaves files beside its result
+  if (error = folder.error(); !error.empty())
     return false;
-  file.stream() << candidate;
-  file.stream().flush();
+  const std::string place = folder.path() + "/model.mlir";
+  if (error = codegen::writeFile(place, [&](llvm::raw_ostream &out) { out << candidate; }); !error.empty())
+    return false;
   ++checks;
-  CheckEnd end = options.check(file.path(), error);
+  CheckEnd end = options.check(place, error);
   how = std::move(end.how);
   return end.fails && error.empty();
 }
