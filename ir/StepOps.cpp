@@ -8,6 +8,8 @@ LogicalResult KernelOp::verifyRegions() {
   Block &block = getBody().front();
   if (block.empty() || !isa<ReturnOp>(block.back()))
     return emitOpError("expected the body to end in 'step.return'");
+  if (getSymName().contains('/'))
+    return emitOpError("expected a name without '/', since dumps name files after kernels");
   int64_t weights = llvm::count_if(block.getArgumentTypes(), llvm::IsaPred<lm::WeightType>);
   if (static_cast<int64_t>(getSchemes().size()) != weights)
     return emitOpError() << "expected one of 'schemes' for each of the " << weights << " weights but got "

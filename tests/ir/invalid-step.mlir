@@ -43,3 +43,12 @@ step.program @schemes {vocab = 8, context = 4, layers = 0, hidden = 8, heads = 1
     step.return %y : tensor<?x8xf32>
   }
 }
+
+// -----
+step.program @name_of_file {vocab = 8, context = 4, layers = 0, hidden = 8, heads = 1, kv_heads = 1, parameters = 0, weight_bytes = 0, logits = @b0, files = []} {
+  // expected-error @+1 {{'step.kernel' op expected a name without '/', since dumps name files after kernels}}
+  step.kernel @"../silu" {schemes = [], activations = f32, rows = tokens}(%x: tensor<?x8xf32>) {
+    %y = lm.silu %x : tensor<?x8xf32>
+    step.return %y : tensor<?x8xf32>
+  }
+}
