@@ -21,3 +21,5 @@ llmc_e2e_dump(by-hand-kinds ${CMAKE_CURRENT_SOURCE_DIR}/graph/layer-kinds.mlir)
 
 llmc_e2e_test(dump-refused COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/dump_refused.sh $<TARGET_FILE:llmc-cli> ${fixtures}
   ${CMAKE_CURRENT_BINARY_DIR}/dump-refused)
+llmc_e2e_test(dump-dies COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/dump_dies.sh $<TARGET_FILE:llmc-cli>
+  ${fixtures}/llama-gqa.gguf ${CMAKE_CURRENT_BINARY_DIR}/dump-dies)

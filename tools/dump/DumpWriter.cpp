@@ -2,6 +2,7 @@
 #include "tools/dump/DumpWriter.h"
 
 #include "codegen/DumpText.h"
+#include "codegen/WriteFile.h"
 #include "ir/LMOps.h"
 #include "ir/Locations.h"
 #include "llmc/module_abi.h"
@@ -61,8 +62,11 @@ static void removeOldDump(const std::string &folder) {
   auto index = llvm::MemoryBuffer::getFile(folder + "/passes.json");
   if (!index || !(*index)->getBuffer().contains("\"llmc dump\""))
     return;
-  llvm::SmallVector<std::string> files = {folder + "/passes.json", folder + "/kernels.json"};
-  static llvm::Regex pass("^[0-9]{2,}-.*\\.mlir$"), kernel("\\.(ll|s)$");
+  llvm::SmallVector<std::string> files;
+  const std::string unfinished = "(\\.[0-9a-f]+-[0-9]+-[0-9]+\\.tmp)?";
+  // Also what a compile that was killed was about to write (formats::createBeside).
+  const llvm::Regex pass("^([0-9]{2,}-.*\\.mlir|(passes|kernels)\\.json)" + unfinished + "$"),
+      kernel("\\.(ll|s)" + unfinished + "$");
   for (const auto &[place, pattern] : {std::pair(folder, &pass), std::pair(folder + "/kernels", &kernel)}) {
     std::error_code code;
     for (llvm::sys::fs::directory_iterator at(place, code), end; !code && at != end; at.increment(code))
@@ -79,7 +83,8 @@ std::string DumpWriter::open() {
   if (std::error_code code = llvm::sys::fs::create_directories(folder + "/kernels", /*IgnoreExisting=*/true,
                                                                llvm::sys::fs::perms::all_all))
     return folder + ": cannot make the folder: " + code.message();
-  return "";
+  writeIndex(/*isComplete=*/false); // from here on the folder is a dump
+  return firstError;
 }
 
 LogicalResult DumpWriter::passRan(const PassRun &run) {
@@ -111,6 +116,7 @@ LogicalResult DumpWriter::passRan(const PassRun &run) {
     entry.file = numbered(run.name, run.index);
     write(entry.file, [&](llvm::raw_ostream &out) { printDump(run, folder, out); });
   }
+  writeIndex(/*isComplete=*/false);
   if (firstError.empty())
     return success();
   return emitError(module.getLoc()) << firstError;
@@ -127,16 +133,31 @@ DumpWriter::Entry &DumpWriter::kernelEntry(llvm::StringRef name) {
   return entry;
 }
 
-/// Adds a unit's text to the file of the stage, the first one begins it.
+/// Adds a unit's text to the file of the stage, the first one begins it. The file grows in its place, unit by
+/// unit, so that all of them are there if LLVM gives up on one.
 void DumpWriter::addUnit(Entry &entry, llvm::StringRef unit, llvm::StringRef text) {
-  if (!entry.open) {
+  auto noteIf = [&](std::error_code code) {
+    if (code)
+      note(path(entry.file) + ": cannot write: " + code.message());
+    return !code;
+  };
+  if (entry.file.empty()) {
     entry.file = fileOf(entry);
-    entry.open = std::make_unique<TemporaryFile>(path(entry.file), ".tmp");
-    note(entry.open->error());
+    llvm::sys::fs::remove(path(entry.file)); // and not what a link leads to
+    std::error_code code;
+    auto file = std::make_unique<llvm::raw_fd_ostream>(path(entry.file), code, llvm::sys::fs::CD_CreateNew);
+    if (noteIf(code))
+      entry.open = std::move(file);
+    writeIndex(/*isComplete=*/false);
   }
-  if (!entry.open->error().empty())
+  if (!entry.open)
     return;
-  entry.open->stream() << "// " << unit << "\n" << text;
+  *entry.open << "// " << unit << "\n" << text;
+  entry.open->flush();
+  const std::error_code code = entry.open->error();
+  entry.open->clear_error(); // a stream that ends with an error ends the program
+  if (!noteIf(code))
+    entry.open.reset();
 }
 
 void DumpWriter::kernelsEmitted(llvm::StringRef variant, ModuleOp module, double milliseconds) {
@@ -210,6 +231,22 @@ json::Value DumpWriter::passesJson() const {
   return passes;
 }
 
+void DumpWriter::writeJson(llvm::StringRef file, json::Value value) {
+  write(file, [&](llvm::raw_ostream &out) { out << llvm::formatv("{0:2}", value) << "\n"; });
+}
+
+/// Again after each pass: nobody knows which one is the last.
+void DumpWriter::writeIndex(bool isComplete) {
+  json::Object index = about;
+  index["format"] = "llmc dump";
+  index["version"] = 1;
+  index["complete"] = isComplete && firstError.empty();
+  index["passes"] = passesJson();
+  for (const auto &[key, value] : facts)
+    index[key] = value();
+  writeJson("passes.json", std::move(index));
+}
+
 LogicalResult DumpWriter::moduleMade(const std::string &path) {
   auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   llmc_footer footer = {};
@@ -226,21 +263,8 @@ LogicalResult DumpWriter::ended(bool succeeded) {
   for (size_t i = 1; i < entries.size(); ++i)
     if (entries[i].phase == "llvm" && entries[i - 1].name == "emit-kernels")
       entries[i].before = entries[i - 1].after;
-  for (Entry &entry : entries)
-    if (entry.open && entry.open->error().empty())
-      note(entry.open->moveTo(path(entry.file)));
-  json::Object index = about;
-  index["format"] = "llmc dump";
-  index["version"] = 1;
-  index["complete"] = succeeded && firstError.empty();
-  index["passes"] = passesJson();
-  for (const auto &[key, value] : facts)
-    index[key] = value();
-  auto writeJson = [&](llvm::StringRef file, json::Value value) {
-    write(file, [&](llvm::raw_ostream &out) { out << llvm::formatv("{0:2}", value) << "\n"; });
-  };
-  writeJson("passes.json", std::move(index));
   writeJson("kernels.json", kernels.json());
+  writeIndex(succeeded);
   if (firstError.empty() || !context)
     return success(firstError.empty());
   return emitError(UnknownLoc::get(context)) << firstError;

@@ -1,17 +1,18 @@
 //===- DumpWriter.h - the IR of each pass in a folder -----------*- C++ -*-===//
 //
-// What `--dump-ir DIR` writes; README.md here says what is in the folder.
+// What `--dump-ir DIR` writes; README.md here says what is in the folder. Of a compile that dies the folder
+// holds what was finished until then, and its table says so.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_TOOLS_DUMP_DUMPWRITER_H
 #define LLMC_TOOLS_DUMP_DUMPWRITER_H
 
 #include "codegen/PipelineOptions.h"
-#include "codegen/WriteFile.h"
 #include "tools/dump/KernelTable.h"
 
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Regex.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <functional>
 #include <map>
@@ -53,7 +54,7 @@ private:
     double milliseconds = 0;
     Counts before, after, statistics;
     llvm::json::Array remarks;
-    std::unique_ptr<codegen::TemporaryFile> open; // while units are added to it
+    std::unique_ptr<llvm::raw_fd_ostream> open; // while units are added to it
   };
   bool isWanted(llvm::StringRef name) const { return isAll || filter.match(name); }
   std::string path(llvm::StringRef file) const { return folder + "/" + file.str(); }
@@ -67,6 +68,8 @@ private:
   }
   void addUnit(Entry &entry, llvm::StringRef unit, llvm::StringRef text);
   llvm::json::Value passesJson() const;
+  void writeJson(llvm::StringRef file, llvm::json::Value value);
+  void writeIndex(bool isComplete);
 
   std::string folder;
   bool isAll;
