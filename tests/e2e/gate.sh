@@ -78,4 +78,16 @@ tail -1 deep.txt | grep -q "lower-to-step changes what the model computes: 'atte
 grep -q -- "--verify-layers 40-40" deep.so.failed/run.sh || fail "$(cat deep.so.failed/run.sh)"
 LLMC=$llmc deep.so.failed/run.sh 2>again.txt && fail "layer 40 does not fail again"
 grep -q "'attended' of layer 40 " again.txt || fail "layer 40 fails otherwise: $(cat again.txt)"
+# So does what is left of a failure of model.so; a program, which has all layers, is not cut.
+"$llmc" compile "$fixtures/deep-2.gguf" -o late.so --activations f32 --cpu avx2 --cache-dir cache --verify-passes --verify-layers 1-1 \
+  --plant-bug append-one-off --dump-ir late 2>late.txt && fail "a mistake in the kernels of layer 1 is not seen"
+found="model.so (avx2) changes what the model computes: 'attended' of layer 1 (lm.cached_attention)"
+tail -1 late.txt | grep -q -F "$found" || fail "layer 1: $(tail -1 late.txt)"
+LLMC=$llmc late.so.failed/run.sh 2>again.txt && fail "layer 1 does not fail again"
+tail -1 again.txt | grep -q -F "$found" || fail "layer 1 fails otherwise: $(tail -1 again.txt)"
+"$llmc" compile late/*-lower-to-step.mlir -o late.so --cache-dir cache --verify-passes --verify-layers 1-1 2>late.txt && fail "cuts a program"
+tail -1 late.txt | grep -q -F "error: --verify-layers: a step program is compiled with all of its layers" || fail "$(tail -1 late.txt)"
+[ ! -e late.so ] || fail "left a file"
+"$llmc" compile late/*-lower-to-step.mlir -o late.so --cache-dir cache --verify-passes --verify-layers 2 2>late.txt ||
+  fail "all layers of a program: $(tail -1 late.txt)"
 [ $failures -eq 0 ]

@@ -135,6 +135,10 @@ LogicalResult Gate::begin(const PassRun &run) {
            << " layers, counted from 0";
   if (static_cast<int64_t>(options.layers.size()) >= layers)
     options.layers.clear(); // all
+  if (!options.layers.empty() && !ModuleOp(run.after).getOps<step::ProgramOp>().empty())
+    return emitError(UnknownLoc::get(context))
+           << "--verify-layers: a step program is compiled with all of its layers: expected a start from an "
+              "earlier phase";
   // States share most of their kernels: without a cache to keep, they have one for themselves.
   if (options.cacheDir.empty())
     options.cacheDir = ownCache.emplace("llmc-kernels").path(); // without one where that cannot be made
@@ -228,7 +232,10 @@ LogicalResult Gate::checkPass(const PassRun &run) {
 
 LogicalResult Gate::moduleMade(const std::string &path) {
   (void)checkModule(path);
-  return report("model.so", Phase::LLVM, *module, ModuleOp());
+  if (options.layers.empty())
+    return report("model.so", Phase::LLVM, *module, ModuleOp());
+  // Of some layers there is no program but the one that is made of them.
+  return report("model.so", Phase::Step, *before, *module);
 }
 
 LogicalResult Gate::checkModule(const std::string &made) {

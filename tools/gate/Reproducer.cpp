@@ -66,9 +66,10 @@ std::string tools::writeReproducer(const std::string &folder, const Failure &fai
   for (const char *file : {"/before.mlir", "/after.mlir", "/tokens.txt", "/run.sh"})
     llvm::sys::fs::remove(folder + file); // of an earlier failure
   OwningOpRef<ModuleOp> before = reduced(failure);
-  std::vector<int64_t> kept = layers;
+  std::vector<int64_t> kept; // of a program all
   if (before->getOps<step::ProgramOp>().empty())
-    llvm::erase_if(kept, [count = layersOf(*before)](int64_t layer) { return layer >= count; });
+    llvm::copy_if(layers, std::back_inserter(kept),
+                  [count = layersOf(*before)](int64_t layer) { return layer < count; });
   std::string error = writeFile(folder + "/before.mlir", [&](llvm::raw_ostream &out) {
     printBefore(failure, *before, options, state, folder, out);
   });
