@@ -29,6 +29,7 @@ if(COMPILER)
 endif()
 foreach(command ${commands})
   llmc(0 ${command} --help)
+  string(REGEX REPLACE "'[^'\n]*'" "" out "${out}") # in examples: options that another command is given
   string(REGEX MATCHALL "--[a-z][a-z0-9-]*" options "${out}")
   list(REMOVE_DUPLICATES options)
   expect("${man}" "\\.SS \"llmc ${command}\"")
