@@ -101,6 +101,17 @@ TEST(CompareTest, WhatIsNoNumberIsBeyondEveryBudget) {
   }
 }
 
+TEST(CompareTest, LogitsOfAnotherWidthAreBeyondEveryBudget) {
+  Evaluation a, b;
+  a.values = b.values = {value("x", 0, {1, 2})};
+  a.logits = value("logits", -1, {1, 2});
+  b.logits = value("logits", -1, {1, 2, 3});
+  const Comparison found = compare(a, b, {1e9, 1e9, 1e9, ""});
+  ASSERT_FALSE(found.isWithin());
+  EXPECT_EQ(found.first->key.name, "logits");
+  EXPECT_TRUE(std::isinf(found.logits));
+}
+
 TEST(CompareTest, DivergenceOfLogits) {
   Evaluation a, b;
   a.logits = value("logits", -1, {std::log(0.5f), std::log(0.5f)});

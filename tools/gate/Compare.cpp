@@ -141,6 +141,14 @@ Comparison compare(const Evaluation &reference, const Evaluation &checked, const
     if (auto found = values.find(value.key); found != values.end())
       take(*found->second, value);
   result.logits = take(reference.logits, checked.logits);
+  if (reference.logits.columns != checked.logits.columns && !reference.logits.rows.empty() &&
+      !checked.logits.rows.empty()) {
+    result.max = result.mean = result.logits = result.used = std::numeric_limits<double>::infinity();
+    if (!result.first) {
+      result.first = {.key = checked.logits.key};
+      result.first->max = result.first->mean = result.max;
+    }
+  }
   size_t rows = 0;
   for (const auto &[place, p] : reference.logits.rows)
     if (auto q = checked.logits.rows.find(place); q != checked.logits.rows.end()) {

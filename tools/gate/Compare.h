@@ -58,7 +58,8 @@ struct Comparison {
   bool isWithin() const { return !first; }
 };
 
-/// Values that only one side has, or with another width, are passed over.
+/// Values that only one side has, or with another width, are passed over; logits of another width are
+/// infinitely far.
 Comparison compare(const Evaluation &reference, const Evaluation &checked, const Budget &budget);
 
 } // namespace llmc::tools
