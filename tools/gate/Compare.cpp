@@ -145,7 +145,7 @@ Comparison compare(const Evaluation &reference, const Evaluation &checked, const
       !checked.logits.rows.empty()) {
     result.max = result.mean = result.logits = result.used = std::numeric_limits<double>::infinity();
     if (!result.first) {
-      result.first = {.key = checked.logits.key};
+      result.first.emplace().key = checked.logits.key;
       result.first->max = result.first->mean = result.max;
     }
   }
