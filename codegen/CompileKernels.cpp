@@ -31,8 +31,10 @@ using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
 
+static std::string symbolOf(StringRef kernel, StringRef isa) { return (kernel + "." + isa).str(); }
+
 std::string codegen::kernelSymbol(StringRef kernel, const KernelFacts &facts, const cpu::Isa &variant) {
-  return (kernel + "." + (variant.hasTiles() && !facts.usesTiles ? variant.base : variant.name)).str();
+  return symbolOf(kernel, variant.hasTiles() && !facts.usesTiles ? variant.base : variant.name);
 }
 
 /// The instruction set that a variant's kernel is made for.
@@ -46,7 +48,7 @@ static const cpu::Isa &isaOf(const KernelSpec &spec, const cpu::Isa &variant,
 static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel, KernelSpec spec,
                                          const cpu::Isa &isa, const CompileKernelsOptions &options) {
   module->setLoc(kernel.getLoc()); // emitters give it to all that they make
-  std::string name = (kernel.getSymName() + "." + isa.name).str();
+  std::string name = symbolOf(kernel.getSymName(), isa.name);
   auto facts = [&](FailureOr<cpu::KernelResult> result) -> FailureOr<KernelFacts> {
     if (failed(result))
       return failure();
@@ -175,7 +177,7 @@ static LogicalResult emitKernels(step::ProgramOp program, const cpu::Isa &isa,
     if (failed(facts))
       return failure();
     compiled.facts[kernel.getSymNameAttr()].include(*facts);
-    entries.push_back((kernel.getSymName() + "." + isa.name).str());
+    entries.push_back(symbolOf(kernel.getSymName(), isa.name));
   }
   if (entries.empty())
     return success();

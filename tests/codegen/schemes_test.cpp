@@ -160,10 +160,7 @@ TEST(Schemes, PackedElementsAreExact) {
               auto outer =
                   scheme.hasSuperBlocks() ? quant::OuterScales::ofRecord(e, scheme, record) : ofPanel;
               e.loop(e.c(0), e.c(scheme.recordValues / step), 1, [&](mlir::Value chunk) {
-                quant::ChunkReader reader(e, scheme, record, chunk, outer,
-                                          [&](mlir::Value indices, llvm::ArrayRef<int8_t> table) {
-                                            return cpu::lookupBytes(e, isa->dot, indices, table);
-                                          });
+                quant::ChunkReader reader(e, scheme, record, chunk, outer, cpu::byteLookup(e, isa->dot));
                 auto first = e.add(e.mul(number, scheme.recordValues), e.mul(chunk, step));
                 auto out = e.at(columns, e.add(e.mul(first, 128), e.mul(panel, 64)));
                 for (int64_t i = 0; i < step; ++i)

@@ -91,13 +91,9 @@ static std::string chooseVariants(llvm::StringRef list, bool isFast,
                                   std::vector<const cpu::Isa *> &variants) {
   llvm::SmallVector<llvm::StringRef> names;
   list.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
-  auto isOffered = [&](const cpu::Isa &isa) { return isa.isDefault || (isFast && isa.mixesUnits()); };
-  const cpu::Isa *native = nullptr;
+  const cpu::Isa *native = cpu::bestHere(isFast);
   for (const cpu::Isa &isa : cpu::allIsas())
-    if (!native && isOffered(isa) && cpu::runsHere(isa)) // the best stands first
-      native = &isa;
-  for (const cpu::Isa &isa : cpu::allIsas())
-    if ((names.empty() && isOffered(isa)) || llvm::is_contained(names, isa.name) ||
+    if ((names.empty() && cpu::isOffered(isa, isFast)) || llvm::is_contained(names, isa.name) ||
         (llvm::is_contained(names, "native") && &isa == native))
       variants.push_back(&isa);
   for (llvm::StringRef name : names)

@@ -31,7 +31,7 @@ DotForm DotForm::of(const QuantScheme &scheme, DotUnit unit) {
   return {0, 0, true, 1};
 }
 
-Value lookupBytes(Emitter &e, DotUnit unit, Value indices, ArrayRef<int8_t> table) {
+static Value lookupBytes(Emitter &e, DotUnit unit, Value indices, ArrayRef<int8_t> table) {
   const int64_t bytes = unit == DotUnit::Vnni ? 64 : 32;
   SmallVector<int8_t> repeated;
   for (int64_t i = 0; i < bytes; ++i)
@@ -44,6 +44,10 @@ Value lookupBytes(Emitter &e, DotUnit unit, Value indices, ArrayRef<int8_t> tabl
     return e.intrinsic("llvm.x86.avx2.pshuf.b", type, {values, e.slice(indices, first, bytes)});
   };
   return e.concat(half(0), half(32));
+}
+
+quant::ByteLookup byteLookup(Emitter &e, DotUnit unit) {
+  return [&e, unit](Value indices, ArrayRef<int8_t> table) { return lookupBytes(e, unit, indices, table); };
 }
 
 SmallVector<Value> prepareQuad(Emitter &e, const DotForm &form, DotUnit unit, Value quad) {

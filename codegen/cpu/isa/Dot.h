@@ -22,7 +22,7 @@ struct DotForm {
 };
 
 /// table[index] of bytes, by the unit's vector instructions.
-mlir::Value lookupBytes(Emitter &, DotUnit, mlir::Value indices, llvm::ArrayRef<int8_t> table);
+quant::ByteLookup byteLookup(Emitter &, DotUnit);
 
 /// Weights of one quad as the unit wants them; made once, used for every activation row.
 llvm::SmallVector<mlir::Value> prepareQuad(Emitter &, const DotForm &, DotUnit, mlir::Value quad);

@@ -41,9 +41,11 @@ const Isa *isaByName(llvm::StringRef name) {
   return nullptr;
 }
 
-const Isa *bestHere() {
+bool isOffered(const Isa &isa, bool isFast) { return isa.isDefault || (isFast && isa.mixesUnits()); }
+
+const Isa *bestHere(bool isFast) {
   for (const Isa &isa : isas)
-    if (isa.isDefault && runsHere(isa))
+    if (isOffered(isa, isFast) && runsHere(isa))
       return &isa;
   return nullptr;
 }

@@ -57,8 +57,11 @@ llvm::ArrayRef<Isa> allIsas();
 const Isa *isaByName(llvm::StringRef name);
 /// Whether this machine can execute the variant.
 bool runsHere(const Isa &);
-/// The best of the default variants that this machine can execute; null if it can none.
-const Isa *bestHere();
+/// Whether the variant is compiled for where nobody names any; with `isFast` also those whose bits depend on
+/// the number of rows.
+bool isOffered(const Isa &, bool isFast);
+/// The best of these that this machine can execute; null if it can none.
+const Isa *bestHere(bool isFast = false);
 
 } // namespace llmc::cpu
 #endif

@@ -64,6 +64,9 @@ int64_t tileRecords(const quant::QuantScheme &, int64_t k);
 /// What both need of scratch.
 int64_t tileScratchBytes(const quant::QuantScheme &, const Isa &);
 
+/// The lines of one of a record's chunks, as if each had as many of them: together they are the record.
+void prefetchChunk(Emitter &, mlir::Value record, mlir::Value chunk, int64_t recordBytes, int64_t chunks);
+
 /// epilogue(sums, up sums, sums stride, bias, up bias, residual, y, y stride, rows, panels). Shared as well.
 mlir::LLVM::LLVMFuncOp emitEpilogue(Emitter &, mlir::ModuleOp, const LinearSpec &, const Isa &);
 

@@ -40,10 +40,7 @@ struct Tile {
     return result;
   }
   ChunkReader reader(Value record, Value chunk, OuterScales outer, int64_t columns) {
-    auto lookup = [this](Value indices, ArrayRef<int8_t> table) {
-      return lookupBytes(e, isa.dot, indices, table);
-    };
-    return ChunkReader(e, scheme, record, chunk, outer, lookup, columns);
+    return ChunkReader(e, scheme, record, chunk, outer, byteLookup(e, isa.dot), columns);
   }
 
   using ChunkBody =
@@ -72,8 +69,6 @@ Values Tile::overChunks(Value w, Value wStride, Value x, Value xStride, Value re
     ofPanel.push_back(OuterScales::ofPanel(e, scheme, base));
     base = e.at(base, scheme.panelHeader);
   }
-  const int64_t lines = roundUp(scheme.recordBytes, quant::lineBytes) / quant::lineBytes;
-  const int64_t linesPerChunk = roundUp(lines, chunks) / chunks;
   return e.loop(
       e.c(0), records, e.c(1), Values(rows * panels, e.zeros()), [&](Value record, ValueRange carried) {
         Value wOffset = e.mul(record, scheme.recordBytes), xOffset = e.mul(record, chunks * xBytes);
@@ -89,11 +84,8 @@ Values Tile::overChunks(Value w, Value wStride, Value x, Value xStride, Value re
           Values sums(carried), xsOfChunk;
           SmallVector<ChunkReader, 0> weights;
           for (int p = 0; p < panels; ++p) {
-            if (ahead) {
-              Value later = e.at(e.at(bases[p], ahead), e.mul(chunk, linesPerChunk * quant::lineBytes));
-              for (int64_t line = 0; line < linesPerChunk; ++line)
-                e.prefetch(e.at(later, line * quant::lineBytes));
-            }
+            if (ahead)
+              prefetchChunk(e, e.at(bases[p], ahead), chunk, scheme.recordBytes, chunks);
             weights.push_back(reader(bases[p], chunk, outer[p], walk.columns));
           }
           for (int i = 0; i < rows; ++i)
@@ -232,6 +224,14 @@ Values Tile::floats(Value w, Value wStride, Value x, Value xStride, Value record
 }
 
 } // namespace
+
+void prefetchChunk(Emitter &e, Value record, Value chunk, int64_t recordBytes, int64_t chunks) {
+  const int64_t lines = roundUp(recordBytes, quant::lineBytes) / quant::lineBytes;
+  const int64_t linesPerChunk = roundUp(lines, chunks) / chunks;
+  Value first = e.at(record, e.mul(chunk, linesPerChunk * quant::lineBytes));
+  for (int64_t line = 0; line < linesPerChunk; ++line)
+    e.prefetch(e.at(first, line * quant::lineBytes));
+}
 
 bool needsHalfSums(const QuantScheme &scheme, const Isa &isa) {
   if (!scheme.isInteger())

@@ -101,10 +101,7 @@ struct Decoder {
   void chunk(Value record, Value number, OuterScales outer, Value out) {
     if (!scheme.isInteger())
       return bf16Chunk(record, out);
-    auto lookup = [this](Value indices, ArrayRef<int8_t> table) {
-      return lookupBytes(e, isa.dot, indices, table);
-    };
-    ChunkReader reader(e, scheme, record, number, outer, lookup);
+    ChunkReader reader(e, scheme, record, number, outer, byteLookup(e, isa.dot));
     const int64_t quads = scheme.group / 4;
     Value scale, minimum;
     for (int64_t q = 0; q < quant::chunkValues / 4; ++q) {
@@ -243,8 +240,6 @@ struct TileLinear {
           Decoder decoder{e, scheme, isa};
           const TileRecord size = TileRecord::of(scheme);
           const int64_t chunks = size.chunks();
-          const int64_t lines = roundUp(size.bytes, quant::lineBytes) / quant::lineBytes;
-          const int64_t linesPerChunk = roundUp(lines, chunks) / chunks;
           Values bases = {a[0]}, carried;
           SmallVector<OuterScales> ofPanel;
           while (int(bases.size()) < panels)
@@ -266,9 +261,7 @@ struct TileLinear {
               Values c(carried);
               Value row = t.load(rows, e.at(x, arith::MulIOp::create(e, e.add(first, chunk), xLine)), line);
               for (int p = 0; p < panels; ++p) {
-                Value later = e.at(e.at(records[p], a[7]), e.mul(chunk, linesPerChunk * quant::lineBytes));
-                for (int64_t i = 0; i < linesPerChunk; ++i)
-                  e.prefetch(e.at(later, i * quant::lineBytes));
+                prefetchChunk(e, e.at(records[p], a[7]), chunk, size.bytes, chunks);
                 Value out = e.at(a[8], p * tile::bytes);
                 decoder.chunk(records[p], chunk, outer[p], out);
                 c[p] = t.dot(rows, c[p], row, t.load(t.fullRows(), out, line));
