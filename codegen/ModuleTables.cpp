@@ -251,7 +251,7 @@ void TableBuilder::emit(ArrayRef<const cpu::Isa *> isas) {
 
   // The part without addresses as bytes, then the pointers in the struct's order.
   constexpr size_t prefix = offsetof(llmc_module, variants);
-  static_assert(sizeof(llmc_module) == prefix + 7 * sizeof(void *) && prefix % sizeof(void *) == 0);
+  static_assert(sizeof(llmc_module) == prefix + 8 * sizeof(void *) && prefix % sizeof(void *) == 0);
   StringRef headBytes(reinterpret_cast<const char *>(&head), prefix);
   std::vector<char> text(strings.bytes.begin(), strings.bytes.end());
   SmallVector<llvm::Constant *> fields = {
@@ -262,7 +262,8 @@ void TableBuilder::emit(ArrayRef<const cpu::Isa *> isas) {
       bytes(dispatchTable, "dispatches"),
       bytes(argTable, "args"),
       bytes(cacheTable, "caches"),
-      bytes(text, "strings")};
+      bytes(text, "strings"),
+      llvm::ConstantPointerNull::get(ptr)};
   llvm::Constant *table = llvm::ConstantStruct::getAnon(context, fields);
   auto *global = new llvm::GlobalVariable(module, table->getType(), true, llvm::GlobalValue::ExternalLinkage,
                                           table, LLMC_MODULE_SYMBOL);

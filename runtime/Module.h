@@ -15,6 +15,8 @@ namespace llmc {
 
 /// Checks every count, index and offset in the tables against the others. `weightsSize`: bytes in the file.
 llmc_status checkModuleTables(const llmc_module &module, uint64_t weightsSize, const char *name);
+/// The same for its devices; a part of checkModuleTables.
+llmc_status checkDeviceTables(const llmc_module &module, uint64_t weightsSize, const char *name);
 
 /// The first variant whose features are all in `features`, or the one named `wanted` (may be null).
 llmc_status chooseVariant(const llmc_module &module, const char *wanted, uint64_t features, const char *name,

@@ -52,7 +52,8 @@ private:
                             {"dispatches", module.n_dispatches, module.dispatches},
                             {"args", module.n_args, module.args},
                             {"caches", module.n_caches, module.caches},
-                            {"strings", module.n_strings, module.strings}};
+                            {"strings", module.n_strings, module.strings},
+                            {"devices", module.n_devices, module.devices}};
     for (const Table &table : tables)
       if (table.count && !table.start)
         return setError(LLMC_EFORMAT, "%s: module table: %llu %s without an address", name,
@@ -168,7 +169,9 @@ llmc_status checkModuleTables(const llmc_module &module, uint64_t weightsSize, c
   if (module.struct_size != sizeof(llmc_module))
     return setError(LLMC_EFORMAT, "%s: module table: 'struct_size' is %u, expected %zu", name,
                     module.struct_size, sizeof(llmc_module));
-  return TableChecker(module, weightsSize, name).check();
+  if (llmc_status status = TableChecker(module, weightsSize, name).check())
+    return status;
+  return checkDeviceTables(module, weightsSize, name);
 }
 
 llmc_status chooseVariant(const llmc_module &module, const char *wanted, uint64_t features, const char *name,

@@ -16,6 +16,9 @@
  * kernel may have two phases: `prepare` (workers together write a packed form of the activations) and `run`.
  * With fewer rows than `prepare_min_rows` the runtime skips `prepare` and its barrier, and `run` does that
  * work by itself in its worker's scratch.
+ *
+ * Devices. Beside the code for CPUs there may be code for other devices over the same packed weights; see
+ * llmc_device. A model.so without devices says n_devices = 0; one without code for CPUs n_variants = 0.
  */
 #ifndef LLMC_MODULE_ABI_H
 #define LLMC_MODULE_ABI_H
@@ -27,7 +30,7 @@ extern "C" {
 #define LLMC_MODULE_SYMBOL "llmc_module"
 #define LLMC_MODULE_MAGIC "LLMCMOD" /* 7 characters and a NUL */
 #define LLMC_FOOTER_MAGIC "LLMCEND"
-#define LLMC_MODULE_ABI 3u      /* raised by every change of this file that an older reader would misread */
+#define LLMC_MODULE_ABI 4u      /* raised by every change of this file that an older reader would misread */
 #define LLMC_MODULE_ALIGN 4096u /* file alignment of the weights */
 #define LLMC_NONE 0xffffffffu   /* no layer, no buffer, no location */
 
@@ -157,7 +160,71 @@ typedef struct {
   uint64_t page_bytes; /* one page of all layers */
 } llmc_kv_layout;
 
+/* Code of one kernel for a device. */
+enum {
+  LLMC_IMAGE_PTX =
+      1, /* text, with a NUL behind `size`; runs on devices of this architecture and later ones */
+  LLMC_IMAGE_CUBIN = 2,  /* runs on devices of this major version and at least this minor one */
+  LLMC_IMAGE_BITCODE = 3 /* the optimized LLVM module that PTX was made of, for an emulator; `arch` is 0 */
+};
 typedef struct {
+  uint32_t kernel;   /* number in the kernels of the program; images stand in the order of kernels */
+  uint32_t kind;     /* LLMC_IMAGE_* */
+  uint32_t arch;     /* 80 for sm_80 */
+  uint32_t is_exact; /* 1: for this architecture only, as sm_90a is */
+  uint64_t size;     /* bytes at `data` */
+  uint64_t hash;     /* XXH3-64 (seed 0) of these bytes */
+  const void *data;
+} llmc_device_image;
+
+/* How a kernel is launched: a grid of (x, y, z) blocks of `threads` threads in a row. The parameters of every
+ * entry are two addresses in device memory,
+ *
+ *     entry(const llmc_step *step, const void *const *args)
+ *
+ * `step` is a copy of llmc_step that the runtime keeps there, with device addresses in its fields: rows,
+ * tokens, asked, keys, kv with its pages and tables, and scratch. `args` is that of the dispatch row: address
+ * or immediate for each argument, 8 bytes apiece, so that one array for all of a program's args and one step
+ * serve every launch, and a captured graph of launches stays right when what they hold is replaced.
+ *
+ *     x = blocks
+ *     y = 1 if rows_per_block is 0, else ceil(rows / rows_per_block), at least 1, at most max_row_blocks
+ *     z = 1 if keys_per_block is 0, else ceil(keys / keys_per_block), at least 1, at most max_key_blocks
+ *
+ * where rows is the number of rows in the dispatch's row space and keys the length of the longest sequence of
+ * the step, after its appends. Blocks loop over what there is: any y and z of at least 1 and at most these
+ * limits give the same results, more than rows and keys ask for, too, so that a graph may be captured for the
+ * largest step of a kind. With no rows a kernel does nothing.
+ *
+ * A kernel whose row in `kernels` declares scratch has x = z = 1, and its block y works in step->scratch[y],
+ * which is as large as that row says (scratch_constant + ... bytes, 64-byte aligned). Kernels run one after
+ * the other: each sees all that those before it in the table wrote, `barrier` set or not, and they may share
+ * scratch. Shared memory is all static: the images declare it. */
+typedef struct {
+  const char *entry;     /* symbol in the images of this kernel */
+  uint32_t threads;      /* of a block, a multiple of 32, at most 1024 */
+  uint32_t shared_bytes; /* static shared memory of a block */
+  uint32_t blocks;
+  uint32_t rows_per_block, max_row_blocks;
+  uint32_t keys_per_block, max_key_blocks;
+  uint32_t reserved; /* 0 */
+} llmc_device_kernel;
+
+/* A kind of device. Its program is an llmc_module with kernels, buffers, dispatches, args and caches of its
+ * own: the graph may be cut in another way than for CPUs. Its args point into the same weights, and what
+ * describes the model (vocab, context, ...) is the same. It has no variants and no devices, unless it is the
+ * outer llmc_module itself, as where a model.so has code for this device only. In its kernels
+ * prepare_min_rows and run_units mean nothing. Rows of buffers and pages of caches look as they do on CPUs:
+ * observers, logits and saved sequences read them in the same way. */
+typedef struct {
+  const char *name; /* "cuda" */
+  const struct llmc_module *program;
+  const llmc_device_kernel *kernels; /* [program->n_kernels] */
+  const llmc_device_image *images;   /* [n_images]; each kernel has one of PTX and one of bitcode at least */
+  uint64_t n_images;
+} llmc_device;
+
+typedef struct llmc_module {
   char magic[8];
   uint32_t abi, struct_size;
   uint32_t n_variants, n_kernels, n_buffers, n_dispatches, n_args, n_caches;
@@ -167,6 +234,7 @@ typedef struct {
   uint32_t hidden_buffer; /* LLMC_NONE if the model does not return hidden rows */
   uint32_t uses_keys;     /* 1: llmc_step.keys must be filled */
   uint32_t n_strings;     /* bytes */
+  uint32_t n_devices, reserved;
   uint64_t parameters, weight_bytes;
   const llmc_variant *variants; /* best first */
   const llmc_kernel *kernels;
@@ -175,6 +243,7 @@ typedef struct {
   const llmc_arg *args;
   const llmc_kv_layout *caches;
   const char *strings; /* NUL-terminated strings, addressed by offset */
+  const llmc_device *devices;
 } llmc_module;
 
 /* The last bytes of the file. Hashes are XXH3-64 (seed 0). */

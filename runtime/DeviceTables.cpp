@@ -1,0 +1,90 @@
+// The tables of code for other devices than the CPU, checked as those of the module are (ModuleTables.cpp).
+#include "runtime/Error.h"
+#include "runtime/Module.h"
+
+#include <cstring>
+
+namespace llmc {
+
+namespace {
+
+constexpr uint32_t mostDevices = 16, mostThreads = 1024, warp = 32, mostBlocks = 1u << 16;
+
+llmc_status fail(const char *name, const llmc_device &device, const char *table, uint64_t index,
+                 const char *field, uint64_t value, const char *expected) {
+  return setError(LLMC_EFORMAT, "%s: module table: device '%s': %s %llu: '%s' is %llu, expected %s", name,
+                  device.name, table, (unsigned long long)index, field, (unsigned long long)value, expected);
+}
+
+llmc_status checkKernel(const llmc_device &device, uint32_t number, const char *name) {
+  const llmc_device_kernel &kernel = device.kernels[number];
+  auto wrong = [&](const char *field, uint64_t value, const char *expected) {
+    return fail(name, device, "kernel", number, field, value, expected);
+  };
+  if (!kernel.entry || !*kernel.entry)
+    return wrong("entry", 0, "the name of a symbol");
+  if (kernel.threads == 0 || kernel.threads > mostThreads || kernel.threads % warp)
+    return wrong("threads", kernel.threads, "a multiple of 32, at most 1024");
+  if (kernel.blocks == 0 || kernel.blocks > INT32_MAX)
+    return wrong("blocks", kernel.blocks, "1 to 2147483647");
+  if (kernel.rows_per_block && (kernel.max_row_blocks == 0 || kernel.max_row_blocks >= mostBlocks))
+    return wrong("max_row_blocks", kernel.max_row_blocks, "1 to 65535");
+  if (kernel.keys_per_block && (kernel.max_key_blocks == 0 || kernel.max_key_blocks >= mostBlocks))
+    return wrong("max_key_blocks", kernel.max_key_blocks, "1 to 65535");
+  const llmc_kernel &row = device.program->kernels[number];
+  if ((row.scratch_constant || row.scratch_per_row || row.scratch_per_key || row.scratch_per_row_key) &&
+      (kernel.blocks != 1 || kernel.keys_per_block))
+    return wrong("blocks", kernel.blocks, "1, and no blocks of keys, in a kernel with scratch");
+  return LLMC_OK;
+}
+
+llmc_status checkImages(const llmc_device &device, const char *name) {
+  uint32_t last = 0;
+  for (uint64_t i = 0; i < device.n_images; ++i) {
+    const llmc_device_image &image = device.images[i];
+    auto wrong = [&](const char *field, uint64_t value, const char *expected) {
+      return fail(name, device, "image", i, field, value, expected);
+    };
+    if (image.kernel >= device.program->n_kernels || image.kernel < last)
+      return wrong("kernel", image.kernel, "the number of a kernel, in ascending order");
+    if (image.kind < LLMC_IMAGE_PTX || image.kind > LLMC_IMAGE_BITCODE)
+      return wrong("kind", image.kind, "PTX, cubin or bitcode (1 to 3)");
+    if (!image.data || !image.size)
+      return wrong("size", image.size, "bytes with an address");
+    if (image.kind == LLMC_IMAGE_PTX && static_cast<const char *>(image.data)[image.size])
+      return wrong("size", image.size, "a text that ends in a NUL");
+    last = image.kernel;
+  }
+  return LLMC_OK;
+}
+
+} // namespace
+
+llmc_status checkDeviceTables(const llmc_module &module, uint64_t weightsSize, const char *name) {
+  if (module.n_devices > mostDevices)
+    return setError(LLMC_EFORMAT, "%s: module table: 'n_devices' is %u, expected at most %u", name,
+                    module.n_devices, mostDevices);
+  for (uint32_t i = 0; i < module.n_devices; ++i) {
+    const llmc_device &device = module.devices[i];
+    if (!device.name || !device.program || (device.program->n_kernels && !device.kernels) ||
+        (device.n_images && !device.images))
+      return setError(LLMC_EFORMAT, "%s: module table: device %u has no name, no program or no kernels", name,
+                      i);
+    if (device.program != &module) {
+      if (device.program->n_devices || device.program->n_variants)
+        return setError(LLMC_EFORMAT,
+                        "%s: module table: device '%s': its program has devices or CPU variants of its own",
+                        name, device.name);
+      if (llmc_status status = checkModuleTables(*device.program, weightsSize, name))
+        return status;
+    }
+    for (uint32_t k = 0; k < device.program->n_kernels; ++k)
+      if (llmc_status status = checkKernel(device, k, name))
+        return status;
+    if (llmc_status status = checkImages(device, name))
+      return status;
+  }
+  return LLMC_OK;
+}
+
+} // namespace llmc
