@@ -1,0 +1,284 @@
+//===- Rewrite.cpp - GPU kernels => code for the emulator -----------------===//
+//
+//   1. Kernels are found, block copies become loops, and accesses are reported if asked for: all this on the
+//      module as it came.
+//   2. Variables in shared memory become places behind the address that the emulator gives.
+//   3. Calls of intrinsics become calls of the emulator, or plain LLVM IR.
+//   4. What names the GPU goes; each kernel gets an entry that takes its parameters one address each.
+//
+//===----------------------------------------------------------------------===//
+#include "codegen/simt/Rewriter.h"
+
+#include "llvm/Analysis/TargetTransformInfo.h"
+#include "llvm/IR/DebugInfoMetadata.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/IntrinsicInst.h"
+#include "llvm/IR/ReplaceConstant.h"
+#include "llvm/Transforms/Utils/LowerMemIntrinsics.h"
+
+using namespace llvm;
+using namespace llmc::codegen;
+using namespace llmc::codegen::simt;
+
+constexpr unsigned sharedSpace = 3;
+// Between variables, so that what runs over the end of one is not in the next.
+constexpr uint64_t sharedGap = 64;
+
+std::string simt::rewriteForEmulator(Module &module, const RewriteOptions &options) {
+  return Rewriter(module, options).run();
+}
+
+Rewriter::Rewriter(Module &module, const RewriteOptions &options) : module(module), options(options) {
+  auto *ptr = PointerType::getUnqual(module.getContext());
+  calls = new GlobalVariable(module, ptr, /*isConstant=*/false, GlobalValue::InternalLinkage,
+                             ConstantPointerNull::get(ptr), "llmc_simt_calls");
+}
+
+std::string Rewriter::run() {
+  findKernels();
+  if (error.empty())
+    expandMemoryIntrinsics();
+  if (error.empty() && options.instrument)
+    instrument();
+  if (error.empty())
+    placeShared();
+  if (error.empty())
+    rewriteCalls();
+  if (error.empty())
+    checkArithmetic();
+  if (!error.empty())
+    return error;
+  shedTarget();
+  addTable();
+  return "";
+}
+
+std::string Rewriter::nameOf(const Instruction &instruction) const {
+  if (const DebugLoc &place = instruction.getDebugLoc())
+    if (auto *scope = dyn_cast_or_null<DIScope>(place.getScope()))
+      return (scope->getFilename() + ":" + Twine(place.getLine())).str();
+  return ("'" + instruction.getFunction()->getName() + "'").str();
+}
+
+void Rewriter::fail(const Instruction &instruction, const Twine &message) {
+  if (error.empty())
+    error = (module.getName() + ": " + nameOf(instruction) + ": " + message).str();
+}
+
+Value *Rewriter::site(IRBuilder<> &builder, uint32_t operation, uint32_t count,
+                      const Instruction &instruction, StringRef what) {
+  sites.push_back({operation, count,
+                   (what + " (site " + Twine(sites.size()) + " in " + nameOf(instruction) + ")").str()});
+  return builder.getInt32(sites.size() - 1);
+}
+
+Value *Rewriter::words(Function &function, bool isResult) {
+  Value *&frame = frames[&function][isResult];
+  if (!frame) {
+    IRBuilder<> builder(&function.getEntryBlock(), function.getEntryBlock().begin());
+    auto *room = builder.CreateAlloca(ArrayType::get(builder.getInt32Ty(), LLMC_SIMT_WORDS));
+    room->setAlignment(Align(16));
+    frame = room;
+  }
+  return frame;
+}
+
+Value *Rewriter::call(IRBuilder<> &builder, Call what, ArrayRef<Value *> arguments) {
+  Type *none = builder.getVoidTy(), *i32 = builder.getInt32Ty(), *i64 = builder.getInt64Ty(),
+       *ptr = builder.getPtrTy(), *f32 = builder.getFloatTy();
+  FunctionType *type = nullptr;
+  switch (what) {
+  case Call::Number:
+    type = FunctionType::get(i32, {i32}, false);
+    break;
+  case Call::Shared:
+    type = FunctionType::get(ptr, {}, false);
+    break;
+  case Call::Barrier:
+    type = FunctionType::get(none, {i32, i32}, false);
+    break;
+  case Call::Warp:
+    type = FunctionType::get(none, {i32, ptr, ptr}, false);
+    break;
+  case Call::CopyAsync:
+    type = FunctionType::get(none, {i32, ptr, ptr, i32, i32}, false);
+    break;
+  case Call::CommitCopies:
+    type = FunctionType::get(none, {}, false);
+    break;
+  case Call::WaitCopies:
+    type = FunctionType::get(none, {i32}, false);
+    break;
+  case Call::Math:
+    type = FunctionType::get(f32, {i32, f32}, false);
+    break;
+  case Call::Access:
+    type = FunctionType::get(none, {i32, ptr, i64}, false);
+    break;
+  }
+  Value *table = builder.CreateLoad(ptr, calls);
+  Value *function = builder.CreateLoad(ptr, builder.CreateConstGEP1_32(ptr, table, unsigned(what)));
+  return builder.CreateCall(type, function, arguments);
+}
+
+void Rewriter::findKernels() {
+  for (const char *name : {"llvm.used", "llvm.compiler.used"})
+    if (GlobalVariable *list = module.getGlobalVariable(name, /*AllowInternal=*/true))
+      list->eraseFromParent();
+  for (Function &function : module)
+    if (!function.isDeclaration() && function.getCallingConv() == CallingConv::PTX_Kernel)
+      kernels.push_back(&function);
+  if (kernels.empty())
+    error = (module.getName() + ": there is no kernel in this module").str();
+  for (Function &function : module)
+    for (Instruction &instruction : instructions(function))
+      if (auto *call = dyn_cast<CallBase>(&instruction); call && call->isInlineAsm())
+        fail(instruction, "inline PTX cannot be emulated");
+}
+
+void Rewriter::expandMemoryIntrinsics() {
+  TargetTransformInfo info(module.getDataLayout());
+  for (Function &function : module) {
+    SmallVector<MemIntrinsic *> found;
+    for (Instruction &instruction : instructions(function))
+      if (auto *intrinsic = dyn_cast<MemIntrinsic>(&instruction))
+        found.push_back(intrinsic);
+    for (MemIntrinsic *intrinsic : found) {
+      if (auto *copy = dyn_cast<MemCpyInst>(intrinsic))
+        expandMemCpyAsLoop(copy, info);
+      else if (auto *set = dyn_cast<MemSetInst>(intrinsic))
+        expandMemSetAsLoop(set);
+      else if (auto *move = dyn_cast<MemMoveInst>(intrinsic); !move || !expandMemMoveAsLoop(move, info))
+        fail(*intrinsic, "this block of memory cannot be moved");
+      intrinsic->eraseFromParent();
+    }
+  }
+}
+
+/// The shared variables that a kernel and whatever it calls use.
+static SetVector<GlobalVariable *> sharedUsedBy(Function &kernel) {
+  SetVector<GlobalVariable *> used;
+  SetVector<Function *> reached;
+  reached.insert(&kernel);
+  for (size_t i = 0; i < reached.size(); ++i)
+    for (Instruction &instruction : instructions(*reached[i]))
+      for (Value *operand : instruction.operands()) {
+        if (auto *variable = dyn_cast<GlobalVariable>(operand);
+            variable && variable->getAddressSpace() == sharedSpace)
+          used.insert(variable);
+        if (auto *function = dyn_cast<Function>(operand); function && !function->isDeclaration())
+          reached.insert(function);
+      }
+  return used;
+}
+
+void Rewriter::placeShared() {
+  const DataLayout &layout = module.getDataLayout();
+  SmallVector<Constant *> variables;
+  for (GlobalVariable &variable : module.globals())
+    if (variable.getAddressSpace() == sharedSpace)
+      variables.push_back(&variable);
+  convertUsersOfConstantsToInstructions(variables);
+  // Those as large as the launch says begin behind all others, at one place.
+  DenseMap<GlobalVariable *, uint32_t> numbers;
+  for (bool isDynamic : {false, true}) {
+    if (isDynamic)
+      sharedBytes = alignTo(sharedBytes, 1024);
+    for (Constant *constant : variables) {
+      auto *variable = cast<GlobalVariable>(constant);
+      const uint64_t bytes = layout.getTypeAllocSize(variable->getValueType());
+      if ((bytes == 0) != isDynamic)
+        continue;
+      const uint64_t offset =
+          isDynamic ? sharedBytes : alignTo(sharedBytes, variable->getAlign().value_or(Align(16)));
+      numbers[variable] = shared.size();
+      shared.push_back({variable, offset, bytes});
+      sharedNames.push_back(variable->getName().str());
+      if (!isDynamic)
+        sharedBytes = offset + bytes + sharedGap;
+    }
+  }
+  for (Function *kernel : kernels) {
+    sharedOf.emplace_back();
+    for (GlobalVariable *variable : sharedUsedBy(*kernel))
+      sharedOf.back().push_back(numbers[variable]);
+  }
+  replaceShared();
+}
+
+void Rewriter::replaceShared() {
+  for (const Shared &place : shared) {
+    DenseMap<Function *, Value *> addresses;
+    for (Use &use : make_early_inc_range(place.variable->uses())) {
+      auto *instruction = dyn_cast<Instruction>(use.getUser());
+      if (!instruction) {
+        error = (module.getName() + ": the address of shared '" + place.variable->getName() +
+                 "' stands in another variable")
+                    .str();
+        return;
+      }
+      Value *&address = addresses[instruction->getFunction()];
+      if (!address) {
+        BasicBlock &entry = instruction->getFunction()->getEntryBlock();
+        IRBuilder<> builder(&entry, entry.getFirstInsertionPt());
+        Value *start = call(builder, Call::Shared);
+        address = builder.CreateAddrSpaceCast(
+            builder.CreateConstGEP1_64(builder.getInt8Ty(), start, place.offset), place.variable->getType());
+      }
+      use.set(address);
+    }
+  }
+}
+
+void Rewriter::rewriteCalls() {
+  for (Function &function : module) {
+    SmallVector<CallInst *> found;
+    for (Instruction &instruction : instructions(function))
+      if (auto *call = dyn_cast<CallInst>(&instruction); call && call->getCalledFunction())
+        found.push_back(call);
+    for (CallInst *call : found)
+      rewriteCall(*call);
+  }
+  for (Function &function : make_early_inc_range(module))
+    if (function.isDeclaration() && function.use_empty())
+      function.eraseFromParent();
+}
+
+/// bf16 is a format of storage to the CPU: LLVM would call a library for what it computes in it.
+void Rewriter::checkArithmetic() {
+  for (Function &function : module)
+    for (Instruction &instruction : instructions(function))
+      if (instruction.getType()->getScalarType()->isBFloatTy() &&
+          (instruction.isBinaryOp() || isa<FPTruncInst, SIToFPInst, UIToFPInst>(instruction)))
+        fail(instruction,
+             Twine("'") + instruction.getOpcodeName() + "' of bf16 cannot be emulated: compute in f32");
+}
+
+/// Calling conventions, attributes and marks that mean something to the GPU only. Attributes of whole
+/// functions go, too: a function that now calls the emulator may not be what they say.
+void Rewriter::shedTarget() {
+  for (Function &function : module) {
+    if (function.isIntrinsic())
+      continue;
+    function.setCallingConv(CallingConv::C);
+    AttributeList attributes = function.getAttributes().removeFnAttributes(module.getContext());
+    function.setAttributes(attributes);
+    function.addFnAttr(Attribute::NoUnwind);
+    function.addFnAttr("no-builtins"); // loops stay loops: there is no libc to call
+    function.setLinkage(GlobalValue::InternalLinkage);
+    function.setVisibility(GlobalValue::DefaultVisibility);
+    function.setComdat(nullptr);
+    for (Instruction &instruction : instructions(function))
+      if (auto *call = dyn_cast<CallInst>(&instruction)) {
+        Function *callee = call->getCalledFunction();
+        if (callee && callee->isIntrinsic())
+          continue;
+        call->setCallingConv(CallingConv::C);
+        call->setAttributes(call->getAttributes().removeFnAttributes(module.getContext()));
+      }
+  }
+  if (NamedMDNode *marks = module.getNamedMetadata("nvvm.annotations"))
+    marks->eraseFromParent();
+  for (const Shared &place : shared)
+    place.variable->eraseFromParent();
+}

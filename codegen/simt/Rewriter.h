@@ -1,0 +1,79 @@
+//===- Rewriter.h - what the parts of the rewrite share ---------*- C++ -*-===//
+#ifndef LLMC_CODEGEN_SIMT_REWRITER_H
+#define LLMC_CODEGEN_SIMT_REWRITER_H
+
+#include "codegen/simt/Rewrite.h"
+#include "runtime/include/llmc/simt_abi.h"
+
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Instructions.h"
+
+#include <array>
+#include <string>
+#include <vector>
+
+namespace llmc::codegen::simt {
+
+/// The functions of llmc_simt_calls, in its order.
+enum class Call { Number, Shared, Barrier, Warp, CopyAsync, CommitCopies, WaitCopies, Math, Access };
+
+class Rewriter {
+public:
+  Rewriter(llvm::Module &module, const RewriteOptions &options);
+  std::string run();
+
+  /// Calls the emulator at the builder's place.
+  llvm::Value *call(llvm::IRBuilder<> &builder, Call what, llvm::ArrayRef<llvm::Value *> arguments = {});
+  /// The number of a new site. `count` as in llmc_simt_site.
+  llvm::Value *site(llvm::IRBuilder<> &builder, uint32_t operation, uint32_t count,
+                    const llvm::Instruction &instruction, llvm::StringRef what);
+  /// Room for words of warp operations in this function's frame: operands and results.
+  llvm::Value *words(llvm::Function &function, bool isResult);
+  /// Keeps the first sentence.
+  void fail(const llvm::Instruction &instruction, const llvm::Twine &message);
+
+private:
+  struct Site {
+    uint32_t operation, count;
+    std::string text;
+  };
+  struct Shared {
+    llvm::GlobalVariable *variable;
+    uint64_t offset, bytes;
+  };
+
+  // Each step of run() by itself, in its order.
+  void findKernels();
+  void expandMemoryIntrinsics();
+  void instrument(); // Instrument.cpp
+  void placeShared();
+  void replaceShared();
+  void rewriteCalls();
+  void rewriteCall(llvm::CallInst &call); // Intrinsics.cpp
+  void checkArithmetic();
+  void shedTarget();
+  void addTable(); // Table.cpp
+  llvm::Function *makeEntry(llvm::Function &kernel);
+  llvm::Constant *text(llvm::StringRef words);
+  llvm::GlobalVariable *constant(llvm::Constant *value, llvm::StringRef name);
+  llvm::Constant *tableOf(llvm::StructType *type, const std::vector<llvm::Constant *> &rows,
+                          llvm::StringRef name);
+  std::string nameOf(const llvm::Instruction &instruction) const;
+
+  llvm::Module &module;
+  const RewriteOptions &options;
+  llvm::GlobalVariable *calls; // where the emulator puts the address of its functions
+  std::vector<llvm::Function *> kernels;
+  std::vector<std::vector<uint32_t>> sharedOf; // by kernel, numbers in `shared`
+  std::vector<Shared> shared;
+  std::vector<std::string> sharedNames;
+  uint64_t sharedBytes = 0;
+  std::vector<Site> sites;
+  llvm::DenseMap<llvm::Function *, std::array<llvm::Value *, 2>> frames; // operands, results
+  std::string error;
+};
+
+} // namespace llmc::codegen::simt
+#endif

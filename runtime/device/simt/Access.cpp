@@ -1,0 +1,172 @@
+// What a running kernel calls: memory accesses as they are checked and counted, asynchronous copies,
+// functions.
+#include "runtime/device/simt/Block.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace llmc::simt {
+
+static const char *const verbs[] = {"reads", "writes", "changes"};
+
+static int verbOf(uint32_t operation) {
+  return operation == LLMC_SIMT_STORE || operation == LLMC_SIMT_COPY_ASYNC ? 1
+         : operation == LLMC_SIMT_ATOMIC                                   ? 2
+                                                                           : 0;
+}
+
+void Block::access(uint32_t site, const void *address, uint64_t bytes) {
+  const llmc_simt_site &what = launch.code->sites[site];
+  check(site, what.operation, uint64_t(address), bytes, what.count);
+}
+
+/// COPY_ASYNC stands for its writes; its reads come as LOAD.
+void Block::check(uint32_t site, uint32_t operation, uint64_t address, uint64_t bytes, uint32_t alignment) {
+  if (!isInstrumented)
+    return;
+  Thread &thread = *current;
+  const int verb = verbOf(operation);
+  if (alignment && address % alignment)
+    fail(thread, "%s %llu bytes at 0x%llx, which is not a multiple of %u: %s", verbs[verb],
+         (unsigned long long)bytes, (unsigned long long)address, alignment, textOf(site));
+  if (const uint64_t offset = address - uint64_t(sharedBytes.data()); offset < sharedBytes.size()) {
+    if (options.checksBounds)
+      checkShared(site, verb, offset, bytes);
+    if (options.checksRaces)
+      checkRace(site, verb, offset, bytes);
+    return;
+  }
+  if (thread.fiber->holds(reinterpret_cast<const void *>(address)))
+    return; // its own variables
+  const Memory::Region *region = memory.find(address);
+  const bool isInside = region && region->holds(address, bytes);
+  if (options.checksBounds && !isInside) {
+    if (!region)
+      fail(thread, "%s %llu bytes at 0x%llx, where no memory was allocated: %s", verbs[verb],
+           (unsigned long long)bytes, (unsigned long long)address, textOf(site));
+    fail(thread, "%s %llu bytes at offset %llu of '%s', which has %llu: %s", verbs[verb],
+         (unsigned long long)bytes, (unsigned long long)(address - region->start), region->name.c_str(),
+         (unsigned long long)region->bytes, textOf(site));
+  }
+  if (options.counts && isInside)
+    counters.note(site, thread.index, address, bytes, verb != 0, region->name);
+}
+
+void Block::checkShared(uint32_t site, int verb, uint64_t offset, uint64_t bytes) {
+  const SharedRegion *nearest = nullptr;
+  for (const SharedRegion &region : sharedRegions)
+    if (offset >= region.offset && (!nearest || region.offset > nearest->offset))
+      nearest = &region;
+  if (!nearest)
+    fail(*current, "%s %llu bytes of shared memory that is not the kernel's: %s", verbs[verb],
+         (unsigned long long)bytes, textOf(site));
+  if (bytes > nearest->bytes || offset - nearest->offset > nearest->bytes - bytes)
+    fail(*current, "%s %llu bytes at offset %llu of shared '%s', which has %llu: %s", verbs[verb],
+         (unsigned long long)bytes, (unsigned long long)(offset - nearest->offset), nearest->name,
+         (unsigned long long)nearest->bytes, textOf(site));
+}
+
+void Block::checkRace(uint32_t site, int verb, uint64_t offset, uint64_t bytes) {
+  const RaceCheck::Kind kinds[] = {RaceCheck::Kind::Read, RaceCheck::Kind::Write, RaceCheck::Kind::Atomic};
+  RaceCheck::Conflict conflict;
+  if (!races.note(offset, bytes, current->index, kinds[verb], site, conflict))
+    return;
+  const Thread &other = threads[conflict.earlier.thread];
+  fail(*current,
+       "race: it %s byte %llu of shared memory at %s, thread (%u, %u, %u) %s it at %s, and no barrier "
+       "stands between",
+       verbs[verb], (unsigned long long)conflict.offset, textOf(site), other.x, other.y, other.z,
+       conflict.wasWrite ? "wrote" : "read", textOf(conflict.earlier.site));
+}
+
+void Block::copyAsync(const Copy &copy) {
+  Thread &thread = *current;
+  const uint64_t to = uint64_t(copy.to), from = uint64_t(copy.from);
+  if (to % copy.bytes || from % copy.bytes)
+    fail(thread, "copies %u bytes between addresses that are no multiples of it: %s", copy.bytes,
+         textOf(copy.site));
+  if (copy.sourceBytes > copy.bytes)
+    fail(thread, "copies %u of %u bytes: %s", copy.sourceBytes, copy.bytes, textOf(copy.site));
+  // The write may happen at any time until it is waited for, so it must be in order now, and then again.
+  check(copy.site, LLMC_SIMT_COPY_ASYNC, to, copy.bytes, 0);
+  if (copy.sourceBytes)
+    check(copy.site, LLMC_SIMT_LOAD, from, copy.sourceBytes, 0);
+  thread.copies.push_back(copy);
+  thread.copies.back().group = thread.copyGroup;
+}
+
+void Block::waitCopies(uint32_t groups) {
+  Thread &thread = *current;
+  if (groups == UINT32_MAX)
+    finishCopies(thread, UINT32_MAX);
+  else if (thread.copyGroup > groups)
+    finishCopies(thread, thread.copyGroup - groups);
+}
+
+/// Only now, which is as late as a GPU may do it: whoever reads before sees what was there.
+void Block::finishCopies(Thread &thread, uint32_t beforeGroup) {
+  auto copy = thread.copies.begin();
+  for (; copy != thread.copies.end() && copy->group < beforeGroup; ++copy) {
+    check(copy->site, LLMC_SIMT_COPY_ASYNC, uint64_t(copy->to), copy->bytes, 0);
+    memcpy(copy->to, copy->from, copy->sourceBytes);
+    memset(copy->to + copy->sourceBytes, 0, copy->bytes - copy->sourceBytes);
+  }
+  thread.copies.erase(thread.copies.begin(), copy);
+}
+
+static float flushed(float x) { return std::fpclassify(x) == FP_SUBNORMAL ? std::copysign(0.0f, x) : x; }
+
+static float mathOf(uint32_t function, float x) {
+  const bool flushes = function & LLMC_SIMT_FLUSH;
+  if (flushes)
+    x = flushed(x);
+  float y = x;
+  switch (function & ~uint32_t(LLMC_SIMT_FLUSH)) {
+  case LLMC_SIMT_EXP2:
+    y = std::exp2(x);
+    break;
+  case LLMC_SIMT_LOG2:
+    y = std::log2(x);
+    break;
+  case LLMC_SIMT_SIN:
+    y = std::sin(x);
+    break;
+  case LLMC_SIMT_COS:
+    y = std::cos(x);
+    break;
+  case LLMC_SIMT_TANH:
+    y = std::tanh(x);
+    break;
+  default:
+    break;
+  }
+  return flushes ? flushed(y) : y;
+}
+
+/// The block that runs on this system thread.
+static thread_local Block *running = nullptr;
+
+void Block::makeRunning() { running = this; }
+
+struct Calls {
+  static uint32_t number(uint32_t which) { return running->number(which); }
+  static uint8_t *shared() { return running->sharedBytes.data(); }
+  static void barrier(uint32_t site, uint32_t number) { running->barrier(site, number); }
+  static void warp(uint32_t site, const uint32_t *in, uint32_t *out) { running->warp(site, in, out); }
+  static void copyAsync(uint32_t site, void *to, const void *from, uint32_t bytes, uint32_t sourceBytes) {
+    running->copyAsync(
+        {static_cast<uint8_t *>(to), static_cast<const uint8_t *>(from), bytes, sourceBytes, 0, site});
+  }
+  static void commitCopies() { ++running->current->copyGroup; }
+  static void waitCopies(uint32_t groups) { running->waitCopies(groups); }
+  static void access(uint32_t site, const void *address, uint64_t bytes) {
+    running->access(site, address, bytes);
+  }
+};
+
+const llmc_simt_calls Block::calls = {Calls::number,     Calls::shared,    Calls::barrier,
+                                      Calls::warp,       Calls::copyAsync, Calls::commitCopies,
+                                      Calls::waitCopies, mathOf,           Calls::access};
+
+} // namespace llmc::simt

@@ -1,0 +1,146 @@
+// One block of threads after the other: a fiber for each thread that has to wait, barriers and warp
+// operations as meetings, and what a kernel asks the machine for.
+//
+// A thread that is never held up runs from begin to end on the stack of the one before it. In which order
+// threads begin and go on is drawn from a seed; seed 0 takes them in order.
+#pragma once
+
+#include "runtime/device/simt/Counters.h"
+#include "runtime/device/simt/Fiber.h"
+#include "runtime/device/simt/Memory.h"
+#include "runtime/device/simt/Races.h"
+
+#include "llmc/simt_abi.h"
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace llmc::simt {
+
+struct Extent {
+  uint32_t x = 1, y = 1, z = 1;
+  uint64_t count() const { return uint64_t(x) * y * z; }
+};
+
+/// A variable in the block's shared memory.
+struct SharedRegion {
+  const char *name;
+  uint64_t offset, bytes;
+};
+
+/// A launch of one kernel.
+struct Launch {
+  const llmc_simt_code *code;
+  const llmc_simt_kernel *kernel;
+  Extent grid, block;
+  uint64_t dynamicShared;
+  void *const *params;
+};
+
+struct RunOptions {
+  uint32_t seed = 0;
+  bool checksBounds = true, checksRaces = true, counts = false; ///< where the code is instrumented
+};
+
+class Block {
+public:
+  explicit Block(const Memory &memory);
+  ~Block();
+
+  /// All blocks of a launch. False: error() says what went wrong where.
+  bool run(const Launch &launch, bool isInstrumented, const RunOptions &options);
+  const std::string &error() const { return message; }
+  Counters counters;
+
+  static const llmc_simt_calls calls; ///< for the thread's running block
+
+  /// Operands and results of one lane in a warp operation.
+  struct Lane {
+    const uint32_t *in; ///< null: not in the mask
+    uint32_t *out;
+  };
+  using Lanes = Lane[LLMC_SIMT_WARP];
+
+private:
+  friend struct Calls;
+  static constexpr uint32_t nowhere = UINT32_MAX;
+
+  struct Copy {
+    uint8_t *to;
+    const uint8_t *from;
+    uint32_t bytes, sourceBytes, group, site;
+  };
+  struct Thread {
+    uint32_t index, x, y, z;
+    Fiber *fiber;
+    bool isDone;
+    uint32_t waitsAt;   ///< site, or nowhere
+    uint32_t barrier;   ///< its number, if it waits at one
+    const uint32_t *in; ///< operands, if it waits at a warp operation; the mask first
+    uint32_t *out;
+    std::vector<Copy> copies; ///< not done yet, oldest first
+    uint32_t copyGroup;
+  };
+
+  void prepare();
+  void runOne(uint32_t x, uint32_t y, uint32_t z);
+  void poisonShared();
+  [[noreturn]] void work(Fiber &self);
+  void end(Thread &thread);
+  void wait(Thread &thread);
+  bool mayStart() const { return nextStart < order.size(); }
+  bool startsNext();
+  Thread *takeReady();
+  Fiber *freeFiber();
+  void release(Thread &thread);
+  [[noreturn]] void stuck();
+  [[noreturn]] void leave();
+  [[noreturn]] void fail(const Thread &thread, const char *format, ...) __attribute__((format(printf, 3, 4)));
+  std::string placeOf(const Thread &thread) const;
+  const char *textOf(uint32_t site) const { return launch.code->sites[site].text; }
+
+  void barrier(uint32_t site, uint32_t number);
+  void warp(uint32_t site, const uint32_t *in, uint32_t *out);
+  void operate(uint32_t site, const Lanes &lanes, const Thread &thread);
+  void copyAsync(const Copy &copy);
+  void waitCopies(uint32_t groups);
+  void finishCopies(Thread &thread, uint32_t beforeGroup);
+  void access(uint32_t site, const void *address, uint64_t bytes);
+  void check(uint32_t site, uint32_t operation, uint64_t address, uint64_t bytes, uint32_t alignment);
+  void checkShared(uint32_t site, int verb, uint64_t offset, uint64_t bytes);
+  void checkRace(uint32_t site, int verb, uint64_t offset, uint64_t bytes);
+  void makeRunning();
+  uint32_t number(uint32_t which) const;
+  uint32_t draw(uint32_t below);
+  uint32_t warpOf(const Thread &thread) const { return thread.index / LLMC_SIMT_WARP; }
+  /// The lanes that the warp of this thread has.
+  uint32_t lanesOf(const Thread &thread) const;
+
+  const Memory &memory;
+  Launch launch = {};
+  RunOptions options;
+  bool isInstrumented = false;
+  Extent at; ///< the running block
+  std::vector<Thread> threads;
+  std::vector<uint32_t> order;
+  size_t nextStart = 0, nDone = 0;
+  std::deque<Thread *> ready;
+  Thread *current = nullptr, *starting = nullptr;
+  uint32_t arrivedAt[16] = {}; ///< threads at each barrier
+  Thread *firstAt[16] = {};
+  uint32_t random = 1;
+
+  std::vector<uint8_t> sharedBytes;
+  std::vector<SharedRegion> sharedRegions;
+  RaceCheck races;
+
+  std::vector<std::unique_ptr<Fiber>> fibers;
+  std::vector<Fiber *> freeFibers;
+  void *outside = nullptr; ///< the place of whoever called run()
+  bool isBroken = false;
+  std::string message;
+};
+
+} // namespace llmc::simt

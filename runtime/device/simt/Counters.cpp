@@ -1,0 +1,65 @@
+// A group of lanes is counted when all have come, or when its block ends.
+#include "runtime/device/simt/Counters.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace llmc::simt {
+
+void Counters::begin(const char *name, uint32_t nSites, uint32_t nThreads) {
+  kernel = name;
+  sites = nSites;
+  threads = nThreads;
+  passes.assign(uint64_t(nSites) * nThreads, 0);
+  groups.clear();
+}
+
+void Counters::note(uint32_t site, uint32_t thread, uint64_t address, uint64_t bytes, bool isStore,
+                    const std::string &region) {
+  const uint32_t warp = thread / LLMC_SIMT_WARP;
+  AccessCounts &counts = totals[{kernel, region}];
+  (isStore ? counts.stores : counts.loads) += bytes;
+  Groups &list = groups[{warp, site}];
+  const uint64_t pass = passes[uint64_t(thread) * sites + site]++;
+  if (pass < list.first)
+    return; // cannot be: a closed group has all its lanes
+  while (list.first + list.open.size() <= pass)
+    list.open.emplace_back();
+  Group &group = list.open[pass - list.first];
+  group.counts = &counts;
+  group.isStore = isStore;
+  for (uint64_t i = 0; i < bytes; ++i) {
+    const uint64_t number = (address + i) / transactionBytes, bit = (address + i) % transactionBytes;
+    auto found = std::find_if(group.segments.begin(), group.segments.end(),
+                              [&](const Segment &segment) { return segment.number == number; });
+    if (found == group.segments.end())
+      found = group.segments.insert(found, {number, {}});
+    found->mask[bit / 64] |= uint64_t(1) << bit % 64;
+  }
+  const uint32_t lanes = std::min(LLMC_SIMT_WARP, threads - warp * LLMC_SIMT_WARP);
+  ++group.arrived;
+  while (!list.open.empty() && list.open.front().arrived == lanes) {
+    close(list.open.front());
+    list.open.pop_front();
+    ++list.first;
+  }
+}
+
+void Counters::close(Group &group) {
+  if (!group.counts)
+    return;
+  uint64_t bytes = 0;
+  for (const Segment &segment : group.segments)
+    bytes += uint64_t(std::popcount(segment.mask[0]) + std::popcount(segment.mask[1]));
+  (group.isStore ? group.counts->warpStores : group.counts->warpLoads) += bytes;
+  (group.isStore ? group.counts->storeTransactions : group.counts->loadTransactions) += group.segments.size();
+}
+
+void Counters::end() {
+  for (auto &[key, list] : groups)
+    for (Group &group : list.open)
+      close(group);
+  groups.clear();
+}
+
+} // namespace llmc::simt

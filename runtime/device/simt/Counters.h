@@ -1,0 +1,63 @@
+// What kernels load from and store to global memory, and how full the 128-byte transactions of a warp are.
+//
+// Lanes do not run in step here, so the accesses of a warp are put together afterwards: the n-th time that
+// each of its lanes comes to an instruction is one access of the warp.
+#pragma once
+
+#include "llmc/simt_abi.h"
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace llmc::simt {
+
+/// Of one kernel in one region of memory.
+struct AccessCounts {
+  uint64_t loads = 0, stores = 0;                       ///< bytes, lane by lane
+  uint64_t warpLoads = 0, warpStores = 0;               ///< bytes, those that several lanes share once
+  uint64_t loadTransactions = 0, storeTransactions = 0; ///< of 128 bytes each
+};
+
+class Counters {
+public:
+  static constexpr uint64_t transactionBytes = 128;
+  using Key = std::pair<std::string, std::string>; ///< kernel, region
+
+  const std::map<Key, AccessCounts> &counts() const { return totals; }
+  void clear() { totals.clear(); }
+
+  /// A block of the named kernel begins.
+  void begin(const char *kernel, uint32_t nSites, uint32_t nThreads);
+  void note(uint32_t site, uint32_t thread, uint64_t address, uint64_t bytes, bool isStore,
+            const std::string &region);
+  void end();
+
+private:
+  struct Segment {
+    uint64_t number;
+    std::array<uint64_t, 2> mask; // a bit for each byte
+  };
+  struct Group {
+    uint32_t arrived = 0;
+    bool isStore = false;
+    AccessCounts *counts = nullptr;
+    std::vector<Segment> segments;
+  };
+  struct Groups {
+    uint64_t first = 0; ///< number of the oldest that is open
+    std::deque<Group> open;
+  };
+  static void close(Group &group);
+
+  std::map<Key, AccessCounts> totals;
+  std::string kernel;
+  uint32_t sites = 0, threads = 0;
+  std::vector<uint64_t> passes;                           ///< [thread][site] how often
+  std::map<std::pair<uint32_t, uint32_t>, Groups> groups; ///< by warp and site
+};
+
+} // namespace llmc::simt

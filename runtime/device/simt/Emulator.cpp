@@ -1,0 +1,74 @@
+// Loading code and launching it.
+#include "runtime/device/simt/Emulator.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+
+namespace llmc::simt {
+
+Library::~Library() {
+  if (handle)
+    dlclose(handle);
+}
+
+std::string Library::load(const std::string &path) {
+  // dlopen searches library folders for names without a slash.
+  const std::string name = path.find('/') == std::string::npos ? "./" + path : path;
+  handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) {
+    const char *reason = dlerror();
+    return path + ": the system cannot load its code: " + (reason ? reason : "");
+  }
+  library = static_cast<const llmc_simt_library *>(dlsym(handle, LLMC_SIMT_SYMBOL));
+  if (!library || memcmp(library->magic, LLMC_SIMT_MAGIC, sizeof library->magic) != 0)
+    return path + ": these are no kernels for the emulator";
+  if (library->abi != LLMC_SIMT_ABI || library->struct_size != sizeof(llmc_simt_library))
+    return path + ": kernels for version " + std::to_string(library->abi) +
+           " of the emulator, this is version " + std::to_string(LLMC_SIMT_ABI);
+  for (uint32_t i = 0; i < library->n_codes; ++i)
+    *library->codes[i]->calls = &Block::calls;
+  return "";
+}
+
+const llmc_simt_code *Library::find(uint64_t sourceHash) const {
+  for (uint32_t i = 0; i < library->n_codes; ++i)
+    if (library->codes[i]->source_hash == sourceHash)
+      return library->codes[i];
+  return nullptr;
+}
+
+const llmc_simt_kernel *findKernel(const llmc_simt_code &code, const char *name) {
+  for (uint32_t i = 0; i < code.n_kernels; ++i)
+    if (strcmp(code.kernels[i].name, name) == 0)
+      return &code.kernels[i];
+  return nullptr;
+}
+
+template <typename Each> static void forEachGlobal(const Library &library, Each each) {
+  const llmc_simt_library &table = library.table();
+  for (uint32_t i = 0; i < table.n_codes; ++i)
+    for (uint32_t j = 0; j < table.codes[i]->n_globals; ++j)
+      each(table.codes[i]->globals[j]);
+}
+
+void Emulator::add(const Library &library) {
+  forEachGlobal(library, [&](const llmc_simt_global &global) {
+    memory.add(global.address, global.bytes, global.name);
+  });
+}
+
+void Emulator::remove(const Library &library) {
+  forEachGlobal(library, [&](const llmc_simt_global &global) { memory.remove(global.address); });
+}
+
+std::string Emulator::launch(const Launch &launch, bool isInstrumented) {
+  const uint64_t threads = launch.block.count();
+  if (threads == 0 || threads > 1024 || launch.grid.count() == 0)
+    return "kernel '" + std::string(launch.kernel->name) + "': cannot be launched with blocks of " +
+           std::to_string(threads) + " threads";
+  std::lock_guard lock(mutex);
+  return block.run(launch, isInstrumented, options) ? "" : block.error();
+}
+
+} // namespace llmc::simt

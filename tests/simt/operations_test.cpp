@@ -1,0 +1,163 @@
+// Single operations against what PTX says of them.
+#include "tests/simt/KernelLibrary.h"
+
+#include <bit>
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace llmc::test;
+using llmc::simt::Extent;
+
+namespace {
+
+constexpr uint32_t seeds[] = {0, 1, 77};
+
+class Operations : public testing::Test {
+protected:
+  void SetUp() override { ASSERT_EQ(library.error(), ""); }
+  /// Runs a kernel of one warp that takes only the place for its rows of 32 words.
+  template <typename... Values> void run(const char *name, Values... values) {
+    for (uint32_t seed : seeds) {
+      library.emulator.options.seed = seed;
+      ASSERT_EQ(library.launch(name, {}, {32}, values...), "");
+    }
+  }
+  KernelLibrary library{kernelText("operations"), /*isInstrumented=*/true};
+  uint32_t *out = library.allocate<uint32_t>(10 * 32, "out");
+};
+
+TEST_F(Operations, shuffles_take_from_the_lanes_that_ptx_names) {
+  run("shuffles", out);
+  for (uint32_t lane = 0; lane < 32; ++lane) {
+    const uint32_t half = lane & 16;
+    EXPECT_EQ(out[0 * 32 + lane], (lane + 3 < 32 ? lane + 3 : lane) * 100);
+    EXPECT_EQ(out[1 * 32 + lane], lane + 3 < 32);
+    EXPECT_EQ(out[2 * 32 + lane], (lane >= 3 ? lane - 3 : lane) * 100);
+    EXPECT_EQ(out[3 * 32 + lane], lane >= 3);
+    EXPECT_EQ(out[4 * 32 + lane], (half | 5) * 100);
+    EXPECT_EQ(out[5 * 32 + lane], (lane ^ 8) * 100);
+  }
+}
+
+TEST_F(Operations, votes_count_the_lanes_of_the_mask) {
+  run("votes", out);
+  for (uint32_t lane = 0; lane < 16; ++lane) {
+    EXPECT_EQ(out[0 * 32 + lane], 0u);
+    EXPECT_EQ(out[1 * 32 + lane], 1u);
+    EXPECT_EQ(out[2 * 32 + lane], 0u);
+    EXPECT_EQ(out[3 * 32 + lane], 0xaaaau);
+    EXPECT_EQ(out[4 * 32 + lane], 120u);
+  }
+  EXPECT_EQ(out[16], 0xffffffffu); // the other lanes wrote nothing
+}
+
+TEST_F(Operations, functions_are_exact) {
+  std::vector<float> in(32);
+  for (size_t i = 0; i < in.size(); ++i)
+    in[i] = 0.1f + float(i) * 0.37f;
+  run("functions", library.upload(in), out);
+  for (size_t i = 0; i < in.size(); ++i) {
+    auto value = [&](size_t row) { return std::bit_cast<float>(out[row * 32 + i]); };
+    EXPECT_FLOAT_EQ(value(0), std::exp2(in[i]));
+    EXPECT_FLOAT_EQ(value(1), 1 / std::sqrt(in[i]));
+    EXPECT_FLOAT_EQ(value(2), 1 / in[i]);
+    EXPECT_FLOAT_EQ(value(3), std::sqrt(in[i]));
+    EXPECT_FLOAT_EQ(value(4), std::exp2(in[i]));
+    // bytes 0xfe = -2, four times, by 3, 2, 1, 0, and 7
+    EXPECT_EQ(int32_t(out[5 * 32 + i]), 7 - 2 * (3 + 2 + 1 + 0));
+  }
+}
+
+TEST_F(Operations, every_thread_knows_its_numbers) {
+  for (uint32_t seed : seeds) {
+    library.emulator.options.seed = seed;
+    uint32_t *all = library.allocate<uint32_t>(6 * 32);
+    ASSERT_EQ(library.launch("numbers", {2, 1, 3}, {8, 4}, all), "");
+    for (uint32_t i = 0; i < 6 * 32; ++i)
+      EXPECT_EQ(all[i], (i % 32 / 8 + 1) * 10) << i;
+  }
+}
+
+TEST_F(Operations, matrices_come_in_fragments) {
+  std::vector<uint16_t> in(32 * 8);
+  for (size_t i = 0; i < in.size(); ++i)
+    in[i] = uint16_t(i);
+  run("matrices", library.upload(in), out);
+  for (uint32_t lane = 0; lane < 32; ++lane) {
+    auto pair = [](uint32_t low, uint32_t high) { return low | high << 16; };
+    for (uint32_t matrix = 0; matrix < 4;
+         ++matrix) { // element (row, column) is matrix * 64 + row * 8 + column
+      const uint32_t row = lane % 4 * 2, column = lane / 4, first = matrix * 64 + row * 8 + column;
+      EXPECT_EQ(out[matrix * 32 + lane], pair(first, first + 8));
+    }
+    const uint32_t first = lane / 4 * 8 + lane % 4 * 2;
+    EXPECT_EQ(out[4 * 32 + lane], pair(first, first + 1));
+  }
+}
+
+/// A and B of `depth` columns as fragments of words with 4 or 2 elements, and their product plus 1.
+TEST_F(Operations, products_of_fragments_are_those_of_matrices) {
+  for (int elementBytes : {1, 2}) {
+    const int depth = 32 / elementBytes, packed = 4 / elementBytes;
+    auto a = [](int row, int k) { return (row * 5 + k * 3) % 7 - 3; };
+    auto b = [](int k, int column) { return (column * 4 + k) % 5 - 2; };
+    for (const char *format : {"s8", "bf16", "f16"}) {
+      if ((std::string(format) == "s8") != (elementBytes == 1))
+        continue;
+      auto bits = [&](int value) -> uint32_t {
+        if (elementBytes == 1)
+          return uint8_t(value);
+        return std::string(format) == "bf16" ? std::bit_cast<uint32_t>(float(value)) >> 16
+                                             : std::bit_cast<uint16_t>(_Float16(value));
+      };
+      std::vector<uint32_t> in(6 * 32);
+      for (int lane = 0; lane < 32; ++lane)
+        for (int word = 0; word < 6; ++word)
+          for (int i = 0; i < packed; ++i) {
+            const int group = lane / 4, k = lane % 4 * packed + i;
+            const int value = word < 4 ? a(group + word % 2 * 8, k + word / 2 * depth / 2)
+                                       : b(k + (word - 4) * depth / 2, group);
+            in[size_t(word * 32 + lane)] |= bits(value) << (8 * elementBytes * i);
+          }
+      run("products", library.upload(in), out);
+      for (int lane = 0; lane < 32; ++lane)
+        for (int i = 0; i < 4; ++i) {
+          const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+          int expected = 1;
+          for (int k = 0; k < depth; ++k)
+            expected += a(row, k) * b(k, column);
+          const uint32_t *words = out + lane;
+          if (std::string(format) == "s8")
+            EXPECT_EQ(int32_t(words[i * 32]), expected);
+          else if (std::string(format) == "bf16")
+            EXPECT_EQ(std::bit_cast<float>(words[(4 + i) * 32]), float(expected));
+          else
+            EXPECT_EQ(float(std::bit_cast<_Float16>(uint16_t(words[(8 + i / 2) * 32] >> 16 * (i % 2)))),
+                      float(expected));
+        }
+    }
+  }
+}
+
+TEST_F(Operations, copies_are_done_when_they_are_waited_for) {
+  std::vector<uint32_t> in(32);
+  for (size_t i = 0; i < in.size(); ++i)
+    in[i] = 0x01020304 + uint32_t(i);
+  library.dynamicShared = 128;
+  uint32_t *from = library.upload(in);
+  for (uint32_t bytes : {4u, 2u, 0u}) {
+    run("copies", from, out, bytes);
+    for (uint32_t lane = 0; lane < 32; ++lane) {
+      EXPECT_EQ(out[lane], 0xffffffffu); // not there yet
+      EXPECT_EQ(out[32 + lane], bytes == 4 ? in[lane] : bytes == 2 ? in[lane] & 0xffff : 0);
+      EXPECT_EQ(out[64 + lane], in[2]);
+    }
+  }
+}
+
+TEST_F(Operations, a_launch_that_no_gpu_takes_is_refused) {
+  EXPECT_EQ(library.launch("shuffles", {}, {1025}, out),
+            "kernel 'shuffles': cannot be launched with blocks of 1025 threads");
+}
+
+} // namespace
