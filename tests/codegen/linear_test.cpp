@@ -397,6 +397,16 @@ TEST(Linear, TilesInBlocks) {
       linear.checkSameBits(jit, "blocks", small);
       linear.checkEmulated(jit, "blocks", small);
     }
+    // More panels than are begun and finished together, of two schemes with records of different lengths.
+    LinearSpec spec = plain(*quant::schemeByName("q4_1"), 300, 600, ActivationType::Int8);
+    spec.weights.push_back({quant::schemeByName("q4_k"), 300});
+    spec.glu = spec.bias = spec.residual = true;
+    Linear linear(spec, random);
+    KernelJit jit;
+    linear.emit(jit, "fused", small);
+    ASSERT_TRUE(jit.compile());
+    linear.checkSameBits(jit, "fused", small);
+    linear.checkAgainstDouble(jit, "fused", 1e-2);
   }
 }
 

@@ -17,7 +17,7 @@ constexpr uint64_t avx512Features = LLMC_CPU_AVX2 | LLMC_CPU_AVX512 | LLMC_CPU_A
                    amxFeatures = avx512Features | LLMC_CPU_AVX512FP16 | LLMC_CPU_AMX_BF16;
 constexpr char amxTargetFeatures[] = "+avx512vnni,+avx512fp16,+amx-tile,+amx-bf16";
 constexpr Tuning avx512Tuning = {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 512 << 10, 16, 0},
-                 amxTuning = {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 1 << 20, 16, 2048},
+                 amxTuning = {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 1 << 20, 16, 512},
                  avx2Tuning = {decode421, rows21, 1, rows4321, 1, 64 << 10, 4096, 256 << 10, 6, 0};
 /// From here on decoding weights to bf16 is quicker than multiplying them row by row.
 constexpr int64_t fastTileRows = 8;

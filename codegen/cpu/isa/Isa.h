@@ -34,7 +34,7 @@ struct Tuning {
   int64_t prefetchBytes;
   int64_t activationBytes;   // packed activations that should stay in the second-level cache
   int attentionAccumulators; // vectors of 16 that a loop may keep in registers
-  int64_t tileColumns;       // columns whose decoded weights stay in the second-level cache with tiles
+  int64_t tileColumns;       // columns of two panels whose decoded weights stay in the first-level cache
 };
 
 struct Isa {

@@ -16,6 +16,10 @@ Value TileEmitter::load(Value rows, Value pointer, Value stride) {
   return e.intrinsic("llvm.x86.tileloadd64.internal", type(), {rows, width(), pointer, stride});
 }
 
+Value TileEmitter::stream(Value rows, Value pointer, Value stride) {
+  return e.intrinsic("llvm.x86.tileloaddt164.internal", type(), {rows, width(), pointer, stride});
+}
+
 void TileEmitter::store(Value value, Value rows, Value pointer, Value stride) {
   LLVM::CallIntrinsicOp::create(e, e.getStringAttr("llvm.x86.tilestored64.internal"),
                                 ValueRange{rows, width(), pointer, stride, value});

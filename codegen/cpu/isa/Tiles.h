@@ -14,7 +14,8 @@
 namespace llmc::cpu {
 
 namespace tile {
-constexpr int64_t rows = 16, columns = 32, lineBytes = 64, bytes = rows * lineBytes;
+constexpr int64_t rows = 16, columns = 32, numberBytes = 2, lineBytes = columns * numberBytes,
+                  bytes = rows * lineBytes;
 } // namespace tile
 
 /// Tiles of `rows` rows (an i16; of B always 16), for one builder. The values may be carried by loops, but
@@ -26,6 +27,8 @@ public:
   mlir::Value fullRows() const { return full; }
   mlir::Value zero(mlir::Value rows);
   mlir::Value load(mlir::Value rows, mlir::Value pointer, mlir::Value stride);
+  /// The same of what passes by once: it need not stay in the first-level cache.
+  mlir::Value stream(mlir::Value rows, mlir::Value pointer, mlir::Value stride);
   void store(mlir::Value value, mlir::Value rows, mlir::Value pointer, mlir::Value stride);
   mlir::Value dot(mlir::Value rows, mlir::Value c, mlir::Value a, mlir::Value b);
   /// A loop that carries tiles. It is never unrolled: there are eight registers, and tiles cannot be copied

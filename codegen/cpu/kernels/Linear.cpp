@@ -11,6 +11,7 @@
 #include "codegen/cpu/kernels/LinearPanels.h"
 
 #include <algorithm>
+#include <numeric>
 
 using namespace mlir;
 
@@ -47,6 +48,20 @@ bool mixesUnits(const LinearSpec &spec, const Isa &isa) { return usesTiles(spec,
 int64_t activationStride(const LinearSpec &spec) {
   const int64_t packed = spec.packedRowBytes();
   return packed ? packed : rowStride(spec.k);
+}
+
+TileLayout tileLayout(const LinearSpec &spec, const Isa &isa) {
+  constexpr int64_t pair = 2 * tile::rows, goodRows = 8 * pair, mostRows = 16 * pair;
+  const int64_t all = paddedColumns(spec), numbers = isa.tuning.activationBytes / tile::numberBytes;
+  int64_t unit = tile::columns;
+  for (const LinearSpec::Weight &weight : spec.weights)
+    unit = std::lcm(unit, weight.scheme->recordValues);
+  const int64_t most = std::max(numbers / goodRows / unit, int64_t(1)) * unit;
+  const int64_t wanted = roundUp(all, most) / most;
+  const int64_t columns = roundUp(roundUp(all, wanted) / wanted, unit),
+                chunks = roundUp(all, columns) / columns;
+  return {columns, all - (chunks - 1) * columns, chunks,
+          std::clamp(numbers / columns / pair * pair, pair, mostRows)};
 }
 
 void byRows(Emitter &e, const LinearSpec &spec, const Isa &isa, Value rows,
@@ -119,10 +134,11 @@ struct LinearEmitter {
     auto pack = emitPackRow(e, module, name + (forTiles ? ".pack_tiles" : ".pack"), spec, isa, forTiles);
     Value x = k.pointer(e, order.x), gain = argument(k, order.gain), bias = argument(k, order.normBias);
     e.loop(first, last, 1, [&](Value row) {
-      Value inBlock = forTiles ? e.rem(row, tile::rows) : e.c(0), block = e.sub(row, inBlock);
-      Value lines = e.min(e.sub(rows, block), e.c(tile::rows));
-      Value out = e.at(packed, e.add(e.mul(block, packedBytes), e.mul(inBlock, tile::lineBytes)));
-      e.call(pack, {e.at(x, e.mul(row, rowStride(spec.k))), gain, bias, out, e.mul(lines, tile::lineBytes)});
+      Value from = e.at(x, e.mul(row, rowStride(spec.k)));
+      if (forTiles)
+        e.call(pack, {from, gain, bias, packed, rows, row});
+      else
+        e.call(pack, {from, gain, bias, e.at(packed, e.mul(row, packedBytes))});
     });
   }
 
@@ -144,25 +160,52 @@ struct LinearEmitter {
         activations = e.select(few, k.scratch(e), k.pointer(e, order.packed));
         e.when(e.both(few, e.equal(k.again, e.c(0))), [&] { packRows(k, e.c(0), rows, rows, activations); });
       }
-      const int64_t step = spec.glu ? 2 : 1, panels = allPanels(spec), ofUnit = panelsOfUnit(panels);
-      auto [firstUnit, lastUnit] = k.share(e, e.c(roundUp(panels, ofUnit) / ofUnit));
-      Value first = e.mul(firstUnit, ofUnit), last = e.min(e.mul(lastUnit, ofUnit), e.c(panels));
-      int64_t base = 0;
-      for (size_t i = 0; i < spec.weights.size(); i += step) {
-        const int64_t count = spec.weights[i].scheme->panels(spec.weights[i].n);
-        Value from = e.sub(e.max(first, e.c(base)), base), to = e.sub(e.min(last, e.c(base + count)), base);
-        auto segment = walk.emit(spec.weights[i], spec.weights[i + step - 1]);
-        e.when(e.less(from, to), [&] {
-          e.call(segment,
-                 {k.step, k.pointer(e, order.weights + i), k.pointer(e, order.weights + i + step - 1),
-                  activations, argument(k, spec.bias ? order.biases + int64_t(i) : -1),
-                  argument(k, spec.bias ? order.biases + int64_t(i + step - 1) : -1),
-                  argument(k, order.residual), k.pointer(e, order.outputs + i / step),
-                  e.c(rowStride(spec.weights[i].n)), from, to, rows, e.at(k.scratch(e), packedScratch())});
-        });
-        base += count;
+      const int64_t panels = allPanels(spec), ofUnit = panelsOfUnit(panels);
+      const int64_t units = roundUp(panels, ofUnit) / ofUnit;
+      auto walkUnits = [&](Value firstUnit, Value lastUnit, Value firstRow, Value lastRow) {
+        Value first = e.mul(firstUnit, ofUnit), last = e.min(e.mul(lastUnit, ofUnit), e.c(panels));
+        walkPanels(k, activations, first, last, firstRow, lastRow, rows);
+      };
+      if (!usesTiles(spec, isa)) {
+        auto [first, last] = k.share(e, e.c(units));
+        walkUnits(first, last, e.c(0), rows);
+        return;
       }
+      // The shares of one block of rows come after those of another: a worker's rows stay in its cache.
+      Value blocks = blocksOf(rows, tileLayout(spec, isa).rows);
+      Value ofBlock = e.mul(blocksOf(blocksOf(rows, blocks), 2 * tile::rows), 2 * tile::rows);
+      auto [first, last] = k.share(e, e.mul(blocks, units));
+      e.loop(e.c(0), blocks, 1, [&, first = first, last = last](Value block) {
+        Value before = e.mul(block, units), row = e.mul(block, ofBlock);
+        Value from = e.max(e.sub(first, before), e.c(0)), to = e.min(e.sub(last, before), e.c(units));
+        e.when(e.less(from, to), [&] { walkUnits(from, to, row, e.min(e.add(row, ofBlock), rows)); });
+      });
     });
+  }
+
+  /// a / b, rounded up.
+  Value blocksOf(Value a, Value b) { return e.div(e.sub(e.add(a, b), 1), b); }
+  Value blocksOf(Value a, int64_t b) { return e.div(e.add(a, b - 1), b); }
+
+  /// The panels [first, last) of all outputs, for the rows [firstRow, lastRow) of `rows`.
+  void walkPanels(const KernelArguments &k, Value activations, Value first, Value last, Value firstRow,
+                  Value lastRow, Value rows) {
+    const int64_t step = spec.glu ? 2 : 1;
+    int64_t base = 0;
+    for (size_t i = 0; i < spec.weights.size(); i += step) {
+      const int64_t count = spec.weights[i].scheme->panels(spec.weights[i].n);
+      Value from = e.sub(e.max(first, e.c(base)), base), to = e.sub(e.min(last, e.c(base + count)), base);
+      auto segment = walk.emit(spec.weights[i], spec.weights[i + step - 1]);
+      e.when(e.less(from, to), [&] {
+        e.call(segment, {k.step, k.pointer(e, order.weights + i), k.pointer(e, order.weights + i + step - 1),
+                         activations, argument(k, spec.bias ? order.biases + int64_t(i) : -1),
+                         argument(k, spec.bias ? order.biases + int64_t(i + step - 1) : -1),
+                         argument(k, order.residual), k.pointer(e, order.outputs + i / step),
+                         e.c(rowStride(spec.weights[i].n)), from, to, firstRow, lastRow, rows,
+                         e.at(k.scratch(e), packedScratch())});
+      });
+      base += count;
+    }
   }
 };
 

@@ -34,9 +34,16 @@ int64_t paddedColumns(const LinearSpec &);
 /// Bytes from row to row of what the products read: packed rows, or x itself.
 int64_t activationStride(const LinearSpec &);
 
-/// pack(x row, gain, norm bias, packed row, group stride). For tiles, activations are bf16, with integer
-/// weights tileScale larger, and groups of 32 columns stand `group stride` bytes apart; else it counts for
-/// nothing.
+/// How activations are packed for tiles: in chunks of columns, one after another, each with blocks of 16
+/// rows (the last one of what is left), each with the rows' 64 bytes for 32 columns after 32.
+struct TileLayout {
+  int64_t columns, lastColumns, chunks;
+  int64_t rows; // of a chunk that stay in the second-level cache, at most
+};
+TileLayout tileLayout(const LinearSpec &, const Isa &);
+
+/// pack(x row, gain, norm bias, packed row). For tiles, with activations as bf16, with integer weights
+/// tileScale larger: pack(x row, gain, norm bias, packed, rows, row).
 mlir::LLVM::LLVMFuncOp emitPackRow(Emitter &, mlir::ModuleOp, llvm::StringRef name, const LinearSpec &,
                                    const Isa &, bool forTiles);
 
@@ -51,9 +58,10 @@ void byRows(Emitter &, const LinearSpec &, const Isa &, mlir::Value rows,
             llvm::function_ref<void(bool forTiles)> work);
 /// The scale of activations that meet integer weights in tiles: see TileProducts.cpp.
 constexpr double tileScale = 0x1p104;
-/// products(weights, panel stride, x, x stride, rows, records, sums, sums stride, scratch): sums of any
-/// number of rows with two panels. Rows of x are packed for tiles: blocks of 16 rows, the last one of what is
-/// left; in a block, for each 32 columns, the rows' 64 bytes. A whole block takes 16 * x stride bytes.
+/// products(weights, panel stride, x, x stride, rows, first record, last record, records, sums, sums stride,
+/// scratch): adds the products of any number of rows with two panels, in one chunk of the columns, to the
+/// sums; those of the first chunk begin them. x is the first block (TileLayout), a whole block is 16 * x
+/// stride bytes.
 mlir::LLVM::LLVMFuncOp emitTileProducts(Emitter &, mlir::ModuleOp, const quant::QuantScheme &, const Isa &);
 /// products(weights, panel stride, x, rows, records, sums, sums stride, ahead, scratch): the same sums of up
 /// to 16 rows with `panels` panels.

@@ -15,19 +15,18 @@ LinearPanels::LinearPanels(Emitter &e, ModuleOp module, StringRef name, const Li
                            const Isa &isa)
     : e(e), module(module), name(name), spec(spec), isa(isa) {}
 
-/// Rows whose activations stay in cache while the weights pass by; in tiles, whole pairs of blocks.
+/// Rows whose activations stay in cache while the weights pass by.
 int64_t LinearPanels::rowsAtOnce() const {
-  if (!hasTiles)
-    return std::max<int64_t>(roundUp(isa.tuning.activationBytes / stride, tileRows()[0]), tileRows()[0]);
-  constexpr int64_t pair = 2 * tile::rows, bytesOfNumber = 2;
-  const int64_t inCache = isa.tuning.activationBytes / (bytesOfNumber * paddedColumns(spec));
-  return std::clamp<int64_t>(inCache / pair * pair, pair, 16 * pair);
+  return std::max<int64_t>(roundUp(isa.tuning.activationBytes / stride, tileRows()[0]), tileRows()[0]);
 }
 
-/// Of a tile of the dot unit, or of two panels and all rows that stay in cache.
+/// Panels whose sums are begun in the first chunk of the columns and finished in the last.
+int64_t LinearPanels::tileGroup() const { return layout.chunks > 1 ? 16 : 2; }
+
+/// Of a tile of the dot unit, or of a group of panels and all rows that stay in cache.
 int64_t LinearPanels::sumsBytes() const {
   const int64_t ofTile = 64 * std::max(isa.tuning.decodePanels[0], tileRows()[0] * tilePanels());
-  return hasTiles ? std::max(ofTile, rowsAtOnce() * 2 * tile::lineBytes) : ofTile;
+  return hasTiles ? std::max(ofTile, layout.rows * tileGroup() * tile::lineBytes) : ofTile;
 }
 
 int64_t LinearPanels::scratchBytes() const {
@@ -130,22 +129,37 @@ void LinearPanels::fewTiles(const Segment &s, Schemes schemes) {
   }
 }
 
-/// Rows that stay in cache together, and for them two panels after two: decoded once, used by all rows.
+/// Rows that stay in cache together: for each chunk of their columns two panels after two are decoded once
+/// and used by all rows.
 void LinearPanels::manyTiles(const Segment &s, Schemes schemes) {
-  e.loop(e.c(0), s.rows, rowsAtOnce(), [&](Value row) {
-    Value rows = e.min(e.sub(s.rows, row), e.c(rowsAtOnce()));
-    e.loop(s.first, s.last, 2, [&](Value panel) {
-      Value valid = e.min(e.sub(s.last, panel), e.c(2));
-      countLoads(s, schemes, panel, valid);
-      for (auto [i, scheme] : llvm::enumerate(schemes)) {
-        const int64_t bytes = scheme->panelBytes(spec.k);
-        // A single last panel is multiplied twice; the second sums are dropped.
-        e.call(emitTileProducts(e, module, *scheme, isa),
-               {panelsAt(s.weights[i], panel, bytes), e.mul(e.sub(valid, 1), bytes),
-                e.at(s.x, e.mul(row, stride)), e.c(stride), rows, e.c(tileRecords(*scheme, spec.k)),
-                s.sums[i], e.c(2 * tile::lineBytes), s.scratch});
-      }
-      finish(s, 2 * tile::lineBytes, row, rows, panel, valid);
+  constexpr int64_t sumsStride = 2 * tile::lineBytes;
+  Value rows = e.sub(s.lastRow, s.firstRow);
+  e.loop(s.first, s.last, tileGroup(), [&](Value group) {
+    Value ofGroup = e.min(e.sub(s.last, group), e.c(tileGroup()));
+    countLoads(s, schemes, group, ofGroup);
+    e.loop(e.c(0), e.c(layout.chunks), 1, [&](Value chunk) {
+      Value isLast = e.equal(chunk, e.c(layout.chunks - 1)), before = e.mul(chunk, layout.columns);
+      Value width = e.mul(e.select(isLast, e.c(layout.lastColumns), e.c(layout.columns)), tile::numberBytes);
+      Value x = e.at(s.x, e.add(e.mul(e.mul(before, s.rows), tile::numberBytes), e.mul(s.firstRow, width)));
+      e.loop(e.c(0), ofGroup, 2, [&](Value pair) {
+        Value panel = e.add(group, pair), isSingle = e.equal(e.sub(ofGroup, pair), e.c(1));
+        for (auto [i, scheme] : llvm::enumerate(schemes)) {
+          const int64_t bytes = scheme->panelBytes(spec.k), records = tileRecords(*scheme, spec.k);
+          const int64_t ofChunk = tileRecords(*scheme, layout.columns);
+          Value first = e.mul(chunk, ofChunk), last = e.min(e.add(first, ofChunk), e.c(records));
+          // A single last panel is multiplied twice; the second sums are dropped.
+          e.call(emitTileProducts(e, module, *scheme, isa),
+                 {panelsAt(s.weights[i], panel, bytes), e.select(isSingle, e.c(0), e.c(bytes)), x, width,
+                  rows, first, last, e.c(records),
+                  e.at(s.sums[i], e.mul(pair, layout.rows * tile::lineBytes)), e.c(sumsStride), s.scratch});
+        }
+      });
+    });
+    e.loop(e.c(0), ofGroup, 2, [&](Value pair) {
+      Segment ofPair = s;
+      for (Value &sums : ofPair.sums)
+        sums = e.at(sums, e.mul(pair, layout.rows * tile::lineBytes));
+      finish(ofPair, sumsStride, s.firstRow, rows, e.add(group, pair), e.min(e.sub(ofGroup, pair), e.c(2)));
     });
   });
 }
@@ -159,9 +173,9 @@ LLVM::LLVMFuncOp LinearPanels::emit(const LinearSpec::Weight &gate, const Linear
     segmentName += "." + std::string(scheme->name);
   Type p = e.ptr(), i = e.i64();
   return e.function(
-      module, segmentName, isa, {p, p, p, p, p, p, p, p, i, i, i, i, p}, true, [&](ValueRange a) {
+      module, segmentName, isa, {p, p, p, p, p, p, p, p, i, i, i, i, i, i, p}, true, [&](ValueRange a) {
         const int64_t bytes = sumsBytes();
-        Value sums = a[12];
+        Value sums = a[14];
         Segment s{a[0],
                   {a[1], a[2]},
                   a[3],
@@ -172,7 +186,9 @@ LLVM::LLVMFuncOp LinearPanels::emit(const LinearSpec::Weight &gate, const Linear
                   a[9],
                   a[10],
                   a[11],
-                  e.at(a[12], 2 * bytes),
+                  a[12],
+                  a[13],
+                  e.at(sums, 2 * bytes),
                   {sums, e.at(sums, bytes)},
                   emitEpilogue(e, module, spec, isa)};
         byRows(e, spec, isa, s.rows, [&](bool forTiles) {

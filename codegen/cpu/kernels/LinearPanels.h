@@ -2,7 +2,8 @@
 //
 // A single row streams the weights through a few panels at once. Several rows go in blocks whose packed form
 // stays in cache, and in each block panels after panels, so that weights come from memory once a block. In
-// tiles, panels are decoded to bf16 once a block (TileProducts.cpp).
+// tiles, panels are decoded to bf16 once a block (TileProducts.cpp), in chunks of columns where whole rows
+// would not stay in cache.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_CPU_KERNELS_LINEARPANELS_H
@@ -17,9 +18,10 @@ public:
   LinearPanels(Emitter &e, mlir::ModuleOp module, llvm::StringRef name, const LinearSpec &spec,
                const Isa &isa);
 
-  /// panels(step, weights, up weights, x, bias, up bias, residual, y, y stride, first, last, rows, scratch):
-  /// the panels [first, last) of one output, with glu of the gate and its up weight. x is packed, or as it is
-  /// where the products read that. Outputs of the same schemes share the function.
+  /// panels(step, weights, up weights, x, bias, up bias, residual, y, y stride, first, last, first row, last
+  /// row, rows, scratch): the panels [first, last) of one output, with glu of the gate and its up weight, for
+  /// some of the step's rows (without tiles: all). x is packed, or as it is where the products read that.
+  /// Outputs of the same schemes share the function.
   mlir::LLVM::LLVMFuncOp emit(const LinearSpec::Weight &gate, const LinearSpec::Weight &up);
   /// What it takes of a worker's scratch.
   int64_t scratchBytes() const;
@@ -29,7 +31,8 @@ private:
   using Schemes = llvm::ArrayRef<const quant::QuantScheme *>;
   /// The function's arguments, and the parts of its scratch.
   struct Segment {
-    Value step, weights[2], x, bias[2], residual, y, yStride, first, last, rows, scratch, sums[2];
+    Value step, weights[2], x, bias[2], residual, y, yStride, first, last, firstRow, lastRow, rows, scratch,
+        sums[2];
     mlir::LLVM::LLVMFuncOp epilogue;
   };
 
@@ -41,6 +44,7 @@ private:
   int64_t rowsAtOnce() const;
   int64_t sumsBytes() const;
 
+  int64_t tileGroup() const;
   void finish(const Segment &s, int64_t sumsStride, Value row, Value rows, Value panel, Value panels);
   void countLoads(const Segment &s, Schemes schemes, Value panel, Value count);
   void tile(const Segment &s, Schemes schemes, int tileRows, int tilePanels, Value row, Value panel,
@@ -58,6 +62,7 @@ private:
   const Isa &isa;
   int64_t stride = activationStride(spec);
   bool hasTiles = usesTiles(spec, isa);
+  TileLayout layout = hasTiles ? tileLayout(spec, isa) : TileLayout();
 };
 
 } // namespace llmc::cpu

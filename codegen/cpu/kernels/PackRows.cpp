@@ -5,6 +5,7 @@
 // 4 x 16) in ascending order, then fold them in halves.
 //
 //===----------------------------------------------------------------------===//
+#include "codegen/cpu/isa/Tiles.h"
 #include "codegen/cpu/kernels/Linear.h"
 
 using namespace mlir;
@@ -15,7 +16,7 @@ namespace {
 struct RowPacker {
   Emitter &e;
   const LinearSpec &spec;
-  Value x, gain, normBias, out, groupStride;
+  Value x, gain, normBias, out;
   bool wantsHalves;    // the sums of half groups
   Value mean, inverse; // of the norm, broadcast; mean is null for an RMS norm
 
@@ -149,8 +150,9 @@ struct RowPacker {
     e.store(e.mul(sum, -128), target, int8group::minus128);
   }
 
-  /// Group number g for tiles: a line of bf16, in the order of the pairs that weights are decoded to.
-  void packTileGroup(Value g, ArrayRef<Value> values) {
+  /// Group number g of a row for tiles: a line of bf16, in the order of the pairs that weights are decoded
+  /// to.
+  void packTileGroup(const TileLayout &layout, Value rows, Value row, Value g, ArrayRef<Value> values) {
     SmallVector<int64_t> order;
     for (int64_t quad = 0; quad < int8group::values; quad += 4)
       order.insert(order.end(), {quad, quad + 2, quad + 1, quad + 3});
@@ -159,7 +161,17 @@ struct RowPacker {
     for (int h = 0; h < 2; ++h)
       halves[h] = e.truncToBF16(isScaled ? e.mulf(values[h], tileScale) : values[h]);
     Value line = vector::ShuffleOp::create(e, halves[0], halves[1], order);
-    e.store(line, e.at(out, e.mul(g, groupStride)));
+    Value inBlock = e.rem(row, tile::rows), block = e.sub(row, inBlock);
+    Value lines = e.min(e.sub(rows, block), e.c(tile::rows)), width = e.c(layout.columns), before = e.c(0);
+    if (layout.chunks > 1) {
+      Value chunk = e.div(g, layout.columns / tile::columns);
+      width = e.select(e.less(chunk, e.c(layout.chunks - 1)), width, e.c(layout.lastColumns));
+      before = e.mul(chunk, layout.columns);
+      g = e.rem(g, layout.columns / tile::columns);
+    }
+    Value chunks = e.add(e.mul(before, rows), e.mul(width, block));
+    Value inChunk = e.mul(e.add(e.mul(g, lines), inBlock), tile::lineBytes);
+    e.store(line, e.at(out, e.add(e.mul(chunks, tile::numberBytes), inChunk)));
   }
 
   /// Calls `pack` with each group of 32 columns that has any in x; returns their number.
@@ -181,10 +193,11 @@ struct RowPacker {
     return groups + 1;
   }
 
-  void packForTiles() {
-    int64_t done = overGroups([&](Value g, ArrayRef<Value> values) { packTileGroup(g, values); });
-    for (const int64_t all = paddedColumns(spec) / int8group::values; done < all; ++done)
-      packTileGroup(e.c(done), {e.zeros(), e.zeros()});
+  void packForTiles(const TileLayout &layout, Value rows, Value row) {
+    auto pack = [&](Value g, ArrayRef<Value> values) { packTileGroup(layout, rows, row, g, values); };
+    int64_t done = overGroups(pack);
+    for (const int64_t all = paddedColumns(spec) / tile::columns; done < all; ++done)
+      pack(e.c(done), {e.zeros(), e.zeros()});
   }
 
   void packInt8() {
@@ -199,14 +212,16 @@ struct RowPacker {
 
 LLVM::LLVMFuncOp emitPackRow(Emitter &e, ModuleOp module, StringRef name, const LinearSpec &spec,
                              const Isa &isa, bool forTiles) {
-  Type p = e.ptr();
-  return e.function(module, name, isa, {p, p, p, p, e.i64()}, true, [&](ValueRange a) {
+  SmallVector<Type> types(4, e.ptr());
+  if (forTiles)
+    types.append(2, e.i64());
+  return e.function(module, name, isa, types, true, [&](ValueRange a) {
     const bool wantsHalves =
         llvm::any_of(spec.weights, [&](auto &weight) { return needsHalfSums(*weight.scheme, isa); });
-    RowPacker packer{e, spec, a[0], a[1], a[2], a[3], a[4], wantsHalves, {}, {}};
+    RowPacker packer{e, spec, a[0], a[1], a[2], a[3], wantsHalves, {}, {}};
     packer.statistics();
     if (forTiles)
-      packer.packForTiles();
+      packer.packForTiles(tileLayout(spec, isa), a[4], a[5]);
     else if (spec.activations == ActivationType::Int8)
       packer.packInt8();
     else
@@ -237,7 +252,7 @@ FailureOr<KernelResult> emitNorm(ModuleOp module, StringRef name, const NormSpec
     auto [first, last] = k.share(e, k.rows(e, spec.rowSpace));
     e.loop(first, last, 1, [&](Value i) {
       Value at = e.mul(i, rowStride(spec.k));
-      e.call(pack, {e.at(x, at), gain, bias, e.at(y, at), e.c(0)});
+      e.call(pack, {e.at(x, at), gain, bias, e.at(y, at)});
     });
   });
   return KernelResult{};

@@ -126,8 +126,6 @@ struct Decoder {
 /// Sums of integers, times the scale of their row.
 void scaleRows(Emitter &e, const QuantScheme &scheme, Value panels, Value panelStride, int count, Value sums,
                Value sumsStride, Value rows) {
-  if (scheme.scale != ScaleKind::Row)
-    return;
   for (int p = 0; p < count; ++p) {
     Value scales = OuterScales::ofPanel(e, scheme, p ? e.at(panels, e.mul(panelStride, p)) : panels).scales;
     e.loop(e.c(0), rows, 1, [&](Value row) {
@@ -211,8 +209,9 @@ struct TileLinear {
                         Value b0 = e.at(tiles, e.mul(chunk, tile::bytes));
                         Values w = {t.load(t.fullRows(), b0, line), {}};
                         for (int b = 0; b < blocks; ++b) {
+
                           Value row =
-                              t.load(rows[b], e.at(xs[b], arith::MulIOp::create(e, chunk, lines[b])), line);
+                              t.stream(rows[b], e.at(xs[b], arith::MulIOp::create(e, chunk, lines[b])), line);
                           c[2 * b] = t.dot(rows[b], c[2 * b], row, w[0]);
                           if (b == 0)
                             w[1] = t.load(t.fullRows(), e.at(b0, panelStride), line);
@@ -277,7 +276,8 @@ struct TileLinear {
           });
           for (int p = 0; p < panels; ++p)
             t.store(results[p], rows, e.at(a[5], 64 * p), a[6]);
-          scaleRows(e, scheme, a[0], a[1], panels, a[5], a[6], a[3]);
+          if (scheme.scale == ScaleKind::Row)
+            scaleRows(e, scheme, a[0], a[1], panels, a[5], a[6], a[3]);
         },
         {0, 2, 5, 8});
   }
@@ -302,47 +302,53 @@ LLVM::LLVMFuncOp emitFewTileProducts(Emitter &e, ModuleOp module, const QuantSch
 LLVM::LLVMFuncOp emitTileProducts(Emitter &e, ModuleOp module, const QuantScheme &scheme, const Isa &isa) {
   TileLinear linear{e, module, isa};
   auto decode = linear.decode(scheme);
-  auto two = linear.block(2), one = linear.block(1);
+  auto pair = linear.block(2), single = linear.block(1);
   return linear.function(
-      "products." + StringRef(scheme.name), 9,
+      "products." + StringRef(scheme.name), 11,
       [&](ValueRange a) {
-        Value w = a[0], panelStride = a[1], x = a[2], xStride = a[3], rows = a[4], records = a[5],
-              sums = a[6], sumsStride = a[7], scratch = a[8];
-        e.loop(e.c(0), rows, 1, [&](Value row) {
-          Value at = e.at(sums, e.mul(row, sumsStride));
-          e.store(e.zeros(), at);
-          e.store(e.zeros(), at, 64);
+        Value w = a[0], panelStride = a[1], x = a[2], xStride = a[3], rows = a[4], begin = a[5], end = a[6],
+              records = a[7], sums = a[8], sumsStride = a[9], scratch = a[10];
+        e.when(e.equal(begin, e.c(0)), [&] {
+          e.loop(e.c(0), rows, 1, [&](Value row) {
+            Value at = e.at(sums, e.mul(row, sumsStride));
+            e.store(e.zeros(), at);
+            e.store(e.zeros(), at, 64);
+          });
         });
         const TileRecord size = TileRecord::of(scheme);
         const int64_t chunksOfRecord = size.chunks();
         const int64_t blockRecords = roundUp(isa.tuning.tileColumns, size.values) / size.values;
-        e.loop(e.c(0), records, blockRecords, [&](Value first) {
-          Value last = e.min(e.add(first, blockRecords), records);
+        e.loop(begin, end, blockRecords, [&](Value first) {
+          Value last = e.min(e.add(first, blockRecords), end);
           Value chunks = e.mul(e.sub(last, first), chunksOfRecord), tileBytes = e.mul(chunks, tile::bytes);
           for (int p = 0; p < 2; ++p)
             e.call(decode,
                    {p ? e.at(w, panelStride) : w, first, last, p ? e.at(scratch, tileBytes) : scratch});
-          Value skipped = e.mul(first, chunksOfRecord * tile::lineBytes);
-          auto call = [&](LLVM::LLVMFuncOp block, Value row, Value blockRows, int64_t blocks) {
+
+          Value skipped = e.mul(e.sub(first, begin), chunksOfRecord * tile::lineBytes);
+          auto call = [&](int64_t blocks, Value row, Value blockRows) {
             // Before this row there are whole blocks; the block itself is as wide as it has rows.
             Value before = e.mul(row, xStride);
             Value width = blocks == 2 ? e.c(tile::rows) : blockRows;
             Value second = e.mul(xStride, tile::rows);
             if (blocks == 2)
               second = e.add(second, e.mul(skipped, e.sub(blockRows, tile::rows)));
-            e.call(block, {e.at(x, e.add(before, e.mul(skipped, width))), scratch, tileBytes, chunks,
-                           e.at(sums, e.mul(row, sumsStride)), sumsStride, blockRows, second});
+            e.call(blocks == 2 ? pair : single,
+                   {e.at(x, e.add(before, e.mul(skipped, width))), scratch, tileBytes, chunks,
+                    e.at(sums, e.mul(row, sumsStride)), sumsStride, blockRows, second});
           };
           Value pairs = e.mul(e.div(rows, 2 * tile::rows), 2 * tile::rows), rest = e.sub(rows, pairs);
-          e.loop(e.c(0), pairs, 2 * tile::rows, [&](Value row) { call(two, row, e.c(tile::rows), 2); });
+          e.loop(e.c(0), pairs, 2 * tile::rows, [&](Value row) { call(2, row, e.c(tile::rows)); });
           Value isOverOne = e.less(e.c(tile::rows), rest);
           e.when(
-              isOverOne, [&] { call(two, pairs, e.sub(rest, tile::rows), 2); },
-              [&] { e.when(e.less(e.c(0), rest), [&] { call(one, pairs, rest, 1); }); });
+              isOverOne, [&] { call(2, pairs, e.sub(rest, tile::rows)); },
+              [&] { e.when(e.less(e.c(0), rest), [&] { call(1, pairs, rest); }); });
         });
-        scaleRows(e, scheme, w, panelStride, 2, sums, sumsStride, rows);
+        if (scheme.scale == ScaleKind::Row)
+          e.when(e.equal(end, records),
+                 [&] { scaleRows(e, scheme, w, panelStride, 2, sums, sumsStride, rows); });
       },
-      {0, 2, 6, 8});
+      {0, 2, 8, 10});
 }
 
 } // namespace llmc::cpu
