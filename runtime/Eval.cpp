@@ -141,7 +141,8 @@ llmc_status Session::prepareStep(const StepTokens &tokens, llmc_step &step, uint
   step.rows[LLMC_ROWS_ASKED] = asked.size();
   step.rows[LLMC_ROWS_KEYS] = module().uses_keys ? nKeys : 0;
   step.rows[LLMC_ROWS_HIDDEN] = anyHidden ? asked.size() : 0;
-  if (llmc_status status = reserveScratch(step.rows, nKeys, function))
+  if (llmc_status status = onDevice ? onDevice->reserve(step.rows, nKeys, function)
+                                    : reserveScratch(step.rows, nKeys, function))
     return status;
   step.tokens = tokenRows.data();
   step.asked = asked.data();
@@ -165,6 +166,12 @@ void Session::settlePages(bool isKept) {
   }
 }
 
+llmc_status Session::runStep(StepRun &run, const llmc_step &step, const char *function) {
+  if (onDevice)
+    return guarded([&] { return onDevice->run(*this, run, step, function); });
+  return run.run() ? LLMC_OK : setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);
+}
+
 llmc_status Session::eval(const StepTokens &tokens, const char *function) {
   if (llmc_status status = checkStep(tokens, function))
     return status;
@@ -186,9 +193,7 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
     if (newTokens[seq])
       cache.extend(llmc_seq(seq), newTokens[seq]);
   hasOutputs = false;
-  llmc_status status = LLMC_OK;
-  if (!run.run())
-    status = setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);
+  llmc_status status = runStep(run, step, function);
   stepScratch.reset();
   ++nSteps;
   if (status == LLMC_OK)

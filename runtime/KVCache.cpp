@@ -15,8 +15,9 @@ uint64_t cachePages(const CacheLimits &limits, uint32_t pageTokens) {
 }
 
 llmc_status KVCache::create(std::span<const llmc_kv_layout> layouts, std::span<const uint8_t> isUsed,
-                            const CacheLimits &limits, const llmc_allocator *allocator) {
+                            const CacheLimits &limits, const llmc_allocator *allocator, Device *onDevice) {
   bounds = limits;
+  device = onDevice;
   sequences.resize(limits.nSeqs);
   stores.resize(layouts.size());
   for (size_t index = 0; index < layouts.size(); ++index) {
@@ -47,12 +48,15 @@ llmc_status KVCache::create(std::span<const llmc_kv_layout> layouts, std::span<c
     uint64_t bytes;
     Store &store = stores[index];
     store.pageBytes = layout.page_bytes;
-    if (!mulAdd(found->nPages, layout.page_bytes, 0, bytes) ||
-        !store.pages.allocate(bytes, Region::Commit::Lazy, allocator))
+    const bool fits = mulAdd(found->nPages, layout.page_bytes, 0, bytes);
+    if (!fits || (!device && !store.pages.allocate(bytes, Region::Commit::Lazy, allocator)))
       return setError(LLMC_ENOMEM, "no memory for a cache of %llu tokens (%llu pages of %llu bytes)",
                       (unsigned long long)limits.nTokens, (unsigned long long)found->nPages,
                       (unsigned long long)layout.page_bytes);
-    if (!store.pages.isZeroed())
+    if (device)
+      if (llmc_status status = allocateThere(store, bytes))
+        return status;
+    if (device || !store.pages.isZeroed())
       std::fill(found->isDirty.begin(), found->isDirty.end(), 1);
     found->stores.push_back(uint32_t(index));
   }
@@ -60,7 +64,7 @@ llmc_status KVCache::create(std::span<const llmc_kv_layout> layouts, std::span<c
   views.resize(stores.size());
   for (const Group &group : groups)
     for (uint32_t index : group.stores)
-      views[index] = {stores[index].pages.data(), group.table.data(), stores[index].pageBytes, group.stride};
+      views[index] = {stores[index].start(), group.table.data(), stores[index].pageBytes, group.stride};
   return LLMC_OK;
 }
 
@@ -120,10 +124,42 @@ int32_t KVCache::takePage(Group &group) {
   group.freePages.pop_back();
   group.references[page] = 1;
   if (group.isDirty[page])
-    for (uint32_t index : group.stores)
-      memset(stores[index].pages.data() + page * stores[index].pageBytes, 0, stores[index].pageBytes);
+    for (uint32_t index : group.stores) {
+      Store &store = stores[index];
+      uint8_t *start = store.start() + uint64_t(page) * store.pageBytes;
+      if (device)
+        dirtyPages.push_back({start, store.pageBytes});
+      else
+        memset(start, 0, store.pageBytes);
+    }
   group.isDirty[page] = 1;
   return page;
+}
+
+llmc_status KVCache::allocateThere(Store &store, uint64_t bytes) {
+  std::lock_guard lock(device->mutex);
+  if (llmc_status status = device->enter())
+    return status;
+  return store.devicePages.allocate(*device, bytes, "the cache");
+}
+
+llmc_status KVCache::readPage(const uint8_t *page, uint64_t bytes) {
+  std::lock_guard lock(device->mutex);
+  if (llmc_status status = device->enter())
+    return status;
+  if (llmc_status status = device->copyOut(pageCopy.data(), DeviceAddress(page), bytes))
+    return status;
+  return device->synchronize();
+}
+
+llmc_status KVCache::writePage(uint8_t *page, uint64_t bytes) {
+  std::lock_guard lock(device->mutex);
+  if (llmc_status status = device->enter())
+    return status;
+  std::erase_if(dirtyPages, [&](const auto &dirty) { return dirty.first == page; });
+  if (llmc_status status = device->copyIn(DeviceAddress(page), pageCopy.data(), bytes))
+    return status;
+  return device->synchronize();
 }
 
 void KVCache::extend(llmc_seq seq, uint32_t n) {

@@ -4,6 +4,7 @@
 
 #include "runtime/Error.h"
 #include "runtime/Memory.h"
+#include "runtime/device/Device.h"
 
 #include "llmc/module_abi.h"
 
@@ -25,9 +26,9 @@ uint64_t cachePages(const CacheLimits &limits, uint32_t pageTokens);
 
 class KVCache {
 public:
-  /// Memory only for those layouts whose `isUsed` is set.
+  /// Memory only for those layouts whose `isUsed` is set; with a device, pages are there.
   llmc_status create(std::span<const llmc_kv_layout> layouts, std::span<const uint8_t> isUsed,
-                     const CacheLimits &limits, const llmc_allocator *allocator);
+                     const CacheLimits &limits, const llmc_allocator *allocator, Device *device = nullptr);
 
   llmc_status newSequence(llmc_seq &out);
   void freeSequence(llmc_seq seq);
@@ -53,17 +54,37 @@ public:
 
   /// Bytes of all pages that `length` tokens of a sequence take.
   uint64_t pageBytes(uint32_t length) const;
+  enum class PageUse { Read, Write };
   /// visit(bytes, size) of each page of a sequence, cache by cache in the order of positions, until one
   /// fails.
-  template <typename Visit> llmc_status eachPage(llmc_seq seq, Visit visit) {
+  template <typename Visit> llmc_status eachPage(llmc_seq seq, PageUse use, Visit visit) {
     for (const Group &group : groups)
       for (uint32_t index : group.stores)
         for (uint64_t i = 0; i * group.pageTokens < sequences[seq].reserved; ++i) {
           const uint64_t page = uint64_t(group.table[uint64_t(seq) * group.stride + i]);
-          Store &store = stores[index];
-          if (llmc_status status = visit(store.pages.data() + page * store.pageBytes, store.pageBytes))
+          const Store &store = stores[index];
+          uint8_t *bytes = store.start() + page * store.pageBytes;
+          if (llmc_status status =
+                  device ? visitThere(bytes, store.pageBytes, use, visit) : visit(bytes, store.pageBytes))
             return status;
         }
+    return LLMC_OK;
+  }
+
+  /// Calls each(table) for the page tables: one for all caches with as many tokens in a page.
+  template <typename Each> void eachTable(Each each) const {
+    for (const Group &group : groups)
+      each(std::span<const int32_t>(group.table));
+  }
+
+  /// Of a cache on a device: clear(page, bytes) of all pages that were taken and hold what others left there,
+  /// until one fails; those after it stay to be cleared.
+  template <typename Clear> llmc_status takeDirtyPages(Clear clear) {
+    while (!dirtyPages.empty()) {
+      if (llmc_status status = clear(dirtyPages.back().first, dirtyPages.back().second))
+        return status;
+      dirtyPages.pop_back();
+    }
     return LLMC_OK;
   }
 
@@ -74,7 +95,12 @@ public:
 private:
   struct Store { ///< the memory of one cache
     Region pages;
+    DeviceMemory devicePages; ///< in place of `pages`
     uint64_t pageBytes;
+    /// An address of the device, if it is there.
+    uint8_t *start() const {
+      return devicePages.size() ? reinterpret_cast<uint8_t *>(devicePages.address()) : pages.data();
+    }
   };
   struct Group { ///< caches with the same page_tokens: same table, same page numbers
     uint32_t pageTokens;
@@ -93,7 +119,23 @@ private:
   /// Pages that `n` more tokens of a sequence take.
   uint64_t newPages(const Group &group, size_t seq, uint32_t n) const;
   int32_t takePage(Group &group);
+  llmc_status allocateThere(Store &store, uint64_t bytes);
+  llmc_status readPage(const uint8_t *page, uint64_t bytes);
+  llmc_status writePage(uint8_t *page, uint64_t bytes);
+  /// visit() of a copy of a page on the device.
+  template <typename Visit> llmc_status visitThere(uint8_t *page, uint64_t bytes, PageUse use, Visit &visit) {
+    pageCopy.resize(bytes);
+    if (use == PageUse::Read)
+      if (llmc_status status = readPage(page, bytes))
+        return status;
+    if (llmc_status status = visit(pageCopy.data(), bytes))
+      return status;
+    return use == PageUse::Write ? writePage(page, bytes) : LLMC_OK;
+  }
 
+  Device *device = nullptr;
+  std::vector<uint8_t> pageCopy;
+  std::vector<std::pair<uint8_t *, uint64_t>> dirtyPages; ///< on a device: to be cleared before the next step
   CacheLimits bounds = {};
   uint64_t tokensHeld = 0;
   std::vector<Sequence> sequences;

@@ -1,5 +1,6 @@
 // The library functions of the C API: versions, names, devices.
 #include "runtime/Error.h"
+#include "runtime/device/Devices.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -22,26 +23,31 @@ const char *llmc_last_error(void) { return lastError(); }
 
 void llmc_free(void *pointer) { free(pointer); }
 
-static const char *const deviceNames[] = {"cpu"};
-
 llmc_status llmc_device_count(size_t *out) {
   LLMC_CHECK_ARG(out);
-  *out = std::size(deviceNames);
-  return LLMC_OK;
+  return guarded([&]() -> llmc_status {
+    *out = deviceNames().size();
+    return LLMC_OK;
+  });
 }
 
-llmc_status llmc_device_name(size_t i, char *buf, size_t cap, size_t *n_needed) {
-  if (i >= std::size(deviceNames))
-    return setError(LLMC_ENOTFOUND, "llmc_device_name: there is no device %zu, only %zu", i,
-                    std::size(deviceNames));
-  size_t needed = strlen(deviceNames[i]) + 1;
+static llmc_status copyDeviceName(size_t i, char *buf, size_t cap, size_t *n_needed) {
+  const std::vector<std::string> names = deviceNames();
+  if (i >= names.size())
+    return setError(LLMC_ENOTFOUND, "llmc_device_name: there is no device %zu, only %zu", i, names.size());
+  size_t needed = names[i].size() + 1;
   if (n_needed)
     *n_needed = needed;
   if (!buf && cap == 0)
     return LLMC_OK;
-  LLMC_CHECK_ARG(buf);
+  if (!buf)
+    return setError(LLMC_EARG, "llmc_device_name: 'buf' is null");
   if (cap < needed)
     return setError(LLMC_EARG, "llmc_device_name: 'cap' is %zu, %zu needed", cap, needed);
-  memcpy(buf, deviceNames[i], needed);
+  memcpy(buf, names[i].c_str(), needed);
   return LLMC_OK;
+}
+
+llmc_status llmc_device_name(size_t i, char *buf, size_t cap, size_t *n_needed) {
+  return guarded([&] { return copyDeviceName(i, buf, cap, n_needed); });
 }

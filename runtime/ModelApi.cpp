@@ -2,6 +2,7 @@
 #include "runtime/Module.h"
 #include "runtime/SizedStruct.h"
 #include "runtime/Workspace.h"
+#include "runtime/device/Devices.h"
 
 #include <cstring>
 
@@ -21,12 +22,10 @@ static llmc_status checkParams(const llmc_model_params &params) {
   if (params.allocator && (params.allocator->struct_size < sizeof(llmc_allocator) ||
                            !params.allocator->alloc || !params.allocator->free))
     return setError(LLMC_EARG, "llmc_model_load: the allocator lacks struct_size, alloc or free");
-  const char *device = params.device;
-  if (device && strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0) {
-    bool isKnown = strncmp(device, "cuda", 4) == 0 || strcmp(device, "simt") == 0;
-    return setError(isKnown ? LLMC_EUNSUPPORTED : LLMC_EARG,
-                    "llmc_model_load: device is '%s', this build has 'cpu'", device);
-  }
+  const DeviceKind *kind;
+  std::string options;
+  if (params.device && strcmp(params.device, "auto") != 0)
+    return findDeviceKind(params.device, kind, options);
   return LLMC_OK;
 }
 
@@ -36,9 +35,9 @@ llmc_status llmc_model_load(const char *so_path, const llmc_model_params *params
   llmc_model_params resolved = {};
   if (llmc_status status = readSized(__func__, params, resolved))
     return status;
-  if (llmc_status status = checkParams(resolved))
-    return status;
   return guarded([&]() -> llmc_status {
+    if (llmc_status status = checkParams(resolved))
+      return status;
     auto model = std::make_unique<llmc_model>();
     if (llmc_status status = model->load(so_path, resolved))
       return status;
@@ -120,9 +119,7 @@ llmc_status llmc_model_info(const llmc_model *model, llmc_info info, int64_t *ou
   }
 }
 
-const char *llmc_model_cpu_variant(const llmc_model *model) {
-  return model ? model->variantName() : nullptr;
-}
+const char *llmc_model_cpu_variant(const llmc_model *model) { return model ? model->variantName() : nullptr; }
 
 size_t llmc_model_meta_count(const llmc_model *model) { return model ? model->contents.meta.size() : 0; }
 

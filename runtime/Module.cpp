@@ -3,6 +3,7 @@
 
 #include "runtime/CpuFeatures.h"
 #include "runtime/Log.h"
+#include "runtime/device/Devices.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -29,6 +30,7 @@ struct OpenFile {
 Module::~Module() {
   llmc_tokenizer_free(tokenizer);
   ownPool.reset();
+  deviceModel.reset();
   if (lockedBytes) // memory of the caller's allocator goes back as it came
     munlock(weightsStart, lockedBytes);
   if (library)
@@ -45,13 +47,15 @@ llmc_status Module::load(const char *path, const llmc_model_params &params) {
     return status;
   if (llmc_status status = loadWeights(path, params))
     return status;
+  if (llmc_status status = loadOnDevice(path, params))
+    return status;
   if (!contents.tokenizer.empty())
     if (llmc_status status =
             llmc_tokenizer_open(contents.tokenizer.data(), contents.tokenizer.size(), &tokenizer))
       return setError(status, "%s: tokenizer: %s", path, std::string(lastError()).c_str());
   borrowedPool = params.pool;
   nThreads = params.n_threads;
-  log(LogInfo, "%s: loaded, kernels for %s, %zu MB of weights%s", path, variant->name,
+  log(LogInfo, "%s: loaded, kernels for %s, %zu MB of weights%s", path, variantName(),
       contents.weights.size() >> 20,
       params.flags & LLMC_LOAD_COPY_WEIGHTS ? " copied"
       : params.flags & LLMC_LOAD_MLOCK      ? " locked"
@@ -90,7 +94,47 @@ llmc_status Module::loadCode(const char *path, int descriptor, const llmc_model_
     return setError(LLMC_EFORMAT, "%s: the symbol " LLMC_MODULE_SYMBOL " is missing", path);
   if (llmc_status status = checkModuleTables(*module, contents.weights.size(), path))
     return status;
-  return chooseVariant(*module, params.cpu_variant, cpuFeatures(), path, variant);
+  return chooseDevice(path, params);
+}
+
+/// Which of the programs in the file runs. Without a wish: on a GPU if the file has code for it and there is
+/// one, else on the CPU.
+llmc_status Module::chooseDevice(const char *path, const llmc_model_params &params) {
+  auto programOf = [&](const DeviceKind &kind) -> const llmc_device * {
+    for (uint32_t i = 0; kind.program && i < module->n_devices; ++i)
+      if (strcmp(module->devices[i].name, kind.program) == 0)
+        return &module->devices[i];
+    return nullptr;
+  };
+  const DeviceKind *kind = nullptr;
+  std::string options;
+  const bool isAny = !params.device || strcmp(params.device, "auto") == 0;
+  if (llmc_status status = findDeviceKind(isAny ? "cuda" : params.device, kind, options))
+    return status;
+  if (isAny && (!programOf(*kind) || (module->n_variants && kind->count() == 0)))
+    findDeviceKind("cpu", kind, options);
+  deviceProgram = programOf(*kind);
+  if (kind->program && !deviceProgram)
+    return setError(LLMC_EUNSUPPORTED, "%s: it has no code for %s: compile it with --target %s", path,
+                    kind->name, kind->program);
+  if (llmc_status status = kind->open(options, path, openedDevice))
+    return status;
+  if (!openedDevice) {
+    if (module->n_variants == 0 && module->n_devices)
+      return setError(LLMC_EABI, "%s: it has code for the device '%s' only, none for the CPU", path,
+                      module->devices[0].name);
+    return chooseVariant(*module, params.cpu_variant, cpuFeatures(), path, variant);
+  }
+  module = deviceProgram->program;
+  return LLMC_OK;
+}
+
+llmc_status Module::loadOnDevice(const char *path, const llmc_model_params &params) {
+  if (!openedDevice)
+    return LLMC_OK;
+  deviceModel = std::make_unique<DeviceModel>();
+  return deviceModel->load(std::move(openedDevice), *deviceProgram, {weightsStart, contents.weights.size()},
+                           path, params.progress, params.progress_ud);
 }
 
 llmc_status Module::loadWeights(const char *path, const llmc_model_params &params) {
@@ -146,6 +190,8 @@ llmc_status Module::lockWeights(const char *path, const llmc_model_params &param
 }
 
 uint32_t Module::threads() const {
+  if (deviceModel)
+    return 1;
   return borrowedPool ? borrowedPool->threads.size() : nThreads ? nThreads : availableCores();
 }
 

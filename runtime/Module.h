@@ -5,6 +5,7 @@
 #include "runtime/Memory.h"
 #include "runtime/ModuleFile.h"
 #include "runtime/Threads.h"
+#include "runtime/device/DeviceModel.h"
 
 #include <atomic>
 #include <memory>
@@ -33,7 +34,10 @@ public:
     return offset == LLMC_NONE ? nullptr : module->strings + offset;
   }
   const uint8_t *weights() const { return weightsStart; }
-  const char *variantName() const { return variant->name; }
+  /// The CPU variant, or the device.
+  const char *variantName() const { return variant ? variant->name : deviceModel->device().name(); }
+  /// Null: steps are run by the pool's threads.
+  DeviceModel *onDevice() const { return deviceModel.get(); }
 
   /// How many threads evaluate a step, with the one that calls.
   uint32_t threads() const;
@@ -47,13 +51,18 @@ public:
 
 private:
   llmc_status loadCode(const char *path, int descriptor, const llmc_model_params &params);
+  llmc_status chooseDevice(const char *path, const llmc_model_params &params);
   llmc_status loadWeights(const char *path, const llmc_model_params &params);
+  llmc_status loadOnDevice(const char *path, const llmc_model_params &params);
   llmc_status copyWeights(const char *path, const llmc_model_params &params);
   llmc_status lockWeights(const char *path, const llmc_model_params &params);
 
   void *library = nullptr;
   const llmc_module *module = nullptr;
-  const llmc_variant *variant = nullptr;
+  const llmc_variant *variant = nullptr; ///< null: on a device
+  std::unique_ptr<Device> openedDevice;
+  const llmc_device *deviceProgram = nullptr;
+  std::unique_ptr<DeviceModel> deviceModel;
   const uint8_t *weightsStart = nullptr;
   size_t lockedBytes = 0;
   Region weightsCopy;

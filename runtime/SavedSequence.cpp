@@ -92,7 +92,7 @@ llmc_status Session::save(llmc_seq seq, llmc_write_fn write, void *ud) {
   };
   if (llmc_status status = put(&head, sizeof head))
     return status;
-  if (llmc_status status = cache.eachPage(seq, put))
+  if (llmc_status status = cache.eachPage(seq, KVCache::PageUse::Read, put))
     return status;
   const uint64_t hash = XXH3_64bits_digest(&state);
   return put(&hash, sizeof hash);
@@ -127,7 +127,7 @@ llmc_status Session::load(llmc_read_fn read, void *ud, llmc_seq &out) {
   llmc_status status = cache.checkRoom(newTokens);
   if (status == LLMC_OK) {
     cache.extend(seq, head.length);
-    status = cache.eachPage(seq, get);
+    status = cache.eachPage(seq, KVCache::PageUse::Write, get);
   }
   const uint64_t expected = XXH3_64bits_digest(&state);
   uint64_t found = 0;

@@ -5,7 +5,11 @@
 
 namespace llmc {
 
-Session::~Session() { llmc_model_release(owner); }
+Session::~Session() {
+  onDevice.reset(); // memory of a device goes before the device
+  cache = KVCache();
+  llmc_model_release(owner);
+}
 
 const llmc_module &Session::module() const { return owner->tables(); }
 
@@ -13,9 +17,43 @@ llmc_status Session::create(llmc_model *model, const llmc_session_params *params
   llmc_session_params resolved;
   if (llmc_status status = planWorkspace(model->tables(), params, "llmc_session_new", plan, resolved))
     return status;
-  if (llmc_status status = model->pool(pool))
+  owner = llmc_model_retain(model);
+  const llmc_module &tables = module();
+  if (llmc_status status =
+          model->onDevice() ? createOnDevice(*model->onDevice(), resolved) : createOnCpu(resolved))
     return status;
-  const llmc_module &tables = model->tables();
+  newTokens.resize(plan.cache.nSeqs);
+  pooling.create(plan.cache.nSeqs, tables.hidden);
+  if (resolved.allocator)
+    allocator = *resolved.allocator;
+  log(LogDebug,
+      "a session of %u sequences, %u tokens each: %llu MB of cache, %llu MB of workspace, %u threads",
+      plan.cache.nSeqs, plan.cache.nCtx, (unsigned long long)plan.cacheBytes >> 20,
+      (unsigned long long)(plan.arenaBytes + scratch.size()) >> 20, model->threads());
+  return LLMC_OK;
+}
+
+/// The arena is only where results are read, and address space beyond that.
+llmc_status Session::createOnDevice(DeviceModel &device, const llmc_session_params &params) {
+  if (params.allocator)
+    return setError(LLMC_EUNSUPPORTED,
+                    "llmc_session_new: on %s memory comes from the device, not from an allocator",
+                    device.device().name());
+  const llmc_module &tables = module();
+  if (llmc_status status = cache.create({tables.caches, tables.n_caches}, plan.usesCache, plan.cache, nullptr,
+                                        &device.device()))
+    return status;
+  if (!arena.allocate(plan.arenaBytes))
+    return setError(LLMC_ENOMEM, "llmc_session_new: no address space for a workspace of %llu bytes",
+                    (unsigned long long)plan.arenaBytes);
+  onDevice = std::make_unique<DeviceStep>();
+  return onDevice->create(device, plan, cache);
+}
+
+llmc_status Session::createOnCpu(const llmc_session_params &resolved) {
+  if (llmc_status status = owner->pool(pool))
+    return status;
+  const llmc_module &tables = module();
   if (llmc_status status =
           cache.create({tables.caches, tables.n_caches}, plan.usesCache, plan.cache, resolved.allocator))
     return status;
@@ -31,26 +69,17 @@ llmc_status Session::create(llmc_model *model, const llmc_session_params *params
     if (arg.kind == LLMC_ARG_BUFFER)
       args[i] = arena.data() + plan.bufferOffsets[arg.value];
     else if (arg.kind == LLMC_ARG_WEIGHT)
-      args[i] = model->weights() + arg.value;
+      args[i] = owner->weights() + arg.value;
     else
       args[i] = reinterpret_cast<const void *>(uintptr_t(arg.value));
   }
   scratchOf.resize(pool->size());
   shares.create(tables.n_dispatches, pool->size());
-  newTokens.resize(plan.cache.nSeqs);
-  pooling.create(plan.cache.nSeqs, tables.hidden);
-  if (resolved.allocator)
-    allocator = *resolved.allocator;
-  owner = llmc_model_retain(model);
-  log(LogDebug,
-      "a session of %u sequences, %u tokens each: %llu MB of cache, %llu MB of workspace, %u threads",
-      plan.cache.nSeqs, plan.cache.nCtx, (unsigned long long)plan.cacheBytes >> 20,
-      (unsigned long long)(plan.arenaBytes + scratchBytes) >> 20, pool->size());
   return LLMC_OK;
 }
 
 std::unique_ptr<Profile> Session::newProfile(uint64_t maxBytes) const {
-  return std::make_unique<Profile>(module().n_dispatches, pool->size(), maxBytes);
+  return std::make_unique<Profile>(module().n_dispatches, pool ? pool->size() : 1, maxBytes);
 }
 
 llmc_status Session::checkSequence(llmc_seq seq, const char *function) const {

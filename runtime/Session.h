@@ -7,6 +7,7 @@
 #include "runtime/Profile.h"
 #include "runtime/Shares.h"
 #include "runtime/Workspace.h"
+#include "runtime/device/DeviceStep.h"
 
 #include <atomic>
 #include <memory>
@@ -15,6 +16,7 @@
 namespace llmc {
 
 class Sampler;
+class StepRun;
 
 /// A row whose token is chosen at the end of the step.
 struct RowSampler {
@@ -78,6 +80,7 @@ public:
 
 private:
   friend class StepRun;
+  friend class DeviceStep;
   struct OutputRow {
     llmc_seq seq;
     llmc_pos pos;
@@ -91,6 +94,9 @@ private:
   llmc_status prepareStep(const StepTokens &tokens, llmc_step &step, uint64_t &nKeys,
                           std::vector<OutputRow> &rows, const char *function);
   void settlePages(bool isKept);
+  llmc_status createOnDevice(DeviceModel &device, const llmc_session_params &params);
+  llmc_status createOnCpu(const llmc_session_params &params);
+  llmc_status runStep(StepRun &run, const llmc_step &step, const char *function);
   llmc_status reserveScratch(const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t keys, const char *function);
   llmc_status resolveRow(int32_t row, const char *function, size_t &out) const;
   llmc_status checkSamplers(const StepTokens &tokens, const char *function) const;
@@ -101,7 +107,8 @@ private:
                            const char *function);
 
   llmc_model *owner = nullptr;
-  ThreadPool *pool = nullptr;
+  ThreadPool *pool = nullptr;           ///< null: on a device
+  std::unique_ptr<DeviceStep> onDevice; ///< null: on the pool's threads
   WorkspacePlan plan = {};
   llmc_allocator allocator = {}; ///< without alloc: the system
   Region arena, scratch, stepScratch;

@@ -17,14 +17,16 @@ llmc_status llmc_plan(const llmc_model *model, const llmc_session_params *params
     llmc_session_params resolved;
     if (llmc_status status = planWorkspace(model->tables(), params, "llmc_plan", plan, resolved))
       return status;
-    ThreadPool *pool = nullptr;
-    if (llmc_status status = const_cast<llmc_model *>(model)->pool(pool))
-      return status;
+    ThreadPool *pool = nullptr; // a device has none
+    if (!model->onDevice())
+      if (llmc_status status = const_cast<llmc_model *>(model)->pool(pool))
+        return status;
     llmc_memory_plan result = {};
     result.weights = model->contents.weights.size();
     result.kv = plan.cacheBytes;
     uint64_t arena, scratch;
-    if (!Region::rounded(plan.arenaBytes, arena) || !mulAdd(plan.scratchBytes, pool->size(), 0, scratch) ||
+    if (!Region::rounded(plan.arenaBytes, arena) ||
+        !mulAdd(plan.scratchBytes, pool ? pool->size() : 1, 0, scratch) ||
         !Region::rounded(scratch, scratch) || !mulAdd(arena, 1, scratch, result.workspace))
       return setError(LLMC_ENOMEM, "llmc_plan: the sizes of this session do not fit in 64 bits");
     return writeSized("llmc_plan", result, out);

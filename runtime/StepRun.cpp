@@ -1,8 +1,6 @@
 // Dispatches, barriers, what an observer sees and what a profile notes.
 #include "runtime/StepRun.h"
 
-#include "runtime/Results.h"
-
 namespace llmc {
 
 StepRun::StepRun(Session &session, const llmc_step &step, uint64_t nKeys)

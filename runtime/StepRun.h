@@ -1,6 +1,7 @@
 // The walk of all workers over the dispatch table: one step.
 #pragma once
 
+#include "runtime/Results.h"
 #include "runtime/Session.h"
 
 namespace llmc {
@@ -15,13 +16,23 @@ public:
   /// False: cancelled.
   bool run();
 
+  /// Shows the observer what a dispatch wrote. False: it says stop.
+  bool observe(uint32_t dispatch);
+  /// Calls each(buffer, rows, address in the arena) for the values that a dispatch wrote.
+  template <typename Each> void eachResult(uint32_t index, Each each) const {
+    const llmc_module &tables = model.tables();
+    forEachResult(tables, tables.dispatches[index], [&](const DispatchResult &result) {
+      each(result.buffer, step.rows[tables.buffers[result.buffer].rows],
+           session.arena.data() + session.plan.bufferOffsets[result.buffer]);
+    });
+  }
+
 private:
   static constexpr uint32_t never = UINT32_MAX;
 
   bool meet(uint32_t worker, uint32_t &meetings);
   void work(uint32_t worker, uint32_t nWorkers);
   void runShares(uint32_t dispatch, uint32_t worker, uint32_t nWorkers);
-  bool observe(uint32_t dispatch);
 
   Session &session;
   const llmc_step &step;

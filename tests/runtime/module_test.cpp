@@ -326,7 +326,13 @@ TEST(Module, load_flags_and_params) {
   EXPECT_FAILS(llmc_model_load(file.path(), &params, &model), LLMC_ECANCELLED, "");
   params.progress = nullptr;
   params.device = "cuda:0";
-  EXPECT_FAILS(llmc_model_load(file.path(), &params, &model), LLMC_EUNSUPPORTED, "'cpu'");
+  EXPECT_FAILS(llmc_model_load(file.path(), &params, &model), LLMC_EUNSUPPORTED,
+               "it has no code for cuda: compile it with --target cuda");
+  params.device = "simt";
+  EXPECT_FAILS(llmc_model_load(file.path(), &params, &model), LLMC_EUNSUPPORTED,
+               "it has no code for simt: compile it with --target cuda");
+  params.device = "cpu:1";
+  EXPECT_FAILS(llmc_model_load(file.path(), &params, &model), LLMC_EARG, "there is only one 'cpu'");
   params.device = "abacus";
   EXPECT_FAILS(llmc_model_load(file.path(), &params, &model), LLMC_EARG, "abacus");
   params.device = "cpu";

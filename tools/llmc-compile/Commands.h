@@ -21,6 +21,10 @@ void addImportCommand(CLI::App &app, int &status);
 void addCompileCommand(CLI::App &app, int &status);
 void addBisectCommand(CLI::App &app, int &status);
 void addReduceCommand(CLI::App &app, int &status);
+void addSimtCommand(CLI::App &app, int &status);
+
+/// Where compiled kernels are kept unless the command line says otherwise; empty: nowhere.
+std::string defaultCacheDir();
 
 /// What both say of how a source is read.
 void addContextOption(CLI::App &command, frontend::ImportOptions &options);

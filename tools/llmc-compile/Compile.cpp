@@ -68,7 +68,7 @@ static const char *const carriedOptions[] = {"--activations",   "--kv",  "--quan
                                              "--random-weights"};
 
 /// Where compiled kernels are kept when nobody says; empty if there is no such place.
-static std::string defaultCacheDir() {
+std::string tools::defaultCacheDir() {
   const std::string folder = llmc::cacheFolder();
   return folder.empty() ? "" : folder + "/kernels";
 }

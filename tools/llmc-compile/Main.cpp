@@ -46,6 +46,7 @@ int main(int argc, char **argv) {
   llmc::tools::addCompileCommand(app, status);
   llmc::tools::addBisectCommand(app, status);
   llmc::tools::addReduceCommand(app, status);
+  llmc::tools::addSimtCommand(app, status);
   llmc::groupOptions(app);
   if (argc == 2 && std::string_view(argv[1]) == "--describe") { // llmc asks, for its manual
     std::printf("%s\n", llmc::toJson(llmc::commandTable(app)).c_str());

@@ -1,9 +1,13 @@
 //===- OpenModel.cpp - from MODEL on the command line to a loaded model ---===//
 #include "tools/llmc/Cache.h"
+#include "tools/llmc/Compiler.h"
 #include "tools/llmc/NewFile.h"
 #include "tools/support/Progress.h"
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <fmt/format.h>
 #include <memory>
 
 namespace llmc::cli {
@@ -26,10 +30,41 @@ struct LoadProgress {
   }
 };
 
+/// The kernels of a model as the emulator runs them, made for this load and gone after it.
+class EmulatorCode {
+public:
+  /// The device with its code, where the options name the emulator without saying where its code is.
+  std::string deviceFor(const std::string &modelPath, const std::string &device) {
+    if (!(device == "simt" || device.starts_with("simt:")) || device.find("code=") != std::string::npos)
+      return device;
+    folder = (std::filesystem::temp_directory_path() / "llmc-XXXXXX").string();
+    if (!mkdtemp(folder.data()))
+      throw Failure(
+          fmt::format("{}: cannot make a folder: {}", std::exchange(folder, ""), std::strerror(errno)));
+    const std::string file = folder + "/kernels.so";
+    std::vector<std::string> arguments = {"simt", modelPath, "-o", file};
+    if (device.find("checks=") != std::string::npos)
+      arguments.push_back("--checks");
+    if (int code = runCompiler(arguments, -1))
+      throw Exit{code}; // the compiler has said why
+    return device + (device == "simt" ? ":code=" : ",code=") + file;
+  }
+  ~EmulatorCode() {
+    std::error_code error;
+    if (!folder.empty())
+      std::filesystem::remove_all(folder, error);
+  }
+
+private:
+  std::string folder;
+};
+
 llmc_status load(const std::string &path, const ModelOptions &options, ModelPtr &out) {
+  EmulatorCode emulatorCode;
+  const std::string device = emulatorCode.deviceFor(path, options.device);
   llmc_model_params params;
   llmc_model_params_init(&params, sizeof params);
-  params.device = options.device == "auto" ? nullptr : options.device.c_str();
+  params.device = device == "auto" ? nullptr : device.c_str();
   const char *cpu = std::getenv("LLMC_CPU");
   params.cpu_variant = cpu && *cpu ? cpu : nullptr;
   params.n_threads = options.threads;

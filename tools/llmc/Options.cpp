@@ -67,9 +67,18 @@ void addModelOptions(CLI::App *command, ModelOptions &options) {
       ->type_name("TYPE")
       ->check(oneOf({"auto", "f32", "f16", "bf16", "q8"}));
   command
-      ->add_option("--device", options.device, "what runs the model; this build has the cpu (default: auto)")
+      ->add_option(
+          "--device", options.device,
+          "what runs the model: cpu, cuda, cuda:N, or simt, which emulates a GPU to test kernels and "
+          "takes seed=N and checks=bounds+races behind a colon (default: auto)")
       ->type_name("NAME")
-      ->check(oneOf({"auto", "cpu"}));
+      ->check([](const std::string &text) -> std::string {
+        const std::string word = text.substr(0, text.find(':'));
+        for (const char *kind : {"auto", "cpu", "cuda", "simt"})
+          if (word == kind)
+            return "";
+        return fmt::format("expected one of auto, cpu, cuda, simt, but found '{}'", text);
+      });
   command->add_flag(
       "--no-cache", options.noCache,
       "compile a model of another form anew and keep nothing, instead of looking into the cache");

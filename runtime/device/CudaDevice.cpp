@@ -1,0 +1,243 @@
+// CUDA through its driver: the primary context of a device, one stream, memory as the driver gives it.
+#include "runtime/device/CudaDriver.h"
+#include "runtime/device/Devices.h"
+
+#include <charconv>
+#include <vector>
+
+namespace llmc {
+namespace {
+
+using namespace cuda;
+
+class CudaCode final : public DeviceCode {
+public:
+  struct Kernel {
+    ModuleHandle *module = nullptr;
+    FunctionHandle *function = nullptr;
+    uint32_t threads = 0;
+  };
+  explicit CudaCode(const Driver &driver) : driver(driver) {}
+  ~CudaCode() override {
+    for (const Kernel &kernel : kernels)
+      if (kernel.module)
+        driver.cuModuleUnload(kernel.module);
+  }
+  const Driver &driver;
+  std::vector<Kernel> kernels;
+};
+
+class CudaGraph final : public DeviceGraph {
+public:
+  CudaGraph(const Driver &driver, GraphExecHandle *exec) : driver(driver), exec(exec) {}
+  ~CudaGraph() override { driver.cuGraphExecDestroy(exec); }
+  const Driver &driver;
+  GraphExecHandle *exec;
+};
+
+class CudaDevice final : public Device {
+public:
+  CudaDevice(const Driver &driver, int ordinal)
+      : Device("cuda:" + std::to_string(ordinal)), driver(driver), ordinal(ordinal) {}
+  ~CudaDevice() override;
+  llmc_status open();
+
+  llmc_status enter() override { return done(driver.cuCtxSetCurrent(context), "cuCtxSetCurrent"); }
+  llmc_status memory(uint64_t &free, uint64_t &total) override;
+  llmc_status allocate(uint64_t bytes, const char *what, DeviceAddress &out) override;
+  void free(DeviceAddress address) override {
+    driver.cuCtxSetCurrent(context); // whoever frees may be another thread
+    driver.cuMemFree_v2(address);
+  }
+  llmc_status allocateHost(uint64_t bytes, void *&out) override {
+    return done(driver.cuMemHostAlloc(&out, bytes, 0), "cuMemHostAlloc");
+  }
+  void freeHost(void *memory) override {
+    driver.cuCtxSetCurrent(context);
+    driver.cuMemFreeHost(memory);
+  }
+  llmc_status copyIn(DeviceAddress to, const void *from, uint64_t bytes) override {
+    return done(driver.cuMemcpyHtoDAsync_v2(to, from, bytes, stream), "cuMemcpyHtoDAsync");
+  }
+  llmc_status copyOut(void *to, DeviceAddress from, uint64_t bytes) override {
+    return done(driver.cuMemcpyDtoHAsync_v2(to, from, bytes, stream), "cuMemcpyDtoHAsync");
+  }
+  llmc_status clear(DeviceAddress address, uint64_t bytes) override {
+    return done(driver.cuMemsetD8Async(address, 0, bytes, stream), "cuMemsetD8Async");
+  }
+  llmc_status load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) override;
+  llmc_status launch(const DeviceCode &code, uint32_t kernel, Grid grid, DeviceAddress step,
+                     DeviceAddress args) override;
+  llmc_status synchronize() override {
+    return done(driver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+  }
+  llmc_status beginCapture() override {
+    return done(driver.cuStreamBeginCapture_v2(stream, captureOfThread), "cuStreamBeginCapture");
+  }
+  llmc_status endCapture(std::unique_ptr<DeviceGraph> &out) override;
+  llmc_status replay(DeviceGraph &graph) override {
+    return done(driver.cuGraphLaunch(static_cast<CudaGraph &>(graph).exec, stream), "cuGraphLaunch");
+  }
+
+private:
+  llmc_status done(Result result, const char *call) {
+    if (!result)
+      return LLMC_OK;
+    return setError(result == outOfMemory ? LLMC_ENOMEM : LLMC_EIO, "%s: %s: %s", name(), call,
+                    resultText(driver, result).c_str());
+  }
+  const llmc_device_image *chooseImage(const llmc_device &program, uint32_t kernel) const;
+
+  const Driver &driver;
+  int ordinal;
+  DeviceNumber device = 0;
+  uint32_t arch = 0; ///< 80 for sm_80
+  ContextHandle *context = nullptr;
+  StreamHandle *stream = nullptr;
+};
+
+CudaDevice::~CudaDevice() {
+  if (stream) {
+    driver.cuCtxSetCurrent(context);
+    driver.cuStreamDestroy_v2(stream);
+  }
+  if (context)
+    driver.cuDevicePrimaryCtxRelease_v2(device);
+}
+
+llmc_status CudaDevice::open() {
+  if (llmc_status status = done(driver.cuDeviceGet(&device, ordinal), "cuDeviceGet"))
+    return status;
+  int major = 0, minor = 0;
+  if (llmc_status status =
+          done(driver.cuDeviceGetAttribute(&major, computeMajor, device), "cuDeviceGetAttribute"))
+    return status;
+  if (llmc_status status =
+          done(driver.cuDeviceGetAttribute(&minor, computeMinor, device), "cuDeviceGetAttribute"))
+    return status;
+  arch = uint32_t(major * 10 + minor);
+  if (llmc_status status =
+          done(driver.cuDevicePrimaryCtxRetain(&context, device), "cuDevicePrimaryCtxRetain"))
+    return status;
+  if (llmc_status status = enter())
+    return status;
+  return done(driver.cuStreamCreate(&stream, 1 /* not behind the default stream */), "cuStreamCreate");
+}
+
+llmc_status CudaDevice::memory(uint64_t &free, uint64_t &total) {
+  size_t freeBytes = 0, totalBytes = 0;
+  if (llmc_status status = done(driver.cuMemGetInfo_v2(&freeBytes, &totalBytes), "cuMemGetInfo"))
+    return status;
+  free = freeBytes;
+  total = totalBytes;
+  return LLMC_OK;
+}
+
+llmc_status CudaDevice::allocate(uint64_t bytes, const char *what, DeviceAddress &out) {
+  const Result result = driver.cuMemAlloc_v2(&out, bytes ? bytes : 1);
+  if (result != outOfMemory)
+    return done(result, "cuMemAlloc");
+  size_t free = 0, total = 0;
+  driver.cuMemGetInfo_v2(&free, &total);
+  return setError(LLMC_ENOMEM, "%s: no memory for %s (%llu MB, %zu of %zu MB are free)", name(), what,
+                  (unsigned long long)bytes >> 20, free >> 20, total >> 20);
+}
+
+/// Machine code made for this very device, else the latest PTX that it can run.
+const llmc_device_image *CudaDevice::chooseImage(const llmc_device &program, uint32_t kernel) const {
+  const llmc_device_image *best = nullptr;
+  auto rank = [](const llmc_device_image &image) {
+    return std::pair(image.kind == LLMC_IMAGE_CUBIN, image.arch);
+  };
+  for (uint64_t i = 0; i < program.n_images; ++i) {
+    const llmc_device_image &image = program.images[i];
+    const bool runs = image.kind == LLMC_IMAGE_CUBIN ? image.arch / 10 == arch / 10 && image.arch <= arch
+                                                     : image.kind == LLMC_IMAGE_PTX && image.arch <= arch;
+    if (image.kernel == kernel && runs && (!image.is_exact || image.arch == arch) &&
+        (!best || rank(image) > rank(*best)))
+      best = &image;
+  }
+  return best;
+}
+
+llmc_status CudaDevice::load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) {
+  auto code = std::make_unique<CudaCode>(driver);
+  code->kernels.resize(program.program->n_kernels);
+  for (uint32_t i = 0; i < code->kernels.size(); ++i) {
+    CudaCode::Kernel &kernel = code->kernels[i];
+    const char *entry = program.kernels[i].entry;
+    const llmc_device_image *image = chooseImage(program, i);
+    if (!image)
+      return setError(LLMC_EABI, "%s: its kernel '%s' cannot run on %s, which is sm_%u", path, entry, name(),
+                      arch);
+    // PTX is compiled by the driver, which keeps what it has made.
+    if (llmc_status status = done(driver.cuModuleLoadDataEx(&kernel.module, image->data, 0, nullptr, nullptr),
+                                  "cuModuleLoadDataEx"))
+      return status;
+    if (llmc_status status =
+            done(driver.cuModuleGetFunction(&kernel.function, kernel.module, entry), "cuModuleGetFunction"))
+      return status;
+    kernel.threads = program.kernels[i].threads;
+  }
+  out = std::move(code);
+  return LLMC_OK;
+}
+
+llmc_status CudaDevice::launch(const DeviceCode &code, uint32_t number, Grid grid, DeviceAddress step,
+                               DeviceAddress args) {
+  const CudaCode::Kernel &kernel = static_cast<const CudaCode &>(code).kernels[number];
+  void *params[] = {&step, &args};
+  return done(driver.cuLaunchKernel(kernel.function, grid.x, grid.y, grid.z, kernel.threads, 1, 1, 0, stream,
+                                    params, nullptr),
+              "cuLaunchKernel");
+}
+
+llmc_status CudaDevice::endCapture(std::unique_ptr<DeviceGraph> &out) {
+  GraphHandle *graph = nullptr;
+  if (llmc_status status = done(driver.cuStreamEndCapture(stream, &graph), "cuStreamEndCapture"))
+    return status;
+  GraphExecHandle *exec = nullptr;
+  const Result result = driver.cuGraphInstantiateWithFlags(&exec, graph, 0);
+  driver.cuGraphDestroy(graph);
+  if (llmc_status status = done(result, "cuGraphInstantiateWithFlags"))
+    return status;
+  out = std::make_unique<CudaGraph>(driver, exec);
+  return LLMC_OK;
+}
+
+} // namespace
+
+uint32_t countCuda() {
+  std::string why;
+  int count = 0;
+  const cuda::Driver *driver = cuda::driver(why);
+  return driver && driver->cuDeviceGetCount(&count) == 0 && count > 0 ? uint32_t(count) : 0;
+}
+
+llmc_status openCuda(const std::string &options, const char *, std::unique_ptr<Device> &out) {
+  int ordinal = 0;
+  const char *end = options.data() + options.size();
+  if (!options.empty()) {
+    auto [stop, error] = std::from_chars(options.data(), end, ordinal);
+    if (error != std::errc() || stop != end || ordinal < 0)
+      return setError(LLMC_EARG, "llmc_model_load: device is 'cuda:%s', expected a number behind the colon",
+                      options.c_str());
+  }
+  std::string why;
+  const cuda::Driver *driver = cuda::driver(why);
+  if (!driver)
+    return setError(LLMC_EABI, "cuda:%d: %s", ordinal, why.c_str());
+  int count = 0;
+  if (Result result = driver->cuDeviceGetCount(&count))
+    return setError(LLMC_EABI, "cuda:%d: cuDeviceGetCount: %s", ordinal,
+                    cuda::resultText(*driver, result).c_str());
+  if (ordinal >= count)
+    return setError(LLMC_EABI, "cuda:%d: there is no such device, only %d", ordinal, count);
+  auto device = std::make_unique<CudaDevice>(*driver, ordinal);
+  if (llmc_status status = device->open())
+    return status;
+  out = std::move(device);
+  return LLMC_OK;
+}
+
+} // namespace llmc

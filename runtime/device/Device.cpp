@@ -1,0 +1,48 @@
+#include "runtime/device/Device.h"
+
+namespace llmc {
+
+DeviceMemory &DeviceMemory::operator=(DeviceMemory &&other) noexcept {
+  if (this != &other) {
+    reset();
+    owner = std::exchange(other.owner, nullptr);
+    start = std::exchange(other.start, 0);
+    bytes = std::exchange(other.bytes, 0);
+  }
+  return *this;
+}
+
+llmc_status DeviceMemory::allocate(Device &device, uint64_t size, const char *what) {
+  reset();
+  if (llmc_status status = device.allocate(size, what, start))
+    return status;
+  owner = &device;
+  bytes = size;
+  return LLMC_OK;
+}
+
+void DeviceMemory::reset() {
+  if (owner) {
+    std::lock_guard lock(owner->mutex);
+    owner->free(start);
+  }
+  owner = nullptr;
+  start = bytes = 0;
+}
+
+StagingMemory::~StagingMemory() {
+  if (!owner)
+    return;
+  std::lock_guard lock(owner->mutex);
+  owner->freeHost(start);
+}
+
+llmc_status StagingMemory::allocate(Device &device, uint64_t size) {
+  if (llmc_status status = device.allocateHost(size, start))
+    return status;
+  owner = &device;
+  bytes = size;
+  return LLMC_OK;
+}
+
+} // namespace llmc

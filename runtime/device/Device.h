@@ -1,0 +1,107 @@
+// A device that runs steps in place of the CPU's workers: its memory, its code, its one stream of work.
+#pragma once
+
+#include "runtime/Error.h"
+
+#include "llmc/module_abi.h"
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace llmc {
+
+using DeviceAddress = uint64_t; ///< 0: none
+
+/// The loaded kernels of a program, in its order.
+class DeviceCode {
+public:
+  virtual ~DeviceCode() = default;
+};
+
+/// Launches that were recorded and can be repeated at once.
+class DeviceGraph {
+public:
+  virtual ~DeviceGraph() = default;
+};
+
+/// What is asked for runs in order, and later: host memory named in a copy stays as it is until
+/// synchronize(). Every failure has its sentence, with the device's name in front. Whoever calls holds `mutex`
+/// and has called enter().
+class Device {
+public:
+  struct Grid {
+    uint32_t x, y, z;
+    bool operator==(const Grid &) const = default;
+  };
+
+  explicit Device(std::string name) : ownName(std::move(name)) {}
+  virtual ~Device() = default;
+  const char *name() const { return ownName.c_str(); }
+  std::recursive_mutex mutex;
+
+  /// Makes the calling thread one that may use the device.
+  virtual llmc_status enter() = 0;
+  virtual llmc_status memory(uint64_t &free, uint64_t &total) = 0;
+  /// `what` it is for, in the sentence if there is none.
+  virtual llmc_status allocate(uint64_t bytes, const char *what, DeviceAddress &out) = 0;
+  virtual void free(DeviceAddress address) = 0;
+  /// Host memory that copies are quick to and from.
+  virtual llmc_status allocateHost(uint64_t bytes, void *&out) = 0;
+  virtual void freeHost(void *memory) = 0;
+  virtual llmc_status copyIn(DeviceAddress to, const void *from, uint64_t bytes) = 0;
+  virtual llmc_status copyOut(void *to, DeviceAddress from, uint64_t bytes) = 0;
+  virtual llmc_status clear(DeviceAddress address, uint64_t bytes) = 0;
+  /// `path`: of the model, for messages.
+  virtual llmc_status load(const llmc_device &program, const char *path,
+                           std::unique_ptr<DeviceCode> &out) = 0;
+  virtual llmc_status launch(const DeviceCode &code, uint32_t kernel, Grid grid, DeviceAddress step,
+                             DeviceAddress args) = 0;
+  virtual llmc_status synchronize() = 0;
+  /// Between both launches are recorded instead of run; endCapture also ends a recording that failed.
+  virtual llmc_status beginCapture() = 0;
+  virtual llmc_status endCapture(std::unique_ptr<DeviceGraph> &out) = 0;
+  virtual llmc_status replay(DeviceGraph &graph) = 0;
+
+private:
+  std::string ownName;
+};
+
+/// Memory of a device, freed with this object.
+class DeviceMemory {
+public:
+  DeviceMemory() = default;
+  ~DeviceMemory() { reset(); }
+  DeviceMemory(DeviceMemory &&other) noexcept { *this = std::move(other); }
+  DeviceMemory &operator=(DeviceMemory &&other) noexcept;
+  llmc_status allocate(Device &device, uint64_t bytes, const char *what);
+  void reset();
+  DeviceAddress address() const { return start; }
+  uint64_t size() const { return bytes; }
+
+private:
+  Device *owner = nullptr;
+  DeviceAddress start = 0;
+  uint64_t bytes = 0;
+};
+
+/// The same of host memory that copies are quick to and from.
+class StagingMemory {
+public:
+  StagingMemory() = default;
+  ~StagingMemory();
+  StagingMemory(const StagingMemory &) = delete;
+  StagingMemory &operator=(const StagingMemory &) = delete;
+  llmc_status allocate(Device &device, uint64_t bytes);
+  uint8_t *data() const { return static_cast<uint8_t *>(start); }
+  uint64_t size() const { return bytes; }
+
+private:
+  Device *owner = nullptr;
+  void *start = nullptr;
+  uint64_t bytes = 0;
+};
+
+} // namespace llmc

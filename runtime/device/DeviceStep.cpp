@@ -1,0 +1,289 @@
+// The head of a step is one copy: the llmc_step with device addresses in it, its tokens, the page tables.
+#include "runtime/device/DeviceStep.h"
+
+#include "runtime/StepRun.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace llmc {
+
+constexpr uint64_t resultBytes = 4 << 20;   // at a time
+constexpr uint64_t mostRecordedTokens = 16; // a longer step takes longer than its launches
+constexpr size_t mostRecorded = 64;
+
+DeviceStep::~DeviceStep() {
+  if (!model)
+    return;
+  std::lock_guard lock(model->device().mutex);
+  model->device().enter();
+  recorded.clear();
+}
+
+bool DeviceStep::hasScratch(const llmc_kernel &kernel) const {
+  return kernel.scratch_constant || kernel.scratch_per_row || kernel.scratch_per_key ||
+         kernel.scratch_per_row_key;
+}
+
+llmc_status DeviceStep::create(DeviceModel &newModel, const WorkspacePlan &newPlan, const KVCache &cache) {
+  model = &newModel;
+  plan = &newPlan;
+  Device &device = model->device();
+  std::lock_guard lock(device.mutex);
+  if (llmc_status status = device.enter())
+    return status;
+  const llmc_module &module = *model->program().program;
+  const uint64_t nKeys = module.uses_keys ? plan->cache.nTokens : 0;
+  const uint64_t mostRows[LLMC_ROW_SPACES] = {plan->nBatch, plan->nBatch, nKeys, plan->nBatch};
+  buffers.resize(module.n_buffers);
+  for (uint32_t i = 0; i < module.n_buffers; ++i) {
+    const llmc_buffer &buffer = module.buffers[i];
+    const char *name = buffer.name == LLMC_NONE ? "a buffer" : module.strings + buffer.name;
+    if (llmc_status status = buffers[i].allocate(device, mostRows[buffer.rows] * buffer.row_bytes, name))
+      return status;
+  }
+  std::vector<uint64_t> values(std::max(module.n_args, 1u));
+  for (uint32_t i = 0; i < module.n_args; ++i) {
+    const llmc_arg &arg = module.args[i];
+    values[i] = arg.kind == LLMC_ARG_BUFFER   ? buffers[arg.value].address()
+                : arg.kind == LLMC_ARG_WEIGHT ? model->weights() + arg.value
+                                              : arg.value;
+  }
+  if (llmc_status status = args.allocate(device, values.size() * sizeof(uint64_t), "arguments"))
+    return status;
+  for (uint32_t i = 0; i < module.n_dispatches; ++i) {
+    const llmc_dispatch &dispatch = module.dispatches[i];
+    if (hasScratch(module.kernels[dispatch.kernel]))
+      scratchBlocks = std::max<uint64_t>(
+          scratchBlocks, gridOf(dispatch, {{mostRows[0], mostRows[1], mostRows[2], mostRows[3]}, 1}).y);
+  }
+
+  auto place = [&](uint64_t bytes) {
+    const uint64_t at = offsets.bytes;
+    alignUp(offsets.bytes + bytes, 256, offsets.bytes);
+    return at;
+  };
+  place(sizeof(llmc_step));
+  offsets.tokens = place(plan->nBatch * sizeof(llmc_token_row));
+  offsets.asked = place(plan->nBatch * sizeof(int32_t));
+  offsets.pools = place(module.n_caches * sizeof(llmc_kv_pool));
+  cache.eachTable(
+      [&](std::span<const int32_t> table) { tables.push_back({table.data(), table.size_bytes()}); });
+  offsets.tables = offsets.bytes;
+  for (const auto &[table, bytes] : tables)
+    place(bytes);
+  offsets.scratch = place(scratchBlocks * sizeof(DeviceAddress));
+  if (llmc_status status = head.allocate(device, offsets.bytes, "the step"))
+    return status;
+  if (llmc_status status = staging.allocate(device, offsets.bytes))
+    return status;
+  if (nKeys)
+    if (llmc_status status = keys.allocate(device, nKeys * 2 * sizeof(int32_t), "the keys of a step"))
+      return status;
+  if (llmc_status status = results.allocate(device, resultBytes))
+    return status;
+  if (llmc_status status = device.copyIn(args.address(), values.data(), args.size()))
+    return status;
+  return device.synchronize();
+}
+
+llmc_status DeviceStep::reserve(const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t nKeys,
+                                const char *function) {
+  uint64_t total;
+  if (!scratchNeeded(*model->program().program, rows, nKeys, true, scratchBytes) ||
+      !mulAdd(scratchBytes, scratchBlocks, 0, total))
+    return setError(LLMC_ENOMEM, "%s: the scratch memory of this step does not fit in 64 bits", function);
+  if (total <= scratch.size())
+    return LLMC_OK;
+  Device &device = model->device();
+  std::lock_guard lock(device.mutex);
+  if (llmc_status status = device.enter())
+    return status;
+  scratch.reset();
+  return scratch.allocate(device, total, "scratch");
+}
+
+Device::Grid DeviceStep::gridOf(const llmc_dispatch &dispatch, const Shape &shape) const {
+  const llmc_device_kernel &kernel = model->program().kernels[dispatch.kernel];
+  auto blocks = [](uint64_t n, uint32_t perBlock, uint32_t most) {
+    return perBlock ? uint32_t(std::clamp<uint64_t>((n + perBlock - 1) / perBlock, 1, most)) : 1;
+  };
+  return {kernel.blocks, blocks(shape.rows[dispatch.rows], kernel.rows_per_block, kernel.max_row_blocks),
+          blocks(shape.keys, kernel.keys_per_block, kernel.max_key_blocks)};
+}
+
+llmc_status DeviceStep::upload(const llmc_step &step) {
+  const llmc_module &module = *model->program().program;
+  memset(staging.data(), 0xff, staging.size()); // of what the step before had nothing may be taken for good
+  auto put = [&](uint64_t at, const void *from, uint64_t bytes) {
+    if (bytes)
+      memcpy(staging.data() + at, from, bytes);
+    return head.address() + at;
+  };
+  llmc_step there = {};
+  std::copy_n(step.rows, LLMC_ROW_SPACES, there.rows);
+  there.tokens = reinterpret_cast<const llmc_token_row *>(
+      put(offsets.tokens, step.tokens, step.rows[LLMC_ROWS_TOKENS] * sizeof(llmc_token_row)));
+  there.asked = reinterpret_cast<const int32_t *>(
+      put(offsets.asked, step.asked, step.rows[LLMC_ROWS_ASKED] * sizeof(int32_t)));
+  there.keys = reinterpret_cast<const int32_t *>(keys.address());
+  std::vector<DeviceAddress> tableAddresses;
+  uint64_t at = offsets.tables;
+  for (const auto &[table, bytes] : tables) {
+    tableAddresses.push_back(put(at, table, bytes));
+    alignUp(at + bytes, 256, at);
+  }
+  for (uint32_t i = 0; i < module.n_caches; ++i) {
+    llmc_kv_pool pool = step.kv[i];
+    for (size_t t = 0; t < tables.size(); ++t)
+      if (tables[t].first == pool.table)
+        pool.table = reinterpret_cast<const int32_t *>(tableAddresses[t]);
+    put(offsets.pools + i * sizeof(llmc_kv_pool), &pool, sizeof pool);
+  }
+  there.kv = reinterpret_cast<const llmc_kv_pool *>(head.address() + offsets.pools);
+  for (uint64_t i = 0; i < scratchBlocks; ++i) {
+    const DeviceAddress block = scratch.address() + i * scratchBytes;
+    put(offsets.scratch + i * sizeof block, &block, sizeof block);
+  }
+  there.scratch = reinterpret_cast<uint8_t *const *>(head.address() + offsets.scratch);
+  put(0, &there, sizeof there);
+  if (step.rows[LLMC_ROWS_KEYS])
+    if (llmc_status status = model->device().copyIn(keys.address(), step.keys,
+                                                    step.rows[LLMC_ROWS_KEYS] * 2 * sizeof(int32_t)))
+      return status;
+  return model->device().copyIn(head.address(), staging.data(), offsets.bytes);
+}
+
+llmc_status DeviceStep::clearPages(KVCache &cache) {
+  return cache.takeDirtyPages(
+      [&](const uint8_t *page, uint64_t bytes) { return model->device().clear(DeviceAddress(page), bytes); });
+}
+
+/// With `walk`, for an observer or a profile, the device rests after each dispatch.
+llmc_status DeviceStep::launchAll(Session &session, StepRun *walk, const Shape &shape, const char *function) {
+  const llmc_module &module = *model->program().program;
+  Device &device = model->device();
+  Profile::Slot *slots = session.profile && walk ? session.profile->take(0) : nullptr;
+  for (uint32_t i = 0; i < module.n_dispatches; ++i) {
+    const llmc_dispatch &dispatch = module.dispatches[i];
+    if (!plan->runs(dispatch) || shape.rows[dispatch.rows] == 0)
+      continue;
+    if (session.takeInterrupt())
+      return setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);
+    if (slots)
+      slots[i].begin = Profile::now();
+    if (llmc_status status = device.launch(model->code(), dispatch.kernel, gridOf(dispatch, shape),
+                                           head.address(), args.address() + dispatch.first_arg * 8ull))
+      return status;
+    if (!walk)
+      continue;
+    if (llmc_status status = device.synchronize())
+      return status;
+    if (slots)
+      slots[i].end = Profile::now();
+    if (!session.observer)
+      continue;
+    llmc_status status = LLMC_OK;
+    walk->eachResult(i, [&](uint32_t buffer, uint64_t rows, uint8_t *to) {
+      if (status == LLMC_OK)
+        status = fetch(buffer, rows, to);
+    });
+    if (status)
+      return status;
+    if (!walk->observe(i))
+      return setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);
+  }
+  return LLMC_OK;
+}
+
+/// A step of a shape that comes again is recorded: then all its launches are one.
+llmc_status DeviceStep::repeat(Session &session, const Shape &shape, const char *function) {
+  Device &device = model->device();
+  if (recorded.size() >= mostRecorded && !recorded.contains(shape))
+    recorded.clear();
+  Recorded &entry = recorded[shape];
+  if (entry.timesSeen++ == 0)
+    return launchAll(session, nullptr, shape, function);
+  if (!entry.graph) {
+    if (llmc_status status = device.beginCapture())
+      return status;
+    const llmc_status launched = launchAll(session, nullptr, shape, function);
+    std::unique_ptr<DeviceGraph> graph;
+    if (launched != LLMC_OK) {
+      const std::string sentence = lastError();
+      device.endCapture(graph);
+      return setError(launched, "%s", sentence.c_str());
+    }
+    if (llmc_status status = device.endCapture(graph))
+      return status;
+    entry.graph = std::move(graph);
+  }
+  return device.replay(*entry.graph);
+}
+
+llmc_status DeviceStep::fetch(uint32_t buffer, uint64_t rows, uint8_t *to) {
+  Device &device = model->device();
+  const uint64_t bytes = rows * model->program().program->buffers[buffer].row_bytes;
+  for (uint64_t done = 0; done < bytes;) {
+    const uint64_t n = std::min(bytes - done, results.size());
+    if (llmc_status status = device.copyOut(results.data(), buffers[buffer].address() + done, n))
+      return status;
+    if (llmc_status status = device.synchronize())
+      return status;
+    memcpy(to + done, results.data(), n);
+    done += n;
+  }
+  return LLMC_OK;
+}
+
+llmc_status DeviceStep::fetchResults(Session &session, const llmc_step &step) {
+  const llmc_module &module = *model->program().program;
+  for (uint32_t buffer : {module.logits_buffer, module.hidden_buffer})
+    if (buffer != LLMC_NONE && (buffer == module.logits_buffer || step.rows[LLMC_ROWS_HIDDEN]))
+      if (llmc_status status = fetch(buffer, step.rows[module.buffers[buffer].rows],
+                                     session.arena.data() + plan->bufferOffsets[buffer]))
+        return status;
+  return LLMC_OK;
+}
+
+llmc_status DeviceStep::runEntered(Session &session, StepRun &walk, const llmc_step &step,
+                                   const char *function) {
+  if (llmc_status status = clearPages(session.cache))
+    return status;
+  if (llmc_status status = upload(step))
+    return status;
+  Shape shape = {};
+  std::copy_n(step.rows, LLMC_ROW_SPACES, shape.rows);
+  for (uint64_t i = 0; i < step.rows[LLMC_ROWS_TOKENS]; ++i)
+    shape.keys = std::max<uint64_t>(shape.keys, uint64_t(step.tokens[i].pos) + 1);
+  const bool isWatched = session.observer || session.profile;
+  if (isWatched || step.rows[LLMC_ROWS_TOKENS] > mostRecordedTokens) {
+    if (llmc_status status = launchAll(session, isWatched ? &walk : nullptr, shape, function))
+      return status;
+  } else {
+    // More blocks than rows and keys ask for do no harm.
+    shape.keys = std::bit_ceil(shape.keys);
+    shape.rows[LLMC_ROWS_KEYS] = std::bit_ceil(shape.rows[LLMC_ROWS_KEYS]) * (shape.rows[LLMC_ROWS_KEYS] > 0);
+    if (llmc_status status = repeat(session, shape, function))
+      return status;
+  }
+  if (llmc_status status = fetchResults(session, step))
+    return status;
+  return model->device().synchronize();
+}
+
+llmc_status DeviceStep::run(Session &session, StepRun &walk, const llmc_step &step, const char *function) {
+  Device &device = model->device();
+  std::lock_guard lock(device.mutex);
+  if (llmc_status status = device.enter())
+    return status;
+  const llmc_status status = runEntered(session, walk, step, function);
+  if (status == LLMC_OK)
+    return LLMC_OK;
+  const std::string sentence = lastError();
+  device.synchronize(); // nothing of the step is under way when its pages are given back
+  return setError(status, "%s", sentence.c_str());
+}
+
+} // namespace llmc

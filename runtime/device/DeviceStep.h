@@ -1,0 +1,61 @@
+// A session's steps on a device: its buffers there, what kernels are told of a step, and the launches,
+// recorded once for steps of a few tokens and repeated from then on.
+#pragma once
+
+#include "runtime/Workspace.h"
+#include "runtime/device/DeviceModel.h"
+
+#include <map>
+#include <vector>
+
+namespace llmc {
+
+class Session;
+class StepRun;
+
+class DeviceStep {
+public:
+  ~DeviceStep();
+  /// Memory for the session's largest step.
+  llmc_status create(DeviceModel &model, const WorkspacePlan &plan, const KVCache &cache);
+  /// Takes what only a step of this size needs, before anything of the cache changes.
+  llmc_status reserve(const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t nKeys, const char *function);
+  /// Runs the step; what it leaves that can be read stands in the session's arena afterwards.
+  llmc_status run(Session &session, StepRun &walk, const llmc_step &step, const char *function);
+
+private:
+  /// Steps that are alike in this share one graph.
+  struct Shape {
+    uint64_t rows[LLMC_ROW_SPACES], keys;
+    auto operator<=>(const Shape &) const = default;
+  };
+  struct Recorded {
+    uint64_t timesSeen = 0;
+    std::unique_ptr<DeviceGraph> graph;
+  };
+  Device::Grid gridOf(const llmc_dispatch &dispatch, const Shape &shape) const;
+  bool hasScratch(const llmc_kernel &kernel) const;
+  llmc_status upload(const llmc_step &step);
+  llmc_status clearPages(KVCache &cache);
+  llmc_status launchAll(Session &session, StepRun *walk, const Shape &shape, const char *function);
+  llmc_status repeat(Session &session, const Shape &shape, const char *function);
+  llmc_status fetch(uint32_t buffer, uint64_t rows, uint8_t *to);
+  llmc_status fetchResults(Session &session, const llmc_step &step);
+  llmc_status runEntered(Session &session, StepRun &walk, const llmc_step &step, const char *function);
+
+  DeviceModel *model = nullptr;
+  const WorkspacePlan *plan = nullptr;
+  std::vector<DeviceMemory> buffers; ///< each by itself: so a device that checks sees where one ends
+  DeviceMemory args, head, keys, scratch;
+  StagingMemory staging; ///< as `head`
+  StagingMemory results;
+  /// In `head`: the step, then what it points to.
+  struct {
+    uint64_t tokens, asked, pools, tables, scratch, bytes;
+  } offsets = {};
+  std::vector<std::pair<const int32_t *, uint64_t>> tables; ///< of pages: where they stand here, bytes
+  uint64_t scratchBlocks = 0, scratchBytes = 0;             ///< of one block
+  std::map<Shape, Recorded> recorded;
+};
+
+} // namespace llmc

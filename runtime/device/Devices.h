@@ -1,0 +1,36 @@
+// The kinds of devices that this build knows, in one table: what they are called, how many there are, how one
+// is opened.
+#pragma once
+
+#include "runtime/device/Device.h"
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace llmc {
+
+struct DeviceKind {
+  const char *name;
+  /// What an llmc_device that it can run is called; null: the CPU's own code.
+  const char *program;
+  /// Those that are here; without a driver none, and no error.
+  uint32_t (*count)();
+  /// Opens one. `options` is what stands behind the colon of its name, `modelPath` the model that it is for.
+  /// Null where steps are run by the CPU's workers.
+  llmc_status (*open)(const std::string &options, const char *modelPath, std::unique_ptr<Device> &out);
+};
+
+std::span<const DeviceKind> deviceKinds();
+
+/// "cpu", "cuda:0", "simt": of all that are here.
+std::vector<std::string> deviceNames();
+
+/// The kind that a name ("cuda:1") is of, and what stands behind the colon. A sentence lists what there is.
+llmc_status findDeviceKind(const char *name, const DeviceKind *&kind, std::string &options);
+
+llmc_status openCuda(const std::string &options, const char *modelPath, std::unique_ptr<Device> &out);
+uint32_t countCuda();
+llmc_status openSimt(const std::string &options, const char *modelPath, std::unique_ptr<Device> &out);
+
+} // namespace llmc

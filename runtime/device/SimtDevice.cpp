@@ -1,0 +1,207 @@
+// The emulator as a device. Its name may bring options: "simt:code=FILE,seed=3,checks=bounds+races".
+#include "runtime/device/Devices.h"
+#include "runtime/device/simt/Emulator.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+namespace llmc {
+namespace {
+
+class SimtCode final : public DeviceCode {
+public:
+  struct Kernel {
+    const llmc_simt_code *code;
+    const llmc_simt_kernel *kernel;
+    uint32_t threads;
+  };
+  SimtCode(simt::Emulator &emulator, std::unique_ptr<simt::Library> loaded)
+      : emulator(emulator), library(std::move(loaded)) {
+    emulator.add(*library);
+  }
+  ~SimtCode() override { emulator.remove(*library); }
+  simt::Emulator &emulator;
+  std::unique_ptr<simt::Library> library;
+  std::vector<Kernel> kernels;
+};
+
+struct SimtLaunch {
+  const SimtCode *code;
+  uint32_t kernel;
+  Device::Grid grid;
+  DeviceAddress step, args;
+};
+
+class SimtGraph final : public DeviceGraph {
+public:
+  std::vector<SimtLaunch> launches;
+};
+
+/// Everything is done at once.
+class SimtDevice final : public Device {
+public:
+  SimtDevice(std::string codePath, const simt::RunOptions &options)
+      : Device("simt"), codePath(std::move(codePath)) {
+    emulator.options = options;
+  }
+
+  llmc_status enter() override { return LLMC_OK; }
+  llmc_status memory(uint64_t &free, uint64_t &total) override {
+    total = emulator.memory.limit ? emulator.memory.limit : uint64_t(1) << 40;
+    free = total - emulator.memory.inUse();
+    return LLMC_OK;
+  }
+  llmc_status allocate(uint64_t bytes, const char *what, DeviceAddress &out) override {
+    out = DeviceAddress(emulator.memory.allocate(bytes ? bytes : 1, what));
+    return out ? LLMC_OK
+               : setError(LLMC_ENOMEM, "simt: no memory for %s (%llu MB)", what,
+                          (unsigned long long)bytes >> 20);
+  }
+  void free(DeviceAddress address) override { emulator.memory.free(reinterpret_cast<void *>(address)); }
+  llmc_status allocateHost(uint64_t bytes, void *&out) override {
+    out = malloc(bytes);
+    return out ? LLMC_OK : setError(LLMC_ENOMEM, "simt: no memory for copies");
+  }
+  void freeHost(void *memory) override { ::free(memory); }
+  llmc_status copyIn(DeviceAddress to, const void *from, uint64_t bytes) override {
+    return copy(reinterpret_cast<void *>(to), from, bytes, to);
+  }
+  llmc_status copyOut(void *to, DeviceAddress from, uint64_t bytes) override {
+    return copy(to, reinterpret_cast<const void *>(from), bytes, from);
+  }
+  llmc_status clear(DeviceAddress address, uint64_t bytes) override {
+    if (llmc_status status = checkRange(address, bytes))
+      return status;
+    memset(reinterpret_cast<void *>(address), 0, bytes);
+    return LLMC_OK;
+  }
+  llmc_status load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) override;
+  llmc_status launch(const DeviceCode &code, uint32_t kernel, Grid grid, DeviceAddress step,
+                     DeviceAddress args) override {
+    const SimtLaunch launch{static_cast<const SimtCode *>(&code), kernel, grid, step, args};
+    if (!recording)
+      return run(launch);
+    recording->launches.push_back(launch);
+    return LLMC_OK;
+  }
+  llmc_status synchronize() override { return LLMC_OK; }
+  llmc_status beginCapture() override {
+    recording = std::make_unique<SimtGraph>();
+    return LLMC_OK;
+  }
+  llmc_status endCapture(std::unique_ptr<DeviceGraph> &out) override {
+    out = std::move(recording);
+    return LLMC_OK;
+  }
+  llmc_status replay(DeviceGraph &graph) override {
+    for (const SimtLaunch &launch : static_cast<SimtGraph &>(graph).launches)
+      if (llmc_status status = run(launch))
+        return status;
+    return LLMC_OK;
+  }
+
+private:
+  llmc_status run(const SimtLaunch &launch);
+  llmc_status checkRange(DeviceAddress address, uint64_t bytes) const {
+    const simt::Memory::Region *region = emulator.memory.find(address);
+    return region && region->holds(address, bytes)
+               ? LLMC_OK
+               : setError(LLMC_EINTERNAL, "simt: %llu bytes at 0x%llx are no memory of the device",
+                          (unsigned long long)bytes, (unsigned long long)address);
+  }
+  llmc_status copy(void *to, const void *from, uint64_t bytes, DeviceAddress onDevice) const {
+    if (llmc_status status = checkRange(onDevice, bytes))
+      return status;
+    memcpy(to, from, bytes);
+    return LLMC_OK;
+  }
+
+  std::string codePath;
+  simt::Emulator emulator;
+  std::unique_ptr<SimtGraph> recording;
+};
+
+llmc_status SimtDevice::run(const SimtLaunch &launch) {
+  const SimtCode::Kernel &kernel = launch.code->kernels[launch.kernel];
+  const void *params[] = {&launch.step, &launch.args};
+  const std::string error = emulator.launch({kernel.code,
+                                             kernel.kernel,
+                                             {launch.grid.x, launch.grid.y, launch.grid.z},
+                                             {kernel.threads},
+                                             0,
+                                             const_cast<void *const *>(params)},
+                                            launch.code->library->table().is_instrumented);
+  return error.empty() ? LLMC_OK : setError(LLMC_EINTERNAL, "simt: %s", error.c_str());
+}
+
+llmc_status SimtDevice::load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) {
+  auto library = std::make_unique<simt::Library>();
+  if (const std::string error = library->load(codePath); !error.empty())
+    return setError(LLMC_EFORMAT, "%s (the emulator's code of a model is made by llmc compile-simt)",
+                    error.c_str());
+  auto code = std::make_unique<SimtCode>(emulator, std::move(library));
+  code->kernels.resize(program.program->n_kernels);
+  for (uint64_t i = 0; i < program.n_images; ++i) {
+    const llmc_device_image &image = program.images[i];
+    if (image.kind != LLMC_IMAGE_BITCODE)
+      continue;
+    const llmc_device_kernel &kernel = program.kernels[image.kernel];
+    const llmc_simt_code *found = code->library->find(image.hash);
+    const llmc_simt_kernel *entry = found ? simt::findKernel(*found, kernel.entry) : nullptr;
+    if (!entry || entry->n_params != 2)
+      return setError(LLMC_EFORMAT,
+                      "%s: it has no code for the kernel '%s' of %s: it was made of another model",
+                      codePath.c_str(), kernel.entry, path);
+    code->kernels[image.kernel] = {found, entry, kernel.threads};
+  }
+  for (uint32_t i = 0; i < code->kernels.size(); ++i)
+    if (!code->kernels[i].kernel)
+      return setError(LLMC_EFORMAT, "%s: module table: the kernel '%s' has no bitcode", path,
+                      program.kernels[i].entry);
+  out = std::move(code);
+  return LLMC_OK;
+}
+
+llmc_status parseOption(const std::string &option, std::string &codePath, simt::RunOptions &options) {
+  const size_t equals = option.find('=');
+  const std::string key = option.substr(0, equals),
+                    value = equals == std::string::npos ? "" : option.substr(equals + 1);
+  if (key == "code") {
+    codePath = value;
+    return LLMC_OK;
+  }
+  if (key == "seed") {
+    auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), options.seed);
+    if (error == std::errc() && stop == value.data() + value.size())
+      return LLMC_OK;
+  }
+  if (key == "checks" &&
+      (value == "bounds+races" || value == "bounds" || value == "races" || value == "none")) {
+    options.checksBounds = value.starts_with("bounds");
+    options.checksRaces = value.ends_with("races");
+    return LLMC_OK;
+  }
+  return setError(LLMC_EARG,
+                  "llmc_model_load: device is 'simt:%s', expected code=FILE, seed=N or "
+                  "checks=bounds|races|bounds+races|none, by commas",
+                  option.c_str());
+}
+
+} // namespace
+
+llmc_status openSimt(const std::string &options, const char *modelPath, std::unique_ptr<Device> &out) {
+  std::string codePath = std::string(modelPath) + ".simt";
+  simt::RunOptions run;
+  for (size_t begin = 0; begin < options.size();) {
+    const size_t end = std::min(options.find(',', begin), options.size());
+    if (llmc_status status = parseOption(options.substr(begin, end - begin), codePath, run))
+      return status;
+    begin = end + 1;
+  }
+  out = std::make_unique<SimtDevice>(codePath, run);
+  return LLMC_OK;
+}
+
+} // namespace llmc

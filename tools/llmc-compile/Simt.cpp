@@ -1,0 +1,77 @@
+//===- Simt.cpp - llmc-compile simt: GPU kernels for the emulator ---------===//
+//
+// What `llmc --device simt` starts. The bitcode that a model.so keeps of its GPU kernels becomes code for the
+// CPU; model.so is checked as a loader does it, since its tables are read by loading it.
+//
+//===----------------------------------------------------------------------===//
+#include "Commands.h"
+
+#include "codegen/simt/Library.h"
+#include "runtime/Module.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <dlfcn.h>
+#include <memory>
+
+using namespace llmc;
+using namespace llmc::tools;
+
+namespace {
+struct SimtArguments {
+  std::string model, output, cacheDir;
+  bool isInstrumented = false;
+};
+} // namespace
+
+static int fail(const std::string &words) {
+  std::fprintf(stderr, "llmc: error: %s\n", words.c_str());
+  return 1;
+}
+
+/// The bitcode of all kernels for CUDA; the bytes belong to the loaded file. False: lastError() says why.
+static bool readBitcodes(const std::string &path, std::vector<llvm::StringRef> &out) {
+  MappedFile file;
+  ModuleContents contents;
+  if (file.open(path.c_str()) || readModule(file.bytes(), path.c_str(), contents))
+    return false;
+  void *library = dlopen(path.find('/') == std::string::npos ? ("./" + path).c_str() : path.c_str(),
+                         RTLD_NOW | RTLD_LOCAL); // stays until the program ends
+  auto *module = library ? static_cast<const llmc_module *>(dlsym(library, LLMC_MODULE_SYMBOL)) : nullptr;
+  if (!module)
+    return setError(LLMC_EFORMAT, "%s: the system cannot load its code", path.c_str()), false;
+  if (checkModuleTables(*module, contents.weights.size(), path.c_str()))
+    return false;
+  for (uint32_t i = 0; i < module->n_devices; ++i)
+    for (uint64_t j = 0; j < module->devices[i].n_images; ++j)
+      if (const llmc_device_image &image = module->devices[i].images[j]; image.kind == LLMC_IMAGE_BITCODE)
+        out.push_back({static_cast<const char *>(image.data), image.size});
+  if (out.empty())
+    setError(LLMC_EUNSUPPORTED, "%s: it has no code for cuda: compile it with --target cuda", path.c_str());
+  return !out.empty();
+}
+
+static int runSimt(const SimtArguments &arguments) {
+  std::vector<llvm::StringRef> bitcodes;
+  if (!readBitcodes(arguments.model, bitcodes))
+    return fail(lastError());
+  const std::string error =
+      codegen::simt::buildLibrary(bitcodes, {arguments.isInstrumented, arguments.cacheDir}, arguments.output);
+  return error.empty() ? 0 : fail(error);
+}
+
+void tools::addSimtCommand(CLI::App &app, int &status) {
+  auto arguments = std::make_shared<SimtArguments>();
+  CLI::App *command = app.add_subcommand(
+      "simt", "Compile a model's GPU kernels for the emulator; --device simt does it by itself.");
+  command->add_option("MODEL", arguments->model, "model.so with code for cuda")->required();
+  command->add_option("-o,--output", arguments->output, "file to write, for the device simt:code=FILE")
+      ->required();
+  command->add_flag("--checks", arguments->isInstrumented,
+                    "code that the emulator can check: bounds, races, bytes that are moved");
+  arguments->cacheDir = defaultCacheDir();
+  command->add_option("--cache-dir", arguments->cacheDir, "where compiled kernels are kept");
+  command->group(""); // not a command for everybody
+  command->callback([arguments, &status] { status = runSimt(*arguments); });
+}
