@@ -144,10 +144,15 @@ static float mathOf(uint32_t function, float x) {
   return flushes ? flushed(y) : y;
 }
 
-/// The block that runs on this system thread.
-static thread_local Block *running = nullptr;
+/// The block that runs: whoever runs one has the lock.
+static Block *running = nullptr;
+static std::mutex runMutex;
 
-void Block::makeRunning() { running = this; }
+std::unique_lock<std::mutex> Block::makeRunning() {
+  std::unique_lock lock(runMutex);
+  running = this;
+  return lock;
+}
 
 struct Calls {
   static uint32_t number(uint32_t which) { return running->number(which); }

@@ -45,7 +45,7 @@ bool Block::run(const Launch &newLaunch, bool hasAccesses, const RunOptions &new
   launch = newLaunch;
   options = newOptions;
   isInstrumented = hasAccesses;
-  makeRunning();
+  const std::unique_lock<std::mutex> onlyOne = makeRunning();
   message.clear();
   prepare();
   if (isBroken) { // threads were left where they stood

@@ -14,6 +14,7 @@
 
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -54,7 +55,7 @@ public:
   const std::string &error() const { return message; }
   Counters counters;
 
-  static const llmc_simt_calls calls; ///< for the thread's running block
+  static const llmc_simt_calls calls; ///< for the running block: there is one in the process
 
   /// Operands and results of one lane in a warp operation.
   struct Lane {
@@ -111,7 +112,7 @@ private:
   void check(uint32_t site, uint32_t operation, uint64_t address, uint64_t bytes, uint32_t alignment);
   void checkShared(uint32_t site, int verb, uint64_t offset, uint64_t bytes);
   void checkRace(uint32_t site, int verb, uint64_t offset, uint64_t bytes);
-  void makeRunning();
+  std::unique_lock<std::mutex> makeRunning();
   uint32_t number(uint32_t which) const;
   uint32_t draw(uint32_t below);
   uint32_t warpOf(const Thread &thread) const { return thread.index / LLMC_SIMT_WARP; }

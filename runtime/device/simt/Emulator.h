@@ -5,7 +5,6 @@
 #include "runtime/device/simt/Block.h"
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -40,13 +39,12 @@ public:
   /// Before its kernels are launched; its variables are memory of the device from now on.
   void add(const Library &library);
   void remove(const Library &library);
-  /// Runs all blocks. Empty, or one sentence with kernel, block and thread. From any system thread, one
-  /// launch at a time.
+  /// Runs all blocks. Empty, or one sentence with kernel, block and thread. From any system thread;
+  /// launches of all emulators run one after the other.
   std::string launch(const Launch &launch, bool isInstrumented);
   const Counters &counters() const { return block.counters; }
 
 private:
-  std::mutex mutex;
   Block block{memory};
 };
 
