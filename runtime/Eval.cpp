@@ -166,9 +166,15 @@ void Session::settlePages(bool isKept) {
   }
 }
 
-llmc_status Session::runStep(StepRun &run, const llmc_step &step, const char *function) {
-  if (onDevice)
-    return guarded([&] { return onDevice->run(*this, run, step, function); });
+llmc_status Session::runStep(StepRun &run, const llmc_step &step, uint64_t nKeys, const char *function) {
+  if (onDevice) {
+    if (profile)
+      profile->beginStep(step, nKeys);
+    const llmc_status status = guarded([&] { return onDevice->run(*this, run, step, function); });
+    if (profile)
+      profile->endStep(status == LLMC_OK);
+    return status;
+  }
   return run.run() ? LLMC_OK : setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);
 }
 
@@ -193,7 +199,7 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
     if (newTokens[seq])
       cache.extend(llmc_seq(seq), newTokens[seq]);
   hasOutputs = false;
-  llmc_status status = runStep(run, step, function);
+  llmc_status status = runStep(run, step, nKeys, function);
   stepScratch.reset();
   ++nSteps;
   if (status == LLMC_OK)

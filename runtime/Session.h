@@ -96,7 +96,7 @@ private:
   void settlePages(bool isKept);
   llmc_status createOnDevice(DeviceModel &device, const llmc_session_params &params);
   llmc_status createOnCpu(const llmc_session_params &params);
-  llmc_status runStep(StepRun &run, const llmc_step &step, const char *function);
+  llmc_status runStep(StepRun &run, const llmc_step &step, uint64_t nKeys, const char *function);
   llmc_status reserveScratch(const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t keys, const char *function);
   llmc_status resolveRow(int32_t row, const char *function, size_t &out) const;
   llmc_status checkSamplers(const StepTokens &tokens, const char *function) const;

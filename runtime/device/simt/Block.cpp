@@ -46,6 +46,7 @@ bool Block::run(const Launch &newLaunch, bool hasAccesses, const RunOptions &new
   options = newOptions;
   isInstrumented = hasAccesses;
   const std::unique_lock<std::mutex> onlyOne = makeRunning();
+  *launch.code->calls = &calls;
   message.clear();
   prepare();
   if (isBroken) { // threads were left where they stood

@@ -26,8 +26,6 @@ std::string Library::load(const std::string &path) {
   if (library->abi != LLMC_SIMT_ABI || library->struct_size != sizeof(llmc_simt_library))
     return path + ": kernels for version " + std::to_string(library->abi) +
            " of the emulator, this is version " + std::to_string(LLMC_SIMT_ABI);
-  for (uint32_t i = 0; i < library->n_codes; ++i)
-    *library->codes[i]->calls = &Block::calls;
   return "";
 }
 

@@ -23,6 +23,7 @@ public:
   /// The module made from bitcode with this hash; null: there is none.
   const llmc_simt_code *find(uint64_t sourceHash) const;
   const llmc_simt_library &table() const { return *library; }
+  bool isLoaded() const { return library; }
 
 private:
   void *handle = nullptr;

@@ -1,0 +1,102 @@
+#include "tests/device/Scenario.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+namespace llmc::test {
+
+namespace {
+
+class Run {
+public:
+  explicit Run(ScenarioResult &result) : result(result) {}
+  ~Run() {
+    llmc_batch_free(batch);
+    llmc_session_free(session);
+    llmc_model_release(model);
+  }
+  void all(const std::string &path, const std::string &device) {
+    llmc_model_params params;
+    llmc_model_params_init(&params, sizeof params);
+    params.device = device.c_str();
+    params.n_threads = 1;
+    llmc_session_params limits;
+    llmc_session_params_init(&limits, sizeof limits);
+    limits.n_ctx = 64, limits.n_seq_max = 2, limits.n_batch = 16;
+    if (!well(llmc_model_load(path.c_str(), &params, &model)) ||
+        !well(llmc_session_new(model, &limits, &session)) || !well(llmc_batch_new(16, &batch)) ||
+        !well(llmc_seq_new(session, &seqs[0])) || !well(llmc_seq_new(session, &seqs[1])))
+      return;
+    int64_t vocab = 0;
+    llmc_model_info(model, LLMC_INFO_VOCAB, &vocab);
+    auto token = [&](int i) { return llmc_token((i * 37 + 11) % vocab); };
+    const std::vector<llmc_token> first{token(1), token(2), token(3), token(4), token(5), token(6), token(7)};
+    const std::vector<llmc_token> second{token(11), token(12), token(13), token(14), token(15)};
+    if (!step([&] { llmc_batch_add(batch, seqs[0], first.data(), first.size(), LLMC_OUT_ALL, nullptr); }) ||
+        !step([&] { llmc_batch_add(batch, seqs[1], second.data(), second.size(), LLMC_OUT_LAST, nullptr); }))
+      return;
+    for (int i = 0; i < 4; ++i)
+      if (!step([&] {
+            for (int s : {0, 1}) {
+              const llmc_token next = token(20 + i * 2 + s);
+              llmc_batch_add(batch, seqs[s], &next, 1, LLMC_OUT_LAST, nullptr);
+            }
+          }))
+        return;
+  }
+
+private:
+  bool well(llmc_status status) {
+    if (status == LLMC_OK)
+      return true;
+    result.status = status;
+    result.error = llmc_last_error();
+    return false;
+  }
+  bool step(const std::function<void()> &fill) {
+    llmc_batch_clear(batch);
+    fill();
+    const llmc_pos before[] = {llmc_seq_len(session, seqs[0]), llmc_seq_len(session, seqs[1])};
+    if (!well(llmc_eval(session, batch))) {
+      result.lengths = {llmc_seq_len(session, seqs[0]) - before[0],
+                        llmc_seq_len(session, seqs[1]) - before[1]};
+      result.wasRepeated = llmc_eval(session, batch) == LLMC_OK;
+      return false;
+    }
+    const float *row;
+    size_t n;
+    for (int32_t i = 0; llmc_logits(session, i, &row, &n) == LLMC_OK; ++i)
+      result.logits.emplace_back(row, row + n);
+    return true;
+  }
+
+  ScenarioResult &result;
+  llmc_model *model = nullptr;
+  llmc_session *session = nullptr;
+  llmc_batch *batch = nullptr;
+  llmc_seq seqs[2] = {};
+};
+
+} // namespace
+
+ScenarioResult runScenario(const std::string &path, const std::string &device) {
+  ScenarioResult result;
+  Run(result).all(path, device);
+  return result;
+}
+
+double difference(const ScenarioResult &a, const ScenarioResult &b) {
+  if (a.logits.size() != b.logits.size() || a.logits.empty())
+    return INFINITY;
+  double sum = 0, squares = 0, n = 0, most = 0;
+  for (size_t row = 0; row < a.logits.size(); ++row)
+    for (size_t i = 0; i < a.logits[row].size(); ++i) {
+      const double x = a.logits[row][i], delta = std::abs(x - b.logits[row][i]);
+      sum += x, squares += x * x, n += 1;
+      most = delta <= most ? most : std::isnan(delta) ? INFINITY : delta;
+    }
+  return most / std::sqrt(squares / n - sum / n * (sum / n));
+}
+
+} // namespace llmc::test

@@ -1,0 +1,28 @@
+// The run that every check of numbers makes: two sequences, prefills of 7 and 5 tokens, then decode steps of
+// both.
+#pragma once
+
+#include "llmc/llmc.h"
+
+#include <string>
+#include <vector>
+
+namespace llmc::test {
+
+constexpr size_t scenarioSteps = 6; // two prefills, four steps of both sequences
+
+struct ScenarioResult {
+  llmc_status status = LLMC_OK;
+  std::string error;                      ///< llmc_last_error(), if a call failed
+  std::vector<std::vector<float>> logits; ///< of each row, in order
+  std::vector<llmc_pos> lengths;          ///< of the sequences when a step failed
+  bool wasRepeated = false;               ///< a step that failed was well when it was tried again
+};
+
+/// Loads the model on the device, runs it, frees everything.
+ScenarioResult runScenario(const std::string &path, const std::string &device);
+
+/// The largest difference of two runs, in units of the first one's standard deviation.
+double difference(const ScenarioResult &a, const ScenarioResult &b);
+
+} // namespace llmc::test

@@ -1,0 +1,230 @@
+// Compiled models on a device against the CPU. LLMC_DEVICE names the device: the emulator if it is not set,
+// or a GPU, on which the same tests run unchanged.
+#include "tests/device/Scenario.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <gtest/gtest.h>
+
+using namespace llmc::test;
+
+namespace {
+
+std::string deviceWord() {
+  const char *word = std::getenv("LLMC_DEVICE");
+  return word && *word ? word : "simt";
+}
+bool isEmulated() { return deviceWord() == "simt"; }
+
+/// Whether the device is here; a GPU may not be.
+bool isHere() {
+  size_t count = 0;
+  llmc_device_count(&count);
+  for (size_t i = 0; i < count; ++i) {
+    char name[32] = "";
+    llmc_device_name(i, name, sizeof name, nullptr);
+    if (std::string(name).rfind(deviceWord().substr(0, 4), 0) == 0)
+      return true;
+  }
+  return false;
+}
+
+#define REQUIRE_DEVICE()                                                                                     \
+  if (!isHere())                                                                                             \
+  GTEST_SKIP() << "there is no " << deviceWord()
+
+std::string modelPath(const std::string &name) {
+  return std::string(LLMC_DEVICE_MODELS) + "/" + name + ".so";
+}
+
+/// The device with a seed and code that is checked, where it has that.
+std::string checkedDevice(const std::string &model, uint32_t seed) {
+  if (!isEmulated())
+    return deviceWord();
+  return "simt:code=" + std::string(LLMC_DEVICE_MODELS) + "/" + model +
+         ".checked.simt,seed=" + std::to_string(seed) + ",checks=bounds+races";
+}
+
+class Models : public testing::TestWithParam<const char *> {};
+
+TEST_P(Models, agree_with_the_cpu_in_every_order_of_threads) {
+  REQUIRE_DEVICE();
+  const std::string model = GetParam();
+  const ScenarioResult cpu = runScenario(modelPath(model), "cpu");
+  ASSERT_EQ(cpu.error, "");
+  ScenarioResult first;
+  for (uint32_t seed : {1u, 2u, 3u}) {
+    const ScenarioResult device = runScenario(modelPath(model), checkedDevice(model, seed));
+    ASSERT_EQ(device.error, "");
+    // Float reassociation gives 1e-5; the smallest real mistake seen gave 4e-4.
+    EXPECT_LT(difference(cpu, device), 1e-4);
+    if (seed == 1)
+      first = device;
+    EXPECT_EQ(first.logits, device.logits) << "bits depend on the order of threads";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Device, Models, testing::Values(LLMC_DEVICE_MODEL_NAMES),
+                         [](const testing::TestParamInfo<const char *> &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+class OnDevice : public testing::Test {
+protected:
+  void SetUp() override {
+    REQUIRE_DEVICE();
+    llmc_model_params params;
+    llmc_model_params_init(&params, sizeof params);
+    const std::string device = deviceWord();
+    params.device = device.c_str();
+    ASSERT_EQ(llmc_model_load(modelPath("llama-gqa").c_str(), &params, &model), LLMC_OK) << llmc_last_error();
+    session = newSession();
+    ASSERT_EQ(llmc_seq_new(session, &seq), LLMC_OK);
+  }
+  void TearDown() override {
+    llmc_session_free(session);
+    llmc_model_release(model);
+  }
+  llmc_session *newSession() {
+    llmc_session_params limits;
+    llmc_session_params_init(&limits, sizeof limits);
+    limits.n_ctx = 48, limits.n_batch = 32, limits.n_seq_max = 2;
+    llmc_session *made = nullptr;
+    EXPECT_EQ(llmc_session_new(model, &limits, &made), LLMC_OK) << llmc_last_error();
+    return made;
+  }
+  std::vector<float> lastLogits(llmc_session *of) {
+    const float *row = nullptr;
+    size_t n = 0;
+    EXPECT_EQ(llmc_logits(of, -1, &row, &n), LLMC_OK) << llmc_last_error();
+    return {row, row + n};
+  }
+  llmc_model *model = nullptr;
+  llmc_session *session = nullptr;
+  llmc_seq seq = -1;
+  const std::vector<llmc_token> tokens{5, 3, 8, 1, 9, 2, 7, 4, 6, 11, 13, 12, 10, 15, 14, 17, 16, 19, 18, 21};
+};
+
+TEST_F(OnDevice, bits_do_not_depend_on_how_a_text_is_cut) {
+  ASSERT_EQ(llmc_prefill(session, seq, tokens.data(), tokens.size()), LLMC_OK) << llmc_last_error();
+  const std::vector<float> whole = lastLogits(session);
+  ASSERT_EQ(llmc_kv_remove(session, seq, 0, -1), LLMC_OK);
+  for (size_t done = 0, n = 1; done < tokens.size(); done += n, n = std::min(n + 2, tokens.size() - done)) {
+    ASSERT_EQ(llmc_prefill(session, seq, tokens.data() + done, n), LLMC_OK) << llmc_last_error();
+    if (done + n == tokens.size())
+      break;
+  }
+  EXPECT_EQ(lastLogits(session), whole);
+  ASSERT_EQ(llmc_kv_remove(session, seq, 0, -1), LLMC_OK);
+  for (llmc_token token : tokens) // recorded and repeated, over pages that others have used
+    ASSERT_EQ(llmc_decode(session, seq, token), LLMC_OK) << llmc_last_error();
+  EXPECT_EQ(lastLogits(session), whole);
+}
+
+TEST_F(OnDevice, a_sequence_is_saved_and_restored) {
+  ASSERT_EQ(llmc_prefill(session, seq, tokens.data(), tokens.size()), LLMC_OK) << llmc_last_error();
+  std::string bytes;
+  ASSERT_EQ(llmc_kv_save(
+                session, seq,
+                [](const void *p, size_t n, void *ud) {
+                  static_cast<std::string *>(ud)->append(static_cast<const char *>(p), n);
+                  return llmc_status(LLMC_OK);
+                },
+                &bytes),
+            LLMC_OK)
+      << llmc_last_error();
+  ASSERT_EQ(llmc_decode(session, seq, 22), LLMC_OK) << llmc_last_error();
+  const std::vector<float> expected = lastLogits(session);
+  llmc_session *other = newSession();
+  llmc_seq restored = -1;
+  std::pair<const std::string *, size_t> source{&bytes, 0};
+  ASSERT_EQ(llmc_kv_load(
+                other,
+                [](void *p, size_t n, void *ud) {
+                  auto &from = *static_cast<std::pair<const std::string *, size_t> *>(ud);
+                  if (from.second + n > from.first->size())
+                    return llmc_status(LLMC_EIO);
+                  std::memcpy(p, from.first->data() + from.second, n);
+                  from.second += n;
+                  return llmc_status(LLMC_OK);
+                },
+                &source, &restored),
+            LLMC_OK)
+      << llmc_last_error();
+  ASSERT_EQ(llmc_decode(other, restored, 22), LLMC_OK) << llmc_last_error();
+  EXPECT_EQ(lastLogits(other), expected);
+  llmc_session_free(other);
+}
+
+TEST_F(OnDevice, an_observer_sees_every_value_and_may_stop) {
+  struct Seen {
+    size_t values = 0, bad = 0, stopAt = 0;
+  } seen;
+  auto observe = [](const llmc_dispatch_info *info, void *ud) {
+    Seen &s = *static_cast<Seen *>(ud);
+    ++s.values;
+    for (int64_t row = 0; info->rank == 2 && row < info->shape[0]; ++row)
+      for (uint64_t i = 0; i < info->columns; ++i)
+        s.bad += !std::isfinite(static_cast<const float *>(info->data)[row * info->shape[1] + int64_t(i)]);
+    return s.values != s.stopAt;
+  };
+  ASSERT_EQ(llmc_prefill(session, seq, tokens.data(), 5), LLMC_OK);
+  const std::vector<float> plain = lastLogits(session);
+  ASSERT_EQ(llmc_kv_remove(session, seq, 0, -1), LLMC_OK);
+  ASSERT_EQ(llmc_session_observe(session, observe, &seen), LLMC_OK);
+  ASSERT_EQ(llmc_prefill(session, seq, tokens.data(), 5), LLMC_OK) << llmc_last_error();
+  EXPECT_GT(seen.values, 10u);
+  EXPECT_EQ(seen.bad, 0u);
+  EXPECT_EQ(lastLogits(session), plain);
+  seen.stopAt = seen.values + 3;
+  EXPECT_EQ(llmc_decode(session, seq, 1), LLMC_ECANCELLED);
+  EXPECT_EQ(llmc_seq_len(session, seq), 5);
+}
+
+TEST_F(OnDevice, a_profile_notes_every_dispatch) {
+  ASSERT_EQ(llmc_session_profile(session, 1 << 20), LLMC_OK);
+  ASSERT_EQ(llmc_prefill(session, seq, tokens.data(), 5), LLMC_OK) << llmc_last_error();
+  size_t events = 0;
+  ASSERT_EQ(llmc_profile_get_events(session, 0, nullptr, 0, &events), LLMC_OK) << llmc_last_error();
+  EXPECT_GT(events, 10u);
+}
+
+TEST_F(OnDevice, an_interrupt_leaves_the_cache_as_it_was) {
+  ASSERT_EQ(llmc_prefill(session, seq, tokens.data(), 4), LLMC_OK);
+  llmc_session_interrupt(session);
+  EXPECT_EQ(llmc_decode(session, seq, 1), LLMC_ECANCELLED);
+  EXPECT_EQ(llmc_seq_len(session, seq), 4);
+  EXPECT_EQ(llmc_decode(session, seq, 1), LLMC_OK) << llmc_last_error();
+}
+
+TEST(DeviceCode, that_is_of_another_model_is_refused) {
+  if (!isEmulated())
+    GTEST_SKIP();
+  const ScenarioResult result =
+      runScenario(modelPath("llama-gqa"), "simt:code=" LLMC_DEVICE_MODELS "/llama-q8_0.checked.simt");
+  EXPECT_EQ(result.status, LLMC_EFORMAT);
+  EXPECT_NE(result.error.find("it was made of another model"), std::string::npos) << result.error;
+}
+
+TEST(DeviceCode, that_is_missing_is_one_sentence) {
+  if (!isEmulated())
+    GTEST_SKIP();
+  const ScenarioResult result = runScenario(modelPath("llama-gqa"), "simt:code=/nowhere/at.all");
+  EXPECT_EQ(result.status, LLMC_EFORMAT);
+  EXPECT_NE(result.error.find("/nowhere/at.all: the system cannot load its code"), std::string::npos)
+      << result.error;
+}
+
+TEST(DeviceCode, options_that_are_not_known_are_refused) {
+  for (const char *options : {"simt:speed=3", "simt:seed=x", "simt:checks=all"}) {
+    const ScenarioResult result = runScenario(modelPath("llama-gqa"), options);
+    EXPECT_EQ(result.status, LLMC_EARG);
+    EXPECT_NE(result.error.find("expected code=FILE, seed=N"), std::string::npos) << result.error;
+  }
+}
+
+} // namespace

@@ -1,0 +1,17 @@
+// What tests tell the stub of libcuda.so.1, and ask it.
+#pragma once
+
+#include <cstdint>
+
+extern "C" {
+/// From now on the n-th call fails, once; 0: none.
+void llmc_stub_fail_at(uint64_t call);
+/// The function that failed so; null: none did.
+const char *llmc_stub_failed_call();
+/// The device has so much memory; 0: as much as there is.
+void llmc_stub_limit(uint64_t bytes);
+/// What the emulator said of the last kernel.
+const char *llmc_stub_last_error();
+/// Allocations, contexts, streams, modules and graphs that are still there.
+uint64_t llmc_stub_left();
+}

@@ -1,0 +1,97 @@
+// The CUDA half of the runtime over a driver that is a stub: what it computes, and what becomes of it when a
+// call of the driver fails.
+#include "tests/device/Scenario.h"
+#include "tests/device/stub_cuda.h"
+
+#include <cstdlib>
+#include <gtest/gtest.h>
+
+using namespace llmc::test;
+
+namespace {
+
+const std::string model = LLMC_DEVICE_MODELS "/llama-gqa.so";
+
+class CudaStub : public testing::Test {
+protected:
+  void SetUp() override {
+    setenv("LLMC_STUB_CODE", LLMC_DEVICE_MODELS "/llama-gqa.so.simt", 1);
+    llmc_stub_fail_at(0);
+    llmc_stub_limit(0);
+  }
+  void TearDown() override { EXPECT_EQ(llmc_stub_left(), 0u); }
+};
+
+TEST_F(CudaStub, is_listed_between_cpu_and_simt) {
+  size_t count = 0;
+  char name[16];
+  ASSERT_EQ(llmc_device_count(&count), LLMC_OK);
+  ASSERT_EQ(count, 3u);
+  ASSERT_EQ(llmc_device_name(1, name, sizeof name, nullptr), LLMC_OK);
+  EXPECT_STREQ(name, "cuda:0");
+}
+
+TEST_F(CudaStub, computes_what_the_cpu_computes) {
+  const ScenarioResult cpu = runScenario(model, "cpu"), cuda = runScenario(model, "cuda:0");
+  ASSERT_EQ(cuda.error, "") << llmc_stub_last_error();
+  EXPECT_LT(difference(cpu, cuda), 1e-4); // other orders of sums
+  const ScenarioResult any = runScenario(model, "auto"), simt = runScenario(model, "simt");
+  EXPECT_EQ(any.logits, cuda.logits);
+  EXPECT_EQ(simt.logits, cuda.logits); // the very same kernels
+}
+
+TEST_F(CudaStub, another_device_is_refused) {
+  EXPECT_EQ(runScenario(model, "cuda:1").error, "cuda:1: there is no such device, only 1");
+  EXPECT_NE(runScenario(model, "cuda:x").error.find("expected a number behind the colon"), std::string::npos);
+}
+
+TEST_F(CudaStub, no_memory_is_one_sentence) {
+  for (uint64_t limit : {uint64_t(1) << 10, uint64_t(1) << 18}) {
+    llmc_stub_limit(limit);
+    const ScenarioResult result = runScenario(model, "cuda");
+    EXPECT_EQ(result.status, LLMC_ENOMEM);
+    EXPECT_EQ(result.error.rfind("cuda:0: no memory for ", 0), 0u) << result.error;
+    EXPECT_EQ(llmc_stub_left(), 0u);
+  }
+}
+
+/// Every call of a load and a generation fails in turn. Those that give something back may not matter.
+TEST_F(CudaStub, each_call_that_fails_is_one_sentence_and_changes_nothing) {
+  const ScenarioResult well = runScenario(model, "cuda");
+  ASSERT_EQ(well.error, "");
+  size_t sentences = 0, steps = 0;
+  // Of the launches, which are many and alike, every fifth.
+  for (uint64_t call = 1, stride = 1;; call += stride) {
+    llmc_stub_fail_at(call);
+    const ScenarioResult result = runScenario(model, "cuda");
+    const char *failed = llmc_stub_failed_call();
+    if (!failed)
+      break;
+    stride = std::string(failed) == "cuLaunchKernel" ? 5 : 1;
+    SCOPED_TRACE(failed + (" at call " + std::to_string(call)));
+    EXPECT_EQ(llmc_stub_left(), 0u);
+    if (result.status == LLMC_OK) {
+      EXPECT_EQ(result.logits, well.logits);
+      // What is not asked: the way out, and the failed probe of how many devices there are.
+      const std::string name = failed;
+      EXPECT_TRUE(name.find("Free") != std::string::npos || name.find("Destroy") != std::string::npos ||
+                  name.find("Unload") != std::string::npos || name.find("Release") != std::string::npos ||
+                  name == "cuCtxSetCurrent")
+          << "its failure was not noticed";
+      continue;
+    }
+    ++sentences;
+    EXPECT_EQ(result.error.rfind("cuda:0: ", 0), 0u) << result.error;
+    EXPECT_NE(result.error.find("CUDA_ERROR_INJECTED (from the stub)"), std::string::npos) << result.error;
+    EXPECT_EQ(result.error.find('\n'), std::string::npos);
+    if (!result.lengths.empty()) { // in a step
+      ++steps;
+      EXPECT_EQ(result.lengths, (std::vector<llmc_pos>{0, 0}));
+      EXPECT_TRUE(result.wasRepeated) << llmc_stub_last_error();
+    }
+  }
+  EXPECT_GT(sentences, 40u);
+  EXPECT_GT(steps, 20u);
+}
+
+} // namespace
