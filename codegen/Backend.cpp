@@ -48,7 +48,7 @@ static std::unique_ptr<llvm::TargetMachine> makeTargetMachine(std::string &error
       triple, "x86-64-v3", "", options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+void codegen::optimizeModule(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager graphs;
@@ -62,17 +62,16 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
 }
 
-static std::string emit(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType type,
-                        llvm::raw_pwrite_stream &out) {
+std::string codegen::emitFile(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType type,
+                              llvm::raw_pwrite_stream &out) {
   llvm::legacy::PassManager passes;
   if (machine.addPassesToEmitFile(passes, out, nullptr, type))
-    return "the X86 backend cannot emit this kind of file";
+    return "the backend cannot emit this kind of file";
   passes.run(module);
   return "";
 }
 
-/// Instructions by name, in the order of the names.
-static std::vector<std::pair<std::string, int64_t>> countInstructions(const llvm::Module &module) {
+std::vector<std::pair<std::string, int64_t>> codegen::countInstructions(const llvm::Module &module) {
   std::map<std::string, int64_t> counts;
   for (const llvm::Function &function : module)
     for (const llvm::BasicBlock &block : function)
@@ -105,7 +104,8 @@ static std::string fillDetails(llvm::Module &module, llvm::TargetMachine &machin
   // Emission changes the module.
   llvm::SmallString<0> assembly;
   llvm::raw_svector_ostream stream(assembly);
-  std::string error = emit(*llvm::CloneModule(module), machine, llvm::CodeGenFileType::AssemblyFile, stream);
+  std::string error =
+      emitFile(*llvm::CloneModule(module), machine, llvm::CodeGenFileType::AssemblyFile, stream);
   machine.Options.StackUsageOutput.clear();
   machine.Options.MCOptions.AsmVerbose = false;
   details.assembly = withoutFrameDirectives(assembly);
@@ -130,7 +130,7 @@ std::string codegen::compileModule(llvm::Module &module, llvm::SmallString<0> &o
   CompiledUnit::Stage optimizing{"optimize-llvm-ir", 0, {}, {}}, emitting{"emit-object", 0, {}, {}};
   if (details)
     optimizing.opsBefore = countInstructions(module);
-  optimize(module, *machine);
+  optimizeModule(module, *machine);
   optimizing.milliseconds = milliseconds();
   if (details) {
     emitting.opsBefore = optimizing.opsAfter = countInstructions(module);
@@ -140,7 +140,7 @@ std::string codegen::compileModule(llvm::Module &module, llvm::SmallString<0> &o
     milliseconds();
   }
   llvm::raw_svector_ostream stream(object);
-  error = emit(module, *machine, llvm::CodeGenFileType::ObjectFile, stream);
+  error = emitFile(module, *machine, llvm::CodeGenFileType::ObjectFile, stream);
   emitting.milliseconds = milliseconds();
   if (details) {
     details->stages = {std::move(optimizing), std::move(emitting)};

@@ -6,8 +6,15 @@
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/CodeGen.h"
 
 #include <string>
+#include <vector>
+
+namespace llvm {
+class TargetMachine;
+class raw_pwrite_stream;
+} // namespace llvm
 
 namespace llmc::codegen {
 
@@ -15,6 +22,13 @@ namespace llmc::codegen {
 /// Empty on success, else one sentence. May run in several threads, one module and context each.
 std::string compileModule(llvm::Module &module, llvm::SmallString<0> &object,
                           CompiledUnit *details = nullptr);
+
+/// The parts of it that other targets use, too.
+void optimizeModule(llvm::Module &module, llvm::TargetMachine &machine);
+std::string emitFile(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType type,
+                     llvm::raw_pwrite_stream &out);
+/// Instructions by name, in the order of the names.
+std::vector<std::pair<std::string, int64_t>> countInstructions(const llvm::Module &module);
 
 } // namespace llmc::codegen
 #endif

@@ -13,6 +13,7 @@
 #include "codegen/KernelSpecs.h"
 #include "codegen/KernelUnits.h"
 #include "codegen/ObjectCache.h"
+#include "codegen/Parallel.h"
 #include "codegen/PlantBug.h"
 #include "ir/Locations.h"
 
@@ -22,10 +23,8 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Export.h"
 
-#include <atomic>
 #include <chrono>
 #include <mutex>
-#include <thread>
 
 using namespace mlir;
 using namespace llmc;
@@ -72,7 +71,7 @@ static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel,
   } else if (auto *embed = std::get_if<cpu::EmbedSpec>(&spec); embed && !options.defaultKernels) {
     return facts(cpu::emitEmbed(module, name, *embed, isa));
   }
-  FailureOr<DefaultKernel> result = emitDefaultKernel(module, name, kernel, isa);
+  FailureOr<DefaultKernel> result = emitDefaultKernel(module, name, kernel, CpuDefaults(isa));
   if (failed(result))
     return failure();
   return KernelFacts{.usesKeys = result->usesKeys,
@@ -232,22 +231,6 @@ static LogicalResult translate(step::ProgramOp program, ArrayRef<Job *> jobs,
   return success();
 }
 
-/// Calls `work` for each job, on all cores.
-static void forEachInParallel(ArrayRef<Job *> jobs, llvm::function_ref<void(Job &)> work) {
-  std::atomic<size_t> next = 0;
-  auto worker = [&] {
-    for (size_t i = next++; i < jobs.size(); i = next++)
-      work(*jobs[i]);
-  };
-  std::vector<std::thread> threads;
-  size_t count = std::min<size_t>(std::max(1u, std::thread::hardware_concurrency()), jobs.size());
-  for (size_t i = 1; i < count; ++i)
-    threads.emplace_back(worker);
-  worker();
-  for (std::thread &thread : threads)
-    thread.join();
-}
-
 FailureOr<CompiledKernels> codegen::compileKernels(step::ProgramOp program,
                                                    const CompileKernelsOptions &options,
                                                    const std::function<void(uint64_t, uint64_t)> &progress) {
@@ -271,7 +254,7 @@ FailureOr<CompiledKernels> codegen::compileKernels(step::ProgramOp program,
   std::mutex mutex;
   uint64_t done = jobs.size() - missing.size();
   progress(done, jobs.size());
-  forEachInParallel(missing, [&](Job &job) {
+  forEachInParallel<Job>(missing, [&](Job &job) {
     CompiledUnit details;
     details.name = job.unit.name;
     job.error = compileModule(*job.translated, job.object, observers.empty() ? nullptr : &details);

@@ -2,7 +2,7 @@
 #ifndef LLMC_CODEGEN_COMPILEKERNELS_H
 #define LLMC_CODEGEN_COMPILEKERNELS_H
 
-#include "codegen/Observer.h"
+#include "codegen/PipelineOptions.h"
 #include "codegen/cpu/isa/Isa.h"
 #include "ir/StepOps.h"
 
@@ -22,6 +22,7 @@ struct CompileKernelsOptions {
   std::string cacheDir;                   // where compiled units are kept; empty: nowhere
   std::vector<PipelineObserver *> observers;
   std::string plantedBug; // for tests only (PlantBug.h)
+  std::vector<DeviceChoice> devices;
 };
 
 /// What the tables must know of one kernel; the same for every variant.

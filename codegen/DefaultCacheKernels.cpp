@@ -25,25 +25,25 @@ static void forEachRow(Emitter &e, const KernelArguments &arguments, uint32_t sp
 }
 
 LogicalResult codegen::emitAskedRows(ModuleOp module, StringRef name, step::KernelOp kernel,
-                                     const cpu::Isa &variant) {
+                                     const DefaultTarget &target) {
   auto op = cast<lm::AskedRowsOp>(kernel.computed());
   Emitter e(kernel.getLoc(), kernel.getContext());
   int64_t stride = cpu::rowStride(lm::widthOf(op.getX()));
-  cpu::emitEntry(e, module, name, variant, [&](const KernelArguments &arguments) {
+  target.emitEntry(e, module, name, [&](const KernelArguments &arguments) {
     Value x = arguments.pointer(e, 0), y = arguments.pointer(e, 1);
     Value asked = e.load(e.ptr(), arguments.step, offsetof(llmc_step, asked));
     forEachRow(e, arguments, LLMC_ROWS_ASKED, [&](Value row) {
       Value from = e.at(x, e.mul(e.widen(e.load(e.i32(), e.at(asked, e.mul(row, 4)))), stride));
       Value to = e.at(y, e.mul(row, stride));
-      e.loop(e.c(0), e.c(stride), cpu::lanes * 4,
-             [&](Value byte) { e.store(e.loadFloats(e.at(from, byte)), e.at(to, byte), 0, 4); });
+      arguments.forEach(e, stride, cpu::lanes * 4,
+                        [&](Value byte) { e.store(e.loadFloats(e.at(from, byte)), e.at(to, byte), 0, 4); });
     });
   });
   return success();
 }
 
 LogicalResult codegen::emitCacheRows(ModuleOp module, StringRef name, step::KernelOp kernel,
-                                     const cpu::Isa &variant) {
+                                     const DefaultTarget &target) {
   FailureOr<cpu::KVLayout> found = cacheLayout(kernel);
   if (failed(found))
     return failure();
@@ -58,7 +58,7 @@ LogicalResult codegen::emitCacheRows(ModuleOp module, StringRef name, step::Kern
   int64_t strideK = cpu::rowStride(lm::widthOf(k)), strideV = cpu::rowStride(lm::widthOf(v));
   int64_t firstImmediate = append ? 2 : 0;
   cpu::KVStore store(e, layout);
-  cpu::emitEntry(e, module, name, variant, [&](const KernelArguments &arguments) {
+  target.emitEntry(e, module, name, [&](const KernelArguments &arguments) {
     Value pool = e.at(e.load(e.ptr(), arguments.step, offsetof(llmc_step, kv)),
                       e.mul(arguments.immediate(e, firstImmediate), sizeof(llmc_kv_pool)));
     Value offsetK = arguments.immediate(e, firstImmediate + 1),
@@ -84,7 +84,7 @@ LogicalResult codegen::emitCacheRows(ModuleOp module, StringRef name, step::Kern
       Value base = e.at(pages, e.mul(page, pageBytes)), slot = e.rem(e.widen(position), layout.pageTokens);
       Value pageK = e.at(base, offsetK), pageV = e.at(base, offsetV);
       Value rowK = e.at(rowsK, e.mul(row, strideK)), rowV = e.at(rowsV, e.mul(row, strideV));
-      e.loop(e.c(0), e.c(layout.heads), 1, [&](Value head) {
+      arguments.forEach(e, layout.heads, 1, [&](Value head) {
         Value headK = e.at(pageK, e.mul(head, layout.headBytesK())),
               headV = e.at(pageV, e.mul(head, layout.headBytesV()));
         Value ofK = e.at(rowK, e.mul(head, 4 * layout.dimK)), ofV = e.at(rowV, e.mul(head, 4 * layout.dimV));

@@ -37,9 +37,8 @@ namespace {
 /// Builds the loop over rows around one op.
 class RowLoop {
 public:
-  RowLoop(ModuleOp module, StringRef name, step::KernelOp kernel, const cpu::Isa &variant)
-      : e(kernel.getLoc(), kernel.getContext()), module(module), name(name), kernel(kernel),
-        variant(variant) {}
+  RowLoop(ModuleOp module, StringRef name, step::KernelOp kernel, const DefaultTarget &target)
+      : e(kernel.getLoc(), kernel.getContext()), module(module), name(name), kernel(kernel), target(target) {}
 
   LogicalResult build();
 
@@ -54,7 +53,7 @@ private:
   ModuleOp module;
   StringRef name;
   step::KernelOp kernel;
-  const cpu::Isa &variant;
+  const DefaultTarget &target;
   Value keys; // how many, where the op reads them
 };
 } // namespace
@@ -198,7 +197,7 @@ LogicalResult RowLoop::build() {
     pointers += !isa<lm::TokensType>(argument.getType());
     ofKeys |= isOfKeys(op, argument);
   }
-  cpu::emitEntry(e, module, name, variant, [&](const KernelArguments &arguments) {
+  target.emitEntry(e, module, name, [&](const KernelArguments &arguments) {
     Value count = arguments.rows(e, rowSpaceNumber(kernel.getRows()));
     if (ofKeys)
       keys = arguments.rows(e, LLMC_ROWS_KEYS);
@@ -212,7 +211,7 @@ LogicalResult RowLoop::build() {
 }
 
 /// Moves the function and its constants out of their own module.
-static void mergeInto(ModuleOp target, ModuleOp module, StringRef name) {
+static void mergeInto(ModuleOp into, ModuleOp module, StringRef name) {
   unsigned constants = 0;
   SymbolTable symbols(module);
   for (auto global : llvm::to_vector(module.getOps<LLVM::GlobalOp>())) {
@@ -221,11 +220,11 @@ static void mergeInto(ModuleOp target, ModuleOp module, StringRef name) {
     global.setLinkage(LLVM::Linkage::Internal);
   }
   for (Operation &op : llvm::make_early_inc_range(*module.getBody()))
-    op.moveBefore(target.getBody(), target.getBody()->end());
+    op.moveBefore(into.getBody(), into.getBody()->end());
 }
 
-FailureOr<DefaultKernel> codegen::emitDefaultKernel(ModuleOp target, StringRef name, step::KernelOp kernel,
-                                                    const cpu::Isa &variant) {
+FailureOr<DefaultKernel> codegen::emitDefaultKernel(ModuleOp into, StringRef name, step::KernelOp kernel,
+                                                    const DefaultTarget &target) {
   Operation *op = kernel.computed();
   OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
   if (isa_and_nonnull<step::StepDialect>(op->getDialect()))
@@ -237,18 +236,19 @@ FailureOr<DefaultKernel> codegen::emitDefaultKernel(ModuleOp target, StringRef n
     if (StringRef word = cast<StringAttr>(scheme).getValue(); word != "vector" && !quant::schemeByName(word))
       return kernel.emitOpError() << "names the scheme '" << word << "', which is not known";
   if (isa<lm::AskedRowsOp>(op)) {
-    if (failed(emitAskedRows(*module, name, kernel, variant)))
+    if (failed(emitAskedRows(*module, name, kernel, target)))
       return failure();
   } else if (isa<lm::KVAppendOp, lm::KVViewOp>(op)) {
-    if (failed(emitCacheRows(*module, name, kernel, variant)))
+    if (failed(emitCacheRows(*module, name, kernel, target)))
       return failure();
-  } else if (failed(RowLoop(*module, name, kernel, variant).build())) {
+  } else if (failed(RowLoop(*module, name, kernel, target).build())) {
     return failure();
   }
-  FailureOr<DefaultKernel> lowered = lowerTensorKernel(*module);
+  FailureOr<DefaultKernel> lowered =
+      lowerTensorKernel(*module, target, /*isSpread=*/isa<lm::AskedRowsOp, lm::KVAppendOp, lm::KVViewOp>(op));
   if (failed(lowered))
     return failure();
   lowered->usesKeys = isa<lm::KVViewOp, lm::AttentionOp>(op);
-  mergeInto(target, *module, name);
+  mergeInto(into, *module, name);
   return lowered;
 }

@@ -7,7 +7,7 @@
 #ifndef LLMC_CODEGEN_DEFAULTKERNELS_H
 #define LLMC_CODEGEN_DEFAULTKERNELS_H
 
-#include "codegen/cpu/isa/Isa.h"
+#include "codegen/DefaultTarget.h"
 #include "ir/StepOps.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -20,7 +20,7 @@ struct DefaultKernel {
   bool usesKeys = false; // reads step->keys or the number of keys: llmc_module.uses_keys must be set
 };
 
-/// Emits `name`, a function with the signature of llmc_kernel_fn in the LLVM dialect, into `target`.
+/// Emits `name`, an entry of `target` in the LLVM dialect, into `into`.
 ///
 /// Arguments, in the order of the kernel's block arguments: an address for each tensor and weight (none for
 /// tokens); then, for lm.kv_append and lm.kv_view, three immediates (cache number, byte offset of the layer's
@@ -35,8 +35,8 @@ struct DefaultKernel {
 /// cpu::AttentionSpec says.
 ///
 /// An op that touches the cache together with other things (lm.cached_attention) is refused: split it first.
-mlir::FailureOr<DefaultKernel> emitDefaultKernel(mlir::ModuleOp target, llvm::StringRef name,
-                                                 step::KernelOp kernel, const cpu::Isa &variant);
+mlir::FailureOr<DefaultKernel> emitDefaultKernel(mlir::ModuleOp into, llvm::StringRef name,
+                                                 step::KernelOp kernel, const DefaultTarget &target);
 
 /// The dialects and interfaces that emitDefaultKernel works with; to be in the context before it is called.
 void registerDefaultKernelDialects(mlir::DialectRegistry &registry);

@@ -21,7 +21,6 @@
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -155,7 +154,7 @@ static std::optional<Affine> bytesOf(memref::AllocOp alloc) {
 }
 
 /// Places of fixed size come first, each aligned to 64 bytes; those that grow with the keys follow.
-static FailureOr<Affine> moveToScratch(ModuleOp module) {
+static FailureOr<Affine> moveToScratch(ModuleOp module, const DefaultTarget &target) {
   SmallVector<std::pair<memref::AllocOp, Affine>> fixed, growing;
   auto result = module.walk([&](memref::AllocOp alloc) -> WalkResult {
     std::optional<Affine> bytes = bytesOf(alloc);
@@ -175,7 +174,7 @@ static FailureOr<Affine> moveToScratch(ModuleOp module) {
     Emitter e(alloc.getLoc(), alloc);
     auto function = alloc->getParentOfType<LLVM::LLVMFuncOp>();
     e.setInsertionPointToStart(&function.getBody().front());
-    KernelArguments arguments(e, function.getArguments());
+    KernelArguments arguments = target.arguments(e, function.getArguments());
     Value place = e.at(arguments.scratch(e), used.base);
     if (used.perKey)
       place = e.at(place, e.mul(arguments.rows(e, LLMC_ROWS_KEYS), used.perKey));
@@ -297,15 +296,16 @@ static LogicalResult bufferize(ModuleOp module) {
   return bufferization::runOneShotBufferize(module, options, state);
 }
 
-FailureOr<DefaultKernel> codegen::lowerTensorKernel(ModuleOp module) {
+FailureOr<DefaultKernel> codegen::lowerTensorKernel(ModuleOp module, const DefaultTarget &target,
+                                                    bool isSpread) {
   if (failed(run(module,
                  [](PassManager &m) {
                    m.addPass(createCanonicalizerPass());
                    m.addPass(createCSEPass());
                  })) ||
-      failed(bufferize(module)) || failed(run(module, [](PassManager &m) {
-        m.addPass(createCanonicalizerPass());
-        m.addPass(createConvertLinalgToLoopsPass());
+      failed(bufferize(module)) ||
+      failed(run(module, [](PassManager &m) { m.addPass(createCanonicalizerPass()); })) ||
+      (!isSpread && failed(target.lowerToLoops(module))) || failed(run(module, [](PassManager &m) {
         m.addPass(memref::createFoldMemRefAliasOpsPass());
         m.addPass(createCanonicalizerPass());
         m.addPass(createCSEPass());
@@ -314,7 +314,7 @@ FailureOr<DefaultKernel> codegen::lowerTensorKernel(ModuleOp module) {
   carrySums(module);
   if (failed(readPackedWeights(module)))
     return failure();
-  FailureOr<Affine> scratch = moveToScratch(module);
+  FailureOr<Affine> scratch = moveToScratch(module, target);
   if (failed(scratch))
     return failure();
   RewritePatternSet polynomials(module.getContext());

@@ -7,7 +7,6 @@
 #define LLMC_CODEGEN_DEFAULTLOWERING_H
 
 #include "codegen/DefaultKernels.h"
-#include "codegen/cpu/Emitter.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -24,14 +23,16 @@ mlir::UnrealizedConversionCastOp memrefAt(cpu::Emitter &e, mlir::MemRefType type
                                           mlir::ValueRange sizes = {});
 
 /// Takes a module with one kernel whose body works on tensors read from and written to memrefs, and leaves it
-/// in the LLVM dialect. Intermediate buffers go to the worker's scratch.
-mlir::FailureOr<DefaultKernel> lowerTensorKernel(mlir::ModuleOp module);
+/// in the LLVM dialect. Intermediate buffers go to the worker's scratch. A kernel that is `isSpread` says by
+/// itself which thread does what.
+mlir::FailureOr<DefaultKernel> lowerTensorKernel(mlir::ModuleOp module, const DefaultTarget &target,
+                                                 bool isSpread);
 
 /// lm.asked_rows, lm.kv_append and lm.kv_view, which move rows and compute nothing.
 mlir::LogicalResult emitAskedRows(mlir::ModuleOp module, llvm::StringRef name, step::KernelOp kernel,
-                                  const cpu::Isa &variant);
+                                  const DefaultTarget &target);
 mlir::LogicalResult emitCacheRows(mlir::ModuleOp module, llvm::StringRef name, step::KernelOp kernel,
-                                  const cpu::Isa &variant);
+                                  const DefaultTarget &target);
 
 } // namespace llmc::codegen
 #endif

@@ -1,6 +1,8 @@
 //===- DumpText.cpp - a module as text that a compile starts from ---------===//
 #include "codegen/DumpText.h"
 
+#include "codegen/DeviceTarget.h"
+
 #include "codegen/HashSources.h"
 #include "frontend/formats/TokenizerBlob.h"
 #include "ir/LMOps.h"
@@ -41,6 +43,14 @@ static std::vector<StringRef> namesOf(ArrayRef<const cpu::Isa *> variants) {
   std::vector<StringRef> names;
   for (const cpu::Isa *isa : variants)
     names.push_back(isa->name);
+  return names;
+}
+
+/// "cuda:sm_80,sm_90" each.
+static std::vector<std::string> namesOf(ArrayRef<DeviceChoice> devices) {
+  std::vector<std::string> names;
+  for (const DeviceChoice &device : devices)
+    names.push_back((device.target->name() + ":" + llvm::join(device.architectures, ",")).str());
   return names;
 }
 
@@ -90,6 +100,7 @@ void codegen::printDump(const PassRun &run, const std::string &folder, llvm::raw
   asked.addList("quantize", options.quantize.texts());
   asked.addList("disable_pass", options.disabledPasses);
   asked.addList("cpu", namesOf(options.variants));
+  asked.addList("devices", namesOf(options.devices));
   asked.add("default_kernels", options.defaultKernels);
   asked.add("random_weights", options.randomWeights);
   asked.add("count_loads", options.countLoads);
@@ -151,6 +162,7 @@ llvm::json::Object codegen::describeCompile(const PassRun &run) {
                                    {"quantize", Array(options.quantize.texts())},
                                    {"disable_pass", Array(options.disabledPasses)},
                                    {"cpu", std::move(variants)},
+                                   {"devices", Array(namesOf(options.devices))},
                                    {"default_kernels", options.defaultKernels},
                                    {"random_weights", options.randomWeights}}},
                 {"activations", run.state.activations},
@@ -337,6 +349,17 @@ static void readOptions(DictionaryAttr dump, PipelineOptions &options, std::stri
       options.variants.push_back(isa);
     else if (error.empty())
       error = "names the variant '" + name + "', which this llmc does not know";
+  options.devices.clear();
+  for (const std::string &text : asked.strings("devices")) {
+    auto [name, list] = StringRef(text).split(':');
+    DeviceChoice choice = {deviceByName(name), {}};
+    if (!choice.target || !choice.target->readArchitectures(list, choice.architectures).empty()) {
+      if (error.empty())
+        error = "names the device '" + text + "', which this llmc does not know";
+      return;
+    }
+    options.devices.push_back(std::move(choice));
+  }
 }
 
 /// A model where the phases up to the lowering begin, else a program just as it was written.
@@ -345,7 +368,9 @@ static std::string checkContent(ModuleOp module, Phase phase, StringRef hash) {
   auto isExpected = [&](Operation &op) {
     return isProgram ? isa<step::ProgramOp>(op) : isa<lm::ModelOp>(op);
   };
-  if (!llvm::hasSingleElement(*module.getBody()) || !isExpected(module.getBody()->front()))
+  // One program for the CPU, and one for each device.
+  const bool isSingle = isProgram ? !module.getBody()->empty() : llvm::hasSingleElement(*module.getBody());
+  if (!isSingle || !llvm::all_of(*module.getBody(), isExpected))
     return std::string("expected one '") + (isProgram ? "step.program" : "lm.model") +
            "' and nothing else at the phase " + nameOf(phase).str();
   if (isProgram && hash != hashText(plainText(module)))

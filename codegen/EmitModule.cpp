@@ -22,24 +22,49 @@ static InFlightDiagnostic fail(step::ProgramOp program) {
   return emitError(UnknownLoc::get(program->getContext()));
 }
 
+FailureOr<CompiledPrograms> codegen::compilePrograms(step::ProgramOp first,
+                                                     const CompileKernelsOptions &options,
+                                                     const ProgressFn &progress) {
+  CompiledPrograms compiled;
+  for (auto program : first->getBlock()->getOps<step::ProgramOp>()) {
+    const DeviceTarget *target = deviceOf(program);
+    const std::string stage = target ? "compile " + target->name().str() : "compile kernels";
+    auto tell = [&](uint64_t done, uint64_t total) { progress(stage.c_str(), done, total); };
+    if (!target) {
+      FailureOr<CompiledKernels> kernels = compileKernels(program, options, tell);
+      if (failed(kernels))
+        return failure();
+      compiled.kernels = std::move(*kernels);
+      continue;
+    }
+    const auto choice =
+        llvm::find_if(options.devices, [&](const DeviceChoice &each) { return each.target == target; });
+    if (choice == options.devices.end())
+      return program.emitOpError() << "is for the device '" << target->name() << "', which nobody asked for";
+    FailureOr<DeviceTarget::Kernels> kernels = target->compile(program, choice->architectures, options, tell);
+    if (failed(kernels))
+      return failure();
+    compiled.devices.push_back({target, program, std::move(*kernels)});
+  }
+  return compiled;
+}
+
 /// The bytes of kernels and tables as one shared object, made beside `path`.
 static LogicalResult linkKernels(step::ProgramOp program, const CompileKernelsOptions &options,
                                  const std::string &path, std::string &elf, const ProgressFn &progress) {
-  // The last step is the linker's.
-  FailureOr<CompiledKernels> kernels = compileKernels(
-      program, options, [&](uint64_t done, uint64_t total) { progress("compile kernels", done, total + 1); });
-  if (failed(kernels))
+  FailureOr<CompiledPrograms> compiled = compilePrograms(program, options, progress);
+  if (failed(compiled))
     return failure();
+  const CompiledKernels &kernels = compiled->kernels;
   llvm::LLVMContext context;
   llvm::Module tables("tables", context);
-  addModuleTables(tables, program, *kernels, options.variants);
+  addModuleTables(tables, program, kernels, options.variants, compiled->devices);
   llvm::SmallString<0> tablesObject;
   std::string error = compileModule(tables, tablesObject);
   if (error.empty()) {
     SmallVector<StringRef> objects = {tablesObject};
-    objects.append(kernels->objects.begin(), kernels->objects.end());
+    objects.append(kernels.objects.begin(), kernels.objects.end());
     error = linkSharedObject(objects, path, elf);
-    progress("compile kernels", objects.size(), objects.size());
   }
   return error.empty() ? success() : LogicalResult(fail(program) << error);
 }

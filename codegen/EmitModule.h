@@ -2,13 +2,22 @@
 #ifndef LLMC_CODEGEN_EMITMODULE_H
 #define LLMC_CODEGEN_EMITMODULE_H
 
-#include "codegen/CompileKernels.h"
+#include "codegen/ModuleTables.h"
 #include "codegen/PipelineOptions.h"
 #include "codegen/WeightSource.h"
 
 #include <string>
 
 namespace llmc::codegen {
+
+/// The kernels of all programs of a module.
+struct CompiledPrograms {
+  CompiledKernels kernels; // of the CPU
+  std::vector<DeviceCode> devices;
+};
+/// `first` is the first program of the module: the CPU's, if there is code for it.
+mlir::FailureOr<CompiledPrograms> compilePrograms(step::ProgramOp first, const CompileKernelsOptions &options,
+                                                  const ProgressFn &progress);
 
 /// Compiles the kernels, links them, and writes the whole file: ELF, manifest, tokenizer, packed weights,
 /// footer. The file appears at `path` only when it is complete. `manifest` is JSON text, `tokenizer` a

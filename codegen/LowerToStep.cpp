@@ -150,7 +150,7 @@ LogicalResult StepLowering::checkOps() {
 LogicalResult StepLowering::splitOpsWithoutKernel() {
   SmallVector<lm::DecomposableInterface> ops;
   model.forward().walk([&](lm::DecomposableInterface op) {
-    if (!hasKernel(op))
+    if (!(options.hasKernel ? options.hasKernel(op) : hasKernel(op)))
       ops.push_back(op);
   });
   for (lm::DecomposableInterface op : ops) {

@@ -5,11 +5,19 @@
 #include "ir/StepOps.h"
 #include "ir/quant/QuantScheme.h"
 
+#include "llvm/ADT/StringMap.h"
+
 #include <functional>
 #include <optional>
 #include <string>
 
 namespace llmc::codegen {
+
+/// Where packed weights and constants lie, by what they are: one set for all programs of a model.so.
+struct WeightPlaces {
+  llvm::StringMap<int64_t> offsets;
+  int64_t end = 0;
+};
 
 struct LowerToStepOptions {
   /// How the weight that `expression` makes in `layer` is stored; fails with a diagnostic.
@@ -18,6 +26,9 @@ struct LowerToStepOptions {
       scheme;
   /// What matmuls multiply in: f32, f16, bf16; int8 where all weights of a matmul are integers, else f32.
   std::string activations = "int8";
+  /// Whether an op can be a kernel as it is; by default what the CPU says (KernelSpecs.h).
+  std::function<bool(mlir::Operation *)> hasKernel;
+  WeightPlaces *places = nullptr; // null: the program has weights of its own
 };
 
 /// Unrolls the layers into a table of dispatches over deduplicated kernels and replaces `model` by the

@@ -1,6 +1,7 @@
 //===- Manifest.cpp - what a model.so says of itself ----------------------===//
 #include "codegen/Manifest.h"
 
+#include "codegen/DeviceTarget.h"
 #include "ir/Locations.h"
 #include "runtime/include/llmc/module_abi.h"
 
@@ -75,6 +76,36 @@ static llvm::json::Array dispatches(step::ProgramOp program) {
   return rows;
 }
 
+/// Of each device the architectures, the kernels, and how many of them a layer takes.
+static llvm::json::Array devices(step::ProgramOp program, ArrayRef<DeviceChoice> choices) {
+  llvm::json::Array list;
+  for (auto other : program->getBlock()->getOps<step::ProgramOp>()) {
+    const DeviceTarget *target = deviceOf(other);
+    const auto choice =
+        llvm::find_if(choices, [&](const DeviceChoice &each) { return each.target == target; });
+    if (choice == choices.end())
+      continue;
+    // Of a cache with several storage types a session runs the dispatches of one.
+    StringRef storage;
+    int64_t inLayers = 0;
+    for (auto dispatch : other.getBody().getOps<step::DispatchOp>()) {
+      if (dispatch.getStorage() && storage.empty())
+        storage = *dispatch.getStorage();
+      inLayers += dispatch.getLayer() && (!dispatch.getStorage() || *dispatch.getStorage() == storage);
+    }
+    llvm::json::Array kernels;
+    for (auto kernel : other.getBody().getOps<step::KernelOp>())
+      kernels.push_back(kernel.getSymName());
+    llvm::json::Object device{{"name", target->name()},
+                              {"architectures", strings(choice->architectures)},
+                              {"kernels", std::move(kernels)}};
+    if (other.getLayers())
+      device["kernels_per_layer"] = static_cast<double>(inLayers) / static_cast<double>(other.getLayers());
+    list.push_back(std::move(device));
+  }
+  return list;
+}
+
 std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &facts) {
   llvm::json::Object model{{"name", program.getSymName()},
                            {"vocab", static_cast<int64_t>(program.getVocab())},
@@ -120,6 +151,8 @@ std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &
       {"caches", std::move(caches)},
       {"kernels", std::move(kernels)},
       {"dispatches", dispatches(program)}};
+  if (!facts.devices.empty())
+    manifest["devices"] = devices(program, facts.devices);
   if (facts.randomWeights)
     (*manifest.getObject("options"))["random_weights"] = true;
   if (!facts.plantedBug.empty()) // nobody should take such a file for the model

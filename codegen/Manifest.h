@@ -15,6 +15,7 @@ struct ManifestFacts {
   const PipelineState &state;
   std::vector<std::string> quantize; // rules; those of files are named by what they say
   std::vector<const cpu::Isa *> variants;
+  std::vector<DeviceChoice> devices;
   bool randomWeights = false;
   llvm::StringRef plantedBug; // empty: none
 };

@@ -17,6 +17,9 @@
 #include <cstddef>
 #include <cstring>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
@@ -41,16 +44,56 @@ private:
   llvm::StringMap<uint32_t> offsets;
 };
 
+/// Constants of the module with tables.
+class Constants {
+public:
+  explicit Constants(llvm::Module &module) : module(module) {}
+
+  llvm::GlobalVariable *add(llvm::Constant *value, const char *name) {
+    auto *global = new llvm::GlobalVariable(module, value->getType(), true, llvm::GlobalValue::PrivateLinkage,
+                                            value, name);
+    global->setAlignment(llvm::Align(8));
+    return global;
+  }
+  llvm::GlobalVariable *bytes(StringRef raw, const char *name, bool addNull = false) {
+    return add(llvm::ConstantDataArray::getString(module.getContext(), raw, addNull), name);
+  }
+  template <typename T> llvm::GlobalVariable *table(const std::vector<T> &rows, const char *name) {
+    return bytes(StringRef(reinterpret_cast<const char *>(rows.data()), rows.size() * sizeof(T)), name);
+  }
+  llvm::GlobalVariable *array(llvm::StructType *type, ArrayRef<llvm::Constant *> rows, const char *name) {
+    return add(llvm::ConstantArray::get(llvm::ArrayType::get(type, rows.size()), rows), name);
+  }
+
+  llvm::Module &module;
+};
+
+/// An llmc_module before its tables are known: so devices may point to it.
+llvm::GlobalVariable *declareModule(llvm::Module &module, llvm::GlobalValue::LinkageTypes linkage,
+                                    StringRef name) {
+  llvm::LLVMContext &context = module.getContext();
+  SmallVector<llvm::Type *> fields(9, llvm::PointerType::getUnqual(context));
+  fields[0] = llvm::ArrayType::get(llvm::Type::getInt8Ty(context), offsetof(llmc_module, variants));
+  auto *global =
+      new llvm::GlobalVariable(module, llvm::StructType::get(context, fields), true, linkage, nullptr, name);
+  global->setAlignment(llvm::Align(16));
+  return global;
+}
+
+using AllFacts = llvm::MapVector<StringAttr, KernelFacts>;
+
+/// One program => one llmc_module.
 class TableBuilder {
 public:
-  TableBuilder(llvm::Module &module, step::ProgramOp program, const CompiledKernels &kernels)
-      : module(module), program(program), kernels(kernels) {}
+  TableBuilder(llvm::Module &module, step::ProgramOp program, const AllFacts &facts)
+      : module(module), constants(module), program(program), facts(facts) {}
 
-  void build(ArrayRef<const cpu::Isa *> variants) {
+  void build(llvm::GlobalVariable *into, ArrayRef<const cpu::Isa *> variants, llvm::Constant *devices,
+             uint32_t numDevices) {
     number();
     fillKernels();
     fillDispatches();
-    emit(variants);
+    emit(into, variants, devices, numDevices);
   }
 
 private:
@@ -59,24 +102,15 @@ private:
   void fillDispatches();
   llmc_arg argument(Attribute attr, uint64_t &weightBytes);
   uint32_t valuesOf(Location loc, ValueRange results);
-  void emit(ArrayRef<const cpu::Isa *> variants);
+  void emit(llvm::GlobalVariable *into, ArrayRef<const cpu::Isa *> variants, llvm::Constant *devices,
+            uint32_t numDevices);
   llvm::Constant *entriesOf(const cpu::Isa &isa);
   llvm::Function *declareKernel(const std::string &name);
 
-  llvm::GlobalVariable *constant(llvm::Constant *value, const char *name) {
-    auto *global = new llvm::GlobalVariable(module, value->getType(), true, llvm::GlobalValue::PrivateLinkage,
-                                            value, name);
-    global->setAlignment(llvm::Align(8));
-    return global;
-  }
-  template <typename T> llvm::GlobalVariable *bytes(const std::vector<T> &table, const char *name) {
-    StringRef raw(reinterpret_cast<const char *>(table.data()), table.size() * sizeof(T));
-    return constant(llvm::ConstantDataArray::getString(module.getContext(), raw, /*AddNull=*/false), name);
-  }
-
   llvm::Module &module;
+  Constants constants;
   step::ProgramOp program;
-  const CompiledKernels &kernels;
+  const AllFacts &facts;
   Strings strings;
   llvm::StringMap<uint32_t> kernelNumbers, bufferNumbers, cacheNumbers;
   llvm::StringMap<std::pair<uint64_t, uint64_t>> weightPlaces; // offset, bytes
@@ -113,7 +147,7 @@ void TableBuilder::fillKernels() {
   llvm::StringMap<bool> isInt8;
   for (auto kernel : program.getBody().getOps<step::KernelOp>())
     isInt8[kernel.getSymName()] = kernel.getActivations() == "int8";
-  for (const auto &[name, facts] : kernels.facts) {
+  for (const auto &[name, facts] : facts) {
     kernelNumbers[name.getValue()] = kernelTable.size();
     kernelTable.push_back({strings.offsetOf(name), facts.prepareMinRows, facts.runUnits, isInt8.lookup(name),
                            facts.scratchConstant, facts.scratchPerRow, facts.scratchPerKey,
@@ -197,7 +231,7 @@ llvm::Constant *TableBuilder::entriesOf(const cpu::Isa &isa) {
   auto *ptr = llvm::PointerType::getUnqual(module.getContext());
   auto *entryType = llvm::StructType::get(module.getContext(), {ptr, ptr});
   SmallVector<llvm::Constant *> entries;
-  for (const auto &[name, facts] : kernels.facts) {
+  for (const auto &[name, facts] : facts) {
     std::string symbol = kernelSymbol(name, facts, isa);
     llvm::Constant *prepare = facts.hasPrepare
                                   ? static_cast<llvm::Constant *>(declareKernel(symbol + ".prepare"))
@@ -207,7 +241,8 @@ llvm::Constant *TableBuilder::entriesOf(const cpu::Isa &isa) {
   return llvm::ConstantArray::get(llvm::ArrayType::get(entryType, entries.size()), entries);
 }
 
-void TableBuilder::emit(ArrayRef<const cpu::Isa *> isas) {
+void TableBuilder::emit(llvm::GlobalVariable *into, ArrayRef<const cpu::Isa *> isas, llvm::Constant *devices,
+                        uint32_t numDevices) {
   llvm::LLVMContext &context = module.getContext();
   auto *ptr = llvm::PointerType::getUnqual(context);
   auto *i64 = llvm::Type::getInt64Ty(context);
@@ -216,15 +251,14 @@ void TableBuilder::emit(ArrayRef<const cpu::Isa *> isas) {
   static_assert(sizeof(llmc_variant) == 24 && sizeof(llmc_kernel_entry) == 16);
   SmallVector<llvm::Constant *> variants;
   for (const cpu::Isa *isa : isas) {
-    llvm::Constant *name = constant(llvm::ConstantDataArray::getString(context, isa->name), "variant_name");
+    llvm::Constant *name = constants.bytes(isa->name, "variant_name", /*addNull=*/true);
     llvm::Constant *features = llvm::ConstantInt::get(i64, isa->features);
     variants.push_back(
-        llvm::ConstantStruct::get(variantType, {name, features, constant(entriesOf(*isa), "entries")}));
+        llvm::ConstantStruct::get(variantType, {name, features, constants.add(entriesOf(*isa), "entries")}));
   }
-  auto *variantArray = llvm::ConstantArray::get(llvm::ArrayType::get(variantType, variants.size()), variants);
 
   bool usesKeys =
-      llvm::any_of(kernels.facts, [](auto &entry) { return entry.second.usesKeys; }) ||
+      llvm::any_of(facts, [](auto &entry) { return entry.second.usesKeys; }) ||
       llvm::any_of(bufferTable, [](const llmc_buffer &buffer) { return buffer.rows == LLMC_ROWS_KEYS; });
   llmc_module head = {};
   std::memcpy(head.magic, LLMC_MODULE_MAGIC, sizeof(LLMC_MODULE_MAGIC));
@@ -246,6 +280,7 @@ void TableBuilder::emit(ArrayRef<const cpu::Isa *> isas) {
   head.hidden_buffer = program.getHiddenRows() ? bufferNumbers.lookup(*program.getHiddenRows()) : LLMC_NONE;
   head.uses_keys = usesKeys;
   head.n_strings = strings.bytes.size();
+  head.n_devices = numDevices;
   head.parameters = program.getParameters();
   head.weight_bytes = program.getWeightBytes();
 
@@ -256,23 +291,112 @@ void TableBuilder::emit(ArrayRef<const cpu::Isa *> isas) {
   std::vector<char> text(strings.bytes.begin(), strings.bytes.end());
   SmallVector<llvm::Constant *> fields = {
       llvm::ConstantDataArray::getString(context, headBytes, /*AddNull=*/false),
-      constant(variantArray, "variants"),
-      bytes(kernelTable, "kernels"),
-      bytes(bufferTable, "buffers"),
-      bytes(dispatchTable, "dispatches"),
-      bytes(argTable, "args"),
-      bytes(cacheTable, "caches"),
-      bytes(text, "strings"),
-      llvm::ConstantPointerNull::get(ptr)};
-  llvm::Constant *table = llvm::ConstantStruct::getAnon(context, fields);
-  auto *global = new llvm::GlobalVariable(module, table->getType(), true, llvm::GlobalValue::ExternalLinkage,
-                                          table, LLMC_MODULE_SYMBOL);
-  global->setAlignment(llvm::Align(16));
+      constants.array(variantType, variants, "variants"),
+      constants.table(kernelTable, "kernels"),
+      constants.table(bufferTable, "buffers"),
+      constants.table(dispatchTable, "dispatches"),
+      constants.table(argTable, "args"),
+      constants.table(cacheTable, "caches"),
+      constants.table(text, "strings"),
+      devices};
+  into->setInitializer(llvm::ConstantStruct::get(cast<llvm::StructType>(into->getValueType()), fields));
 }
+
+/// The table of devices. `outer` is the module's own table, of the program `outerProgram`.
+class DeviceTables {
+public:
+  DeviceTables(llvm::Module &module, llvm::GlobalVariable *outer, step::ProgramOp outerProgram)
+      : module(module), constants(module), outer(outer), outerProgram(outerProgram),
+        ptr(llvm::PointerType::getUnqual(module.getContext())) {}
+
+  llvm::Constant *build(ArrayRef<DeviceCode> devices) {
+    if (devices.empty())
+      return llvm::ConstantPointerNull::get(ptr);
+    auto *i64 = llvm::Type::getInt64Ty(module.getContext());
+    auto *type = llvm::StructType::get(module.getContext(), {ptr, ptr, ptr, ptr, i64});
+    static_assert(sizeof(llmc_device) == 40);
+    SmallVector<llvm::Constant *> rows;
+    for (const DeviceCode &device : devices) {
+      size_t numImages = 0;
+      for (const auto &[name, kernel] : device.kernels)
+        numImages += kernel.images.size();
+      rows.push_back(llvm::ConstantStruct::get(
+          type, {constants.bytes(device.target->name(), "device_name", /*addNull=*/true), programOf(device),
+                 kernelsOf(device), imagesOf(device), llvm::ConstantInt::get(i64, numImages)}));
+    }
+    return constants.array(type, rows, "devices");
+  }
+
+private:
+  llvm::Constant *numbers(ArrayRef<uint32_t> values) {
+    return llvm::ConstantDataArray::get(module.getContext(), values);
+  }
+
+  llvm::Constant *programOf(const DeviceCode &device) {
+    if (device.program == outerProgram)
+      return outer;
+    AllFacts facts;
+    for (const auto &[name, kernel] : device.kernels)
+      facts[name] = kernel.facts;
+    auto *inner = declareModule(module, llvm::GlobalValue::PrivateLinkage, "device_program");
+    TableBuilder(module, device.program, facts).build(inner, {}, llvm::ConstantPointerNull::get(ptr), 0);
+    return inner;
+  }
+
+  llvm::Constant *kernelsOf(const DeviceCode &device) {
+    auto *words = llvm::ArrayType::get(llvm::Type::getInt32Ty(module.getContext()), 8);
+    auto *type = llvm::StructType::get(module.getContext(), {ptr, words});
+    static_assert(sizeof(llmc_device_kernel) == 40);
+    SmallVector<llvm::Constant *> rows;
+    for (const auto &[name, kernel] : device.kernels) {
+      const DeviceLaunch &launch = kernel.launch;
+      rows.push_back(llvm::ConstantStruct::get(
+          type, {constants.bytes(kernel.entry, "device_entry", /*addNull=*/true),
+                 numbers({launch.threads, launch.sharedBytes, launch.blocks, launch.rowsPerBlock,
+                          launch.maxRowBlocks, launch.keysPerBlock, launch.maxKeyBlocks, 0})}));
+    }
+    return constants.array(type, rows, "device_kernels");
+  }
+
+  llvm::Constant *imagesOf(const DeviceCode &device) {
+    auto *i32 = llvm::Type::getInt32Ty(module.getContext()),
+         *i64 = llvm::Type::getInt64Ty(module.getContext());
+    auto *type = llvm::StructType::get(module.getContext(),
+                                       {llvm::ArrayType::get(i32, 4), llvm::ArrayType::get(i64, 2), ptr});
+    static_assert(sizeof(llmc_device_image) == 40);
+    SmallVector<llvm::Constant *> rows;
+    uint32_t number = 0;
+    for (const auto &[name, kernel] : device.kernels) {
+      for (const DeviceImage &image : kernel.images)
+        rows.push_back(llvm::ConstantStruct::get(
+            type,
+            {numbers({number, image.kind, image.arch, image.isExact}),
+             llvm::ConstantDataArray::get(
+                 module.getContext(),
+                 ArrayRef<uint64_t>{image.bytes.size(), XXH3_64bits(image.bytes.data(), image.bytes.size())}),
+             constants.bytes(image.bytes, "device_image", /*addNull=*/true)}));
+      ++number;
+    }
+    return constants.array(type, rows, "device_images");
+  }
+
+  llvm::Module &module;
+  Constants constants;
+  llvm::GlobalVariable *outer;
+  step::ProgramOp outerProgram;
+  llvm::PointerType *ptr;
+};
 
 } // namespace
 
 void codegen::addModuleTables(llvm::Module &module, step::ProgramOp program, const CompiledKernels &kernels,
-                              ArrayRef<const cpu::Isa *> variants) {
-  TableBuilder(module, program, kernels).build(variants);
+                              ArrayRef<const cpu::Isa *> variants, ArrayRef<DeviceCode> devices) {
+  AllFacts facts = kernels.facts;
+  for (const DeviceCode &device : devices)
+    if (device.program == program)
+      for (const auto &[name, kernel] : device.kernels)
+        facts[name] = kernel.facts;
+  auto *outer = declareModule(module, llvm::GlobalValue::ExternalLinkage, LLMC_MODULE_SYMBOL);
+  llvm::Constant *table = DeviceTables(module, outer, program).build(devices);
+  TableBuilder(module, program, facts).build(outer, variants, table, devices.size());
 }

@@ -69,7 +69,8 @@ struct CompiledUnit {
   std::string name;
   std::string llvmIR; // after LLVM's optimizations
   std::string assembly;
-  std::string stackUsage; // a line for each function: "NAME\tBYTES\tstatic"
+  std::string assemblySuffix = "s"; // of its file: "s", "ptx"
+  std::string stackUsage;           // a line for each function: "NAME\tBYTES\tstatic"
   std::vector<Stage> stages;
   llvm::StringRef object;
 };

@@ -206,12 +206,26 @@ FailureOr<PackedWeights> packWeights(step::ProgramOp program, const WeightSource
                                      llvm::raw_ostream &out,
                                      llvm::function_ref<void(uint64_t, uint64_t)> progress) {
   std::vector<std::pair<uint64_t, Operation *>> items;
-  for (Operation &op : program->getRegion(0).front()) {
-    if (auto weight = dyn_cast<step::WeightOp>(op))
-      items.emplace_back(weight.getOffset(), weight);
-    else if (auto constant = dyn_cast<step::ConstantOp>(op))
-      items.emplace_back(constant.getOffset(), constant);
-  }
+  auto addItems = [&](step::ProgramOp from, const llvm::DenseSet<uint64_t> &known) {
+    for (Operation &op : from->getRegion(0).front()) {
+      std::optional<uint64_t> offset;
+      if (auto weight = dyn_cast<step::WeightOp>(op))
+        offset = weight.getOffset();
+      else if (auto constant = dyn_cast<step::ConstantOp>(op))
+        offset = constant.getOffset();
+      if (offset && !known.contains(*offset))
+        items.emplace_back(*offset, &op);
+    }
+  };
+  addItems(program, {});
+  // Programs for devices have the same weights in the same places, and perhaps some of their own.
+  for (auto other : program->getBlock()->getOps<step::ProgramOp>())
+    if (other != program) {
+      llvm::DenseSet<uint64_t> known;
+      for (auto &item : items)
+        known.insert(item.first);
+      addItems(other, known);
+    }
   llvm::sort(items, llvm::less_first()); // equal offsets overlap and are refused below
 
   uint64_t total = program.getWeightBytes();

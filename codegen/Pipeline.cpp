@@ -6,6 +6,7 @@
 #include "codegen/Pipeline.h"
 
 #include "codegen/DefaultKernels.h"
+#include "codegen/DeviceTarget.h"
 #include "codegen/EmitModule.h"
 #include "codegen/HashSources.h"
 #include "codegen/LowerToStep.h"
@@ -121,6 +122,7 @@ private:
   LogicalResult runPasses(Phase phase);
   LogicalResult runPass(std::unique_ptr<Pass> pass, StringRef name, Phase phase, bool isLast);
   LogicalResult lower();
+  LogicalResult lowerToPrograms();
   LogicalResult emit();
   FailureOr<std::string> makeTokenizer();
   LogicalResult observe(StringRef name, Phase phase, bool isLast,
@@ -286,17 +288,50 @@ LogicalResult PipelineRun::lower() {
     if (failed(runPass(createDecomposePass(onlyFused), "decompose-fused", Phase::Step, /*isLast=*/false)))
       return failure();
   }
-  LowerToStepOptions lowering;
-  lowering.activations = state.activations;
-  lowering.scheme = [&](Value expression, std::optional<int64_t> layer) {
-    return weights->schemeOf(expression, layer);
-  };
   return observe("lower-to-step", Phase::Step, /*isLast=*/true, [&](std::string &passOptions) {
     passOptions = "activations=" + state.activations;
-    return success(succeeded(lowerToStep(modelOf(module), lowering)) &&
+    return success(succeeded(lowerToPrograms()) &&
                    succeeded(plantBug(options.plantedBug, "lower-to-step", module)) &&
                    succeeded(verify(module)));
   });
+}
+
+/// One program for the CPU, unless there is no code for it, and one for each device, over one set of weights.
+LogicalResult PipelineRun::lowerToPrograms() {
+  WeightPlaces places;
+  LowerToStepOptions lowering;
+  lowering.scheme = [&](Value expression, std::optional<int64_t> layer) {
+    return weights->schemeOf(expression, layer);
+  };
+  lowering.places = &places;
+  SmallVector<const DeviceTarget *> targets;
+  if (!options.variants.empty())
+    targets.push_back(nullptr);
+  for (const DeviceChoice &device : options.devices)
+    targets.push_back(device.target);
+  lm::ModelOp model = modelOf(module);
+  NamedAttrList devices;
+  for (const DeviceTarget *target : targets) {
+    lowering.activations = target ? "f32" : state.activations; // decompositions compute in f32
+    lowering.hasKernel = nullptr;
+    if (target)
+      lowering.hasKernel = [target](Operation *op) { return target->hasKernel(op); };
+    const bool isLast = target == targets.back();
+    FailureOr<step::ProgramOp> program =
+        lowerToStep(isLast ? model : cast<lm::ModelOp>(OpBuilder(model).clone(*model)), lowering);
+    if (failed(program))
+      return failure();
+    if (!target)
+      continue;
+    if (targets.size() > 1)
+      program->setSymName((program->getSymName() + "_" + target->name()).str());
+    devices.set(program->getSymNameAttr(), StringAttr::get(module.getContext(), target->name()));
+  }
+  if (!devices.empty())
+    module->setAttr(devicesAttribute, devices.getDictionary(module.getContext()));
+  for (auto program : module.getOps<step::ProgramOp>())
+    program.setWeightBytes(places.end);
+  return success();
 }
 
 FailureOr<std::string> PipelineRun::makeTokenizer() {
@@ -315,18 +350,20 @@ LogicalResult PipelineRun::emit() {
     return failure();
   time("tokenizer");
   CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads,
-                                options.cacheDir, options.observers,      options.plantedBug};
+                                options.cacheDir, options.observers,      options.plantedBug,
+                                options.devices};
   if (state.sources.empty())
     for (const auto &file : weights->openFiles())
       state.sources.push_back(hashOf(*file, options.progress));
   time("hash weights");
-  ManifestFacts facts{state, options.quantize.texts(), options.variants, options.randomWeights,
-                      options.plantedBug};
+  ManifestFacts facts{state,           options.quantize.texts(), options.variants,
+                      options.devices, options.randomWeights,    options.plantedBug};
   std::string manifest = makeManifest(program, facts);
   if (options.stopAfter == Phase::LLVM) {
-    LogicalResult compiled = compileKernels(program, kernels, [&](uint64_t done, uint64_t total) {
-      options.progress("compile kernels", done, total);
-    });
+    FailureOr<CompiledPrograms> compiled =
+        compilePrograms(program, kernels, [&](const char *stage, uint64_t done, uint64_t total) {
+          options.progress(stage, done, total);
+        });
     time("llvm");
     return compiled;
   }
@@ -340,7 +377,7 @@ LogicalResult PipelineRun::emit() {
 
 /// What `auto` stands for, once the schemes of the weights are known.
 void PipelineRun::chooseTypes() {
-  if (options.defaultKernels) // decompositions compute in f32
+  if (options.defaultKernels || options.variants.empty()) // decompositions compute in f32
     state.activations = "f32";
   else if (options.activations == "auto")
     state.activations = hasIntegerWeights() ? "int8" : "f32";

@@ -31,6 +31,13 @@ struct PipelineState {
   std::string tokenizerHash;          // of the tokenizer's blob, likewise
 };
 
+class DeviceTarget;
+/// A device to compile for, and its architectures ("sm_80").
+struct DeviceChoice {
+  const DeviceTarget *target;
+  std::vector<std::string> architectures;
+};
+
 struct PipelineOptions {
   std::vector<std::string> weightFiles; // what the model's lm.weights name
   std::shared_ptr<formats::OpenFiles> files = std::make_shared<formats::OpenFiles>(); // read so far
@@ -42,10 +49,11 @@ struct PipelineOptions {
   std::string cacheTypes = "auto";
   QuantizeRules quantize; // of lm-quantize
   std::vector<std::string> disabledPasses;
-  std::vector<const cpu::Isa *> variants;
-  std::string cacheDir;          // of compiled kernels; empty: none
-  Phase startFrom = Phase::Fuse; // the module is what the phases before have left
-  PipelineState startState;      // and so is this
+  std::vector<const cpu::Isa *> variants; // of the CPU; empty: no code for CPUs
+  std::vector<DeviceChoice> devices;      // beside the CPU
+  std::string cacheDir;                   // of compiled kernels; empty: none
+  Phase startFrom = Phase::Fuse;          // the module is what the phases before have left
+  PipelineState startState;               // and so is this
   Phase stopAfter = Phase::Link;
   RowDecoder decodeQuantized; // what is quantized here is packed as the f32 numbers that this makes of it
   bool defaultKernels = false, countLoads = false;

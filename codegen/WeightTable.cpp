@@ -66,10 +66,11 @@ void WeightTable::goBehindLast() {
     builder.setInsertionPointToStart(&body);
 }
 
-int64_t WeightTable::place(int64_t bytes) {
-  int64_t offset = nextOffset;
-  nextOffset = llvm::alignTo(nextOffset + bytes, weightAlignment);
-  return offset;
+int64_t WeightTable::place(StringRef key, int64_t bytes) {
+  auto [known, isNew] = places.offsets.try_emplace(key, places.end);
+  if (isNew)
+    places.end = llvm::alignTo(places.end + bytes, weightAlignment);
+  return known->second;
 }
 
 FailureOr<WeightTable::Entry> WeightTable::weight(Value expression, std::optional<int64_t> layer) {
@@ -91,7 +92,7 @@ FailureOr<WeightTable::Entry> WeightTable::weight(Value expression, std::optiona
 
   std::string name = "w" + std::to_string(entries.size());
   goBehindLast();
-  auto op = step::WeightOp::create(builder, expression.getLoc(), name, schemeName, place(bytes), bytes);
+  auto op = step::WeightOp::create(builder, expression.getLoc(), name, schemeName, place(key, bytes), bytes);
   last = op;
   OpBuilder inner = OpBuilder::atBlockEnd(&op.getBody().emplaceBlock());
   IRMapping mapping;
@@ -111,6 +112,7 @@ FlatSymbolRefAttr WeightTable::constant(ArrayRef<float> values, Location loc) {
     return known->second;
   std::string name = "c" + std::to_string(constants.size());
   goBehindLast();
-  last = step::ConstantOp::create(builder, loc, name, values, place(values.size() * sizeof(float)));
+  last = step::ConstantOp::create(builder, loc, name, values,
+                                  place(("constant" + key).str(), values.size() * sizeof(float)));
   return constants[key] = FlatSymbolRefAttr::get(builder.getContext(), name);
 }

@@ -13,7 +13,8 @@ class WeightTable {
 public:
   /// The ops stand first in `body`, in the order they are asked for.
   WeightTable(mlir::Block &body, const LowerToStepOptions &options)
-      : body(body), builder(body.getParentOp()->getContext()), options(options) {}
+      : body(body), builder(body.getParentOp()->getContext()), options(options),
+        places(options.places ? *options.places : ownPlaces) {}
 
   struct Entry {
     mlir::FlatSymbolRefAttr name;
@@ -24,11 +25,11 @@ public:
   mlir::FailureOr<Entry> weight(mlir::Value expression, std::optional<int64_t> layer);
   mlir::FlatSymbolRefAttr constant(llvm::ArrayRef<float> values, mlir::Location loc);
 
-  int64_t bytes() const { return nextOffset; }
+  int64_t bytes() const { return places.end; }
   int64_t parameters() const { return numParameters; }
 
 private:
-  int64_t place(int64_t bytes);
+  int64_t place(llvm::StringRef key, int64_t bytes);
   void goBehindLast();
 
   mlir::Block &body;
@@ -37,7 +38,9 @@ private:
   const LowerToStepOptions &options;
   llvm::StringMap<Entry> entries;
   llvm::StringMap<mlir::FlatSymbolRefAttr> constants;
-  int64_t nextOffset = 0, numParameters = 0;
+  WeightPlaces ownPlaces;
+  WeightPlaces &places;
+  int64_t numParameters = 0;
 };
 
 } // namespace llmc::codegen

@@ -222,6 +222,16 @@ std::pair<Value, Value> KernelArguments::share(Emitter &e, Value items) const {
   return {e.div(e.mul(items, number), count), e.div(e.mul(items, e.add(number, 1)), count)};
 }
 
+void KernelArguments::forEach(Emitter &e, int64_t items, int64_t step,
+                              llvm::function_ref<void(Value)> body) const {
+  Value first = lane ? e.mul(lane, step) : e.c(0);
+  e.loop(first, e.c(items), lanes ? e.mul(lanes, step) : e.c(step), ValueRange{},
+         [&](Value i, ValueRange) -> Values {
+           body(i);
+           return {};
+         });
+}
+
 void emitCountLoad(Emitter &e, Value step, Value address, Value bytes) {
   Value callee = e.load(e.ptr(), step, offsetof(llmc_step, count_load));
   auto type =

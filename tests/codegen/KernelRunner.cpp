@@ -96,7 +96,8 @@ bool KernelRunner::add(const std::string &text) {
     return false;
   auto kernel = *module->getOps<step::KernelOp>().begin();
   std::string name = kernel.getSymName().str();
-  FailureOr<DefaultKernel> emitted = emitDefaultKernel(*target, name, kernel, *cpu::isaByName("avx2"));
+  FailureOr<DefaultKernel> emitted =
+      emitDefaultKernel(*target, name, kernel, CpuDefaults(*cpu::isaByName("avx2")));
   if (failed(emitted))
     return false;
   kernels[name] = *emitted;

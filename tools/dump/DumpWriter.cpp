@@ -207,8 +207,9 @@ void DumpWriter::unitCompiled(const CompiledUnit &unit) {
     return;
   write("kernels/" + unit.name + ".ll",
         [&](llvm::raw_ostream &out) { out << kernels.header(unit.name, ";") << unit.llvmIR; });
-  write("kernels/" + unit.name + ".s",
-        [&](llvm::raw_ostream &out) { out << kernels.header(unit.name, "#") << unit.assembly; });
+  const char *comment = unit.assemblySuffix == "s" ? "#" : "//";
+  write("kernels/" + unit.name + "." + unit.assemblySuffix,
+        [&](llvm::raw_ostream &out) { out << kernels.header(unit.name, comment) << unit.assembly; });
 }
 
 json::Value DumpWriter::passesJson() const {

@@ -1,6 +1,7 @@
 //===- Compile.cpp - llmc compile: a model file to model.so ---------------===//
 #include "Commands.h"
 
+#include "codegen/DeviceTarget.h"
 #include "codegen/DumpText.h"
 #include "codegen/Pipeline.h"
 #include "codegen/PlantBug.h"
@@ -41,6 +42,7 @@ struct CompileArguments {
   std::string stopAfter = "link";
   std::string startFrom; // empty: what the dump says
   std::string variants;  // "avx2,amx"; empty: those that are compiled for by default
+  std::string targets = "cpu", architectures;
   bool isFast = false;
   std::string dumpDir, dumpFilter;
   std::string tolerance; // of --verify-passes; auto: what the budgets say
@@ -63,9 +65,9 @@ public:
 } // namespace
 
 /// Options that a dump carries.
-static const char *const carriedOptions[] = {"--activations",   "--kv",  "--quantize",        "--cpu",
-                                             "--disable-pass",  "--ctx", "--default-kernels", "--count-loads",
-                                             "--random-weights"};
+static const char *const carriedOptions[] = {"--activations",     "--kv",          "--quantize",      "--cpu",
+                                             "--target",          "--gpu-arch",    "--disable-pass",  "--ctx",
+                                             "--default-kernels", "--count-loads", "--random-weights"};
 
 /// Where compiled kernels are kept when nobody says; empty if there is no such place.
 std::string tools::defaultCacheDir() {
@@ -104,6 +106,38 @@ static std::string chooseVariants(llvm::StringRef list, bool isFast,
       return "--cpu: expected native or some of " + llvm::join(known, ", ") + " but got '" + name.str() + "'";
     }
   return variants.empty() ? "--cpu: this machine's CPU runs none of the variants" : "";
+}
+
+/// The list of `--target`, with the variants and architectures that belong to it.
+static std::string chooseTargets(const CompileArguments &arguments, PipelineOptions &options) {
+  llvm::SmallVector<llvm::StringRef> words;
+  llvm::StringRef(arguments.targets).split(words, ',');
+  std::vector<std::string> known = {"cpu"};
+  for (const DeviceTarget *device : allDevices())
+    known.push_back(device->name().str());
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (!llvm::is_contained(known, words[i]))
+      return "--target: expected some of " + llvm::join(known, ", ") + " but got '" + words[i].str() + "'";
+    if (llvm::is_contained(llvm::ArrayRef(words).take_front(i), words[i]))
+      return "--target: names " + words[i].str() + " twice";
+    if (const DeviceTarget *device = deviceByName(words[i])) {
+      DeviceChoice choice = {device, {}};
+      if (std::string why = device->readArchitectures(arguments.architectures, choice.architectures);
+          !why.empty())
+        return "--gpu-arch: " + why;
+      options.devices.push_back(std::move(choice));
+    }
+  }
+  if (options.devices.empty() && !arguments.architectures.empty())
+    return "--gpu-arch: belongs to --target cuda, which is not given";
+  if (llvm::is_contained(words, "cpu"))
+    return chooseVariants(arguments.variants, arguments.isFast, options.variants);
+  if (!arguments.variants.empty())
+    return "--cpu: belongs to --target cpu, which is not given";
+  if (options.activations != "auto" && options.activations != "f32")
+    return "--activations: kernels for " + arguments.targets + " multiply in f32 only, not in " +
+           options.activations;
+  return "";
 }
 
 static std::string checkCacheTypes(llvm::StringRef list) {
@@ -170,7 +204,7 @@ static std::string checkArguments(CompileArguments &arguments) {
     arguments.pipeline.cacheDir.clear();
   if (std::string usage = checkCacheTypes(arguments.pipeline.cacheTypes); !usage.empty())
     return usage;
-  return chooseVariants(arguments.variants, arguments.isFast, arguments.pipeline.variants);
+  return chooseTargets(arguments, arguments.pipeline);
 }
 
 /// A model file, or a dump with all that it carries.
@@ -332,6 +366,17 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
                    "avx2,avx512). amx multiplies int8 activations' weights as bf16, in tiles: more exact, "
                    "long prompts are "
                    "several times as fast, single tokens slower")
+      ->type_name("LIST");
+  command
+      ->add_option(
+          "--target", arguments->targets,
+          "what to compile for, the code for all over one set of weights: cpu, cuda (NVIDIA GPUs from "
+          "sm_80 on)")
+      ->type_name("LIST")
+      ->capture_default_str();
+  command
+      ->add_option("--gpu-arch", arguments->architectures,
+                   "GPUs to make PTX for beside sm_80, whose PTX runs on all later ones: sm_90, sm_90a, ...")
       ->type_name("LIST");
   command->add_flag(
       "--fast", arguments->isFast,

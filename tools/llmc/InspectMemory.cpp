@@ -20,6 +20,8 @@ llmc_module moduleOf(const explore::ElfTables &tables) {
   llmc_module module = tables.head;
   module.n_variants = 0;
   module.variants = nullptr;
+  module.n_devices = 0;
+  module.devices = nullptr;
   module.kernels = tables.kernels.data();
   module.buffers = tables.buffers.data();
   module.dispatches = tables.dispatches.data();

@@ -1,0 +1,42 @@
+//===- DefaultTarget.h - what default kernels run on ------------*- C++ -*-===//
+//
+// Decompositions are the same everywhere. What a machine decides is how a kernel is entered, who computes
+// which rows, and how the work within a row is spread: by one CPU worker, or by the threads of a GPU's block.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLMC_CODEGEN_DEFAULTTARGET_H
+#define LLMC_CODEGEN_DEFAULTTARGET_H
+
+#include "codegen/cpu/Emitter.h"
+
+namespace llmc::codegen {
+
+class DefaultTarget {
+public:
+  virtual ~DefaultTarget() = default;
+
+  /// Emits the entry `name` into `module`.
+  virtual void emitEntry(cpu::Emitter &e, mlir::ModuleOp module, llvm::StringRef name,
+                         llvm::function_ref<void(const cpu::KernelArguments &)> body) const = 0;
+  /// What an entry is given, once more at the emitter's place.
+  virtual cpu::KernelArguments arguments(cpu::Emitter &e, mlir::ValueRange functionArguments) const = 0;
+  /// Linalg ops on memrefs => loops. `module` is a kernel that every thread of a share runs as a whole: here
+  /// the work of its ops is spread over them, and what must not be done twice is left to one.
+  virtual mlir::LogicalResult lowerToLoops(mlir::ModuleOp module) const = 0;
+};
+
+/// A worker of the CPU: a share is one thread's.
+class CpuDefaults : public DefaultTarget {
+public:
+  explicit CpuDefaults(const cpu::Isa &variant) : variant(variant) {}
+  void emitEntry(cpu::Emitter &e, mlir::ModuleOp module, llvm::StringRef name,
+                 llvm::function_ref<void(const cpu::KernelArguments &)> body) const override;
+  cpu::KernelArguments arguments(cpu::Emitter &e, mlir::ValueRange functionArguments) const override;
+  mlir::LogicalResult lowerToLoops(mlir::ModuleOp module) const override;
+
+private:
+  const cpu::Isa &variant;
+};
+
+} // namespace llmc::codegen
+#endif

@@ -1,0 +1,60 @@
+//===- DeviceTarget.h - code for devices beside the CPU ---------*- C++ -*-===//
+//
+// A kind of device lowers the model to a program of its own and compiles its kernels to images, which stand
+// in model.so beside the CPU's code and over the same weights (llmc_device in module_abi.h). What there is
+// comes from the list LLMC_DEVICES in CMakeLists.txt, a folder each.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLMC_CODEGEN_DEVICETARGET_H
+#define LLMC_CODEGEN_DEVICETARGET_H
+
+#include "codegen/CompileKernels.h"
+
+namespace llmc::codegen {
+
+/// On the module: which of its programs are for which device, {program = "cuda"}. Others are for the CPU.
+constexpr llvm::StringLiteral devicesAttribute = "step.devices";
+
+/// llmc_device_image with its bytes.
+struct DeviceImage {
+  uint32_t kind = 0, arch = 0;
+  bool isExact = false;
+  std::string bytes;
+};
+
+/// How a kernel is launched: the fields of llmc_device_kernel.
+struct DeviceLaunch {
+  uint32_t threads = 0, sharedBytes = 0, blocks = 1;
+  uint32_t rowsPerBlock = 0, maxRowBlocks = 0, keysPerBlock = 0, maxKeyBlocks = 0;
+};
+
+struct DeviceKernel {
+  KernelFacts facts;
+  DeviceLaunch launch;
+  std::string entry;
+  std::vector<DeviceImage> images;
+};
+
+class DeviceTarget {
+public:
+  virtual ~DeviceTarget() = default;
+  virtual llvm::StringRef name() const = 0;
+  /// Whether the op can be a kernel as it is; if not, it is split into the ops it is made from.
+  virtual bool hasKernel(mlir::Operation *op) const = 0;
+  /// The architectures of a list as `--gpu-arch` takes it, those that are always there among them; else words
+  /// that say what is wrong.
+  virtual std::string readArchitectures(llvm::StringRef list, std::vector<std::string> &names) const = 0;
+
+  using Kernels = llvm::MapVector<mlir::StringAttr, DeviceKernel>; // in the program's order
+  virtual mlir::FailureOr<Kernels> compile(step::ProgramOp program, llvm::ArrayRef<std::string> architectures,
+                                           const CompileKernelsOptions &options,
+                                           const std::function<void(uint64_t, uint64_t)> &progress) const = 0;
+};
+
+llvm::ArrayRef<const DeviceTarget *> allDevices();
+const DeviceTarget *deviceByName(llvm::StringRef name);
+/// The device that a program is for; null for the CPU.
+const DeviceTarget *deviceOf(step::ProgramOp program);
+
+} // namespace llmc::codegen
+#endif

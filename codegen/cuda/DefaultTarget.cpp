@@ -1,0 +1,53 @@
+//===- DefaultTarget.cpp - default kernels on a GPU -----------------------===//
+#include "codegen/cuda/DefaultTarget.h"
+
+#include "runtime/include/llmc/module_abi.h"
+
+using namespace mlir;
+
+namespace llmc::cuda {
+
+using cpu::Emitter;
+using cpu::KernelArguments;
+
+Value readRegister(Emitter &e, StringRef name) {
+  Value number = e.intrinsic(("llvm.nvvm.read.ptx.sreg." + name).str(), e.i32(), {});
+  return arith::ExtUIOp::create(e, e.i64(), number);
+}
+
+void meet(Emitter &e) {
+  LLVM::CallIntrinsicOp::create(e, e.getStringAttr("llvm.nvvm.barrier.cta.sync.aligned.all"),
+                                ValueRange{e.splat(e.i32(), 0)});
+}
+
+KernelArguments argumentsOf(Emitter &e, ValueRange functionArguments) {
+  KernelArguments arguments;
+  arguments.step = functionArguments[0];
+  arguments.args = functionArguments[1];
+  arguments.number = arguments.worker = readRegister(e, "ctaid.y");
+  arguments.count = readRegister(e, "nctaid.y");
+  arguments.again = e.c(0);
+  arguments.lane = readRegister(e, "tid.x");
+  arguments.lanes = readRegister(e, "ntid.x");
+  return arguments;
+}
+
+void emitEntry(Emitter &e, ModuleOp module, StringRef name, uint32_t threads,
+               llvm::function_ref<void(const KernelArguments &)> body) {
+  OpBuilder::InsertionGuard guard(e);
+  e.setInsertionPointToEnd(module.getBody());
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(e.getContext()), {e.ptr(), e.ptr()});
+  auto function = LLVM::LLVMFuncOp::create(e, name, type, LLVM::Linkage::External, /*dsoLocal=*/false,
+                                           LLVM::CConv::PTX_Kernel);
+  auto pair = [&](StringRef key, const Twine &value) -> Attribute {
+    return e.getArrayAttr({e.getStringAttr(key), e.getStringAttr(value)});
+  };
+  // "no-builtins" keeps loops from becoming calls of memset or memcpy, which nothing would resolve.
+  function.setPassthroughAttr(e.getArrayAttr(
+      {e.getStringAttr("no-builtins"), e.getStringAttr("nounwind"), pair("nvvm.maxntid", Twine(threads))}));
+  e.setInsertionPointToStart(function.addEntryBlock(e));
+  body(argumentsOf(e, function.getArguments()));
+  LLVM::ReturnOp::create(e, ValueRange{});
+}
+
+} // namespace llmc::cuda

@@ -1,0 +1,46 @@
+//===- DefaultTarget.h - default kernels on a GPU ---------------*- C++ -*-===//
+//
+// A row is a block's: its threads run the whole kernel side by side, share the elements of every op, and meet
+// before and after it. What reduces is one thread's, in the order of the CPU, so that the bits are the same.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLMC_CODEGEN_CUDA_DEFAULTTARGET_H
+#define LLMC_CODEGEN_CUDA_DEFAULTTARGET_H
+
+#include "codegen/DefaultTarget.h"
+
+namespace llmc::cuda {
+
+/// Threads of a block of a default kernel, and how many blocks have a scratch of their own.
+constexpr uint32_t defaultThreads = 128, defaultBlocks = 256;
+
+/// Emits `name`, a kernel of a GPU: two addresses, and `threads` threads a block.
+void emitEntry(cpu::Emitter &e, mlir::ModuleOp module, llvm::StringRef name, uint32_t threads,
+               llvm::function_ref<void(const cpu::KernelArguments &)> body);
+
+/// The share of a block among those in y, and the thread within it.
+cpu::KernelArguments argumentsOf(cpu::Emitter &e, mlir::ValueRange functionArguments);
+
+/// A special register as i64: "tid.x", "ctaid.y", "nctaid.y".
+mlir::Value readRegister(cpu::Emitter &e, llvm::StringRef name);
+/// All threads of the block meet; what they wrote before is seen by all.
+void meet(cpu::Emitter &e);
+
+/// Linalg ops on memrefs => loops over elements by all threads of the block, reductions by one, barriers
+/// between them; what stands outside of them is stored by one thread.
+mlir::LogicalResult spreadOverThreads(mlir::ModuleOp module);
+
+class Defaults : public codegen::DefaultTarget {
+public:
+  void emitEntry(cpu::Emitter &e, mlir::ModuleOp module, llvm::StringRef name,
+                 llvm::function_ref<void(const cpu::KernelArguments &)> body) const override {
+    cuda::emitEntry(e, module, name, defaultThreads, body);
+  }
+  cpu::KernelArguments arguments(cpu::Emitter &e, mlir::ValueRange functionArguments) const override {
+    return argumentsOf(e, functionArguments);
+  }
+  mlir::LogicalResult lowerToLoops(mlir::ModuleOp module) const override { return spreadOverThreads(module); }
+};
+
+} // namespace llmc::cuda
+#endif

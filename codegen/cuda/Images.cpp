@@ -1,0 +1,166 @@
+//===- Images.cpp - LLVM modules => PTX and bitcode -----------------------===//
+//
+// In process, by the NVPTX backend of LLVM. No toolkit is needed and no libdevice: what PTX would leave to
+// another file is refused, since a driver would find that out only where the model runs.
+//
+//===----------------------------------------------------------------------===//
+#include "codegen/cuda/Images.h"
+
+#include "codegen/Backend.h"
+#include "codegen/cuda/Architectures.h"
+#include "runtime/include/llmc/module_abi.h"
+
+#include "llvm/Bitcode/BitcodeWriter.h"
+#include "llvm/IR/DebugInfo.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/Utils/Cloning.h"
+
+#include <chrono>
+#include <cstring>
+#include <mutex>
+
+using namespace llmc;
+using namespace llmc::codegen;
+
+namespace llmc::cuda {
+
+static std::unique_ptr<llvm::TargetMachine> makeTargetMachine(llvm::StringRef architecture,
+                                                              std::string &error) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+  });
+  llvm::Triple triple("nvptx64-nvidia-cuda");
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return nullptr;
+  llvm::TargetOptions options;
+  // As on the CPU: kernels say where they want a fused multiply-add.
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, architecture, "", options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Default));
+}
+
+/// Every address that a kernel is given or reads from memory is one of global memory. The backend sees that
+/// only where it is said.
+static void sayGlobal(llvm::Module &module) {
+  constexpr unsigned global = 1;
+  llvm::IRBuilder<> builder(module.getContext());
+  auto *generic = builder.getPtrTy(), *globalPtr = builder.getPtrTy(global);
+  for (llvm::Function &function : module) {
+    llvm::SmallVector<llvm::LoadInst *> loads;
+    for (llvm::BasicBlock &block : function)
+      for (llvm::Instruction &instruction : block)
+        if (auto *load = llvm::dyn_cast<llvm::LoadInst>(&instruction); load && load->getType() == generic)
+          loads.push_back(load);
+    for (llvm::LoadInst *load : loads) {
+      builder.SetInsertPoint(std::next(load->getIterator()));
+      llvm::Value *inGlobal = builder.CreateAddrSpaceCast(load, globalPtr);
+      llvm::Value *again = builder.CreateAddrSpaceCast(inGlobal, generic);
+      load->replaceUsesWithIf(again, [&](llvm::Use &use) { return use.getUser() != inGlobal; });
+    }
+  }
+}
+
+/// What the driver could not load.
+static std::string whyUnfit(llvm::StringRef ptx) {
+  if (size_t at = ptx.find(".extern .func"); at != llvm::StringRef::npos)
+    return "its PTX calls a function that no module has: " +
+           ptx.substr(at).split(';').first.split('\n').first.str();
+  return ptx.contains(".visible .entry") ? "" : "its PTX has no entry";
+}
+
+std::string makeImages(llvm::Module &module, llvm::ArrayRef<std::string> architectures,
+                       std::vector<DeviceImage> &images, CompiledUnit *details) {
+  std::string error;
+  std::unique_ptr<llvm::TargetMachine> machine = makeTargetMachine(architectures.front(), error);
+  if (!machine)
+    return error;
+  module.setTargetTriple(machine->getTargetTriple());
+  module.setDataLayout(machine->createDataLayout());
+  auto start = std::chrono::steady_clock::now();
+  auto milliseconds = [&] {
+    auto begin = std::exchange(start, std::chrono::steady_clock::now());
+    return std::chrono::duration<double, std::milli>(start - begin).count();
+  };
+  CompiledUnit::Stage optimizing{"optimize-llvm-ir", 0, {}, {}}, emitting{"emit-ptx", 0, {}, {}};
+  sayGlobal(module);
+  if (details)
+    optimizing.opsBefore = countInstructions(module);
+  optimizeModule(module, *machine);
+  optimizing.milliseconds = milliseconds();
+  if (details) {
+    emitting.opsBefore = optimizing.opsAfter = countInstructions(module);
+    llvm::raw_string_ostream(details->llvmIR) << module;
+  }
+  llvm::StripDebugInfo(module);
+
+  std::string bitcode;
+  llvm::raw_string_ostream bitcodeStream(bitcode);
+  llvm::WriteBitcodeToFile(module, bitcodeStream);
+  for (const std::string &name : architectures) {
+    const Architecture &architecture = *architectureByName(name);
+    machine = makeTargetMachine(name, error);
+    if (!machine)
+      return error;
+    llvm::SmallString<0> ptx;
+    llvm::raw_svector_ostream out(ptx);
+    // Emission changes the module.
+    error = emitFile(*llvm::CloneModule(module), *machine, llvm::CodeGenFileType::AssemblyFile, out);
+    if (error.empty())
+      error = whyUnfit(ptx);
+    if (!error.empty())
+      return error;
+    images.push_back({LLMC_IMAGE_PTX, architecture.number, architecture.isExact, std::string(ptx)});
+  }
+  images.push_back({LLMC_IMAGE_BITCODE, 0, false, std::move(bitcode)});
+  emitting.milliseconds = milliseconds();
+  if (details) {
+    details->assembly = images.front().bytes;
+    details->assemblySuffix = "ptx";
+    details->stages = {std::move(optimizing), std::move(emitting)};
+    details->object = images.front().bytes;
+  }
+  return "";
+}
+
+namespace {
+struct ImageHeader {
+  uint32_t kind, arch, isExact, reserved;
+  uint64_t size;
+};
+} // namespace
+
+std::string writeImages(llvm::ArrayRef<DeviceImage> images) {
+  std::string bytes;
+  for (const DeviceImage &image : images) {
+    ImageHeader header = {image.kind, image.arch, image.isExact, 0, image.bytes.size()};
+    bytes.append(reinterpret_cast<const char *>(&header), sizeof header);
+    bytes += image.bytes;
+  }
+  return bytes;
+}
+
+bool readImages(llvm::StringRef bytes, std::vector<DeviceImage> &images) {
+  images.clear();
+  while (!bytes.empty()) {
+    ImageHeader header;
+    if (bytes.size() < sizeof header)
+      return false;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    bytes = bytes.drop_front(sizeof header);
+    if (header.size > bytes.size())
+      return false;
+    images.push_back({header.kind, header.arch, header.isExact != 0, bytes.take_front(header.size).str()});
+    bytes = bytes.drop_front(header.size);
+  }
+  return !images.empty();
+}
+
+} // namespace llmc::cuda
