@@ -100,7 +100,7 @@ static llvm::json::Array devices(step::ProgramOp program, ArrayRef<DeviceChoice>
                               {"architectures", strings(choice->architectures)},
                               {"kernels", std::move(kernels)}};
     if (other.getLayers())
-      device["kernels_per_layer"] = static_cast<double>(inLayers) / static_cast<double>(other.getLayers());
+      device["launches_per_layer"] = static_cast<double>(inLayers) / static_cast<double>(other.getLayers());
     list.push_back(std::move(device));
   }
   return list;

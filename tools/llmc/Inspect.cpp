@@ -141,6 +141,25 @@ std::string cacheText(const Json &manifest) {
   return text.empty() ? "none" : text;
 }
 
+/// "  cuda       sm_80, sm_90; 13 kernels, 12.0 launches a layer": a line for each device.
+std::string devicesText(const Json &manifest) {
+  std::string text;
+  try {
+    for (const Json &device : manifest.value("devices", Json::array())) {
+      std::string architectures;
+      for (const Json &name : device.at("architectures"))
+        architectures += (architectures.empty() ? "" : ", ") + name.get<std::string>();
+      text += fmt::format("  {:<10} {}; {} kernels, {:.1f} launches a layer\n",
+                          formats::printableText(device.at("name").get<std::string>()),
+                          formats::printableText(architectures), device.at("kernels").size(),
+                          device.value("launches_per_layer", 0.0));
+    }
+  } catch (const Json::exception &) { // another form: as every value below
+    return "";
+  }
+  return text;
+}
+
 void printModule(const Json &json, const ModuleContents &module) {
   const llmc_footer &footer = module.footer;
   print(fmt::format("{}: compiled model, module ABI {}, {}\n", json["file"].get<std::string>(), footer.abi,
@@ -156,6 +175,7 @@ void printModule(const Json &json, const ModuleContents &module) {
                     json.contains("weights_verified") ? " (verified)" : "",
                     json["weights_hash"].get<std::string>()));
   print(fmt::format("  kv cache   {}\n", cacheText(json["manifest"])));
+  print(devicesText(json["manifest"]));
   if (RopeContexts contexts = ropeContexts(module); contexts.last)
     print(fmt::format("  rope       frequencies for contexts of {} to {} tokens\n", contexts.first,
                       contexts.last));

@@ -1,0 +1,33 @@
+#!/bin/bash
+# ptx.sh LLMC SOURCE WORKDIR OPTIONS...: compiles for CUDA alone and for two architectures. Every kernel has PTX with an
+# entry, for the architecture it names, that needs no other module and no 64-bit float; the same bytes come out twice.
+set -u
+llmc=$1 source=$2 work=$3
+shift 3
+ulimit -v 8388608
+rm -rf "$work"
+mkdir -p "$work"
+fail() { echo "$*"; exit 1; }
+
+"$llmc" compile "$source" -o "$work/model.so" --target cuda --gpu-arch sm_90 --dump-ir "$work/dump" --no-cache "$@" ||
+  fail "does not compile"
+count=0
+for ptx in "$work"/dump/kernels/*.ptx; do
+  [ "$(grep -c '^\.visible \.entry' "$ptx")" = 1 ] || fail "$ptx: expected one entry"
+  grep -q '^\.target sm_80$' "$ptx" || fail "$ptx: expected code for sm_80"
+  ! grep -n '\.extern' "$ptx" || fail "$ptx: needs another module"
+  ! grep -nE '\.f64|__nv_' "$ptx" || fail "$ptx: computes in f64 or calls libdevice"
+  [ -s "${ptx%.ptx}.ll" ] || fail "$ptx: expected its LLVM IR beside it"
+  ! grep -nE 'target-(cpu|features)' "${ptx%.ptx}.ll" || fail "$ptx: is made for another machine"
+  count=$((count + 1))
+done
+kernels=$("$llmc" inspect "$work/model.so" --json | grep -o '"devices":\[.*' | grep -o '"kernels":\[[^]]*\]' | head -1 |
+  tr ',' '\n' | wc -l)
+[ "$count" -gt 5 ] && [ "$count" = "$kernels" ] || fail "$count files of PTX, $kernels kernels in model.so"
+[ "$(strings -n 8 "$work/model.so" | grep -c '^\.target sm_90')" = "$count" ] || fail "expected PTX for sm_90 of each kernel"
+
+"$llmc" compile "$source" -o "$work/again.so" --target cuda --gpu-arch sm_90 --cache-dir "$work/cache" "$@" &&
+  cmp "$work/model.so" "$work/again.so" || fail "a compile without dumps gives other bytes"
+"$llmc" compile "$source" -o "$work/again.so" --target cuda --gpu-arch sm_90 --cache-dir "$work/cache" "$@" &&
+  cmp "$work/model.so" "$work/again.so" || fail "a compile from the cache gives other bytes"
+echo "$count kernels"
