@@ -21,6 +21,8 @@ using namespace llmc::codegen;
 using namespace llmc::codegen::simt;
 
 constexpr unsigned sharedSpace = 3;
+// A half of a fiber's stack (Fiber.h); the rest is for spills and the emulator.
+constexpr uint64_t mostStackBytes = 128 << 10;
 // Between variables, so that what runs over the end of one is not in the next.
 constexpr uint64_t sharedGap = 64;
 
@@ -45,7 +47,9 @@ std::string Rewriter::run() {
   if (error.empty())
     rewriteCalls();
   if (error.empty())
-    checkArithmetic();
+    rewriteBfloats();
+  if (error.empty())
+    checkStack();
   if (!error.empty())
     return error;
   shedTarget();
@@ -244,14 +248,50 @@ void Rewriter::rewriteCalls() {
       function.eraseFromParent();
 }
 
-/// bf16 is a format of storage to the CPU: LLVM would call a library for what it computes in it.
-void Rewriter::checkArithmetic() {
+/// x rounded to bf16, to nearest and even, as the upper half of its bits.
+static Value *roundToBfloat(IRBuilder<> &builder, Value *x, Type *type) {
+  Type *i32 = x->getType()->getWithNewType(builder.getInt32Ty());
+  auto word = [&](uint32_t value) { return ConstantInt::get(i32, value); };
+  Value *bits = builder.CreateBitCast(x, i32);
+  Value *upper = builder.CreateLShr(bits, word(16));
+  Value *half = builder.CreateAdd(word(0x7fff), builder.CreateAnd(upper, word(1)));
+  Value *rounded = builder.CreateLShr(builder.CreateAdd(bits, half), word(16));
+  Value *isNaN = builder.CreateFCmpUNO(x, x);
+  Value *result = builder.CreateSelect(isNaN, builder.CreateOr(upper, word(0x40)), rounded);
+  return builder.CreateBitCast(builder.CreateTrunc(result, type->getWithNewType(builder.getInt16Ty())), type);
+}
+
+/// bf16 is a format of storage to the CPU: for what is computed in it LLVM would call a library.
+void Rewriter::rewriteBfloats() {
   for (Function &function : module)
-    for (Instruction &instruction : instructions(function))
-      if (instruction.getType()->getScalarType()->isBFloatTy() &&
-          (instruction.isBinaryOp() || isa<FPTruncInst, SIToFPInst, UIToFPInst>(instruction)))
+    for (Instruction &instruction : make_early_inc_range(instructions(function))) {
+      Type *type = instruction.getType();
+      if (!type->getScalarType()->isBFloatTy())
+        continue;
+      auto *narrowed = dyn_cast<FPTruncInst>(&instruction);
+      if (narrowed && narrowed->getSrcTy()->getScalarType()->isFloatTy()) {
+        IRBuilder<> builder(narrowed);
+        narrowed->replaceAllUsesWith(roundToBfloat(builder, narrowed->getOperand(0), type));
+        narrowed->eraseFromParent();
+      } else if (narrowed || instruction.isBinaryOp() || isa<SIToFPInst, UIToFPInst>(instruction)) {
         fail(instruction,
              Twine("'") + instruction.getOpcodeName() + "' of bf16 cannot be emulated: compute in f32");
+      }
+    }
+}
+
+/// A thread's own variables have the stack of a fiber.
+void Rewriter::checkStack() {
+  for (Function &function : module) {
+    uint64_t bytes = 0;
+    for (Instruction &instruction : instructions(function))
+      if (auto *variable = dyn_cast<AllocaInst>(&instruction)) {
+        const std::optional<TypeSize> size = variable->getAllocationSize(module.getDataLayout());
+        bytes += size ? size->getFixedValue() : mostStackBytes + 1;
+        if (bytes > mostStackBytes)
+          fail(instruction, "a thread's own variables take more than " + Twine(mostStackBytes) + " bytes");
+      }
+  }
 }
 
 /// Calling conventions, attributes and marks that mean something to the GPU only. Attributes of whole

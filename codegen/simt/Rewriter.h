@@ -52,7 +52,8 @@ private:
   void replaceShared();
   void rewriteCalls();
   void rewriteCall(llvm::CallInst &call); // Intrinsics.cpp
-  void checkArithmetic();
+  void rewriteBfloats();
+  void checkStack();
   void shedTarget();
   void addTable(); // Table.cpp
   llvm::Function *makeEntry(llvm::Function &kernel);

@@ -28,8 +28,8 @@ public:
 };
 
 /// What is asked for runs in order, and later: host memory named in a copy stays as it is until
-/// synchronize(). Every failure has its sentence, with the device's name in front. Whoever calls holds `mutex`
-/// and has called enter().
+/// synchronize(). Every failure has its sentence, with the device's name in front. Whoever calls holds
+/// `mutex` and has called enter().
 class Device {
 public:
   struct Grid {

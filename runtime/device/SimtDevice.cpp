@@ -1,10 +1,12 @@
-// The emulator as a device. Its name may bring options: "simt:code=FILE,seed=3,checks=bounds+races".
+// The emulator as a device. Its name may bring options:
+// "simt:code=FILE,seed=3,checks=bounds+races,counts=FILE".
 #include "runtime/device/Devices.h"
 #include "runtime/device/simt/Emulator.h"
 
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <vector>
 
 namespace llmc {
@@ -42,10 +44,11 @@ public:
 /// Everything is done at once.
 class SimtDevice final : public Device {
 public:
-  SimtDevice(std::string codePath, const simt::RunOptions &options)
-      : Device("simt"), codePath(std::move(codePath)) {
+  SimtDevice(std::string codePath, std::string countsPath, const simt::RunOptions &options)
+      : Device("simt"), codePath(std::move(codePath)), countsPath(std::move(countsPath)) {
     emulator.options = options;
   }
+  ~SimtDevice() override { writeCounts(); }
 
   llmc_status enter() override { return LLMC_OK; }
   llmc_status memory(uint64_t &free, uint64_t &total) override {
@@ -118,7 +121,9 @@ private:
     return LLMC_OK;
   }
 
-  std::string codePath;
+  void writeCounts() const;
+
+  std::string codePath, countsPath;
   simt::Emulator emulator;
   std::unique_ptr<SimtGraph> recording;
 };
@@ -136,10 +141,24 @@ llmc_status SimtDevice::run(const SimtLaunch &launch) {
   return error.empty() ? LLMC_OK : setError(LLMC_EINTERNAL, "simt: %s", error.c_str());
 }
 
+/// A line for each kernel and allocation: lane by lane what was loaded and stored, what of it warps moved,
+/// and in how many transactions.
+void SimtDevice::writeCounts() const {
+  if (countsPath.empty())
+    return;
+  std::ofstream out(countsPath);
+  out << "kernel\tmemory\tloaded\tstored\twarps_loaded\twarps_stored\tload_transactions\tstore_"
+         "transactions\n";
+  for (const auto &[key, counts] : emulator.counters().counts())
+    out << key.first << '\t' << key.second << '\t' << counts.loads << '\t' << counts.stores << '\t'
+        << counts.warpLoads << '\t' << counts.warpStores << '\t' << counts.loadTransactions << '\t'
+        << counts.storeTransactions << '\n';
+}
+
 llmc_status SimtDevice::load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) {
   auto library = std::make_unique<simt::Library>();
   if (const std::string error = library->load(codePath); !error.empty())
-    return setError(LLMC_EFORMAT, "%s (the emulator's code of a model is made by llmc compile-simt)",
+    return setError(LLMC_EFORMAT, "%s (the emulator's code of a model is made by llmc-compile simt)",
                     error.c_str());
   auto code = std::make_unique<SimtCode>(emulator, std::move(library));
   code->kernels.resize(program.program->n_kernels);
@@ -164,43 +183,52 @@ llmc_status SimtDevice::load(const llmc_device &program, const char *path, std::
   return LLMC_OK;
 }
 
-llmc_status parseOption(const std::string &option, std::string &codePath, simt::RunOptions &options) {
+struct Options {
+  std::string codePath, countsPath;
+  simt::RunOptions run;
+};
+
+llmc_status parseOption(const std::string &option, Options &out) {
   const size_t equals = option.find('=');
   const std::string key = option.substr(0, equals),
                     value = equals == std::string::npos ? "" : option.substr(equals + 1);
   if (key == "code") {
-    codePath = value;
+    out.codePath = value;
+    return LLMC_OK;
+  }
+  if (key == "counts" && !value.empty()) {
+    out.countsPath = value;
+    out.run.counts = true;
     return LLMC_OK;
   }
   if (key == "seed") {
-    auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), options.seed);
+    auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), out.run.seed);
     if (error == std::errc() && stop == value.data() + value.size())
       return LLMC_OK;
   }
   if (key == "checks" &&
       (value == "bounds+races" || value == "bounds" || value == "races" || value == "none")) {
-    options.checksBounds = value.starts_with("bounds");
-    options.checksRaces = value.ends_with("races");
+    out.run.checksBounds = value.starts_with("bounds");
+    out.run.checksRaces = value.ends_with("races");
     return LLMC_OK;
   }
   return setError(LLMC_EARG,
-                  "llmc_model_load: device is 'simt:%s', expected code=FILE, seed=N or "
-                  "checks=bounds|races|bounds+races|none, by commas",
+                  "llmc_model_load: device is 'simt:%s', expected code=FILE, seed=N, "
+                  "checks=bounds|races|bounds+races|none or counts=FILE, by commas",
                   option.c_str());
 }
 
 } // namespace
 
 llmc_status openSimt(const std::string &options, const char *modelPath, std::unique_ptr<Device> &out) {
-  std::string codePath = std::string(modelPath) + ".simt";
-  simt::RunOptions run;
+  Options parsed{std::string(modelPath) + ".simt", "", {}};
   for (size_t begin = 0; begin < options.size();) {
     const size_t end = std::min(options.find(',', begin), options.size());
-    if (llmc_status status = parseOption(options.substr(begin, end - begin), codePath, run))
+    if (llmc_status status = parseOption(options.substr(begin, end - begin), parsed))
       return status;
     begin = end + 1;
   }
-  out = std::make_unique<SimtDevice>(codePath, run);
+  out = std::make_unique<SimtDevice>(parsed.codePath, parsed.countsPath, parsed.run);
   return LLMC_OK;
 }
 

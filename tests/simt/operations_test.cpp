@@ -68,6 +68,20 @@ TEST_F(Operations, functions_are_exact) {
   }
 }
 
+TEST_F(Operations, bf16_is_rounded_to_nearest_and_even) {
+  std::vector<uint32_t> in(64);
+  for (size_t i = 0; i < in.size(); ++i)
+    in[i] = 0x3f800000 + uint32_t(i) * 0x4000; // quarters of a step: below, on and above the middle
+  in[62] = 0x7f800001, in[63] = 0x7f7fffff;    // a NaN, and what becomes infinite
+  run("bfloats", library.upload(in), out);
+  for (size_t i = 0; i < 62; ++i) {
+    const uint32_t below = in[i] >> 16, rest = in[i] & 0xffff;
+    const uint32_t expected = below + (rest > 0x8000 || (rest == 0x8000 && below % 2));
+    EXPECT_EQ(out[i / 2] >> 16 * (i % 2) & 0xffff, expected) << i;
+  }
+  EXPECT_EQ(out[31], 0x7f807fc0u);
+}
+
 TEST_F(Operations, every_thread_knows_its_numbers) {
   for (uint32_t seed : seeds) {
     library.emulator.options.seed = seed;

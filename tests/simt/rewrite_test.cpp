@@ -52,6 +52,12 @@ TEST(Rewrite, arithmetic_in_bf16_is_refused) {
   EXPECT_NE(error.find("'fadd' of bf16 cannot be emulated"), std::string::npos) << error;
 }
 
+TEST(Rewrite, variables_that_no_stack_holds_are_refused) {
+  const std::string error =
+      errorOf(kernelWith("  %room = alloca [200000 x i8]\n  store volatile i8 1, ptr %room"));
+  EXPECT_NE(error.find("a thread's own variables take more than 131072 bytes"), std::string::npos) << error;
+}
+
 TEST(Rewrite, a_module_without_kernels_is_refused) {
   const std::string error = errorOf("define void @f() {\n  ret void\n}\n");
   EXPECT_NE(error.find("there is no kernel in this module"), std::string::npos) << error;

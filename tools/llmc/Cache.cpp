@@ -178,9 +178,12 @@ void evict(const fs::path &folder) {
 
 /// The options that a model needs to run as the command line asks. --ctx is one of them, see above.
 std::vector<std::string> compileOptions(const ModelOptions &options) {
+  std::vector<std::string> words;
   if (options.kv != "auto")
-    return {"--kv", options.kv};
-  return {};
+    words = {"--kv", options.kv};
+  if (options.device.starts_with("cuda") || options.device.starts_with("simt"))
+    words.insert(words.end(), {"--target", "cuda"});
+  return words;
 }
 
 void compile(const std::string &source, const fs::path &output, const ModelOptions &options, int keepOpen) {

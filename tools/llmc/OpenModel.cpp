@@ -43,7 +43,7 @@ public:
           fmt::format("{}: cannot make a folder: {}", std::exchange(folder, ""), std::strerror(errno)));
     const std::string file = folder + "/kernels.so";
     std::vector<std::string> arguments = {"simt", modelPath, "-o", file};
-    if (device.find("checks=") != std::string::npos)
+    if (device.find("checks=") != std::string::npos || device.find("counts=") != std::string::npos)
       arguments.push_back("--checks");
     if (int code = runCompiler(arguments, -1))
       throw Exit{code}; // the compiler has said why

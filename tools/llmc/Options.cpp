@@ -70,7 +70,7 @@ void addModelOptions(CLI::App *command, ModelOptions &options) {
       ->add_option(
           "--device", options.device,
           "what runs the model: cpu, cuda, cuda:N, or simt, which emulates a GPU to test kernels and "
-          "takes seed=N and checks=bounds+races behind a colon (default: auto)")
+          "takes seed=N, checks=bounds+races and counts=FILE behind a colon (default: auto)")
       ->type_name("NAME")
       ->check([](const std::string &text) -> std::string {
         const std::string word = text.substr(0, text.find(':'));

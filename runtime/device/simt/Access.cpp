@@ -50,7 +50,7 @@ void Block::check(uint32_t site, uint32_t operation, uint64_t address, uint64_t 
          (unsigned long long)region->bytes, textOf(site));
   }
   if (options.counts && isInside)
-    counters.note(site, thread.index, address, bytes, verb != 0, region->name);
+    counters.note(site, thread.index, address, bytes, verb != 0, *region);
 }
 
 void Block::checkShared(uint32_t site, int verb, uint64_t offset, uint64_t bytes) {

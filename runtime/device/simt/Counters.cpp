@@ -7,6 +7,8 @@
 namespace llmc::simt {
 
 void Counters::begin(const char *name, uint32_t nSites, uint32_t nThreads) {
+  if (kernel != name)
+    here.clear();
   kernel = name;
   sites = nSites;
   threads = nThreads;
@@ -15,9 +17,12 @@ void Counters::begin(const char *name, uint32_t nSites, uint32_t nThreads) {
 }
 
 void Counters::note(uint32_t site, uint32_t thread, uint64_t address, uint64_t bytes, bool isStore,
-                    const std::string &region) {
+                    const Memory::Region &region) {
   const uint32_t warp = thread / LLMC_SIMT_WARP;
-  AccessCounts &counts = totals[{kernel, region}];
+  AccessCounts *&place = here[region.number];
+  if (!place)
+    place = &totals[{kernel, region.name}];
+  AccessCounts &counts = *place;
   (isStore ? counts.stores : counts.loads) += bytes;
   Groups &list = groups[{warp, site}];
   const uint64_t pass = passes[uint64_t(thread) * sites + site]++;

@@ -4,6 +4,8 @@
 // each of its lanes comes to an instruction is one access of the warp.
 #pragma once
 
+#include "runtime/device/simt/Memory.h"
+
 #include "llmc/simt_abi.h"
 
 #include <array>
@@ -11,6 +13,7 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace llmc::simt {
@@ -33,7 +36,7 @@ public:
   /// A block of the named kernel begins.
   void begin(const char *kernel, uint32_t nSites, uint32_t nThreads);
   void note(uint32_t site, uint32_t thread, uint64_t address, uint64_t bytes, bool isStore,
-            const std::string &region);
+            const Memory::Region &region);
   void end();
 
 private:
@@ -55,6 +58,7 @@ private:
 
   std::map<Key, AccessCounts> totals;
   std::string kernel;
+  std::unordered_map<uint32_t, AccessCounts *> here; ///< of the running kernel, by the region's number
   uint32_t sites = 0, threads = 0;
   std::vector<uint64_t> passes;                           ///< [thread][site] how often
   std::map<std::pair<uint32_t, uint32_t>, Groups> groups; ///< by warp and site

@@ -123,6 +123,17 @@ define ptx_kernel void @functions(ptr addrspace(1) %in, ptr addrspace(1) %out) {
   ret void
 }
 
+; Pairs of floats, rounded to bf16.
+define ptx_kernel void @bfloats(ptr addrspace(1) %in, ptr addrspace(1) %out) {
+  %lane = call i32 @llvm.nvvm.read.ptx.sreg.laneid()
+  %from = getelementptr <2 x float>, ptr addrspace(1) %in, i32 %lane
+  %pair = load <2 x float>, ptr addrspace(1) %from, align 8
+  %narrow = fptrunc <2 x float> %pair to <2 x bfloat>
+  %word = bitcast <2 x bfloat> %narrow to i32
+  call void @keep(ptr addrspace(1) %out, i32 0, i32 %word)
+  ret void
+}
+
 ; A block of 8 x 4 threads in a grid of (2, 1, 3): every number in its place, and a table in constant memory.
 define ptx_kernel void @numbers(ptr addrspace(1) %out) {
   %x = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
