@@ -23,26 +23,8 @@ target_link_libraries(llmc_mlir INTERFACE MLIR LLVM)
 # What builds IR is not what runs: -O1 compiles a quarter faster and the compiler is as quick. Release keeps its -O3.
 target_compile_options(llmc_mlir INTERFACE $<$<CONFIG:RelWithDebInfo>:-O1>)
 
-# MLIR's headers cost a file more than its own code does: read once, with their templates, they are 2.5 times as quick.
-# A target that links `owner` shares the owner's.
-function(llmc_precompile target)
-  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    return()
-  endif()
-  cmake_parse_arguments(ARG "" "OWNER" "HEADERS" ${ARGN})
-  if(ARG_OWNER)
-    target_precompile_headers(${target} REUSE_FROM ${ARG_OWNER})
-    get_target_property(type ${target} TYPE)
-    if(type STREQUAL "EXECUTABLE") # code of a library, as the owner's headers are
-      set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-      target_compile_options(${target} PRIVATE -fPIC)
-    endif()
-  else()
-    target_precompile_headers(${target} PRIVATE ${ARG_HEADERS})
-  endif()
-endfunction()
-if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang") # times inside would keep ccache from finding it again
-  target_compile_options(llmc_mlir INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang") # as llmc_precompile does for others
+  target_compile_options(llmc_mlir INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${LLMC_PCH_OPTION}>")
 endif()
 
 add_library(llmc_lld INTERFACE)

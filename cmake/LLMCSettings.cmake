@@ -31,3 +31,27 @@ if(LLMC_SANITIZE)
   add_compile_options(-fsanitize=${LLMC_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${LLMC_SANITIZE})
 endif()
+
+# Headers of MLIR, of fmt, json or gtest cost a file more than its own code does: read once, with their templates, they
+# are two to three times as quick. A target that is compiled as `owner` is shares the owner's.
+set(LLMC_PCH_OPTION "SHELL:-Xclang -fno-pch-timestamp") # times inside would keep ccache from finding it again
+function(llmc_precompile target)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    return()
+  endif()
+  cmake_parse_arguments(ARG "WITHOUT_MLIR" "OWNER" "HEADERS" ${ARGN})
+  if(ARG_WITHOUT_MLIR)
+    target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${LLMC_PCH_OPTION}>")
+  endif()
+  if(NOT ARG_OWNER)
+    target_precompile_headers(${target} PRIVATE ${ARG_HEADERS})
+    return()
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ${ARG_OWNER})
+  get_target_property(type ${target} TYPE)
+  get_target_property(owner_type ${ARG_OWNER} TYPE)
+  if(type STREQUAL "EXECUTABLE" AND NOT owner_type STREQUAL "EXECUTABLE") # code of a library, as the owner's headers are
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
+endfunction()

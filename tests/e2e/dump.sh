@@ -15,7 +15,7 @@ failures=0
 fail() { echo "$*"; failures=$((failures + 1)); }
 
 # Kernels are kept between the compiles; the one with dumps makes its own.
-"$llmc" compile "$source" -o "$work/plain.so" --cache-dir "$work/cache" "$@" || exit 1
+"$llmc" compile "$source" -o "$work/plain.so" "$@" || exit 1
 "$llmc" compile "$source" -o "$work/dumped.so" --no-cache --dump-ir "$work/dump" "$@" || exit 1
 cmp "$work/plain.so" "$work/dumped.so" || fail "dumps change the result"
 
@@ -91,7 +91,7 @@ restart() { # FOLDER FILE PHASE [OPTIONS...]
   local folder=$1 file=$2 phase=$3
   shift 3
   starts=$((starts + 1))
-  (cd "$folder" && "$llmc" compile "$file" -o "$work/restarted.so" --cache-dir "$work/cache" "$@") &&
+  (cd "$folder" && "$llmc" compile "$file" -o "$work/restarted.so" "$@") &&
     cmp "$work/plain.so" "$work/restarted.so" || fail "started from $file, the phase $phase: not the same bytes"
   rm -f "$work/restarted.so"
 }

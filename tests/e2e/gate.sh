@@ -15,8 +15,8 @@ fail() { echo "$*"; failures=$((failures + 1)); }
 # verify SOURCE OPTIONS...: the table is in verify.txt
 verify() {
   rm -f verified.so
-  "$llmc" compile "$1" -o plain.so --cache-dir cache "${@:2}" 2>plain.txt || fail "$*: $(cat plain.txt)"
-  "$llmc" compile "$1" -o verified.so --verify-passes --cache-dir cache "${@:2}" 2>verify.txt || fail "$*: $(tail -1 verify.txt)"
+  "$llmc" compile "$1" -o plain.so "${@:2}" 2>plain.txt || fail "$*: $(cat plain.txt)"
+  "$llmc" compile "$1" -o verified.so --verify-passes "${@:2}" 2>verify.txt || fail "$*: $(tail -1 verify.txt)"
   [ -f verified.so ] || fail "$*: no verified.so"
   cmp verified.so plain.so || fail "$*: other bytes"
 }
@@ -34,16 +34,16 @@ verify "$fixtures/llama-q8_0.gguf" --quantize q4_k --kv q8,f16 --cpu avx2 --dump
 row quantize
 grep -q '"verified": ' dump/passes.json || fail "passes.json says nothing of it"
 "$llmc" compile "$fixtures/llama-mixed.gguf" -o plain.so --verify-passes --verify-layers 1 --cpu avx2 --activations bf16 \
-  --cache-dir cache 2>verify.txt || fail "one layer: $(tail -1 verify.txt)"
+  2>verify.txt || fail "one layer: $(tail -1 verify.txt)"
 row lower-to-step
 verify dump/06-quantize.mlir
 
 # A text whose weights are not at hand.
 "$llmc" import "$fixtures/deep-2.gguf" -o text.mlir && sed -i 's/deep-2[.]gguf/nowhere.gguf/' text.mlir
-"$llmc" compile text.mlir -o random.so --random-weights --cpu avx2 --verify-passes --cache-dir cache --quantize q6_k 2>verify.txt ||
+"$llmc" compile text.mlir -o random.so --random-weights --cpu avx2 --verify-passes --quantize q6_k 2>verify.txt ||
   fail "random weights: $(tail -1 verify.txt)"
 row quantize
-"$llmc" compile text.mlir -o again.so --random-weights --cpu avx2 --cache-dir cache --quantize q6_k && cmp random.so again.so ||
+"$llmc" compile text.mlir -o again.so --random-weights --cpu avx2 --quantize q6_k && cmp random.so again.so ||
   fail "random weights differ"
 "$llmc" inspect random.so --json | grep -q '"random_weights": *true' || fail "the manifest does not say that weights are random"
 "$llmc" compile text.mlir -o none.so --cpu avx2 2>none.txt && fail "compiles without weights"
@@ -51,7 +51,7 @@ row quantize
 # refused EXIT WORDS OPTIONS...
 refused() {
   rm -f refused.so
-  "$llmc" compile "$fixtures/llama-gqa.gguf" -o refused.so --cpu avx2 --cache-dir cache "${@:3}" 2>refused.txt
+  "$llmc" compile "$fixtures/llama-gqa.gguf" -o refused.so --cpu avx2 "${@:3}" 2>refused.txt
   code=$?
   [ $code -eq "$1" ] || fail "${*:3}: exit code $code"
   tail -1 refused.txt | grep -q -F -- "$2" || fail "${*:3}: $(cat refused.txt)"
@@ -70,7 +70,7 @@ refused 1 "--verify-layers: names layer 2, but the model has 2 layers, counted f
 grep -q '^pass ' refused.txt && fail "a table of nothing: $(cat refused.txt)"
 
 # Some layers, which keep their numbers, and what is left of a failure looks at the same ones.
-deep() { "$llmc" compile "$fixtures/deep-80.gguf" -o deep.so --activations f32 --cpu avx2 --cache-dir cache --verify-layers "$@" 2>deep.txt; }
+deep() { "$llmc" compile "$fixtures/deep-80.gguf" -o deep.so --activations f32 --cpu avx2 --verify-layers "$@" 2>deep.txt; }
 deep 1,40-41,79 --verify-passes || fail "some layers: $(tail -1 deep.txt)"
 deep 40-40,79 --verify-passes=1e-12 && fail "some layers: a tolerance of 1e-12 is kept"
 tail -1 deep.txt | grep -q "lower-to-step changes what the model computes: 'attended' of layer 40 (lm.cached_attention)" ||
@@ -79,15 +79,15 @@ grep -q -- "--verify-layers 40-40" deep.so.failed/run.sh || fail "$(cat deep.so.
 LLMC=$llmc deep.so.failed/run.sh 2>again.txt && fail "layer 40 does not fail again"
 grep -q "'attended' of layer 40 " again.txt || fail "layer 40 fails otherwise: $(cat again.txt)"
 # So does what is left of a failure of model.so; a program, which has all layers, is not cut.
-"$llmc" compile "$fixtures/deep-2.gguf" -o late.so --activations f32 --cpu avx2 --cache-dir cache --verify-passes --verify-layers 1-1 \
+"$llmc" compile "$fixtures/deep-2.gguf" -o late.so --activations f32 --cpu avx2 --verify-passes --verify-layers 1-1 \
   --plant-bug append-one-off --dump-ir late 2>late.txt && fail "a mistake in the kernels of layer 1 is not seen"
 found="model.so (avx2) changes what the model computes: 'attended' of layer 1 (lm.cached_attention)"
 tail -1 late.txt | grep -q -F "$found" || fail "layer 1: $(tail -1 late.txt)"
 LLMC=$llmc late.so.failed/run.sh 2>again.txt && fail "layer 1 does not fail again"
 tail -1 again.txt | grep -q -F "$found" || fail "layer 1 fails otherwise: $(tail -1 again.txt)"
-"$llmc" compile late/*-lower-to-step.mlir -o late.so --cache-dir cache --verify-passes --verify-layers 1-1 2>late.txt && fail "cuts a program"
+"$llmc" compile late/*-lower-to-step.mlir -o late.so --verify-passes --verify-layers 1-1 2>late.txt && fail "cuts a program"
 tail -1 late.txt | grep -q -F "error: --verify-layers: a step program is compiled with all of its layers" || fail "$(tail -1 late.txt)"
 [ ! -e late.so ] || fail "left a file"
-"$llmc" compile late/*-lower-to-step.mlir -o late.so --cache-dir cache --verify-passes --verify-layers 2 2>late.txt ||
+"$llmc" compile late/*-lower-to-step.mlir -o late.so --verify-passes --verify-layers 2 2>late.txt ||
   fail "all layers of a program: $(tail -1 late.txt)"
 [ $failures -eq 0 ]

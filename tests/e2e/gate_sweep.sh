@@ -11,6 +11,7 @@ llmc=$(realpath "$1") fixtures=$(realpath "$2") families=$(realpath "$3") work=$
 [ -f "$which" ] && which=$(realpath "$which")
 mkdir -p "$work"
 cd "$work" || exit 1
+export XDG_CACHE_HOME=${XDG_CACHE_HOME:-$work/cache}
 rm -rf results.tsv summary.txt failed.txt dump model.so*
 touch results.tsv failed.txt
 
@@ -74,7 +75,7 @@ number=0 failures=0 total=$(wc -l <cases.txt)
 while read -r name source options; do
   number=$((number + 1))
   # shellcheck disable=SC2086
-  if ! "$llmc" compile "$source" -o model.so --cache-dir cache --verify-passes $options >words.txt 2>&1 </dev/null; then
+  if ! "$llmc" compile "$source" -o model.so --verify-passes $options >words.txt 2>&1 </dev/null; then
     failures=$((failures + 1))
     echo "$name: $(tail -1 words.txt)" | tee -a failed.txt
   fi

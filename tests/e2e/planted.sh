@@ -12,7 +12,7 @@ fail() { echo "$*"; failures=$((failures + 1)); }
 
 # planted BUG WORDS OPTIONS...: an extended regular expression for the sentence
 planted() {
-  "$llmc" compile "$model" -o "$work/model.so" --cpu avx2 --cache-dir "$work/cache" --plant-bug "$1" --verify-passes "${@:3}" \
+  "$llmc" compile "$model" -o "$work/model.so" --cpu avx2 --plant-bug "$1" --verify-passes "${@:3}" \
     2>"$work/$1.txt"
   code=$?
   [ $code -eq 1 ] || fail "$1: exit code $code"
@@ -63,7 +63,7 @@ planted kernels-abort "the kernels of model.so cannot be compiled: $abort"
 again kernels-abort llvm -
 [ -z "$(ls "$work/states")" ] || fail "crashes leave $(ls "$work/states")"
 
-"$llmc" compile "$model" -o "$work/model.so" --cpu avx2 --cache-dir "$work/cache" --plant-bug norm-weight 2>"$work/unseen.txt" ||
+"$llmc" compile "$model" -o "$work/model.so" --cpu avx2 --plant-bug norm-weight 2>"$work/unseen.txt" ||
   fail "without the check: $(cat "$work/unseen.txt")"
 "$llmc" inspect "$work/model.so" --json | grep -q '"planted_bug": *"norm-weight"' || fail "the manifest does not name the mistake"
 "$llmc" compile "$model" -o "$work/other.so" --plant-bug no-such-bug 2>"$work/unknown.txt" && fail "an unknown mistake is planted"

@@ -20,7 +20,7 @@ bool takesFile(const OptionInfo &option) {
 }
 
 /// Text between single quotes of a shell.
-std::string quoted(std::string_view text) {
+std::string inQuotes(std::string_view text) {
   std::string result = "'";
   for (char c : text)
     result += c == '\'' ? "'\\''" : std::string(1, c);
@@ -99,7 +99,7 @@ std::string zshAction(const OptionInfo &option) {
 std::string zshScript(const Table &table) {
   std::string list, cases;
   for (const CommandInfo &command : table) {
-    list += "    " + quoted(command.name + ":" + zshText(command.summary)) + "\n";
+    list += "    " + inQuotes(command.name + ":" + zshText(command.summary)) + "\n";
     cases += fmt::format("    {})\n      _arguments -s \\\n        '--help[print what the command does]'",
                          command.name);
     for (const OptionInfo &option : command.options)
@@ -107,10 +107,10 @@ std::string zshScript(const Table &table) {
         std::string spec = (option.repeats ? "*" : "") + name + "[" + zshText(option.help) + "]";
         if (!option.value.empty())
           spec += ":" + zshText(option.value) + ":" + zshAction(option);
-        cases += " \\\n        " + quoted(spec);
+        cases += " \\\n        " + inQuotes(spec);
       }
     for (const OptionInfo &option : command.positionals)
-      cases += " \\\n        " + quoted(":" + option.names.front() + ":" + zshAction(option));
+      cases += " \\\n        " + inQuotes(":" + option.names.front() + ":" + zshAction(option));
     cases += "\n      ;;\n";
   }
   return fmt::format(R"(#compdef llmc

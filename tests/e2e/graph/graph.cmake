@@ -1,13 +1,14 @@
 # The graph decides: models edited by hand compute what their text says. Each is compiled twice, with all fusions and
 # kernels, and from the decompositions alone; both must give the numbers of a plain forward pass in double precision
-# (support/make_graph_references.py). Slow kernels are compiled for one instruction set, which keeps the tests quick.
+# (support/make_graph_references.py). For one instruction set: the graph knows none, and kernels of all are held by
+# tests/codegen.
 set(graph ${CMAKE_CURRENT_LIST_DIR})
 
 # llmc_e2e_graph(<name> <reference file> [logits_test's options])
 function(llmc_e2e_graph name reference)
-  llmc_e2e_compile(graph-${name} ${graph}/${name}.mlir --activations f32)
+  llmc_e2e_compile(graph-${name} ${graph}/${name}.mlir --activations f32 --cpu avx2)
   llmc_e2e_test(graph-${name} NEEDS graph-${name}
-    COMMAND e2e_logits_test ${models}/graph-${name}.so ${reference} --threads 1,2 ${ARGN})
+    COMMAND e2e_logits_test ${models}/graph-${name}.so ${reference} --variants avx2 --threads 1,2 ${ARGN})
   llmc_e2e_compile(graph-${name}-default ${graph}/${name}.mlir --default-kernels --cpu avx2)
   llmc_e2e_test(graph-${name}-default NEEDS graph-${name}-default
     COMMAND e2e_logits_test ${models}/graph-${name}-default.so ${reference} --variants avx2 --threads 2 ${ARGN})
