@@ -33,15 +33,16 @@ using namespace llmc::codegen;
 static std::string symbolOf(StringRef kernel, StringRef isa) { return (kernel + "." + isa).str(); }
 
 std::string codegen::kernelSymbol(StringRef kernel, const KernelFacts &facts, const cpu::Isa &variant) {
-  return symbolOf(kernel, variant.hasTiles() && !facts.usesTiles ? variant.base : variant.name);
+  return symbolOf(kernel, llvm::is_contained(facts.compiledFor, &variant) ? variant.name : variant.base);
 }
 
 /// The instruction set that a variant's kernel is made for.
 static const cpu::Isa &isaOf(const KernelSpec &spec, const cpu::Isa &variant,
                              const CompileKernelsOptions &options) {
   auto *linear = std::get_if<cpu::LinearSpec>(&spec);
-  const bool usesTiles = linear && !options.defaultKernels && cpu::usesTiles(*linear, variant);
-  return variant.hasTiles() && !usesTiles ? *cpu::isaByName(variant.base) : variant;
+  const bool isOwn =
+      variant.base.empty() || (linear && !options.defaultKernels && cpu::differsFromBase(*linear, variant));
+  return isOwn ? variant : *cpu::isaByName(variant.base);
 }
 
 static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel, KernelSpec spec,
@@ -52,7 +53,6 @@ static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel,
     if (failed(result))
       return failure();
     return KernelFacts{.hasPrepare = result->hasPrepare,
-                       .usesTiles = isa.hasTiles(),
                        .prepareMinRows = result->prepareMinRows,
                        .runUnits = result->runUnits,
                        .scratchConstant = result->scratchConstant,
@@ -175,6 +175,7 @@ static LogicalResult emitKernels(step::ProgramOp program, const cpu::Isa &isa,
     FailureOr<KernelFacts> facts = emitKernel(*module, kernel, *spec, isa, options);
     if (failed(facts))
       return failure();
+    facts->compiledFor = {&isa};
     compiled.facts[kernel.getSymNameAttr()].include(*facts);
     entries.push_back(symbolOf(kernel.getSymName(), isa.name));
   }

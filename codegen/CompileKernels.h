@@ -25,21 +25,23 @@ struct CompileKernelsOptions {
   std::vector<DeviceChoice> devices;
 };
 
-/// What the tables must know of one kernel; the same for every variant.
+/// What the tables must know of one kernel, for all variants.
 struct KernelFacts {
-  bool hasPrepare = false, usesKeys = false, usesTiles = false;
+  bool hasPrepare = false, usesKeys = false;
   uint32_t prepareMinRows = 0, runUnits = 0;
   uint64_t scratchConstant = 0, scratchPerRow = 0, scratchPerKey = 0, scratchPerRowKey = 0;
+  llvm::SmallVector<const cpu::Isa *, 4> compiledFor = {}; // other variants run their base's
 
   /// What holds for another variant of the kernel, too; only their scratch differs.
   void include(const KernelFacts &other) {
-    hasPrepare |= other.hasPrepare, usesKeys |= other.usesKeys, usesTiles |= other.usesTiles;
+    hasPrepare |= other.hasPrepare, usesKeys |= other.usesKeys;
     prepareMinRows = std::max(prepareMinRows, other.prepareMinRows);
     runUnits = std::max(runUnits, other.runUnits);
     scratchConstant = std::max(scratchConstant, other.scratchConstant);
     scratchPerRow = std::max(scratchPerRow, other.scratchPerRow);
     scratchPerKey = std::max(scratchPerKey, other.scratchPerKey);
     scratchPerRowKey = std::max(scratchPerRowKey, other.scratchPerRowKey);
+    compiledFor.append(other.compiledFor);
   }
 };
 

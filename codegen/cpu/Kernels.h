@@ -61,6 +61,8 @@ struct LinearSpec {
 bool usesTiles(const LinearSpec &, const Isa &);
 /// Whether steps of few rows multiply in the dot unit although there are tiles.
 bool mixesUnits(const LinearSpec &, const Isa &);
+/// Whether the kernel is another one than that of the variant's base: it uses what only the variant has.
+bool differsFromBase(const LinearSpec &, const Isa &);
 
 /// A norm by itself. Arguments: x, [gain], [norm bias], y; rows are as in LinearSpec, and so are the bits.
 struct NormSpec {

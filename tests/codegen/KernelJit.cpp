@@ -126,13 +126,20 @@ std::vector<const cpu::Isa *> runnableIsas() {
   std::vector<const cpu::Isa *> isas;
   auto host = llvm::sys::getHostCPUFeatures();
   const bool avx2 = host.lookup("avx2") && host.lookup("fma") && host.lookup("f16c") && host.lookup("bmi2");
+  const bool avxVnni = avx2 && host.lookup("avxvnni");
   const bool avx512 = avx2 && host.lookup("avx512f") && host.lookup("avx512bw") && host.lookup("avx512dq") &&
                       host.lookup("avx512vl") && host.lookup("avx512cd") && host.lookup("avx512vnni");
   const bool amx =
       avx512 && (cpuFeatures() & LLMC_CPU_AVX512FP16) && (requestAmx(cpuFeatures()) & LLMC_CPU_AMX_BF16);
   for (const cpu::Isa &isa : cpu::allIsas())
-    if (isa.name == "avx2" ? avx2 : isa.name == "avx512" ? avx512 : amx)
+    if (isa.name == "avx2" ? avx2 : isa.name == "avx2-vnni" ? avxVnni : isa.name == "avx512" ? avx512 : amx)
       isas.push_back(&isa);
+  return isas;
+}
+
+std::vector<const cpu::Isa *> runnableBases() {
+  std::vector<const cpu::Isa *> isas = runnableIsas();
+  llvm::erase_if(isas, [](const cpu::Isa *isa) { return !isa->base.empty(); });
   return isas;
 }
 

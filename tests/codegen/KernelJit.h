@@ -34,6 +34,8 @@ private:
 
 /// The variants this CPU can run.
 std::vector<const cpu::Isa *> runnableIsas();
+/// Those of them that share no other's kernels: all there are where nothing is multiplied as int8 or bf16.
+std::vector<const cpu::Isa *> runnableBases();
 
 /// Runs a kernel as the runtime would: all workers, one after another, `prepare` where it applies.
 struct StepRunner {

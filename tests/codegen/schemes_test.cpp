@@ -133,7 +133,7 @@ TEST(Schemes, UnpacksKnownBlocks) {
 // pack -> loadElement and RecordReader::column == unpackRow, for random blocks and a panel with missing rows.
 TEST(Schemes, PackedElementsAreExact) {
   Random random(1);
-  for (const cpu::Isa *isa : runnableIsas()) {
+  for (const cpu::Isa *isa : runnableBases()) {
     for (const auto &scheme : quant::allSchemes()) {
       SCOPED_TRACE(std::string(scheme.name) + " on " + isa->name.str());
       // Whole chunks but no whole record, a row that ends inside a block, and more than one super-block.

@@ -60,6 +60,8 @@ inline bool hostRuns(const std::string &variant) {
                       __builtin_cpu_supports("avx512vnni");
   if (variant == "avx2")
     return avx2;
+  if (variant == "avx2-vnni")
+    return avx2 && __builtin_cpu_supports("avxvnni");
   if (variant == "avx512")
     return avx512;
   if (variant != "amx" && variant != "amx-fast")

@@ -60,6 +60,16 @@ __attribute__((target("avx2"))) double int8Avx2(uint64_t rounds) {
   return double(rounds) * sums * 32 * 2;
 }
 
+__attribute__((target("avx2,avxvnni"))) double int8AvxVnni(uint64_t rounds) {
+  __m256i sum[sums] = {}, a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
+  for (uint64_t round = 0; round < rounds; ++round)
+    for (auto &s : sum) {
+      s = _mm256_dpbusd_avx_epi32(s, a, b);
+      LLMC_KEEP(s);
+    }
+  return double(rounds) * sums * 32 * 2;
+}
+
 __attribute__((target("avx512f,avx512vnni"))) double int8Avx512(uint64_t rounds) {
   __m512i sum[sums] = {}, a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(5);
   for (uint64_t round = 0; round < rounds; ++round)
@@ -110,7 +120,7 @@ __attribute__((target("amx-tile,amx-bf16"))) double bf16Amx(uint64_t rounds) {
 }
 
 /// Best first. A variant may use the units of those below it.
-constexpr std::string_view variants[] = {"amx-fast", "amx", "avx512", "avx2"};
+constexpr std::string_view variants[] = {"amx-fast", "amx", "avx512", "avx2-vnni", "avx2"};
 constexpr struct {
   Arithmetic arithmetic;
   std::string_view variant;
@@ -122,6 +132,7 @@ constexpr struct {
     {Arithmetic::Int8, "avx512", LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI, {"avx512vnni", int8Avx512}},
     {Arithmetic::BF16, "avx512", LLMC_CPU_AVX512BF16, {"avx512bf16", bf16Avx512}},
     {Arithmetic::F32, "avx512", LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI, {"avx512", f32Avx512}},
+    {Arithmetic::Int8, "avx2-vnni", LLMC_CPU_AVX2 | LLMC_CPU_AVXVNNI, {"avxvnni", int8AvxVnni}},
     {Arithmetic::Int8, "avx2", LLMC_CPU_AVX2, {"avx2", int8Avx2}},
     {Arithmetic::F32, "avx2", LLMC_CPU_AVX2, {"avx2", f32Avx2}},
 };

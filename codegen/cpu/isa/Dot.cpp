@@ -19,7 +19,7 @@ DotForm DotForm::of(const QuantScheme &scheme, DotUnit unit) {
     const int largest = (1 << (scheme.lowBits + scheme.highBits)) - 1;
     return {0, scheme.zeroPoint, false, quadLimit / largest};
   }
-  if (unit == DotUnit::Vnni)
+  if (unit != DotUnit::MaddUbs)
     return {128, 128, false, 0};
   int lowest = -128, highest = 127;
   if (scheme.codebook) {
@@ -32,13 +32,13 @@ DotForm DotForm::of(const QuantScheme &scheme, DotUnit unit) {
 }
 
 static Value lookupBytes(Emitter &e, DotUnit unit, Value indices, ArrayRef<int8_t> table) {
-  const int64_t bytes = unit == DotUnit::Vnni ? 64 : 32;
+  const int64_t bytes = vectorBytes(unit);
   SmallVector<int8_t> repeated;
   for (int64_t i = 0; i < bytes; ++i)
     repeated.push_back(table[i % 16]);
   auto type = e.vec(bytes, e.i8());
   Value values = arith::ConstantOp::create(e, DenseElementsAttr::get(type, ArrayRef<int8_t>(repeated)));
-  if (unit == DotUnit::Vnni)
+  if (bytes == 64)
     return e.intrinsic("llvm.x86.avx512.pshuf.b.512", type, {values, indices});
   auto half = [&](int64_t first) {
     return e.intrinsic("llvm.x86.avx2.pshuf.b", type, {values, e.slice(indices, first, bytes)});
@@ -51,7 +51,7 @@ quant::ByteLookup byteLookup(Emitter &e, DotUnit unit) {
 }
 
 SmallVector<Value> prepareQuad(Emitter &e, const DotForm &form, DotUnit unit, Value quad) {
-  if (unit == DotUnit::Vnni)
+  if (vectorBytes(unit) == 64)
     return {quad};
   SmallVector<Value> halves = {e.slice(quad, 0, 32), e.slice(quad, 32, 32)};
   if (form.isSigned)
@@ -62,20 +62,21 @@ SmallVector<Value> prepareQuad(Emitter &e, const DotForm &form, DotUnit unit, Va
 }
 
 SmallVector<Value> prepareActivations(Emitter &e, DotUnit unit, Value four) {
-  const int lanes = unit == DotUnit::Vnni ? 16 : 8;
-  return {e.bitcast(e.broadcast(four, lanes), e.vec(4 * lanes, e.i8()))};
+  const int64_t bytes = vectorBytes(unit);
+  return {e.bitcast(e.broadcast(four, bytes / 4), e.vec(bytes, e.i8()))};
 }
 
 GroupDot::GroupDot(Emitter &e, const DotForm &form, DotUnit unit, Value start) : form(form), unit(unit) {
-  const int lanes = unit == DotUnit::Vnni ? 16 : 8;
-  if (start || unit == DotUnit::Vnni)
-    sums.assign(16 / lanes, start ? e.broadcast(start, lanes) : e.splat(e.vec(lanes, e.i32()), 0));
+  const int64_t count = vectorBytes(unit) / 4;
+  if (start || unit != DotUnit::MaddUbs)
+    sums.assign(lanes / count, start ? e.broadcast(start, count) : e.splat(e.vec(count, e.i32()), 0));
 }
 
 void GroupDot::add(Emitter &e, ArrayRef<Value> quad, ArrayRef<Value> activations) {
-  if (unit == DotUnit::Vnni) {
-    sums[0] =
-        e.intrinsic("llvm.x86.avx512.vpdpbusd.512", e.vec(16, e.i32()), {sums[0], quad[0], activations[0]});
+  if (unit != DotUnit::MaddUbs) {
+    const char *name = sums.size() == 1 ? "llvm.x86.avx512.vpdpbusd.512" : "llvm.x86.avx512.vpdpbusd.256";
+    for (auto [sum, weights] : llvm::zip_equal(sums, quad))
+      sum = e.intrinsic(name, sum.getType(), {sum, weights, activations[0]});
     return;
   }
   for (int h = 0; h < 2; ++h) {
@@ -112,7 +113,7 @@ void GroupDot::widen(Emitter &e) {
 
 Value GroupDot::finish(Emitter &e) {
   widen(e);
-  Value sum = unit == DotUnit::Vnni ? sums[0] : e.concat(sums[0], sums[1]);
+  Value sum = sums.size() == 1 ? sums[0] : e.concat(sums[0], sums[1]);
   return arith::SIToFPOp::create(e, e.vec(16, e.f32()), sum);
 }
 

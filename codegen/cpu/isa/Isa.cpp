@@ -18,15 +18,20 @@ constexpr uint64_t avx512Features = LLMC_CPU_AVX2 | LLMC_CPU_AVX512 | LLMC_CPU_A
 constexpr char amxTargetFeatures[] = "+avx512vnni,+avx512fp16,+amx-tile,+amx-bf16";
 constexpr Tuning avx512Tuning = {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 512 << 10, 16, 0},
                  amxTuning = {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 1 << 20, 16, 512},
-                 avx2Tuning = {decode421, rows21, 1, rows4321, 1, 64 << 10, 4096, 256 << 10, 6, 0};
+                 avx2Tuning = {decode421, rows21, 1, rows4321, 1, 64 << 10, 4096, 256 << 10, 6, 0},
+                 avx2VnniTuning = {decode421, rows4321, 1, rows4321, 1, 64 << 10, 4096, 256 << 10, 6, 0};
 /// From here on decoding weights to bf16 is quicker than multiplying them row by row.
 constexpr int64_t fastTileRows = 8;
 
+/// By default for what users may have: those with AVX-512, CPUs with AVX-VNNI alone, and the rest
+/// (Rationale.md).
 const Isa isas[] = {
     {"amx-fast", "x86-64-v4", amxTargetFeatures, amxFeatures, DotUnit::Vnni, fastTileRows, "avx512", false,
      amxTuning},
     {"amx", "x86-64-v4", amxTargetFeatures, amxFeatures, DotUnit::Vnni, 1, "avx512", false, amxTuning},
     {"avx512", "x86-64-v4", "+avx512vnni", avx512Features, DotUnit::Vnni, 0, "", true, avx512Tuning},
+    {"avx2-vnni", "x86-64-v3", "+avxvnni", LLMC_CPU_AVX2 | LLMC_CPU_AVXVNNI, DotUnit::AvxVnni, 0, "avx2",
+     true, avx2VnniTuning},
     {"avx2", "x86-64-v3", "", LLMC_CPU_AVX2, DotUnit::MaddUbs, 0, "", true, avx2Tuning},
 };
 
@@ -52,6 +57,7 @@ const Isa *bestHere(bool isFast) {
 
 bool runsHere(const Isa &isa) {
   static const std::pair<uint64_t, const char *> hostNames[] = {{LLMC_CPU_AVX2, "avx2"},
+                                                                {LLMC_CPU_AVXVNNI, "avxvnni"},
                                                                 {LLMC_CPU_AVX512, "avx512bw"},
                                                                 {LLMC_CPU_AVX512VNNI, "avx512vnni"},
                                                                 {LLMC_CPU_AVX512FP16, "avx512fp16"},

@@ -18,8 +18,11 @@ namespace llmc::cpu {
 enum class DotUnit {
   MaddUbs, // 16-bit pairs (vpmaddubsw, with the signs moved to the activation where weights are signed),
            // widened to 32
-  Vnni     // vpdpbusd; signed weights are biased by 128
+  AvxVnni, // vpdpbusd on 32 bytes; signed weights are biased by 128
+  Vnni     // the same on 64 bytes
 };
+/// Bytes of the vectors that a unit works on: a panel's quad of 64 bytes is one of them, or two.
+constexpr int64_t vectorBytes(DotUnit unit) { return unit == DotUnit::Vnni ? 64 : 32; }
 
 /// Sizes of the tiles, for one instruction set. A panel is 16 output rows.
 struct Tuning {
@@ -44,12 +47,15 @@ struct Isa {
   // AMX: steps of so many rows or more multiply integer weights in tiles of bf16, others in the dot unit. 0:
   // all do in the dot unit, 1: all in tiles; else bits depend on the number of rows.
   int64_t tileRows;
-  llvm::StringRef base; // the variant whose kernels it shares where they use no tiles; empty: none
+  llvm::StringRef base; // the variant whose kernels it shares where they would not differ; empty: none
   bool isDefault;       // compiled for where nobody asks for variants
   Tuning tuning;
 
   bool hasTiles() const { return tileRows > 0; }
   bool mixesUnits() const { return tileRows > 1; }
+  /// Whether logits are the same bits as those of all other variants of which this holds: nothing that a
+  /// variant may choose then changes the order or the rounding of a sum (codegen/cpu/Rationale.md).
+  bool isPortable() const { return !hasTiles(); }
 };
 
 /// Best first.

@@ -45,6 +45,10 @@ bool usesTiles(const LinearSpec &spec, const Isa &isa) {
 
 bool mixesUnits(const LinearSpec &spec, const Isa &isa) { return usesTiles(spec, isa) && isa.mixesUnits(); }
 
+bool differsFromBase(const LinearSpec &spec, const Isa &isa) {
+  return isa.hasTiles() ? usesTiles(spec, isa) : spec.activations == ActivationType::Int8;
+}
+
 int64_t activationStride(const LinearSpec &spec) {
   const int64_t packed = spec.packedRowBytes();
   return packed ? packed : rowStride(spec.k);
