@@ -101,6 +101,7 @@ void codegen::printDump(const PassRun &run, const std::string &folder, llvm::raw
   asked.addList("disable_pass", options.disabledPasses);
   asked.addList("cpu", namesOf(options.variants));
   asked.addList("devices", namesOf(options.devices));
+  asked.add("portable_bits", options.portableBits);
   asked.add("default_kernels", options.defaultKernels);
   asked.add("random_weights", options.randomWeights);
   asked.add("count_loads", options.countLoads);
@@ -163,6 +164,7 @@ llvm::json::Object codegen::describeCompile(const PassRun &run) {
                                    {"disable_pass", Array(options.disabledPasses)},
                                    {"cpu", std::move(variants)},
                                    {"devices", Array(namesOf(options.devices))},
+                                   {"portable_bits", options.portableBits},
                                    {"default_kernels", options.defaultKernels},
                                    {"random_weights", options.randomWeights}}},
                 {"activations", run.state.activations},
@@ -340,6 +342,7 @@ static void readOptions(DictionaryAttr dump, PipelineOptions &options, std::stri
   else if (error.empty())
     error = "names a rule for lm-quantize that is none: " + why;
   options.disabledPasses = asked.strings("disable_pass");
+  options.portableBits = asked.flag("portable_bits");
   options.defaultKernels = asked.flag("default_kernels");
   options.randomWeights = asked.flag("random_weights");
   options.countLoads = asked.flag("count_loads");
@@ -360,6 +363,10 @@ static void readOptions(DictionaryAttr dump, PipelineOptions &options, std::stri
     }
     options.devices.push_back(std::move(choice));
   }
+  for (const cpu::Isa *isa : options.variants)
+    if (options.portableBits && !isa->isPortable() && error.empty())
+      error =
+          "names the variant '" + isa->name.str() + "', whose bits are not portable, as its options ask for";
 }
 
 /// A model where the phases up to the lowering begin, else a program just as it was written.

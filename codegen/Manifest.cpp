@@ -153,6 +153,8 @@ std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &
       {"dispatches", dispatches(program)}};
   if (!facts.devices.empty())
     manifest["devices"] = devices(program, facts.devices);
+  if (facts.portableBits)
+    (*manifest.getObject("options"))["portable_bits"] = true;
   if (facts.randomWeights)
     (*manifest.getObject("options"))["random_weights"] = true;
   if (!facts.plantedBug.empty()) // nobody should take such a file for the model

@@ -16,7 +16,7 @@ struct ManifestFacts {
   std::vector<std::string> quantize; // rules; those of files are named by what they say
   std::vector<const cpu::Isa *> variants;
   std::vector<DeviceChoice> devices;
-  bool randomWeights = false;
+  bool portableBits = false, randomWeights = false;
   llvm::StringRef plantedBug; // empty: none
 };
 

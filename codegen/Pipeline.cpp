@@ -356,8 +356,13 @@ LogicalResult PipelineRun::emit() {
     for (const auto &file : weights->openFiles())
       state.sources.push_back(hashOf(*file, options.progress));
   time("hash weights");
-  ManifestFacts facts{state,           options.quantize.texts(), options.variants,
-                      options.devices, options.randomWeights,    options.plantedBug};
+  ManifestFacts facts{state,
+                      options.quantize.texts(),
+                      options.variants,
+                      options.devices,
+                      options.portableBits,
+                      options.randomWeights,
+                      options.plantedBug};
   std::string manifest = makeManifest(program, facts);
   if (options.stopAfter == Phase::LLVM) {
     FailureOr<CompiledPrograms> compiled =

@@ -50,6 +50,7 @@ struct PipelineOptions {
   QuantizeRules quantize; // of lm-quantize
   std::vector<std::string> disabledPasses;
   std::vector<const cpu::Isa *> variants; // of the CPU; empty: no code for CPUs
+  bool portableBits = false;              // variants give the same bits: those that cannot are refused
   std::vector<DeviceChoice> devices;      // beside the CPU
   std::string cacheDir;                   // of compiled kernels; empty: none
   Phase startFrom = Phase::Fuse;          // the module is what the phases before have left

@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <gtest/gtest.h>
+#include <map>
 
 using namespace llmc;
 using namespace llmc::test;
@@ -346,10 +347,35 @@ LinearSpec plain(const quant::QuantScheme &scheme, int64_t n, int64_t k, Activat
   return spec;
 }
 
+/// Holds portable variants against the first of them, over the same data.
+class PortableBits {
+public:
+  void check(Linear &linear, KernelJit &jit, const std::string &name, const std::string &what,
+             const cpu::Isa &isa) {
+    if (!isa.isPortable())
+      return;
+    auto y = linear.run(jit, name, maxRows, 3);
+    auto [expected, isFirst] = first.try_emplace(what);
+    if (isFirst) {
+      expected->second = std::move(y);
+      return;
+    }
+    for (int64_t output = 0; output < linear.outputs(); ++output)
+      for (int64_t row = 0; row < maxRows; ++row)
+        ASSERT_TRUE(
+            sameBits(&y[output]->at(row, 0), &expected->second[output]->at(row, 0), linear.width(output)))
+            << what << ": row " << row << " has other bits with " << isa.name.str();
+  }
+
+private:
+  std::map<std::string, std::vector<std::unique_ptr<Matrix>>> first;
+};
+
 void checkPlainProducts(ActivationType type) {
   const bool isInt8 = type == ActivationType::Int8;
-  Random random(2);
-  for (const cpu::Isa *isa : runnableIsas())
+  PortableBits portable;
+  for (const cpu::Isa *isa : isInt8 ? runnableIsas() : runnableBases()) {
+    Random random(2);
     for (const auto &scheme : quant::allSchemes()) {
       if (isInt8 && !scheme.isInteger())
         continue;
@@ -364,6 +390,8 @@ void checkPlainProducts(ActivationType type) {
       for (auto &kernel : kernels) {
         const std::string name = "linear" + std::to_string(kernel->spec.k);
         kernel->checkSameBits(jit, name, *isa);
+        const std::string what = std::string(scheme.name) + " " + name;
+        portable.check(*kernel, jit, name, what, *isa);
         if (!isInt8) {
           kernel->checkAgainstDouble(jit, name, 2e-6);
           continue;
@@ -372,8 +400,10 @@ void checkPlainProducts(ActivationType type) {
         kernel->checkAgainstDouble(jit, name, 6e-3); // 1 / (2 * 127) at most for each term
         kernel->makeExtreme();
         kernel->checkEmulated(jit, name, *isa);
+        portable.check(*kernel, jit, name, what + " extreme", *isa);
       }
     }
+  }
 }
 
 TEST(Linear, PlainProductsOfFloats) { checkPlainProducts(ActivationType::F32); }
@@ -429,7 +459,6 @@ TEST(Linear, PlainProductsOfBF16) {
 }
 
 TEST(Linear, FusedForms) {
-  Random random(3);
   const auto *q4 = quant::schemeByName("q4_1"), *q40 = quant::schemeByName("q4_0"),
              *q8 = quant::schemeByName("q8_0");
   const auto *f32 = quant::schemeByName("f32"), *f16 = quant::schemeByName("f16");
@@ -470,16 +499,25 @@ TEST(Linear, FusedForms) {
     add(("act" + std::to_string(int(act))).c_str(), 40, {{f32, 33}}, F32,
         [&](LinearSpec &s) { s.act = act, s.bias = true; });
 
+  PortableBits portable;
   for (const cpu::Isa *isa : runnableIsas()) {
+    Random random(3);
     KernelJit jit;
+    auto isShared = [&](const LinearSpec &spec) {
+      return !isa->base.empty() && !cpu::differsFromBase(spec, *isa);
+    };
     std::vector<std::unique_ptr<Linear>> kernels;
     for (auto &[name, spec] : specs) {
       kernels.push_back(std::make_unique<Linear>(spec, random));
-      kernels.back()->emit(jit, name, *isa);
+      if (!isShared(spec))
+        kernels.back()->emit(jit, name, *isa);
     }
     ASSERT_TRUE(jit.compile());
     for (auto [kernel, named] : llvm::zip(kernels, specs)) {
       SCOPED_TRACE(named.first + " on " + isa->name.str());
+      if (isShared(named.second))
+        continue;
+      portable.check(*kernel, jit, named.first, named.first, *isa);
       kernel->checkSameBits(jit, named.first, *isa);
       // Rounding of a normed number may fall to the other side than in double precision: 2^-8 of one of 160.
       const bool mayFlip = named.second.activations != F32 && named.second.norm != Norm::None;
@@ -496,7 +534,7 @@ TEST(Linear, NormsOfOneToFive) {
   const double rms[] = {0.3015, 0.6030, 0.9045, 1.2060, 1.5076},
                layer[] = {-1.4142, -0.7071, 0, 0.7071, 1.4142};
   const auto *f32 = quant::schemeByName("f32");
-  for (const cpu::Isa *isa : runnableIsas())
+  for (const cpu::Isa *isa : runnableBases())
     for (Norm norm : {Norm::Rms, Norm::Layer}) {
       float identity[5][5] = {};
       const uint8_t *rows[5];
@@ -563,7 +601,7 @@ TEST(Linear, RefusesWhatItCannotDo) {
 
 TEST(Embed, RowsAreExact) {
   Random random(5);
-  for (const cpu::Isa *isa : runnableIsas())
+  for (const cpu::Isa *isa : runnableBases())
     for (const auto &scheme : quant::allSchemes()) {
       const int64_t width = scheme.isInteger() ? 301 : 72;
       Weights table(scheme, 37, width, random);

@@ -5,8 +5,9 @@
 // must give the very same bits.
 //
 //   logits_test MODEL.so REFERENCE.logits [--tolerance STD] [--variants avx2,avx512] [--threads 1,2,3]
-//   [--greedy N] [--kv TYPE]
+//   [--greedy N] [--kv TYPE] [--portable]
 //
+// With --portable all variants must give the same bits; exit 77 if this CPU runs one alone.
 // With --greedy the last N tokens of the last case are what the reference found most likely, one after the
 // other.
 //
@@ -89,6 +90,13 @@ public:
         "%s, %u threads, %s: row %zu of %zu tokens has %zu other logits, first at %zu: %.9g, not %.9g\n",
         variant.c_str(), threads, way, index, lists[list].size(), n, first, static_cast<double>(got[first]),
         static_cast<double>(expected[first]));
+  }
+
+  /// Whether another variant's rows are these.
+  void sameAs(const std::vector<Rows> &other) {
+    for (size_t l = 0; l < plain.size(); ++l)
+      for (size_t i = 0; i < plain[l].size(); ++i)
+        same("another variant", 1, l, i, other.at(l).at(i));
   }
 
   std::string variant;
@@ -294,12 +302,15 @@ llmc_kv_type cacheTypeOf(const std::string &name) {
 int main(int argc, char **argv) {
   std::vector<std::string> files, variants = defaultVariants, threadCounts = {"1", "2", "3"};
   size_t greedy = 0;
+  bool isPortable = false;
   double allowed = 0;
   double tolerance = 1e-4; // of a float32 model: rounding gives 1e-5, the smallest real mistake seen 4e-4
   for (int i = 1; i < argc; ++i) {
     std::string arg = argv[i];
     if (arg.rfind("--", 0) != 0)
       files.push_back(arg);
+    else if (arg == "--portable")
+      isPortable = true;
     else if (i + 1 == argc)
       die("%s: a value is missing", arg.c_str());
     else if (arg == "--tolerance")
@@ -319,10 +330,11 @@ int main(int argc, char **argv) {
   }
   if (files.size() != 2 || !(tolerance > 0) || variants.empty() || threadCounts.empty())
     die("usage: logits_test MODEL.so REFERENCE.logits [--tolerance STD] [--variants LIST] [--threads LIST] "
-        "[--greedy N] [--other-ways STD]");
+        "[--greedy N] [--other-ways STD] [--portable]");
   Reference reference = readReference(files[1]);
 
   size_t variantsRun = 0;
+  std::vector<Rows> portable; // of the first variant
   bool failed = false;
   for (const std::string &variant : variants) {
     if (!hostRuns(variant)) {
@@ -360,6 +372,9 @@ int main(int argc, char **argv) {
           die("the model has %lld logits a row, the reference %zu", static_cast<long long>(vocab),
               reference.vocab);
         runPlain(model, checker);
+        if (isPortable && variantsRun > 0)
+          checker.sameAs(portable);
+        portable = checker.plain;
         if (greedy)
           checkGreedy(model, checker, greedy, reference.cases.back().tokens);
         for (size_t l = 0; l < reference.cases.size(); ++l) {
@@ -396,5 +411,9 @@ int main(int argc, char **argv) {
   }
   if (failed)
     die("%s: FAILED", files[0].c_str());
+  if (isPortable && variantsRun == 1) {
+    std::puts("one variant alone runs on this CPU: there is none to compare it with");
+    return 77;
+  }
   return 0;
 }

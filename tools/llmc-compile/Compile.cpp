@@ -65,9 +65,9 @@ public:
 } // namespace
 
 /// Options that a dump carries.
-static const char *const carriedOptions[] = {"--activations",     "--kv",          "--quantize",      "--cpu",
-                                             "--target",          "--gpu-arch",    "--disable-pass",  "--ctx",
-                                             "--default-kernels", "--count-loads", "--random-weights"};
+static const char *const carriedOptions[] = {
+    "--activations",  "--kv",  "--quantize",        "--cpu",         "--target",        "--gpu-arch",
+    "--disable-pass", "--ctx", "--default-kernels", "--count-loads", "--portable-bits", "--random-weights"};
 
 /// Where compiled kernels are kept when nobody says; empty if there is no such place.
 std::string tools::defaultCacheDir() {
@@ -106,6 +106,23 @@ static std::string chooseVariants(llvm::StringRef list, bool isFast,
       return "--cpu: expected native or some of " + llvm::join(known, ", ") + " but got '" + name.str() + "'";
     }
   return variants.empty() ? "--cpu: this machine's CPU runs none of the variants" : "";
+}
+
+/// What --portable-bits cannot be asked for together with.
+static std::string checkPortableBits(const CompileArguments &arguments) {
+  if (!arguments.pipeline.portableBits)
+    return "";
+  if (arguments.isFast)
+    return "--portable-bits: logits with --fast depend on the CPU and on how many tokens a step has";
+  std::vector<std::string> portable;
+  for (const cpu::Isa &isa : cpu::allIsas())
+    if (isa.isPortable())
+      portable.push_back(isa.name.str());
+  for (const cpu::Isa *isa : arguments.pipeline.variants)
+    if (!isa->isPortable())
+      return "--portable-bits: the variant " + isa->name.str() +
+             " multiplies in tiles, which gives other bits: expected some of " + llvm::join(portable, ", ");
+  return "";
 }
 
 /// The list of `--target`, with the variants and architectures that belong to it.
@@ -204,7 +221,8 @@ static std::string checkArguments(CompileArguments &arguments) {
     arguments.pipeline.cacheDir.clear();
   if (std::string usage = checkCacheTypes(arguments.pipeline.cacheTypes); !usage.empty())
     return usage;
-  return chooseTargets(arguments, arguments.pipeline);
+  std::string usage = chooseTargets(arguments, arguments.pipeline);
+  return usage.empty() ? checkPortableBits(arguments) : usage;
 }
 
 /// A model file, or a dump with all that it carries.
@@ -362,8 +380,8 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
   command
       ->add_option("--cpu", arguments->variants,
                    "variants to compile: native (the best that runs here), or some of "
-                   "avx2,avx512,amx,amx-fast (default: "
-                   "avx2,avx512). amx multiplies int8 activations' weights as bf16, in tiles: more exact, "
+                   "avx2,avx2-vnni,avx512,amx,amx-fast (default: the "
+                   "first three). amx multiplies int8 activations' weights as bf16, in tiles: more exact, "
                    "long prompts are "
                    "several times as fast, single tokens slower")
       ->type_name("LIST");
@@ -382,6 +400,11 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
       "--fast", arguments->isFast,
       "add the variant amx-fast: on CPUs with AMX, steps of 8 tokens or more multiply bf16 in tiles, "
       "shorter ones int8; logits then depend, within int8's error, on how many tokens a step has");
+  command->add_flag(
+      "--portable-bits", options.portableBits,
+      "the same logits, bit for bit, on every CPU, for every number of threads and grouping of tokens; "
+      "leaves out "
+      "amx and amx-fast, the only variants that compute otherwise, and costs nothing on others");
   command
       ->add_option("--disable-pass", options.disabledPasses,
                    "an optimization to leave out, may be repeated: " + llvm::join(optionalPasses(), ", "))
