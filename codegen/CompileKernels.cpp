@@ -40,8 +40,10 @@ std::string codegen::kernelSymbol(StringRef kernel, const KernelFacts &facts, co
 static const cpu::Isa &isaOf(const KernelSpec &spec, const cpu::Isa &variant,
                              const CompileKernelsOptions &options) {
   auto *linear = std::get_if<cpu::LinearSpec>(&spec);
-  const bool isOwn =
-      variant.base.empty() || (linear && !options.defaultKernels && cpu::differsFromBase(*linear, variant));
+  auto *attention = std::get_if<cpu::AttentionSpec>(&spec);
+  const bool isOwn = variant.base.empty() ||
+                     (linear && !options.defaultKernels && cpu::differsFromBase(*linear, variant)) ||
+                     (attention && cpu::usesTiles(*attention, variant));
   return isOwn ? variant : *cpu::isaByName(variant.base);
 }
 

@@ -91,6 +91,8 @@ struct AttentionSpec {
   bool countLoads = false; // report every read of the cache through llmc_step.count_load
   KVLayout layout() const { return {cacheType, kvHeads, dimK, dimV, pageTokens}; }
 };
+/// Whether pages that many queries see are multiplied in tiles.
+bool usesTiles(const AttentionSpec &, const Isa &);
 
 /// Rows of an embedding table, times `scale`. Arguments: W, y.
 struct EmbedSpec {

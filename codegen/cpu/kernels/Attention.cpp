@@ -15,7 +15,7 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/Emitter.h"
 #include "codegen/cpu/Kernels.h"
-#include "codegen/cpu/kernels/AttentionPage.h"
+#include "codegen/cpu/kernels/AttentionTiles.h"
 #include "codegen/cpu/kernels/Rope.h"
 #include "runtime/include/llmc/module_abi.h"
 
@@ -31,10 +31,12 @@ constexpr int64_t minPagesToShare = 4; // fewer are not worth the way through re
 
 constexpr double minusInfinity = -std::numeric_limits<double>::infinity();
 
-/// Tokens of a tile: so many that its queries, their sums and a page of floats stay in the first-level cache.
-int64_t tileTokens(const AttentionSpec &spec) {
+/// Tokens of a tile: so many that its queries, their sums and a page of floats stay in the first-level cache;
+/// in tiles of bf16 more, since turning the page into them takes a good part of the time.
+int64_t tileTokens(const AttentionSpec &spec, const Isa &isa) {
+  const int64_t numbers = usesTiles(spec, isa) ? 64 * 64 : 32 * 64;
   int64_t tokens = 16;
-  while (tokens > 1 && tokens * (spec.heads / spec.kvHeads) * std::max(spec.dimK, spec.dimV) > 32 * 64)
+  while (tokens > 1 && tokens * (spec.heads / spec.kvHeads) * std::max(spec.dimK, spec.dimV) > numbers)
     tokens /= 2;
   return tokens;
 }
@@ -50,9 +52,12 @@ struct AttentionEmitter {
   KVLayout layout = spec.layout();
   KVStore store{e, layout};
   int64_t dimVPadded = layout.dimVPadded();
-  int64_t tile = tileTokens(spec);
+  int64_t tile = tileTokens(spec, isa);
   AttentionScratch places{spec, group * tile};
   AttentionPage pageSums{e, spec, isa, places};
+  bool hasTiles = usesTiles(spec, isa) && tile > 1;
+  AttentionTiles tiles{e, module, spec, isa, places, tile, places.bytes};
+  int64_t recordsAt = places.bytes + (hasTiles ? roundUp(tiles.scratchBytes(), 64) : 0);
   int64_t angleBytes = places.angleBytes;
   Rope rope{e, module, name, spec, isa, angleBytes};
 
@@ -98,30 +103,50 @@ struct AttentionEmitter {
                       [&](ValueRange a) { pageSums.add(store, a[0], a[1], group, a[2], a[3], a[4], a[5]); });
   }
 
+  /// A page as floats, in the scratch if it is not stored so.
+  std::pair<Value, Value> floatsOf(Value scratch, Value keys, Value values) {
+    if (spec.cacheType->name == "f32")
+      return {keys, values};
+    Value keysOut = e.at(scratch, places.keysAt), valuesOut = e.at(scratch, places.valuesAt);
+    store.forEachDimension(keys, spec.pageTokens / lanes, {}, [&](Value d, ArrayRef<Value> k, ValueRange) {
+      for (auto [v, vector] : llvm::enumerate(k))
+        e.store(vector, e.at(keysOut, e.mul(d, spec.pageTokens * 4)), 64 * v);
+      return Values();
+    });
+    e.loop(e.c(0), e.c(spec.pageTokens), 1, [&](Value slot) {
+      for (int64_t column = 0; column < dimVPadded; column += lanes)
+        e.store(store.values(values, slot, e.c(0), column), e.at(valuesOut, e.mul(slot, dimVPadded * 4)),
+                4 * column);
+    });
+    return {keysOut, valuesOut};
+  }
+
   /// addWhole(scratch, keys, values): a page to all queries of a tile.
   LLVM::LLVMFuncOp emitAddWhole() {
     return e.function(module, name + ".add_whole", isa, {e.ptr(), e.ptr(), e.ptr()}, true, [&](ValueRange a) {
-      const bool isFloat = spec.cacheType->name == "f32";
       KVLayout ofFloats = layout;
       ofFloats.type = &kvType("f32");
       KVStore floats(e, ofFloats);
-      Value keys = a[1], values = a[2];
-      if (!isFloat) {
-        keys = e.at(a[0], places.keysAt), values = e.at(a[0], places.valuesAt);
-        store.forEachDimension(a[1], spec.pageTokens / lanes, {},
-                               [&](Value d, ArrayRef<Value> k, ValueRange) {
-                                 for (auto [v, vector] : llvm::enumerate(k))
-                                   e.store(vector, e.at(keys, e.mul(d, spec.pageTokens * 4)), 64 * v);
-                                 return Values();
-                               });
-        e.loop(e.c(0), e.c(spec.pageTokens), 1, [&](Value slot) {
-          for (int64_t column = 0; column < dimVPadded; column += lanes)
-            e.store(store.values(a[2], slot, e.c(0), column), e.at(values, e.mul(slot, dimVPadded * 4)),
-                    4 * column);
-        });
-      }
+      auto [keys, values] = floatsOf(a[0], a[1], a[2]);
       pageSums.add(floats, a[0], e.c(0), group * tile, keys, values, Value(), Value());
     });
+  }
+
+  /// packPage(scratch, keys, values, index, limit): a page of the next block in tiles.
+  LLVM::LLVMFuncOp emitPackPage() {
+    SmallVector<Type> types = {e.ptr(), e.ptr(), e.ptr(), e.i64(), e.i64()};
+    return e.function(module, name + ".pack_page", isa, types, true, [&](ValueRange a) {
+      auto [keys, values] = floatsOf(a[0], a[1], a[2]);
+      tiles.packPage(a[0], keys, values, a[3], a[4]);
+    });
+  }
+  LLVM::LLVMFuncOp emitAddBlock() {
+    return e.function(module, name + ".add_block", isa, {e.ptr(), e.i64(), e.i64()}, true,
+                      [&](ValueRange a) { tiles.addBlock(a[0], a[1], a[2]); });
+  }
+  LLVM::LLVMFuncOp emitPackQueries() {
+    return e.function(module, name + ".pack_queries", isa, {e.ptr()}, true,
+                      [&](ValueRange a) { tiles.packQueries(a[0]); });
   }
 
   void writeOutput(Value scratch, Value index, Value target) {
@@ -212,6 +237,22 @@ struct AttentionEmitter {
     });
   }
 
+  /// Pages [from, to) of the sequence to a tile of tokens, the first of which is `t`.
+  void addBlocks(const Run &r, const Token &t, Value from, Value to) {
+    e.call(emitPackQueries(), {r.scratch});
+    e.loop(from, to, AttentionTiles::blockPages, [&](Value first) {
+      Value pages = e.min(e.sub(to, first), e.c(AttentionTiles::blockPages));
+      Value seen = e.sub(e.add(t.position, 1), e.mul(first, spec.pageTokens));
+      e.loop(e.c(0), pages, 1, [&](Value index) {
+        Value limit = e.sub(e.add(seen, tile - 1), e.mul(index, spec.pageTokens));
+        auto [keys, values] = pageOf(r, t.sequence, e.add(first, index));
+        countLoads(r, keys, values, e.min(limit, e.c(spec.pageTokens)));
+        e.call(emitPackPage(), {r.scratch, keys, values, index, limit});
+      });
+      e.call(emitAddBlock(), {r.scratch, pages, seen});
+    });
+  }
+
   /// Whether the tokens of rows [first, first + tile) follow one another in one sequence.
   Value isRun(const KernelArguments &k, Value first) {
     Token t = token(k, first);
@@ -255,7 +296,7 @@ struct AttentionEmitter {
       e.when(isNew, [&] { begin(r, e.c(0), t, e.c(0)); });
       auto [keys, values] = pageOf(r, t.sequence, e.add(shared.from, inHead));
       countLoads(r, keys, values, e.c(spec.pageTokens));
-      Value record = e.at(r.scratch, e.add(e.mul(e.sub(item, first), places.recordBytes), places.bytes));
+      Value record = e.at(r.scratch, e.add(e.mul(e.sub(item, first), places.recordBytes), recordsAt));
       e.call(emitRecord(), {r.scratch, keys, values, record});
     });
   }
@@ -268,7 +309,7 @@ struct AttentionEmitter {
     Value first = e.div(e.mul(all, owner), r.k.count);
     Value table = e.load(e.ptr(), r.k.step, offsetof(llmc_step, scratch));
     Value scratch = e.load(e.ptr(), e.at(table, e.mul(owner, 8)));
-    Value record = e.at(scratch, e.add(e.mul(e.sub(item, first), places.recordBytes), places.bytes));
+    Value record = e.at(scratch, e.add(e.mul(e.sub(item, first), places.recordBytes), recordsAt));
     pageSums.addRecord(r.scratch, e.c(0), group, record);
   }
 
@@ -296,6 +337,14 @@ struct AttentionEmitter {
       if (spec.hasWindow)
         addParts(r, t, query, e.c(0), from);
     });
+    if (hasTiles) {
+      // With a window, a token may see nothing of a page before it has seen anything.
+      Value isTile = e.equal(count, e.c(tile)), end = to;
+      if (!spec.hasWindow)
+        end = e.add(e.div(e.sub(e.add(t.position, count), 1), spec.pageTokens), 1);
+      e.when(isTile, [&] { addBlocks(r, t, from, end); });
+      from = e.select(isTile, end, from), to = e.select(isTile, end, to);
+    }
     e.loop(from, to, 1, [&](Value number) {
       auto addWhole = [&] {
         auto [keys, values] = pageOf(r, t.sequence, number);
@@ -304,7 +353,7 @@ struct AttentionEmitter {
       };
       e.when(
           shared.isUsed, [&] { addRecord(r, shared, number); },
-          tile > 1 ? llvm::function_ref<void()>(addWhole) : nullptr);
+          tile > 1 && !hasTiles ? llvm::function_ref<void()>(addWhole) : nullptr);
     });
     forEach([&](Value row, const Token &t, Value query) {
       addParts(r, t, query, to, e.c(INT32_MAX));
@@ -347,8 +396,10 @@ struct AttentionEmitter {
     emitEntry(e, module, name, isa, [&](const KernelArguments &k) {
       Run r{k, cache(k), k.pointer(e, 0), k.pointer(e, output()), k.scratch(e), {}};
       Value rows = k.rows(e, LLMC_ROWS_TOKENS);
-      // Tiles only where every worker gets several: fewer tokens are dealt one by one.
-      Value isMany = e.less(e.mul(k.count, 2 * tile), e.mul(rows, spec.kvHeads));
+      // Tiles only where every worker gets several: fewer tokens are dealt one by one. Where that changes the
+      // bits, the number of workers must not matter.
+      Value isMany = hasTiles ? e.less(e.c(4 * tile - 1), rows)
+                              : e.less(e.mul(k.count, 2 * tile), e.mul(rows, spec.kvHeads));
       Value unit = e.select(isMany, e.c(tile), e.c(1));
       Value tiles = e.div(e.sub(e.add(rows, unit), 1), unit);
       e.loop(k.number, e.mul(tiles, spec.kvHeads), k.count, ValueRange{},
@@ -407,7 +458,7 @@ FailureOr<KernelResult> emitAttention(ModuleOp module, StringRef name, const Att
   KernelResult result;
   result.hasPrepare = true;
   result.prepareMinRows = 1;
-  result.scratchConstant = emitter.places.bytes;
+  result.scratchConstant = emitter.recordsAt;
   // Of the keys of a single token, at most all pages of all heads.
   result.scratchPerKey = (spec.kvHeads * emitter.places.recordBytes + spec.pageTokens - 1) / spec.pageTokens;
   return result;

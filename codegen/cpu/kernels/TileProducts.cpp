@@ -13,6 +13,7 @@
 #include "codegen/cpu/isa/Dot.h"
 #include "codegen/cpu/isa/Tiles.h"
 #include "codegen/cpu/kernels/Linear.h"
+#include "codegen/cpu/kernels/TileRows.h"
 
 #include "llvm/Support/FormatVariadic.h"
 
@@ -141,12 +142,9 @@ struct TileLinear {
   ModuleOp module;
   const Isa &isa;
 
-  LLVM::LLVMFuncOp function(const Twine &name, int64_t pointersAndSizes,
-                            llvm::function_ref<void(ValueRange)> body, ArrayRef<int64_t> pointers) {
-    SmallVector<Type> types(pointersAndSizes, e.i64());
-    for (int64_t i : pointers)
-      types[i] = e.ptr();
-    return e.function(module, ("llmc.tiles." + isa.name + "." + name).str(), isa, types, true, body);
+  LLVM::LLVMFuncOp function(const Twine &name, int64_t count, ArrayRef<int64_t> pointers,
+                            llvm::function_ref<void(ValueRange)> body) {
+    return tileFunction(e, module, isa, name, count, pointers, body);
   }
 
   /// walk(record, number of its chunk in the panel, chunk in the record, outer scales)
@@ -170,68 +168,19 @@ struct TileLinear {
 
   /// decode(panel, first record, last record, out): a tile of B for each chunk.
   LLVM::LLVMFuncOp decode(const QuantScheme &scheme) {
-    return function("decode." + StringRef(scheme.name), 4,
-                    [&](ValueRange a) {
-                      Decoder decoder{e, scheme, isa};
-                      overChunks(scheme, a[0], a[1], a[2],
-                                 [&](Value record, Value chunk, Value inRecord, OuterScales outer) {
-                                   decoder.chunk(record, inRecord, outer,
-                                                 e.at(a[3], e.mul(chunk, tile::bytes)));
-                                 });
-                    },
-                    {0, 3});
-  }
-
-  /// rows(x, tiles of B, bytes of one panel's tiles, chunks, sums, sums stride, rows of the last block): adds
-  /// to the sums of `blocks` blocks of rows, of which the last has `rows` rows, with two panels. Chunk c of a
-  /// block of n rows stands at c * 64 n.
-  LLVM::LLVMFuncOp block(int blocks) {
-    return function("block" + Twine(blocks), 8,
-                    [&](ValueRange a) {
-                      TileEmitter t(e);
-                      Value x = a[0], tiles = a[1], panelStride = a[2], chunks = a[3], sums = a[4],
-                            stride = a[5], lastRows = a[6];
-                      Values rows(blocks, t.fullRows()), xs = {x}, lines = {e.c(tile::bytes)}, at;
-                      rows.back() = arith::TruncIOp::create(e, e.i16(), lastRows);
-                      lines.assign(blocks, e.c(tile::bytes));
-                      lines.back() = e.mul(lastRows, tile::lineBytes);
-                      if (blocks == 2)
-                        xs.push_back(e.at(x, a[7]));
-                      Values carried;
-                      for (int b = 0; b < blocks; ++b)
-                        for (int p = 0; p < 2; ++p) {
-                          at.push_back(e.at(e.at(sums, e.mul(stride, b * tile::rows)), p * 64));
-                          carried.push_back(t.load(rows[b], at.back(), stride));
-                        }
-                      Value line = e.c(tile::lineBytes);
-                      Values results = t.loop(e.c(0), chunks, carried, [&](Value chunk, ValueRange carried) {
-                        Values c(carried);
-                        Value b0 = e.at(tiles, e.mul(chunk, tile::bytes));
-                        Values w = {t.load(t.fullRows(), b0, line), {}};
-                        for (int b = 0; b < blocks; ++b) {
-
-                          Value row =
-                              t.stream(rows[b], e.at(xs[b], arith::MulIOp::create(e, chunk, lines[b])), line);
-                          c[2 * b] = t.dot(rows[b], c[2 * b], row, w[0]);
-                          if (b == 0)
-                            w[1] = t.load(t.fullRows(), e.at(b0, panelStride), line);
-                          c[2 * b + 1] = t.dot(rows[b], c[2 * b + 1], row, w[1]);
-                        }
-                        return c;
-                      });
-                      for (int b = 0; b < blocks; ++b)
-                        for (int p = 0; p < 2; ++p)
-                          t.store(results[2 * b + p], rows[b], at[2 * b + p], stride);
-                    },
-                    {0, 1, 4});
+    return function("decode." + StringRef(scheme.name), 4, {0, 3}, [&](ValueRange a) {
+      Decoder decoder{e, scheme, isa};
+      overChunks(scheme, a[0], a[1], a[2], [&](Value record, Value chunk, Value inRecord, OuterScales outer) {
+        decoder.chunk(record, inRecord, outer, e.at(a[3], e.mul(chunk, tile::bytes)));
+      });
+    });
   }
 
   /// few(weights, panel stride, x, rows, records, sums, sums stride, ahead, scratch): up to 16 rows with
   /// `panels` panels, each weight decoded and used at once.
   LLVM::LLVMFuncOp few(const QuantScheme &scheme, int panels) {
     return function(
-        "few." + StringRef(scheme.name) + "." + Twine(panels), 9,
-        [&](ValueRange a) {
+        "few." + StringRef(scheme.name) + "." + Twine(panels), 9, {0, 2, 5, 8}, [&](ValueRange a) {
           TileEmitter t(e);
           Value x = a[2], rows = arith::TruncIOp::create(e, e.i16(), a[3]),
                 xLine = e.mul(a[3], tile::lineBytes);
@@ -278,8 +227,7 @@ struct TileLinear {
             t.store(results[p], rows, e.at(a[5], 64 * p), a[6]);
           if (scheme.scale == ScaleKind::Row)
             scaleRows(e, scheme, a[0], a[1], panels, a[5], a[6], a[3]);
-        },
-        {0, 2, 5, 8});
+        });
   }
 };
 
@@ -302,53 +250,31 @@ LLVM::LLVMFuncOp emitFewTileProducts(Emitter &e, ModuleOp module, const QuantSch
 LLVM::LLVMFuncOp emitTileProducts(Emitter &e, ModuleOp module, const QuantScheme &scheme, const Isa &isa) {
   TileLinear linear{e, module, isa};
   auto decode = linear.decode(scheme);
-  auto pair = linear.block(2), single = linear.block(1);
-  return linear.function(
-      "products." + StringRef(scheme.name), 11,
-      [&](ValueRange a) {
-        Value w = a[0], panelStride = a[1], x = a[2], xStride = a[3], rows = a[4], begin = a[5], end = a[6],
-              records = a[7], sums = a[8], sumsStride = a[9], scratch = a[10];
-        e.when(e.equal(begin, e.c(0)), [&] {
-          e.loop(e.c(0), rows, 1, [&](Value row) {
-            Value at = e.at(sums, e.mul(row, sumsStride));
-            e.store(e.zeros(), at);
-            e.store(e.zeros(), at, 64);
-          });
-        });
-        const TileRecord size = TileRecord::of(scheme);
-        const int64_t chunksOfRecord = size.chunks();
-        const int64_t blockRecords = roundUp(isa.tuning.tileColumns, size.values) / size.values;
-        e.loop(begin, end, blockRecords, [&](Value first) {
-          Value last = e.min(e.add(first, blockRecords), end);
-          Value chunks = e.mul(e.sub(last, first), chunksOfRecord), tileBytes = e.mul(chunks, tile::bytes);
-          for (int p = 0; p < 2; ++p)
-            e.call(decode,
-                   {p ? e.at(w, panelStride) : w, first, last, p ? e.at(scratch, tileBytes) : scratch});
-
-          Value skipped = e.mul(e.sub(first, begin), chunksOfRecord * tile::lineBytes);
-          auto call = [&](int64_t blocks, Value row, Value blockRows) {
-            // Before this row there are whole blocks; the block itself is as wide as it has rows.
-            Value before = e.mul(row, xStride);
-            Value width = blocks == 2 ? e.c(tile::rows) : blockRows;
-            Value second = e.mul(xStride, tile::rows);
-            if (blocks == 2)
-              second = e.add(second, e.mul(skipped, e.sub(blockRows, tile::rows)));
-            e.call(blocks == 2 ? pair : single,
-                   {e.at(x, e.add(before, e.mul(skipped, width))), scratch, tileBytes, chunks,
-                    e.at(sums, e.mul(row, sumsStride)), sumsStride, blockRows, second});
-          };
-          Value pairs = e.mul(e.div(rows, 2 * tile::rows), 2 * tile::rows), rest = e.sub(rows, pairs);
-          e.loop(e.c(0), pairs, 2 * tile::rows, [&](Value row) { call(2, row, e.c(tile::rows)); });
-          Value isOverOne = e.less(e.c(tile::rows), rest);
-          e.when(
-              isOverOne, [&] { call(2, pairs, e.sub(rest, tile::rows)); },
-              [&] { e.when(e.less(e.c(0), rest), [&] { call(1, pairs, rest); }); });
-        });
-        if (scheme.scale == ScaleKind::Row)
-          e.when(e.equal(end, records),
-                 [&] { scaleRows(e, scheme, w, panelStride, 2, sums, sumsStride, rows); });
-      },
-      {0, 2, 8, 10});
+  auto rowProducts = emitTileRows(e, module, isa);
+  return linear.function("products." + StringRef(scheme.name), 11, {0, 2, 8, 10}, [&](ValueRange a) {
+    Value w = a[0], panelStride = a[1], x = a[2], xStride = a[3], rows = a[4], begin = a[5], end = a[6],
+          records = a[7], sums = a[8], sumsStride = a[9], scratch = a[10];
+    e.when(e.equal(begin, e.c(0)), [&] {
+      e.loop(e.c(0), rows, 1, [&](Value row) {
+        Value at = e.at(sums, e.mul(row, sumsStride));
+        e.store(e.zeros(), at);
+        e.store(e.zeros(), at, 64);
+      });
+    });
+    const TileRecord size = TileRecord::of(scheme);
+    const int64_t chunksOfRecord = size.chunks();
+    const int64_t blockRecords = roundUp(isa.tuning.tileColumns, size.values) / size.values;
+    e.loop(begin, end, blockRecords, [&](Value first) {
+      Value last = e.min(e.add(first, blockRecords), end);
+      Value chunks = e.mul(e.sub(last, first), chunksOfRecord), tileBytes = e.mul(chunks, tile::bytes);
+      for (int p = 0; p < 2; ++p)
+        e.call(decode, {p ? e.at(w, panelStride) : w, first, last, p ? e.at(scratch, tileBytes) : scratch});
+      Value skipped = e.mul(e.sub(first, begin), chunksOfRecord * tile::lineBytes);
+      e.call(rowProducts, {x, xStride, skipped, rows, scratch, tileBytes, chunks, sums, sumsStride});
+    });
+    if (scheme.scale == ScaleKind::Row)
+      e.when(e.equal(end, records), [&] { scaleRows(e, scheme, w, panelStride, 2, sums, sumsStride, rows); });
+  });
 }
 
 } // namespace llmc::cpu
