@@ -20,6 +20,9 @@ void KernelTable::addProgram(step::ProgramOp program) {
     use.location = describeLocation(kernel.getLoc());
     use.work = codegen::kernelWork(kernel);
   }
+  // Numbers are those of the first program: devices have kernels of the same names in tables of their own.
+  if (&program->getBlock()->front() != program.getOperation())
+    return;
   int64_t number = 0;
   for (auto dispatch : program.getBody().getOps<step::DispatchOp>()) {
     Use &use = uses[dispatch.getKernel().str()];
@@ -48,6 +51,7 @@ void KernelTable::addUnit(const codegen::CompiledUnit &compiled, bool hasFiles) 
   Unit &unit = units[compiled.name];
   std::tie(unit.kernel, unit.variant) = splitName(compiled.name);
   unit.hasFiles = hasFiles;
+  unit.assemblySuffix = compiled.assemblySuffix;
 
   std::map<std::string, int64_t> frames;
   llvm::SmallVector<llvm::StringRef> lines;
@@ -132,8 +136,8 @@ json::Value KernelTable::json() const {
                         {"functions", std::move(functions)},
                         {"uses", json::Array(unit.uses)}};
     if (unit.hasFiles)
-      object["files"] =
-          json::Object{{"llvm_ir", "kernels/" + name + ".ll"}, {"assembly", "kernels/" + name + ".s"}};
+      object["files"] = json::Object{{"llvm_ir", "kernels/" + name + ".ll"},
+                                     {"assembly", "kernels/" + name + "." + unit.assemblySuffix}};
     if (unit.kernel.empty()) {
       object["name"] = name;
       shared.push_back(std::move(object));

@@ -41,6 +41,7 @@ private:
     std::vector<Function> functions;
     std::vector<std::string> uses; // shared functions
     bool hasFiles = false;
+    std::string assemblySuffix;
   };
   static std::pair<std::string, std::string> splitName(llvm::StringRef unit);
 

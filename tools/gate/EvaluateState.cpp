@@ -1,6 +1,7 @@
 //===- EvaluateState.cpp - what the model of a pass computes --------------===//
 #include "tools/gate/EvaluateState.h"
 
+#include "codegen/DeviceTarget.h"
 #include "codegen/Pipeline.h"
 #include "codegen/PlantBug.h"
 #include "codegen/WriteFile.h"
@@ -58,7 +59,14 @@ OwningOpRef<ModuleOp> StateEvaluator::copyOf(ModuleOp state) {
   llvm::raw_string_ostream stream(text);
   printLocated(state, stream);
   OwningOpRef<ModuleOp> copy = parseSourceString<ModuleOp>(text, &context, "state");
-  if (!copy || options.layers.empty())
+  if (!copy)
+    return copy;
+  // States run on this machine's CPU.
+  for (auto program : llvm::make_early_inc_range(copy->getOps<step::ProgramOp>()))
+    if (codegen::deviceOf(program))
+      program.erase();
+  (*copy)->removeAttr(codegen::devicesAttribute);
+  if (options.layers.empty())
     return copy;
   for (lm::ModelOp model : copy->getOps<lm::ModelOp>()) {
     const int64_t count = layersOf(*copy);

@@ -221,8 +221,11 @@ static std::string checkArguments(CompileArguments &arguments) {
     arguments.pipeline.cacheDir.clear();
   if (std::string usage = checkCacheTypes(arguments.pipeline.cacheTypes); !usage.empty())
     return usage;
-  std::string usage = chooseTargets(arguments, arguments.pipeline);
-  return usage.empty() ? checkPortableBits(arguments) : usage;
+  if (std::string usage = chooseTargets(arguments, arguments.pipeline); !usage.empty())
+    return usage;
+  if (arguments.pipeline.variants.empty() && !arguments.tolerance.empty())
+    return "--verify-passes: checks code for the CPU: add cpu to --target";
+  return checkPortableBits(arguments);
 }
 
 /// A model file, or a dump with all that it carries.
