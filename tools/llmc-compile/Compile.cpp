@@ -105,6 +105,9 @@ static std::string chooseVariants(llvm::StringRef list, bool isFast,
         known.push_back(isa.name.str());
       return "--cpu: expected native or some of " + llvm::join(known, ", ") + " but got '" + name.str() + "'";
     }
+  auto mixesUnits = [](const cpu::Isa *isa) { return isa->mixesUnits(); };
+  if (isFast && !names.empty() && !llvm::is_contained(names, "native") && llvm::none_of(variants, mixesUnits))
+    return "--fast: chooses nothing among the variants that --cpu names: add amx-fast to them, or native";
   return variants.empty() ? "--cpu: this machine's CPU runs none of the variants" : "";
 }
 
