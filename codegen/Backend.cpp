@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/Backend.h"
 
+#include "codegen/Stopwatch.h"
 #include "codegen/WriteFile.h"
 
 #include "llvm/IR/DebugInfo.h"
@@ -19,14 +20,28 @@
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 
-#include <chrono>
 #include <map>
 #include <mutex>
 
 using namespace llmc;
 using namespace llmc::codegen;
 
-static std::unique_ptr<llvm::TargetMachine> makeTargetMachine(std::string &error) {
+std::unique_ptr<llvm::TargetMachine> codegen::makeTargetMachine(const llvm::Triple &triple,
+                                                                llvm::StringRef cpu,
+                                                                std::optional<llvm::Reloc::Model> relocation,
+                                                                std::string &error) {
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return nullptr;
+  llvm::TargetOptions options;
+  // Kernels say where they want a fused multiply-add; the backend must not make others, or bits would depend
+  // on which variant of a loop ran.
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, cpu, "", options, relocation, std::nullopt, llvm::CodeGenOptLevel::Default));
+}
+
+static std::unique_ptr<llvm::TargetMachine> makeCpuMachine(std::string &error) {
   static std::once_flag once;
   std::call_once(once, [] {
     LLVMInitializeX86TargetInfo();
@@ -35,17 +50,9 @@ static std::unique_ptr<llvm::TargetMachine> makeTargetMachine(std::string &error
     LLVMInitializeX86AsmPrinter();
     LLVMInitializeX86AsmParser();
   });
-  llvm::Triple triple("x86_64-unknown-linux-gnu");
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
-  if (!target)
-    return nullptr;
-  llvm::TargetOptions options;
-  // Kernels say where they want a fused multiply-add; the backend must not make others, or bits would depend
-  // on which variant of a loop ran.
-  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
   // The baseline; every kernel function carries its own CPU and features.
-  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, "x86-64-v3", "", options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+  return codegen::makeTargetMachine(llvm::Triple("x86_64-unknown-linux-gnu"), "x86-64-v3", llvm::Reloc::PIC_,
+                                    error);
 }
 
 void codegen::optimizeModule(llvm::Module &module, llvm::TargetMachine &machine) {
@@ -117,31 +124,27 @@ static std::string fillDetails(llvm::Module &module, llvm::TargetMachine &machin
 std::string codegen::compileModule(llvm::Module &module, llvm::SmallString<0> &object,
                                    CompiledUnit *details) {
   std::string error;
-  std::unique_ptr<llvm::TargetMachine> machine = makeTargetMachine(error);
+  std::unique_ptr<llvm::TargetMachine> machine = makeCpuMachine(error);
   if (!machine)
     return error;
   module.setTargetTriple(machine->getTargetTriple());
   module.setDataLayout(machine->createDataLayout());
-  auto start = std::chrono::steady_clock::now();
-  auto milliseconds = [&] {
-    auto begin = std::exchange(start, std::chrono::steady_clock::now());
-    return std::chrono::duration<double, std::milli>(start - begin).count();
-  };
+  Stopwatch watch;
   CompiledUnit::Stage optimizing{"optimize-llvm-ir", 0, {}, {}}, emitting{"emit-object", 0, {}, {}};
   if (details)
     optimizing.opsBefore = countInstructions(module);
   optimizeModule(module, *machine);
-  optimizing.milliseconds = milliseconds();
+  optimizing.milliseconds = watch.lap();
   if (details) {
     emitting.opsBefore = optimizing.opsAfter = countInstructions(module);
     if (error = fillDetails(module, *machine, *details); !error.empty())
       return error;
     llvm::StripDebugInfo(module); // the object is that of a compile nobody looks at
-    milliseconds();
+    watch.lap();
   }
   llvm::raw_svector_ostream stream(object);
   error = emitFile(module, *machine, llvm::CodeGenFileType::ObjectFile, stream);
-  emitting.milliseconds = milliseconds();
+  emitting.milliseconds = watch.lap();
   if (details) {
     details->stages = {std::move(optimizing), std::move(emitting)};
     details->object = object;

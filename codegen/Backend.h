@@ -8,6 +8,8 @@
 #include "llvm/IR/Module.h"
 #include "llvm/Support/CodeGen.h"
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +25,10 @@ namespace llmc::codegen {
 std::string compileModule(llvm::Module &module, llvm::SmallString<0> &object,
                           CompiledUnit *details = nullptr);
 
-/// The parts of it that other targets use, too.
+/// The parts of it that other targets use, too. The target is registered; null with a sentence if it is not.
+std::unique_ptr<llvm::TargetMachine> makeTargetMachine(const llvm::Triple &triple, llvm::StringRef cpu,
+                                                       std::optional<llvm::Reloc::Model> relocation,
+                                                       std::string &error);
 void optimizeModule(llvm::Module &module, llvm::TargetMachine &machine);
 std::string emitFile(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType type,
                      llvm::raw_pwrite_stream &out);

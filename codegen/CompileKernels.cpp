@@ -15,6 +15,7 @@
 #include "codegen/ObjectCache.h"
 #include "codegen/Parallel.h"
 #include "codegen/PlantBug.h"
+#include "codegen/Stopwatch.h"
 #include "ir/Locations.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -23,7 +24,6 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Export.h"
 
-#include <chrono>
 #include <mutex>
 
 using namespace mlir;
@@ -95,16 +95,6 @@ struct Job {
   std::string error;
 };
 using Jobs = std::vector<std::unique_ptr<Job>>;
-
-class Stopwatch {
-public:
-  double milliseconds() const {
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  }
-
-private:
-  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
-};
 
 /// Tells the observers of each pass over each unit. Units are lowered one after the other.
 class KernelPassTeller : public PassInstrumentation {

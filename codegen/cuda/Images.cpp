@@ -7,18 +7,17 @@
 #include "codegen/cuda/Images.h"
 
 #include "codegen/Backend.h"
+#include "codegen/Stopwatch.h"
 #include "codegen/cuda/Architectures.h"
 #include "runtime/include/llmc/module_abi.h"
 
 #include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/DebugInfo.h"
 #include "llvm/IR/IRBuilder.h"
-#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 
-#include <chrono>
 #include <cstring>
 #include <mutex>
 
@@ -27,8 +26,7 @@ using namespace llmc::codegen;
 
 namespace llmc::cuda {
 
-static std::unique_ptr<llvm::TargetMachine> makeTargetMachine(llvm::StringRef architecture,
-                                                              std::string &error) {
+static std::unique_ptr<llvm::TargetMachine> makeMachine(llvm::StringRef architecture, std::string &error) {
   static std::once_flag once;
   std::call_once(once, [] {
     LLVMInitializeNVPTXTargetInfo();
@@ -36,15 +34,7 @@ static std::unique_ptr<llvm::TargetMachine> makeTargetMachine(llvm::StringRef ar
     LLVMInitializeNVPTXTargetMC();
     LLVMInitializeNVPTXAsmPrinter();
   });
-  llvm::Triple triple("nvptx64-nvidia-cuda");
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
-  if (!target)
-    return nullptr;
-  llvm::TargetOptions options;
-  // As on the CPU: kernels say where they want a fused multiply-add.
-  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
-  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, architecture, "", options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Default));
+  return codegen::makeTargetMachine(llvm::Triple("nvptx64-nvidia-cuda"), architecture, std::nullopt, error);
 }
 
 /// Every address that a kernel is given or reads from memory is one of global memory. The backend sees that
@@ -79,22 +69,18 @@ static std::string whyUnfit(llvm::StringRef ptx) {
 std::string makeImages(llvm::Module &module, llvm::ArrayRef<std::string> architectures,
                        std::vector<DeviceImage> &images, CompiledUnit *details) {
   std::string error;
-  std::unique_ptr<llvm::TargetMachine> machine = makeTargetMachine(architectures.front(), error);
+  std::unique_ptr<llvm::TargetMachine> machine = makeMachine(architectures.front(), error);
   if (!machine)
     return error;
   module.setTargetTriple(machine->getTargetTriple());
   module.setDataLayout(machine->createDataLayout());
-  auto start = std::chrono::steady_clock::now();
-  auto milliseconds = [&] {
-    auto begin = std::exchange(start, std::chrono::steady_clock::now());
-    return std::chrono::duration<double, std::milli>(start - begin).count();
-  };
+  Stopwatch watch;
   CompiledUnit::Stage optimizing{"optimize-llvm-ir", 0, {}, {}}, emitting{"emit-ptx", 0, {}, {}};
   sayGlobal(module);
   if (details)
     optimizing.opsBefore = countInstructions(module);
   optimizeModule(module, *machine);
-  optimizing.milliseconds = milliseconds();
+  optimizing.milliseconds = watch.lap();
   if (details) {
     emitting.opsBefore = optimizing.opsAfter = countInstructions(module);
     llvm::raw_string_ostream(details->llvmIR) << module;
@@ -106,7 +92,7 @@ std::string makeImages(llvm::Module &module, llvm::ArrayRef<std::string> archite
   llvm::WriteBitcodeToFile(module, bitcodeStream);
   for (const std::string &name : architectures) {
     const Architecture &architecture = *architectureByName(name);
-    machine = makeTargetMachine(name, error);
+    machine = makeMachine(name, error);
     if (!machine)
       return error;
     llvm::SmallString<0> ptx;
@@ -120,7 +106,7 @@ std::string makeImages(llvm::Module &module, llvm::ArrayRef<std::string> archite
     images.push_back({LLMC_IMAGE_PTX, architecture.number, architecture.isExact, std::string(ptx)});
   }
   images.push_back({LLMC_IMAGE_BITCODE, 0, false, std::move(bitcode)});
-  emitting.milliseconds = milliseconds();
+  emitting.milliseconds = watch.lap();
   if (details) {
     details->assembly = images.front().bytes;
     details->assemblySuffix = "ptx";

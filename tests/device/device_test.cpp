@@ -203,7 +203,7 @@ TEST_F(OnDevice, an_interrupt_leaves_the_cache_as_it_was) {
 
 TEST(DeviceCode, that_is_of_another_model_is_refused) {
   if (!isEmulated())
-    GTEST_SKIP();
+    GTEST_SKIP() << "only the emulator takes code from a file";
   const ScenarioResult result =
       runScenario(modelPath("llama-gqa"), "simt:code=" LLMC_DEVICE_MODELS "/llama-q8_0.checked.simt");
   EXPECT_EQ(result.status, LLMC_EFORMAT);
@@ -212,7 +212,7 @@ TEST(DeviceCode, that_is_of_another_model_is_refused) {
 
 TEST(DeviceCode, that_is_missing_is_one_sentence) {
   if (!isEmulated())
-    GTEST_SKIP();
+    GTEST_SKIP() << "only the emulator takes code from a file";
   const ScenarioResult result = runScenario(modelPath("llama-gqa"), "simt:code=/nowhere/at.all");
   EXPECT_EQ(result.status, LLMC_EFORMAT);
   EXPECT_NE(result.error.find("/nowhere/at.all: the system cannot load its code"), std::string::npos)

@@ -200,35 +200,33 @@ EXPORT Result cuMemFreeHost(void *memory) {
   CALL(cuMemFreeHost);
   return 0;
 }
+/// Queues work on device memory. Nothing that the stub serves does so while a graph is recorded.
+static Result onMemory(StreamHandle *stream, Address memory, size_t bytes, std::function<Result()> work) {
+  if (stream->captured || !isMemory(memory, bytes))
+    return stream->captured ? captureUnsupported : invalidValue;
+  stream->waiting.push_back(std::move(work));
+  return 0;
+}
 EXPORT Result cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, StreamHandle *stream) {
   CALL(cuMemcpyHtoDAsync_v2);
-  if (stream->captured || !isMemory(to, bytes))
-    return stream->captured ? captureUnsupported : invalidValue;
-  stream->waiting.push_back([=] {
+  return onMemory(stream, to, bytes, [=] {
     std::memcpy(reinterpret_cast<void *>(to), from, bytes);
     return 0;
   });
-  return 0;
 }
 EXPORT Result cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, StreamHandle *stream) {
   CALL(cuMemcpyDtoHAsync_v2);
-  if (stream->captured || !isMemory(from, bytes))
-    return stream->captured ? captureUnsupported : invalidValue;
-  stream->waiting.push_back([=] {
+  return onMemory(stream, from, bytes, [=] {
     std::memcpy(to, reinterpret_cast<const void *>(from), bytes);
     return 0;
   });
-  return 0;
 }
 EXPORT Result cuMemsetD8Async(Address to, unsigned char value, size_t bytes, StreamHandle *stream) {
   CALL(cuMemsetD8Async);
-  if (stream->captured || !isMemory(to, bytes))
-    return stream->captured ? captureUnsupported : invalidValue;
-  stream->waiting.push_back([=] {
+  return onMemory(stream, to, bytes, [=] {
     std::memset(reinterpret_cast<void *>(to), value, bytes);
     return 0;
   });
-  return 0;
 }
 EXPORT Result cuStreamCreate(StreamHandle **out, unsigned) {
   CALL(cuStreamCreate);

@@ -27,7 +27,10 @@ struct AttentionScratch {
   int64_t queryStride, outStride, probabilityStride, angleBytes; // bytes
   int64_t outAt, probabilityAt, numbersAt, numberBytes, anglesAt, keysAt, valuesAt, bytes;
   int64_t recordNumberBytes, recordBytes; // of one token's queries
-  int64_t numberAt(Number which) const { return numbersAt + which * numberBytes; }
+  /// The address of a number of the query.
+  mlir::Value number(Emitter &e, mlir::Value scratch, mlir::Value query, Number which) const {
+    return e.at(scratch, e.add(e.mul(query, 4), numbersAt + which * numberBytes));
+  }
 };
 
 class AttentionPage {
@@ -46,7 +49,7 @@ public:
   void addRecord(Value scratch, Value query, int64_t queries, Value record);
   /// The address of a number of the query.
   Value number(Value scratch, Value query, AttentionScratch::Number which) {
-    return e.at(scratch, e.add(e.mul(query, 4), places.numberAt(which)));
+    return places.number(e, scratch, query, which);
   }
 
 private:

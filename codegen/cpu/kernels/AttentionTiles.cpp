@@ -1,4 +1,4 @@
-//===- AttentionTiles.cpp - a page of keys for many queries, in tiles -----===//
+//===- AttentionTiles.cpp - pages of keys for many queries, in tiles ----===//
 #include "codegen/cpu/kernels/AttentionTiles.h"
 
 #include "codegen/cpu/MathPoly.h"
@@ -23,16 +23,14 @@ AttentionTiles::AttentionTiles(Emitter &e, ModuleOp module, const AttentionSpec 
       queries(group * tokens) {
   const int64_t keys = blockPages * spec.pageTokens;
   scoreStride = keys * 4;
+  keyPanel = spec.dimK / tile::columns * tile::bytes;
+  valuePanel = blockPages * tile::bytes;
   queriesAt = scratchAt;
   scoresAt = queriesAt + queries * spec.dimK * tile::numberBytes;
   probabilitiesAt = scoresAt + queries * scoreStride;
   keysAt = probabilitiesAt + queries * keys * tile::numberBytes;
   valuesAt = keysAt + keys * spec.dimK * tile::numberBytes;
   end = valuesAt + keys * spec.dimV * tile::numberBytes;
-}
-
-Value AttentionTiles::number(Value scratch, Value query, AttentionScratch::Number which) {
-  return e.at(scratch, e.add(e.mul(query, 4), places.numberAt(which)));
 }
 
 /// Two vectors of floats as bf16, rounded to nearest, ties away from zero: one after the other, or in pairs.
@@ -100,16 +98,16 @@ void AttentionTiles::addSoftmax(Value scratch, Value keys, Value seen) {
       scores.push_back(s);
       pageLargest = pageLargest ? e.maxf(pageLargest, s) : s;
     }
-    Value old = e.load(e.f32(), number(scratch, query, AttentionScratch::Maximum));
+    Value old = e.load(e.f32(), places.number(e, scratch, query, AttentionScratch::Maximum));
     Value largest = e.maxf(old, e.maxLanes(pageLargest)), all = e.broadcast(largest);
-    Value sumAt = number(scratch, query, AttentionScratch::Sum);
+    Value sumAt = places.number(e, scratch, query, AttentionScratch::Sum);
     e.when(e.less(arith::CmpFPredicate::OLT, old, largest), [&] {
       Value factor = buildExp(e, e.subf(e.broadcast(old), all));
       Value out = e.at(scratch, e.add(e.mul(query, places.outStride), places.outAt));
       for (int64_t column = 0; column < places.outStride; column += 64)
         e.store(e.mulf(e.loadFloats(out, column), factor), out, column);
       e.store(e.mulf(e.load(e.f32(), sumAt), e.element(factor, 0)), sumAt);
-      e.store(largest, number(scratch, query, AttentionScratch::Maximum));
+      e.store(largest, places.number(e, scratch, query, AttentionScratch::Maximum));
     });
     for (int64_t v = 0; v < vectors; ++v) {
       Value p = e.select(visible[v], buildExp(e, e.subf(scores[v], all)), e.zeros());
@@ -131,7 +129,6 @@ void AttentionTiles::addSoftmax(Value scratch, Value keys, Value seen) {
 }
 
 void AttentionTiles::packPage(Value scratch, Value keys, Value values, Value index, Value limit) {
-  const int64_t keyPanel = spec.dimK / tile::columns * tile::bytes, valuePanel = blockPages * tile::bytes;
   Value keyTiles = e.at(scratch, e.add(e.mul(index, spec.pageTokens / lanes * keyPanel), keysAt));
   Value valueTiles = e.at(scratch, e.add(e.mul(index, tile::bytes), valuesAt));
   packTiles(keys, spec.dimK, spec.pageTokens, Value(), keyTiles, keyPanel);
@@ -140,13 +137,12 @@ void AttentionTiles::packPage(Value scratch, Value keys, Value values, Value ind
 
 void AttentionTiles::addBlock(Value scratch, Value pages, Value seen) {
   auto rows = emitTileRows(e, module, isa);
-  const int64_t keyChunks = spec.dimK / tile::columns, keyPanel = keyChunks * tile::bytes,
-                valuePanel = blockPages * tile::bytes;
   e.loop(e.c(0), e.c(queries * scoreStride), 64,
          [&](Value byte) { e.store(e.zeros(), e.at(scratch, e.add(byte, scoresAt))); });
   e.loop(e.c(0), pages, 1, [&](Value page) {
     e.call(rows, {e.at(scratch, queriesAt), e.c(spec.dimK * tile::numberBytes), e.c(0), e.c(queries),
-                  e.at(scratch, e.add(e.mul(page, 2 * keyPanel), keysAt)), e.c(keyPanel), e.c(keyChunks),
+                  e.at(scratch, e.add(e.mul(page, 2 * keyPanel), keysAt)), e.c(keyPanel),
+                  e.c(spec.dimK / tile::columns),
                   e.at(scratch, e.add(e.mul(page, spec.pageTokens * 4), scoresAt)), e.c(scoreStride)});
   });
   addSoftmax(scratch, e.mul(pages, spec.pageTokens), seen);

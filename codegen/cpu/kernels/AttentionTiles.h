@@ -1,4 +1,4 @@
-//===- AttentionTiles.h - a page of keys for many queries, in tiles -*- C++ -*-===//
+//===- AttentionTiles.h - pages of keys for many queries in tiles -*- C++ -*-===//
 //
 // What AttentionPage does for the queries of consecutive tokens, with queries, keys, values and probabilities
 // rounded to bf16 and multiplied in tiles, several pages at once; scores, their exponentials and all sums are
@@ -34,7 +34,6 @@ public:
 private:
   void packTiles(Value rows, int64_t count, int64_t columns, Value limit, Value tiles, int64_t panelBytes);
   void addSoftmax(Value scratch, Value keys, Value seen);
-  Value number(Value scratch, Value query, AttentionScratch::Number which);
   Value highHalves(Value first, Value second, bool inPairs);
 
   Emitter &e;
@@ -43,7 +42,8 @@ private:
   const Isa &isa;
   const AttentionScratch &places;
   int64_t group, queries;
-  int64_t scoreStride, queriesAt, scoresAt, probabilitiesAt, keysAt, valuesAt, end; // bytes
+  int64_t scoreStride, keyPanel, valuePanel, queriesAt, scoresAt, probabilitiesAt, keysAt, valuesAt,
+      end; // bytes
 };
 
 } // namespace llmc::cpu
