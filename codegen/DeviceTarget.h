@@ -22,16 +22,18 @@ struct DeviceImage {
   std::string bytes;
 };
 
-/// How a kernel is launched: the fields of llmc_device_kernel.
+/// The fields of llmc_device_launch.
 struct DeviceLaunch {
+  std::string entry;
   uint32_t threads = 0, sharedBytes = 0, blocks = 1;
+  uint32_t minRows = 0, maxRows = UINT32_MAX;
   uint32_t rowsPerBlock = 0, maxRowBlocks = 0, keysPerBlock = 0, maxKeyBlocks = 0;
 };
 
 struct DeviceKernel {
   KernelFacts facts;
-  DeviceLaunch launch;
-  std::string entry;
+  std::vector<DeviceLaunch> launches;
+  uint64_t commonConstant = 0, commonPerKey = 0; // as in llmc_device_kernel
   std::vector<DeviceImage> images;
 };
 
@@ -39,8 +41,11 @@ class DeviceTarget {
 public:
   virtual ~DeviceTarget() = default;
   virtual llvm::StringRef name() const = 0;
-  /// Whether the op can be a kernel as it is; if not, it is split into the ops it is made from.
-  virtual bool hasKernel(mlir::Operation *op) const = 0;
+  /// Whether the op can be a kernel as it is; if not, it is split into the ops it is made from. With
+  /// `defaultKernels` no kernel has an emitter of its own.
+  virtual bool hasKernel(mlir::Operation *op, bool defaultKernels) const = 0;
+  /// Bytes a row of the packed-activation buffer of the kernel; 0: it has none.
+  virtual mlir::FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKernels) const = 0;
   /// The architectures of a list as `--gpu-arch` takes it, those that are always there among them; else words
   /// that say what is wrong.
   virtual std::string readArchitectures(llvm::StringRef list, std::vector<std::string> &names) const = 0;

@@ -1,6 +1,7 @@
 //===- KernelTable.cpp - step kernels without duplicates ------------------===//
 #include "codegen/KernelTable.h"
 
+#include "codegen/DeviceTarget.h"
 #include "codegen/KernelSpecs.h"
 #include "ir/Locations.h"
 
@@ -18,9 +19,9 @@ StringRef KernelTable::activationsOf(Operation *op, ArrayRef<WeightTable::Entry>
       anyMatrix = true;
       allIntegers &= entry.isInteger;
     }
-  if (!anyMatrix || isa<lm::EmbedOp>(op) || (wantedActivations == "int8" && !allIntegers))
+  if (!anyMatrix || isa<lm::EmbedOp>(op) || (options.activations == "int8" && !allIntegers))
     return "f32";
-  return wantedActivations;
+  return options.activations;
 }
 
 /// All that decides the code of a kernel. The frequencies of a rope and a window are arguments, not code.
@@ -86,7 +87,8 @@ FailureOr<step::KernelOp> KernelTable::make(Operation *op, StringRef space, Arra
     operand.set(body.addArgument(operand.get().getType(), operand.get().getLoc()));
   inner.insert(computed);
   step::ReturnOp::create(inner, op->getLoc(), computed->getResults());
-  FailureOr<int64_t> packed = packedRowBytes(kernel);
+  FailureOr<int64_t> packed = options.target ? options.target->packedRowBytes(kernel, options.defaultKernels)
+                                             : packedRowBytes(kernel);
   if (failed(packed))
     return failure();
   if (*packed)

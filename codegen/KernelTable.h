@@ -2,6 +2,7 @@
 #ifndef LLMC_CODEGEN_KERNELTABLE_H
 #define LLMC_CODEGEN_KERNELTABLE_H
 
+#include "codegen/LowerToStep.h"
 #include "codegen/WeightTable.h"
 #include "ir/StepOps.h"
 
@@ -15,8 +16,8 @@ namespace llmc::codegen {
 class KernelTable {
 public:
   /// Kernels are added at `builder`.
-  KernelTable(mlir::OpBuilder builder, llvm::StringRef activations)
-      : builder(builder), wantedActivations(activations) {}
+  KernelTable(mlir::OpBuilder builder, const LowerToStepOptions &options)
+      : builder(builder), options(options) {}
 
   /// The kernel of an op in which the numbers of its layer stand. `cache`: what it uses, in the storage type
   /// of that number; null for none.
@@ -33,7 +34,7 @@ private:
                                        lm::CacheOp cache, llvm::StringRef storage);
 
   mlir::OpBuilder builder;
-  std::string wantedActivations;
+  const LowerToStepOptions &options;
   llvm::StringMap<step::KernelOp> kernels; // by key
   llvm::StringMap<int> names;
   llvm::MapVector<step::KernelOp, llvm::SetVector<mlir::Location>> places;

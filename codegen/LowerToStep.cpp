@@ -13,6 +13,7 @@
 #include "codegen/LowerToStep.h"
 
 #include "codegen/CacheTable.h"
+#include "codegen/DeviceTarget.h"
 #include "codegen/DispatchList.h"
 #include "codegen/KernelSpecs.h"
 #include "codegen/KernelTable.h"
@@ -150,7 +151,7 @@ LogicalResult StepLowering::checkOps() {
 LogicalResult StepLowering::splitOpsWithoutKernel() {
   SmallVector<lm::DecomposableInterface> ops;
   model.forward().walk([&](lm::DecomposableInterface op) {
-    if (!(options.hasKernel ? options.hasKernel(op) : hasKernel(op)))
+    if (!(options.target ? options.target->hasKernel(op, options.defaultKernels) : hasKernel(op)))
       ops.push_back(op);
   });
   for (lm::DecomposableInterface op : ops) {
@@ -176,7 +177,7 @@ void StepLowering::createProgram() {
       model.getTokenizerAttr(), model.getFamilyAttr(), builder.getStrArrayAttr(files));
   Block &body = program.getBody().emplaceBlock();
   // Weights first, kernels behind them, then what DispatchList and the caches add.
-  kernels.emplace(OpBuilder::atBlockEnd(&body), options.activations);
+  kernels.emplace(OpBuilder::atBlockEnd(&body), options);
   weights.emplace(body, options);
 }
 

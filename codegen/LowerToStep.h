@@ -13,6 +13,8 @@
 
 namespace llmc::codegen {
 
+class DeviceTarget;
+
 /// Where packed weights and constants lie, by what they are: one set for all programs of a model.so.
 struct WeightPlaces {
   llvm::StringMap<int64_t> offsets;
@@ -26,8 +28,9 @@ struct LowerToStepOptions {
       scheme;
   /// What matmuls multiply in: f32, f16, bf16; int8 where all weights of a matmul are integers, else f32.
   std::string activations = "int8";
-  /// Whether an op can be a kernel as it is; by default what the CPU says (KernelSpecs.h).
-  std::function<bool(mlir::Operation *)> hasKernel;
+  /// What the program is for: it says which ops can be kernels as they are. Null: the CPU (KernelSpecs.h).
+  const DeviceTarget *target = nullptr;
+  bool defaultKernels = false;    // of the target: all kernels are decompositions
   WeightPlaces *places = nullptr; // null: the program has weights of its own
 };
 

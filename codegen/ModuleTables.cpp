@@ -313,16 +313,19 @@ public:
     if (devices.empty())
       return llvm::ConstantPointerNull::get(ptr);
     auto *i64 = llvm::Type::getInt64Ty(module.getContext());
-    auto *type = llvm::StructType::get(module.getContext(), {ptr, ptr, ptr, ptr, i64});
-    static_assert(sizeof(llmc_device) == 40);
+    auto *type = llvm::StructType::get(module.getContext(), {ptr, ptr, ptr, ptr, ptr, i64, i64});
+    static_assert(sizeof(llmc_device) == 56);
     SmallVector<llvm::Constant *> rows;
     for (const DeviceCode &device : devices) {
-      size_t numImages = 0;
-      for (const auto &[name, kernel] : device.kernels)
+      size_t numImages = 0, numLaunches = 0;
+      for (const auto &[name, kernel] : device.kernels) {
         numImages += kernel.images.size();
+        numLaunches += kernel.launches.size();
+      }
       rows.push_back(llvm::ConstantStruct::get(
           type, {constants.bytes(device.target->name(), "device_name", /*addNull=*/true), programOf(device),
-                 kernelsOf(device), imagesOf(device), llvm::ConstantInt::get(i64, numImages)}));
+                 kernelsOf(device), launchesOf(device), imagesOf(device),
+                 llvm::ConstantInt::get(i64, numImages), llvm::ConstantInt::get(i64, numLaunches)}));
     }
     return constants.array(type, rows, "devices");
   }
@@ -344,18 +347,28 @@ private:
   }
 
   llvm::Constant *kernelsOf(const DeviceCode &device) {
-    auto *words = llvm::ArrayType::get(llvm::Type::getInt32Ty(module.getContext()), 8);
-    auto *type = llvm::StructType::get(module.getContext(), {ptr, words});
-    static_assert(sizeof(llmc_device_kernel) == 40);
-    SmallVector<llvm::Constant *> rows;
+    std::vector<llmc_device_kernel> rows;
+    uint32_t first = 0;
     for (const auto &[name, kernel] : device.kernels) {
-      const DeviceLaunch &launch = kernel.launch;
-      rows.push_back(llvm::ConstantStruct::get(
-          type, {constants.bytes(kernel.entry, "device_entry", /*addNull=*/true),
-                 numbers({launch.threads, launch.sharedBytes, launch.blocks, launch.rowsPerBlock,
-                          launch.maxRowBlocks, launch.keysPerBlock, launch.maxKeyBlocks, 0})}));
+      rows.push_back({first, uint32_t(kernel.launches.size()), kernel.commonConstant, kernel.commonPerKey});
+      first += rows.back().n_launches;
     }
-    return constants.array(type, rows, "device_kernels");
+    return constants.table(rows, "device_kernels");
+  }
+
+  llvm::Constant *launchesOf(const DeviceCode &device) {
+    auto *words = llvm::ArrayType::get(llvm::Type::getInt32Ty(module.getContext()), 10);
+    auto *type = llvm::StructType::get(module.getContext(), {ptr, words});
+    static_assert(sizeof(llmc_device_launch) == 48);
+    SmallVector<llvm::Constant *> rows;
+    for (const auto &[name, kernel] : device.kernels)
+      for (const DeviceLaunch &launch : kernel.launches)
+        rows.push_back(llvm::ConstantStruct::get(
+            type, {constants.bytes(launch.entry, "device_entry", /*addNull=*/true),
+                   numbers({launch.threads, launch.sharedBytes, launch.blocks, launch.minRows, launch.maxRows,
+                            launch.rowsPerBlock, launch.maxRowBlocks, launch.keysPerBlock,
+                            launch.maxKeyBlocks, 0})}));
+    return constants.array(type, rows, "device_launches");
   }
 
   llvm::Constant *imagesOf(const DeviceCode &device) {

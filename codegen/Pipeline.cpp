@@ -304,6 +304,7 @@ LogicalResult PipelineRun::lowerToPrograms() {
     return weights->schemeOf(expression, layer);
   };
   lowering.places = &places;
+  lowering.defaultKernels = options.defaultKernels;
   SmallVector<const DeviceTarget *> targets;
   if (!options.variants.empty())
     targets.push_back(nullptr);
@@ -313,9 +314,7 @@ LogicalResult PipelineRun::lowerToPrograms() {
   NamedAttrList devices;
   for (const DeviceTarget *target : targets) {
     lowering.activations = target ? "f32" : state.activations; // decompositions compute in f32
-    lowering.hasKernel = nullptr;
-    if (target)
-      lowering.hasKernel = [target](Operation *op) { return target->hasKernel(op); };
+    lowering.target = target;
     const bool isLast = target == targets.back();
     FailureOr<step::ProgramOp> program =
         lowerToStep(isLast ? model : cast<lm::ModelOp>(OpBuilder(model).clone(*model)), lowering);

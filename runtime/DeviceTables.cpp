@@ -1,6 +1,7 @@
 // The tables of code for other devices than the CPU, checked as those of the module are (ModuleTables.cpp).
 #include "runtime/Error.h"
 #include "runtime/Module.h"
+#include "runtime/Workspace.h"
 
 #include <cstring>
 
@@ -8,7 +9,8 @@ namespace llmc {
 
 namespace {
 
-constexpr uint32_t mostDevices = 16, mostThreads = 1024, warp = 32, mostBlocks = 1u << 16;
+constexpr uint32_t mostDevices = 16, mostThreads = 1024, warp = 32, mostBlocks = 1u << 16,
+                   mostLaunches = 1u << 20;
 
 llmc_status fail(const char *name, const llmc_device &device, const char *table, uint64_t index,
                  const char *field, uint64_t value, const char *expected) {
@@ -16,25 +18,43 @@ llmc_status fail(const char *name, const llmc_device &device, const char *table,
                   device.name, table, (unsigned long long)index, field, (unsigned long long)value, expected);
 }
 
+llmc_status checkLaunch(const llmc_device &device, uint32_t number, const char *name) {
+  const llmc_device_launch &launch = device.launches[number];
+  auto wrong = [&](const char *field, uint64_t value, const char *expected) {
+    return fail(name, device, "launch", number, field, value, expected);
+  };
+  if (!launch.entry || !*launch.entry)
+    return wrong("entry", 0, "the name of a symbol");
+  if (launch.threads == 0 || launch.threads > mostThreads || launch.threads % warp)
+    return wrong("threads", launch.threads, "a multiple of 32, at most 1024");
+  if (launch.blocks == 0 || launch.blocks > INT32_MAX)
+    return wrong("blocks", launch.blocks, "1 to 2147483647");
+  if (launch.min_rows > launch.max_rows)
+    return wrong("min_rows", launch.min_rows, "at most max_rows");
+  if (launch.rows_per_block && (launch.max_row_blocks == 0 || launch.max_row_blocks >= mostBlocks))
+    return wrong("max_row_blocks", launch.max_row_blocks, "1 to 65535");
+  if (launch.keys_per_block && (launch.max_key_blocks == 0 || launch.max_key_blocks >= mostBlocks))
+    return wrong("max_key_blocks", launch.max_key_blocks, "1 to 65535");
+  return LLMC_OK;
+}
+
 llmc_status checkKernel(const llmc_device &device, uint32_t number, const char *name) {
   const llmc_device_kernel &kernel = device.kernels[number];
   auto wrong = [&](const char *field, uint64_t value, const char *expected) {
     return fail(name, device, "kernel", number, field, value, expected);
   };
-  if (!kernel.entry || !*kernel.entry)
-    return wrong("entry", 0, "the name of a symbol");
-  if (kernel.threads == 0 || kernel.threads > mostThreads || kernel.threads % warp)
-    return wrong("threads", kernel.threads, "a multiple of 32, at most 1024");
-  if (kernel.blocks == 0 || kernel.blocks > INT32_MAX)
-    return wrong("blocks", kernel.blocks, "1 to 2147483647");
-  if (kernel.rows_per_block && (kernel.max_row_blocks == 0 || kernel.max_row_blocks >= mostBlocks))
-    return wrong("max_row_blocks", kernel.max_row_blocks, "1 to 65535");
-  if (kernel.keys_per_block && (kernel.max_key_blocks == 0 || kernel.max_key_blocks >= mostBlocks))
-    return wrong("max_key_blocks", kernel.max_key_blocks, "1 to 65535");
-  const llmc_kernel &row = device.program->kernels[number];
-  if ((row.scratch_constant || row.scratch_per_row || row.scratch_per_key || row.scratch_per_row_key) &&
-      (kernel.blocks != 1 || kernel.keys_per_block))
-    return wrong("blocks", kernel.blocks, "1, and no blocks of keys, in a kernel with scratch");
+  if (kernel.n_launches == 0 || kernel.first_launch > device.n_launches ||
+      kernel.n_launches > device.n_launches - kernel.first_launch)
+    return wrong("n_launches", kernel.n_launches, "at least 1, and all of them among those of the device");
+  if (!hasScratch(device.program->kernels[number]))
+    return LLMC_OK;
+  if (kernel.common_constant || kernel.common_per_key)
+    return wrong("common_constant", kernel.common_constant, "no common memory in a kernel with scratch");
+  for (uint32_t i = 0; i < kernel.n_launches; ++i)
+    if (const llmc_device_launch &launch = device.launches[kernel.first_launch + i];
+        launch.blocks != 1 || launch.keys_per_block)
+      return fail(name, device, "launch", kernel.first_launch + i, "blocks", launch.blocks,
+                  "1, and no blocks of keys, in a kernel with scratch");
   return LLMC_OK;
 }
 
@@ -67,7 +87,7 @@ llmc_status checkDeviceTables(const llmc_module &module, uint64_t weightsSize, c
   for (uint32_t i = 0; i < module.n_devices; ++i) {
     const llmc_device &device = module.devices[i];
     if (!device.name || !device.program || (device.program->n_kernels && !device.kernels) ||
-        (device.n_images && !device.images))
+        (device.n_launches && !device.launches) || (device.n_images && !device.images))
       return setError(LLMC_EFORMAT, "%s: module table: device %u has no name, no program or no kernels", name,
                       i);
     if (device.program != &module) {
@@ -78,6 +98,13 @@ llmc_status checkDeviceTables(const llmc_module &module, uint64_t weightsSize, c
       if (llmc_status status = checkModuleTables(*device.program, weightsSize, name))
         return status;
     }
+    if (device.n_launches > mostLaunches)
+      return setError(LLMC_EFORMAT,
+                      "%s: module table: device '%s': 'n_launches' is %llu, expected at most %u", name,
+                      device.name, (unsigned long long)device.n_launches, mostLaunches);
+    for (uint32_t k = 0; k < device.n_launches; ++k)
+      if (llmc_status status = checkLaunch(device, k, name))
+        return status;
     for (uint32_t k = 0; k < device.program->n_kernels; ++k)
       if (llmc_status status = checkKernel(device, k, name))
         return status;

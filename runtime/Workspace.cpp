@@ -8,6 +8,11 @@
 
 namespace llmc {
 
+bool hasScratch(const llmc_kernel &kernel) {
+  return kernel.scratch_constant || kernel.scratch_per_row || kernel.scratch_per_key ||
+         kernel.scratch_per_row_key;
+}
+
 bool scratchNeeded(const llmc_module &module, const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t keys,
                    bool withRowKeys, uint64_t &out) {
   out = 0;

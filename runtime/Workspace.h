@@ -30,6 +30,8 @@ llmc_status chooseStorage(const llmc_module &module, llmc_kv_type typeK, llmc_kv
 llmc_status planWorkspace(const llmc_module &module, const llmc_session_params *params, const char *function,
                           WorkspacePlan &out, llmc_session_params &resolved);
 
+/// Whether the kernel wants scratch at any size.
+bool hasScratch(const llmc_kernel &kernel);
 /// Scratch of one worker for this many rows and keys. Kernels whose scratch grows with rows * keys are
 /// counted only when `withRowKeys` is set: at most sizes they would need far more than any step does. False:
 /// beyond 64 bits.

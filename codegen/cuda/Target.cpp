@@ -5,13 +5,12 @@
 //   3. LLVM optimizes them and makes PTX, in parallel, each in a context of its own.
 //
 //===----------------------------------------------------------------------===//
-#include "codegen/DefaultKernels.h"
 #include "codegen/DeviceTarget.h"
 #include "codegen/ObjectCache.h"
 #include "codegen/Parallel.h"
 #include "codegen/cuda/Architectures.h"
-#include "codegen/cuda/DefaultTarget.h"
 #include "codegen/cuda/Images.h"
+#include "codegen/cuda/Kernels.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -39,8 +38,12 @@ struct Job {
 class CudaTarget : public DeviceTarget {
 public:
   StringRef name() const override { return "cuda"; }
-  /// Decompositions can do all but touch the cache together with other things.
-  bool hasKernel(Operation *op) const override { return !isa<lm::CachedAttentionOp>(op); }
+  bool hasKernel(Operation *op, bool defaultKernels) const override {
+    return cuda::hasKernel(op, defaultKernels);
+  }
+  FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKernels) const override {
+    return cuda::packedRowBytes(kernel, defaultKernels);
+  }
   std::string readArchitectures(StringRef list, std::vector<std::string> &names) const override {
     return cuda::readArchitectures(list, names);
   }
@@ -48,22 +51,6 @@ public:
                              const CompileKernelsOptions &options,
                              const std::function<void(uint64_t, uint64_t)> &progress) const override;
 };
-
-FailureOr<DeviceKernel> emitKernel(ModuleOp module, step::KernelOp kernel) {
-  module->setLoc(kernel.getLoc());
-  FailureOr<DefaultKernel> made = emitDefaultKernel(module, kernel.getSymName(), kernel, cuda::Defaults());
-  if (failed(made))
-    return failure();
-  DeviceKernel result;
-  result.entry = kernel.getSymName().str();
-  result.facts = {.usesKeys = made->usesKeys,
-                  .scratchConstant = made->scratchConstant,
-                  .scratchPerRow = made->scratchPerRow,
-                  .scratchPerKey = made->scratchPerKey,
-                  .scratchPerRowKey = made->scratchPerRowKey};
-  result.launch = {.threads = cuda::defaultThreads, .rowsPerBlock = 1, .maxRowBlocks = cuda::defaultBlocks};
-  return result;
-}
 
 FailureOr<DeviceTarget::Kernels>
 CudaTarget::compile(step::ProgramOp program, ArrayRef<std::string> architectures,
@@ -75,7 +62,7 @@ CudaTarget::compile(step::ProgramOp program, ArrayRef<std::string> architectures
     Job &job = *jobs.emplace_back(std::make_unique<Job>());
     job.name = kernel.getSymName();
     job.module = ModuleOp::create(kernel.getLoc());
-    FailureOr<DeviceKernel> made = emitKernel(*job.module, kernel);
+    FailureOr<DeviceKernel> made = cuda::emitKernel(*job.module, kernel, options.defaultKernels);
     if (failed(made) || failed(verify(*job.module)))
       return failure();
     kernels[kernel.getSymNameAttr()] = std::move(*made);

@@ -12,19 +12,18 @@ using namespace cuda;
 
 class CudaCode final : public DeviceCode {
 public:
-  struct Kernel {
-    ModuleHandle *module = nullptr;
+  struct Launch {
     FunctionHandle *function = nullptr;
     uint32_t threads = 0;
   };
   explicit CudaCode(const Driver &driver) : driver(driver) {}
   ~CudaCode() override {
-    for (const Kernel &kernel : kernels)
-      if (kernel.module)
-        driver.cuModuleUnload(kernel.module);
+    for (ModuleHandle *module : modules)
+      driver.cuModuleUnload(module);
   }
   const Driver &driver;
-  std::vector<Kernel> kernels;
+  std::vector<ModuleHandle *> modules;
+  std::vector<Launch> launches;
 };
 
 class CudaGraph final : public DeviceGraph {
@@ -66,7 +65,7 @@ public:
     return done(driver.cuMemsetD8Async(address, 0, bytes, stream), "cuMemsetD8Async");
   }
   llmc_status load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) override;
-  llmc_status launch(const DeviceCode &code, uint32_t kernel, Grid grid, DeviceAddress step,
+  llmc_status launch(const DeviceCode &code, uint32_t number, Grid grid, DeviceAddress step,
                      DeviceAddress args) override;
   llmc_status synchronize() override {
     return done(driver.cuStreamSynchronize(stream), "cuStreamSynchronize");
@@ -162,22 +161,27 @@ const llmc_device_image *CudaDevice::chooseImage(const llmc_device &program, uin
 
 llmc_status CudaDevice::load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) {
   auto code = std::make_unique<CudaCode>(driver);
-  code->kernels.resize(program.program->n_kernels);
-  for (uint32_t i = 0; i < code->kernels.size(); ++i) {
-    CudaCode::Kernel &kernel = code->kernels[i];
-    const char *entry = program.kernels[i].entry;
+  code->launches.resize(program.n_launches);
+  for (uint32_t i = 0; i < program.program->n_kernels; ++i) {
+    const llmc_device_kernel &kernel = program.kernels[i];
     const llmc_device_image *image = chooseImage(program, i);
     if (!image)
-      return setError(LLMC_EABI, "%s: its kernel '%s' cannot run on %s, which is sm_%u", path, entry, name(),
-                      arch);
+      return setError(LLMC_EABI, "%s: its kernel '%s' cannot run on %s, which is sm_%u", path,
+                      program.launches[kernel.first_launch].entry, name(), arch);
     // PTX is compiled by the driver, which keeps what it has made.
-    if (llmc_status status = done(driver.cuModuleLoadDataEx(&kernel.module, image->data, 0, nullptr, nullptr),
-                                  "cuModuleLoadDataEx"))
-      return status;
+    ModuleHandle *module = nullptr;
     if (llmc_status status =
-            done(driver.cuModuleGetFunction(&kernel.function, kernel.module, entry), "cuModuleGetFunction"))
+            done(driver.cuModuleLoadDataEx(&module, image->data, 0, nullptr, nullptr), "cuModuleLoadDataEx"))
       return status;
-    kernel.threads = program.kernels[i].threads;
+    code->modules.push_back(module);
+    for (uint32_t j = kernel.first_launch; j < kernel.first_launch + kernel.n_launches; ++j) {
+      const llmc_device_launch &launch = program.launches[j];
+      if (llmc_status status =
+              done(driver.cuModuleGetFunction(&code->launches[j].function, module, launch.entry),
+                   "cuModuleGetFunction"))
+        return status;
+      code->launches[j].threads = launch.threads;
+    }
   }
   out = std::move(code);
   return LLMC_OK;
@@ -185,9 +189,9 @@ llmc_status CudaDevice::load(const llmc_device &program, const char *path, std::
 
 llmc_status CudaDevice::launch(const DeviceCode &code, uint32_t number, Grid grid, DeviceAddress step,
                                DeviceAddress args) {
-  const CudaCode::Kernel &kernel = static_cast<const CudaCode &>(code).kernels[number];
+  const CudaCode::Launch &launch = static_cast<const CudaCode &>(code).launches[number];
   void *params[] = {&step, &args};
-  return done(driver.cuLaunchKernel(kernel.function, grid.x, grid.y, grid.z, kernel.threads, 1, 1, 0, stream,
+  return done(driver.cuLaunchKernel(launch.function, grid.x, grid.y, grid.z, launch.threads, 1, 1, 0, stream,
                                     params, nullptr),
               "cuLaunchKernel");
 }

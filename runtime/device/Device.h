@@ -15,7 +15,7 @@ namespace llmc {
 
 using DeviceAddress = uint64_t; ///< 0: none
 
-/// The loaded kernels of a program, in its order.
+/// The loaded kernels of a program; what is launched is a number among the device's launches.
 class DeviceCode {
 public:
   virtual ~DeviceCode() = default;
@@ -57,7 +57,7 @@ public:
   /// `path`: of the model, for messages.
   virtual llmc_status load(const llmc_device &program, const char *path,
                            std::unique_ptr<DeviceCode> &out) = 0;
-  virtual llmc_status launch(const DeviceCode &code, uint32_t kernel, Grid grid, DeviceAddress step,
+  virtual llmc_status launch(const DeviceCode &code, uint32_t number, Grid grid, DeviceAddress step,
                              DeviceAddress args) = 0;
   virtual llmc_status synchronize() = 0;
   /// Between both launches are recorded instead of run; endCapture also ends a recording that failed.

@@ -21,11 +21,6 @@ DeviceStep::~DeviceStep() {
   recorded.clear();
 }
 
-bool DeviceStep::hasScratch(const llmc_kernel &kernel) const {
-  return kernel.scratch_constant || kernel.scratch_per_row || kernel.scratch_per_key ||
-         kernel.scratch_per_row_key;
-}
-
 llmc_status DeviceStep::create(DeviceModel &newModel, const WorkspacePlan &newPlan, const KVCache &cache) {
   model = &newModel;
   plan = &newPlan;
@@ -54,9 +49,12 @@ llmc_status DeviceStep::create(DeviceModel &newModel, const WorkspacePlan &newPl
     return status;
   for (uint32_t i = 0; i < module.n_dispatches; ++i) {
     const llmc_dispatch &dispatch = module.dispatches[i];
+    const Shape most = {{mostRows[0], mostRows[1], mostRows[2], mostRows[3]}, 1};
     if (hasScratch(module.kernels[dispatch.kernel]))
-      scratchBlocks = std::max<uint64_t>(
-          scratchBlocks, gridOf(dispatch, {{mostRows[0], mostRows[1], mostRows[2], mostRows[3]}, 1}).y);
+      eachLaunch(dispatch, [&](uint32_t, const llmc_device_launch &launch) {
+        scratchBlocks = std::max<uint64_t>(scratchBlocks, gridOf(launch, most.rows[dispatch.rows], 1).y);
+        return LLMC_OK;
+      });
   }
 
   auto place = [&](uint64_t bytes) {
@@ -92,10 +90,11 @@ llmc_status DeviceStep::reserve(const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_
                                 const char *function) {
   uint64_t total;
   if (!scratchNeeded(*model->program().program, rows, nKeys, true, scratchBytes) ||
-      !mulAdd(scratchBytes, scratchBlocks, 0, total))
+      !mulAdd(scratchBytes, scratchBlocks, 0, total) || !commonNeeded(nKeys, total))
     return setError(LLMC_ENOMEM, "%s: the scratch memory of this step does not fit in 64 bits", function);
   if (total <= scratch.size())
     return LLMC_OK;
+  total = std::max(total, scratch.size() + scratch.size() / 4); // the next steps have a few keys more
   Device &device = model->device();
   std::lock_guard lock(device.mutex);
   if (llmc_status status = device.enter())
@@ -104,13 +103,33 @@ llmc_status DeviceStep::reserve(const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_
   return scratch.allocate(device, total, "scratch");
 }
 
-Device::Grid DeviceStep::gridOf(const llmc_dispatch &dispatch, const Shape &shape) const {
+bool DeviceStep::commonNeeded(uint64_t nKeys, uint64_t &out) const {
+  const llmc_device &program = model->program();
+  for (uint32_t i = 0; i < program.program->n_kernels; ++i) {
+    uint64_t bytes;
+    if (!mulAdd(program.kernels[i].common_per_key, nKeys, program.kernels[i].common_constant, bytes))
+      return false;
+    out = std::max(out, bytes);
+  }
+  return true;
+}
+
+llmc_status DeviceStep::eachLaunch(
+    const llmc_dispatch &dispatch,
+    const std::function<llmc_status(uint32_t number, const llmc_device_launch &)> &visit) const {
   const llmc_device_kernel &kernel = model->program().kernels[dispatch.kernel];
+  for (uint32_t i = kernel.first_launch; i < kernel.first_launch + kernel.n_launches; ++i)
+    if (llmc_status status = visit(i, model->program().launches[i]))
+      return status;
+  return LLMC_OK;
+}
+
+Device::Grid DeviceStep::gridOf(const llmc_device_launch &launch, uint64_t rows, uint64_t keys) const {
   auto blocks = [](uint64_t n, uint32_t perBlock, uint32_t most) {
     return perBlock ? uint32_t(std::clamp<uint64_t>((n + perBlock - 1) / perBlock, 1, most)) : 1;
   };
-  return {kernel.blocks, blocks(shape.rows[dispatch.rows], kernel.rows_per_block, kernel.max_row_blocks),
-          blocks(shape.keys, kernel.keys_per_block, kernel.max_key_blocks)};
+  return {launch.blocks, blocks(rows, launch.rows_per_block, launch.max_row_blocks),
+          blocks(keys, launch.keys_per_block, launch.max_key_blocks)};
 }
 
 llmc_status DeviceStep::upload(const llmc_step &step) {
@@ -173,9 +192,15 @@ llmc_status DeviceStep::launchAll(Session &session, StepRun *walk, const Shape &
       return setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);
     if (slots)
       slots[i].begin = Profile::now();
-    if (llmc_status status = device.launch(model->code(), dispatch.kernel, gridOf(dispatch, shape),
-                                           head.address(), args.address() + dispatch.first_arg * 8ull))
-      return status;
+    const uint64_t rows = shape.rows[dispatch.rows];
+    llmc_status launched = eachLaunch(dispatch, [&](uint32_t number, const llmc_device_launch &launch) {
+      return rows < launch.min_rows || rows > launch.max_rows
+                 ? LLMC_OK
+                 : device.launch(model->code(), number, gridOf(launch, rows, shape.keys), head.address(),
+                                 args.address() + dispatch.first_arg * 8ull);
+    });
+    if (launched != LLMC_OK)
+      return launched;
     if (!walk)
       continue;
     if (llmc_status status = device.synchronize())

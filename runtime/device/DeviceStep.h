@@ -5,6 +5,7 @@
 #include "runtime/Workspace.h"
 #include "runtime/device/DeviceModel.h"
 
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -33,8 +34,12 @@ private:
     uint64_t timesSeen = 0;
     std::unique_ptr<DeviceGraph> graph;
   };
-  Device::Grid gridOf(const llmc_dispatch &dispatch, const Shape &shape) const;
-  bool hasScratch(const llmc_kernel &kernel) const;
+  llmc_status
+  eachLaunch(const llmc_dispatch &dispatch,
+             const std::function<llmc_status(uint32_t number, const llmc_device_launch &)> &visit) const;
+  Device::Grid gridOf(const llmc_device_launch &launch, uint64_t rows, uint64_t keys) const;
+  /// Raises `out` to what kernels want in common; false if it does not fit in 64 bits.
+  bool commonNeeded(uint64_t nKeys, uint64_t &out) const;
   llmc_status upload(const llmc_step &step);
   llmc_status clearPages(KVCache &cache);
   llmc_status launchAll(Session &session, StepRun *walk, const Shape &shape, const char *function);
@@ -54,7 +59,7 @@ private:
     uint64_t tokens, asked, pools, tables, scratch, bytes;
   } offsets = {};
   std::vector<std::pair<const int32_t *, uint64_t>> tables; ///< of pages: where they stand here, bytes
-  uint64_t scratchBlocks = 0, scratchBytes = 0;             ///< of one block
+  uint64_t scratchBlocks = 1, scratchBytes = 0;             ///< of one block
   std::map<Shape, Recorded> recorded;
 };
 

@@ -14,7 +14,7 @@ namespace {
 
 class SimtCode final : public DeviceCode {
 public:
-  struct Kernel {
+  struct Entry {
     const llmc_simt_code *code;
     const llmc_simt_kernel *kernel;
     uint32_t threads;
@@ -26,12 +26,12 @@ public:
   ~SimtCode() override { emulator.remove(*library); }
   simt::Emulator &emulator;
   std::unique_ptr<simt::Library> library;
-  std::vector<Kernel> kernels;
+  std::vector<Entry> entries; ///< by number of launch
 };
 
 struct SimtLaunch {
   const SimtCode *code;
-  uint32_t kernel;
+  uint32_t number;
   Device::Grid grid;
   DeviceAddress step, args;
 };
@@ -81,9 +81,9 @@ public:
     return LLMC_OK;
   }
   llmc_status load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) override;
-  llmc_status launch(const DeviceCode &code, uint32_t kernel, Grid grid, DeviceAddress step,
+  llmc_status launch(const DeviceCode &code, uint32_t number, Grid grid, DeviceAddress step,
                      DeviceAddress args) override {
-    const SimtLaunch launch{static_cast<const SimtCode *>(&code), kernel, grid, step, args};
+    const SimtLaunch launch{static_cast<const SimtCode *>(&code), number, grid, step, args};
     if (!recording)
       return run(launch);
     recording->launches.push_back(launch);
@@ -129,12 +129,12 @@ private:
 };
 
 llmc_status SimtDevice::run(const SimtLaunch &launch) {
-  const SimtCode::Kernel &kernel = launch.code->kernels[launch.kernel];
+  const SimtCode::Entry &entry = launch.code->entries[launch.number];
   const void *params[] = {&launch.step, &launch.args};
-  const std::string error = emulator.launch({kernel.code,
-                                             kernel.kernel,
+  const std::string error = emulator.launch({entry.code,
+                                             entry.kernel,
                                              {launch.grid.x, launch.grid.y, launch.grid.z},
-                                             {kernel.threads},
+                                             {entry.threads},
                                              0,
                                              const_cast<void *const *>(params)},
                                             launch.code->library->table().is_instrumented);
@@ -161,24 +161,27 @@ llmc_status SimtDevice::load(const llmc_device &program, const char *path, std::
     return setError(LLMC_EFORMAT, "%s (the emulator's code of a model is made by llmc-compile simt)",
                     error.c_str());
   auto code = std::make_unique<SimtCode>(emulator, std::move(library));
-  code->kernels.resize(program.program->n_kernels);
+  code->entries.resize(program.n_launches);
   for (uint64_t i = 0; i < program.n_images; ++i) {
     const llmc_device_image &image = program.images[i];
     if (image.kind != LLMC_IMAGE_BITCODE)
       continue;
-    const llmc_device_kernel &kernel = program.kernels[image.kernel];
     const llmc_simt_code *found = code->library->find(image.hash);
-    const llmc_simt_kernel *entry = found ? simt::findKernel(*found, kernel.entry) : nullptr;
-    if (!entry || entry->n_params != 2)
-      return setError(LLMC_EFORMAT,
-                      "%s: it has no code for the kernel '%s' of %s: it was made of another model",
-                      codePath.c_str(), kernel.entry, path);
-    code->kernels[image.kernel] = {found, entry, kernel.threads};
+    const llmc_device_kernel &kernel = program.kernels[image.kernel];
+    for (uint32_t j = kernel.first_launch; j < kernel.first_launch + kernel.n_launches; ++j) {
+      const llmc_device_launch &launch = program.launches[j];
+      const llmc_simt_kernel *entry = found ? simt::findKernel(*found, launch.entry) : nullptr;
+      if (!entry || entry->n_params != 2)
+        return setError(LLMC_EFORMAT,
+                        "%s: it has no code for the kernel '%s' of %s: it was made of another model",
+                        codePath.c_str(), launch.entry, path);
+      code->entries[j] = {found, entry, launch.threads};
+    }
   }
-  for (uint32_t i = 0; i < code->kernels.size(); ++i)
-    if (!code->kernels[i].kernel)
+  for (uint32_t i = 0; i < code->entries.size(); ++i)
+    if (!code->entries[i].kernel)
       return setError(LLMC_EFORMAT, "%s: module table: the kernel '%s' has no bitcode", path,
-                      program.kernels[i].entry);
+                      program.launches[i].entry);
   out = std::move(code);
   return LLMC_OK;
 }

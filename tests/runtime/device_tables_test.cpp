@@ -15,11 +15,12 @@ namespace {
 struct Tables {
   char ptx[8] = ".target";
   llmc_kernel kernel = {};
-  llmc_device_kernel entry = {"k", 128, 0, 1, 1, 256, 0, 0, 0};
+  llmc_device_kernel entry = {0, 1, 0, 0};
+  llmc_device_launch launch = {"k", 128, 0, 1, 0, ~0u, 1, 256, 0, 0, 0};
   llmc_device_image images[2] = {{0, LLMC_IMAGE_PTX, 80, 0, 7, 0, ptx},
                                  {0, LLMC_IMAGE_BITCODE, 0, 0, 7, 0, ptx}};
   llmc_module program = {};
-  llmc_device device = {"cuda", &program, &entry, images, 2};
+  llmc_device device = {"cuda", &program, &entry, &launch, images, 2, 1};
 
   Tables() {
     program.n_kernels = 1;
@@ -46,14 +47,23 @@ TEST(DeviceTables, bad_fields) {
   expectRefusal([](Tables &t) { t.device.name = nullptr; }, "device 0 has no name");
   expectRefusal([](Tables &t) { t.device.kernels = nullptr; },
                 "device 0 has no name, no program or no kernels");
-  expectRefusal([](Tables &t) { t.entry.entry = ""; }, "device 'cuda': kernel 0: 'entry'");
-  expectRefusal([](Tables &t) { t.entry.threads = 48; }, "'threads' is 48, expected a multiple of 32");
-  expectRefusal([](Tables &t) { t.entry.threads = 2048; }, "'threads' is 2048");
-  expectRefusal([](Tables &t) { t.entry.blocks = 0; }, "'blocks' is 0");
-  expectRefusal([](Tables &t) { t.entry.max_row_blocks = 65536; }, "'max_row_blocks' is 65536");
-  expectRefusal([](Tables &t) { t.entry.keys_per_block = 64; }, "'max_key_blocks' is 0");
-  expectRefusal([](Tables &t) { t.kernel.scratch_per_key = 4, t.entry.blocks = 2; },
+  expectRefusal([](Tables &t) { t.device.launches = nullptr; },
+                "device 0 has no name, no program or no kernels");
+  expectRefusal([](Tables &t) { t.device.n_launches = uint64_t(1) << 40; }, "'n_launches' is 1099511627776");
+  expectRefusal([](Tables &t) { t.entry.n_launches = 0; }, "device 'cuda': kernel 0: 'n_launches' is 0");
+  expectRefusal([](Tables &t) { t.entry.first_launch = ~0u; }, "kernel 0: 'n_launches' is 1");
+  expectRefusal([](Tables &t) { t.entry.first_launch = 1; }, "kernel 0: 'n_launches' is 1");
+  expectRefusal([](Tables &t) { t.launch.entry = ""; }, "device 'cuda': launch 0: 'entry'");
+  expectRefusal([](Tables &t) { t.launch.threads = 48; }, "'threads' is 48, expected a multiple of 32");
+  expectRefusal([](Tables &t) { t.launch.threads = 2048; }, "'threads' is 2048");
+  expectRefusal([](Tables &t) { t.launch.blocks = 0; }, "'blocks' is 0");
+  expectRefusal([](Tables &t) { t.launch.min_rows = 9, t.launch.max_rows = 8; }, "'min_rows' is 9");
+  expectRefusal([](Tables &t) { t.launch.max_row_blocks = 65536; }, "'max_row_blocks' is 65536");
+  expectRefusal([](Tables &t) { t.launch.keys_per_block = 64; }, "'max_key_blocks' is 0");
+  expectRefusal([](Tables &t) { t.kernel.scratch_per_key = 4, t.launch.blocks = 2; },
                 "in a kernel with scratch");
+  expectRefusal([](Tables &t) { t.kernel.scratch_per_key = 4, t.entry.common_per_key = 4; },
+                "no common memory");
   expectRefusal([](Tables &t) { t.images[1].kernel = 1; }, "image 1: 'kernel' is 1");
   expectRefusal([](Tables &t) { t.images[0].kind = 4; }, "image 0: 'kind' is 4");
   expectRefusal([](Tables &t) { t.images[0].data = nullptr; }, "image 0: 'size'");

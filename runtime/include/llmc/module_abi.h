@@ -30,7 +30,7 @@ extern "C" {
 #define LLMC_MODULE_SYMBOL "llmc_module"
 #define LLMC_MODULE_MAGIC "LLMCMOD" /* 7 characters and a NUL */
 #define LLMC_FOOTER_MAGIC "LLMCEND"
-#define LLMC_MODULE_ABI 4u      /* raised by every change of this file that an older reader would misread */
+#define LLMC_MODULE_ABI 5u      /* raised by every change of this file that an older reader would misread */
 #define LLMC_MODULE_ALIGN 4096u /* file alignment of the weights */
 #define LLMC_NONE 0xffffffffu   /* no layer, no buffer, no location */
 
@@ -177,7 +177,7 @@ typedef struct {
   const void *data;
 } llmc_device_image;
 
-/* How a kernel is launched: a grid of (x, y, z) blocks of `threads` threads in a row. The parameters of every
+/* One launch of a kernel: a grid of (x, y, z) blocks of `threads` threads in a row. The parameters of every
  * entry are two addresses in device memory,
  *
  *     entry(const llmc_step *step, const void *const *args)
@@ -194,20 +194,31 @@ typedef struct {
  * where rows is the number of rows in the dispatch's row space and keys the length of the longest sequence of
  * the step, after its appends. Blocks loop over what there is: any y and z of at least 1 and at most these
  * limits give the same results, more than rows and keys ask for, too, so that a graph may be captured for the
- * largest step of a kind. With no rows a kernel does nothing.
- *
- * A kernel whose row in `kernels` declares scratch has x = z = 1, and its block y works in step->scratch[y],
- * which is as large as that row says (scratch_constant + ... bytes, 64-byte aligned). Kernels run one after
- * the other: each sees all that those before it in the table wrote, `barrier` set or not, and they may share
- * scratch. Shared memory is all static: the images declare it. */
+ * largest step of a kind. With no rows a kernel does nothing. Shared memory is all static: the images declare
+ * it. */
 typedef struct {
-  const char *entry;     /* symbol in the images of this kernel */
-  uint32_t threads;      /* of a block, a multiple of 32, at most 1024 */
-  uint32_t shared_bytes; /* static shared memory of a block */
-  uint32_t blocks;
+  const char *entry;           /* symbol in the images of this kernel */
+  uint32_t threads;            /* of a block, a multiple of 32, at most 1024 */
+  uint32_t shared_bytes;       /* static shared memory of a block */
+  uint32_t blocks;             /* 1 to 2^31 - 1 */
+  uint32_t min_rows, max_rows; /* it is left out where rows is less or more */
   uint32_t rows_per_block, max_row_blocks;
   uint32_t keys_per_block, max_key_blocks;
   uint32_t reserved; /* 0 */
+} llmc_device_launch;
+
+/* A kernel is its launches, in order. Those before a launch and before its kernel in the table are done when
+ * it starts, `barrier` set or not: it sees all that they wrote. What a kernel needs besides its arguments is
+ * one of two:
+ *   - scratch, as its row in `kernels` declares: its launches have x = z = 1, and block y works in
+ *     step->scratch[y], which is as large as that row says (scratch_constant + ... bytes, 64-byte aligned);
+ *   - memory that its launches and their blocks share: step->scratch[0] is the address of
+ *     common_constant + common_per_key * keys bytes, 256-byte aligned, where keys counts those of all
+ *     sequences of the step, after its appends.
+ * Nothing of either outlives the kernel. */
+typedef struct {
+  uint32_t first_launch, n_launches; /* in the launches of the device; at least one */
+  uint64_t common_constant, common_per_key;
 } llmc_device_kernel;
 
 /* A kind of device. Its program is an llmc_module with kernels, buffers, dispatches, args and caches of its
@@ -219,9 +230,10 @@ typedef struct {
 typedef struct {
   const char *name; /* "cuda" */
   const struct llmc_module *program;
-  const llmc_device_kernel *kernels; /* [program->n_kernels] */
-  const llmc_device_image *images;   /* [n_images]; each kernel has one of PTX and one of bitcode at least */
-  uint64_t n_images;
+  const llmc_device_kernel *kernels;  /* [program->n_kernels] */
+  const llmc_device_launch *launches; /* [n_launches], those of a kernel one after another */
+  const llmc_device_image *images;    /* [n_images]; each kernel has one of PTX and one of bitcode at least */
+  uint64_t n_images, n_launches;
 } llmc_device;
 
 typedef struct llmc_module {
