@@ -1,6 +1,7 @@
 //===- DefaultTarget.cpp - default kernels on a GPU -----------------------===//
 #include "codegen/cuda/DefaultTarget.h"
 
+#include "codegen/cuda/Warp.h"
 #include "runtime/include/llmc/module_abi.h"
 
 using namespace mlir;
@@ -9,16 +10,6 @@ namespace llmc::cuda {
 
 using cpu::Emitter;
 using cpu::KernelArguments;
-
-Value readRegister(Emitter &e, StringRef name) {
-  Value number = e.intrinsic(("llvm.nvvm.read.ptx.sreg." + name).str(), e.i32(), {});
-  return arith::ExtUIOp::create(e, e.i64(), number);
-}
-
-void meet(Emitter &e) {
-  LLVM::CallIntrinsicOp::create(e, e.getStringAttr("llvm.nvvm.barrier.cta.sync.aligned.all"),
-                                ValueRange{e.splat(e.i32(), 0)});
-}
 
 KernelArguments argumentsOf(Emitter &e, ValueRange functionArguments) {
   KernelArguments arguments;

@@ -21,11 +21,6 @@ void emitEntry(cpu::Emitter &e, mlir::ModuleOp module, llvm::StringRef name, uin
 /// The share of a block among those in y, and the thread within it.
 cpu::KernelArguments argumentsOf(cpu::Emitter &e, mlir::ValueRange functionArguments);
 
-/// A special register as i64: "tid.x", "ctaid.y", "nctaid.y".
-mlir::Value readRegister(cpu::Emitter &e, llvm::StringRef name);
-/// All threads of the block meet; what they wrote before is seen by all.
-void meet(cpu::Emitter &e);
-
 /// Linalg ops on memrefs => loops over elements by all threads of the block, reductions by one, barriers
 /// between them; what stands outside of them is stored by one thread.
 mlir::LogicalResult spreadOverThreads(mlir::ModuleOp module);

@@ -1,0 +1,113 @@
+//===- Warp.cpp - what the kernels of a GPU are made of -------------------===//
+#include "codegen/cuda/Warp.h"
+
+using namespace mlir;
+
+namespace llmc::cuda {
+
+using cpu::Emitter;
+using cpu::Values;
+
+static void call(Emitter &e, StringRef name, ValueRange operands) {
+  LLVM::CallIntrinsicOp::create(e, e.getStringAttr(name), operands);
+}
+
+/// An intrinsic that returns a structure.
+static Values callForMany(Emitter &e, StringRef name, Type element, unsigned count, ValueRange operands) {
+  auto type = LLVM::LLVMStructType::getLiteral(e.getContext(), SmallVector<Type>(count, element));
+  Value all = e.intrinsic(name, type, operands);
+  Values results;
+  for (int64_t i = 0; i < count; ++i)
+    results.push_back(LLVM::ExtractValueOp::create(e, all, i));
+  return results;
+}
+
+static Type pointerIn(Emitter &e, unsigned space) {
+  return LLVM::LLVMPointerType::get(e.getContext(), space);
+}
+
+constexpr unsigned globalSpace = 1, sharedSpace = 3;
+
+Value readRegister(Emitter &e, StringRef name) {
+  Value number = e.intrinsic(("llvm.nvvm.read.ptx.sreg." + name).str(), e.i32(), {});
+  return arith::ExtUIOp::create(e, e.i64(), number);
+}
+
+Value laneNumber(Emitter &e) { return e.rem(readRegister(e, "tid.x"), warpLanes); }
+Value warpNumber(Emitter &e) { return e.div(readRegister(e, "tid.x"), warpLanes); }
+
+void meet(Emitter &e) { call(e, "llvm.nvvm.barrier.cta.sync.aligned.all", ValueRange{e.splat(e.i32(), 0)}); }
+void meetWarp(Emitter &e) { call(e, "llvm.nvvm.bar.warp.sync", ValueRange{e.splat(e.i32(), -1)}); }
+
+Value shuffleXor(Emitter &e, Value value, int64_t mask) {
+  Value all = e.splat(e.i32(), -1), bits = e.splat(e.i32(), mask), within = e.splat(e.i32(), 0x1f);
+  const bool isFloat = isa<FloatType>(value.getType());
+  return e.intrinsic(isFloat ? "llvm.nvvm.shfl.sync.bfly.f32" : "llvm.nvvm.shfl.sync.bfly.i32",
+                     value.getType(), {all, value, bits, within});
+}
+
+static Value fold(Emitter &e, Value value, int64_t width, llvm::function_ref<Value(Value, Value)> combine) {
+  for (int64_t mask = 1; mask < width; mask *= 2)
+    value = combine(value, shuffleXor(e, value, mask));
+  return value;
+}
+
+Value sumOfLanes(Emitter &e, Value value, int64_t width) {
+  return fold(e, value, width, [&](Value a, Value b) { return e.addf(a, b); });
+}
+Value maxOfLanes(Emitter &e, Value value, int64_t width) {
+  return fold(e, value, width, [&](Value a, Value b) { return e.maxf(a, b); });
+}
+
+Value sharedArray(Emitter &e, ModuleOp module, StringRef name, int64_t bytes) {
+  auto global = module.lookupSymbol<LLVM::GlobalOp>(name);
+  if (!global) {
+    OpBuilder::InsertionGuard guard(e);
+    e.setInsertionPointToStart(module.getBody());
+    auto type = LLVM::LLVMArrayType::get(e.i8(), bytes);
+    global = LLVM::GlobalOp::create(e, type, /*isConstant=*/false, LLVM::Linkage::Internal, name, Attribute(),
+                                    /*alignment=*/128, sharedSpace);
+    e.createBlock(&global.getInitializerRegion());
+    LLVM::ReturnOp::create(e, LLVM::UndefOp::create(e, type).getResult());
+  }
+  return LLVM::AddressOfOp::create(e, global);
+}
+
+Value offsetBy(Emitter &e, Value pointer, Value bytes) {
+  return LLVM::GEPOp::create(e, pointer.getType(), e.i8(), pointer, ArrayRef<LLVM::GEPArg>{bytes},
+                             LLVM::GEPNoWrapFlags::inbounds);
+}
+
+Value offsetBy(Emitter &e, Value pointer, int64_t bytes) {
+  return bytes ? offsetBy(e, pointer, e.c(bytes)) : pointer;
+}
+
+void copyAsync(Emitter &e, Value toShared, Value from) {
+  Value inGlobal = LLVM::AddrSpaceCastOp::create(e, pointerIn(e, globalSpace), from);
+  call(e, "llvm.nvvm.cp.async.cg.shared.global.16", ValueRange{toShared, inGlobal});
+}
+
+void commitCopies(Emitter &e) { call(e, "llvm.nvvm.cp.async.commit.group", {}); }
+
+void waitForCopies(Emitter &e, int64_t pending) {
+  call(e, "llvm.nvvm.cp.async.wait.group", ValueRange{e.splat(e.i32(), pending)});
+}
+
+Values loadMatrices(Emitter &e, Value sharedRow) {
+  return callForMany(e, "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16", e.i32(), 4, sharedRow);
+}
+
+Values multiplyMatrices(Emitter &e, MatrixType type, ValueRange a, ValueRange b, ValueRange c) {
+  Values operands;
+  for (Value words : llvm::concat<Value>(Values(a), Values(b)))
+    // Halves are pairs of them, bf16 plain words.
+    operands.push_back(type == MatrixType::BF16 ? words
+                                                : LLVM::BitcastOp::create(e, e.vec(2, e.f16()), words));
+  llvm::append_range(operands, c);
+  return callForMany(e,
+                     type == MatrixType::F16 ? "llvm.nvvm.mma.m16n8k16.row.col.f32.f32"
+                                             : "llvm.nvvm.mma.m16n8k16.row.col.bf16",
+                     e.f32(), 4, operands);
+}
+
+} // namespace llmc::cuda

@@ -1,0 +1,63 @@
+//===- Warp.h - what the kernels of a GPU are made of -----------*- C++ -*-===//
+//
+// Threads, warps and blocks; shared memory and asynchronous copies into it; matrix instructions. All are
+// intrinsics that the NVPTX backend knows and the emulator as well (codegen/simt/Intrinsics.cpp).
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLMC_CODEGEN_CUDA_WARP_H
+#define LLMC_CODEGEN_CUDA_WARP_H
+
+#include "codegen/cpu/Emitter.h"
+
+namespace llmc::cuda {
+
+constexpr int64_t warpLanes = 32;
+
+/// A special register as i64: "tid.x", "ctaid.y", "nctaid.y".
+mlir::Value readRegister(cpu::Emitter &e, llvm::StringRef name);
+/// The thread's number in its warp, and that of the warp in its block (of threads in a row), as i64.
+mlir::Value laneNumber(cpu::Emitter &e);
+mlir::Value warpNumber(cpu::Emitter &e);
+
+/// All threads of the block meet; what they wrote before is seen by all.
+void meet(cpu::Emitter &e);
+/// All lanes of the warp meet, likewise.
+void meetWarp(cpu::Emitter &e);
+
+/// The f32 or i32 of the lane whose number differs in the bits of `mask`. All lanes of the warp take part.
+mlir::Value shuffleXor(cpu::Emitter &e, mlir::Value value, int64_t mask);
+/// Over all lanes, or over each group of `width` neighbours (a power of two): pairs, then pairs of pairs, the
+/// same in every lane.
+mlir::Value sumOfLanes(cpu::Emitter &e, mlir::Value value, int64_t width = warpLanes);
+mlir::Value maxOfLanes(cpu::Emitter &e, mlir::Value value, int64_t width = warpLanes);
+
+/// `bytes` of static shared memory by this name in the module, 128-byte aligned; its address is one of shared
+/// memory (address space 3).
+mlir::Value sharedArray(cpu::Emitter &e, mlir::ModuleOp module, llvm::StringRef name, int64_t bytes);
+/// An address in the space of `pointer`, that many bytes behind it. (Emitter::at is for generic addresses.)
+mlir::Value offsetBy(cpu::Emitter &e, mlir::Value pointer, mlir::Value bytes);
+mlir::Value offsetBy(cpu::Emitter &e, mlir::Value pointer, int64_t bytes);
+
+/// Begins to copy 16 bytes from global to shared memory, both 16-byte aligned, past the first cache.
+void copyAsync(cpu::Emitter &e, mlir::Value toShared, mlir::Value from);
+/// Closes a group of this thread's copies.
+void commitCopies(cpu::Emitter &e);
+/// Waits until all but the last `pending` groups of this thread have arrived. Others see them after a
+/// meeting.
+void waitForCopies(cpu::Emitter &e, int64_t pending);
+
+/// Four matrices of 8 x 8 numbers of 16 bits; lane l gives the address (16-byte aligned) of row l % 8 of
+/// matrix l / 8 and gets, as an i32 for each matrix, columns 2 (l % 4) and the next of row l / 4.
+cpu::Values loadMatrices(cpu::Emitter &e, mlir::Value sharedRow);
+
+enum class MatrixType { F16, BF16 };
+/// c + a b of the warp, a 16 x 16, b 16 x 8 in numbers of 16 bits, c 16 x 8 in f32. With g = lane / 4 and
+/// t = lane % 4 a lane holds
+///   a: four i32, each columns 2t and 2t + 1 (the first two) or 8 + 2t and 9 + 2t, of rows g and 8 + g in
+///   turn; b: two i32, rows 2t and 2t + 1 or 8 + 2t and 9 + 2t of column g; c: four f32, columns 2t and 2t +
+///   1 of row g, then of row 8 + g.
+cpu::Values multiplyMatrices(cpu::Emitter &e, MatrixType type, mlir::ValueRange a, mlir::ValueRange b,
+                             mlir::ValueRange c);
+
+} // namespace llmc::cuda
+#endif
