@@ -23,6 +23,7 @@ struct CompileKernelsOptions {
   std::vector<PipelineObserver *> observers;
   std::string plantedBug; // for tests only (PlantBug.h)
   std::vector<DeviceChoice> devices;
+  std::shared_ptr<const DeviceAssembler> assembler; // may be null
 };
 
 /// What the tables must know of one kernel, for all variants.

@@ -76,14 +76,14 @@ static llvm::json::Array dispatches(step::ProgramOp program) {
   return rows;
 }
 
-/// Of each device the architectures, the kernels, and how many of them a layer takes.
-static llvm::json::Array devices(step::ProgramOp program, ArrayRef<DeviceChoice> choices) {
+/// Of each device the architectures, the kernels, how many of them a layer takes, and what made machine code.
+static llvm::json::Array devices(step::ProgramOp program, const ManifestFacts &facts) {
   llvm::json::Array list;
   for (auto other : program->getBlock()->getOps<step::ProgramOp>()) {
     const DeviceTarget *target = deviceOf(other);
     const auto choice =
-        llvm::find_if(choices, [&](const DeviceChoice &each) { return each.target == target; });
-    if (choice == choices.end())
+        llvm::find_if(facts.devices, [&](const DeviceChoice &each) { return each.target == target; });
+    if (choice == facts.devices.end())
       continue;
     // Of a cache with several storage types a session runs the dispatches of one.
     StringRef storage;
@@ -101,6 +101,8 @@ static llvm::json::Array devices(step::ProgramOp program, ArrayRef<DeviceChoice>
                               {"kernels", std::move(kernels)}};
     if (other.getLayers())
       device["launches_per_layer"] = static_cast<double>(inLayers) / static_cast<double>(other.getLayers());
+    if (!facts.assembler.empty())
+      device["assembler"] = facts.assembler;
     list.push_back(std::move(device));
   }
   return list;
@@ -152,7 +154,7 @@ std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &
       {"kernels", std::move(kernels)},
       {"dispatches", dispatches(program)}};
   if (!facts.devices.empty())
-    manifest["devices"] = devices(program, facts.devices);
+    manifest["devices"] = devices(program, facts);
   if (facts.portableBits)
     (*manifest.getObject("options"))["portable_bits"] = true;
   if (facts.randomWeights)

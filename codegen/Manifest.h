@@ -16,6 +16,7 @@ struct ManifestFacts {
   std::vector<std::string> quantize; // rules; those of files are named by what they say
   std::vector<const cpu::Isa *> variants;
   std::vector<DeviceChoice> devices;
+  std::string assembler; // the version of what made machine code for them; empty: nothing did
   bool portableBits = false, randomWeights = false;
   llvm::StringRef plantedBug; // empty: none
 };

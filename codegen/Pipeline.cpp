@@ -350,7 +350,7 @@ LogicalResult PipelineRun::emit() {
   time("tokenizer");
   CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads,
                                 options.cacheDir, options.observers,      options.plantedBug,
-                                options.devices};
+                                options.devices,  options.assembler};
   if (state.sources.empty())
     for (const auto &file : weights->openFiles())
       state.sources.push_back(hashOf(*file, options.progress));
@@ -359,6 +359,7 @@ LogicalResult PipelineRun::emit() {
                       options.quantize.texts(),
                       options.variants,
                       options.devices,
+                      options.assembler ? options.assembler->version : "",
                       options.portableBits,
                       options.randomWeights,
                       options.plantedBug};

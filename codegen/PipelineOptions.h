@@ -31,6 +31,16 @@ struct PipelineState {
   std::string tokenizerHash;          // of the tokenizer's blob, likewise
 };
 
+/// Makes machine code of the text for a GPU: a program of its own, where there is one. May be called from
+/// several threads.
+struct DeviceAssembler {
+  std::string version; // for people
+  std::string key;     // whatever else its results depend on: part of the key of what is kept
+  /// One sentence, or empty.
+  std::function<std::string(const std::string &text, const std::string &architecture, std::string &code)>
+      assemble;
+};
+
 class DeviceTarget;
 /// A device to compile for, and its architectures ("sm_80").
 struct DeviceChoice {
@@ -52,9 +62,10 @@ struct PipelineOptions {
   std::vector<const cpu::Isa *> variants; // of the CPU; empty: no code for CPUs
   bool portableBits = false;              // variants give the same bits: those that cannot are refused
   std::vector<DeviceChoice> devices;      // beside the CPU
-  std::string cacheDir;                   // of compiled kernels; empty: none
-  Phase startFrom = Phase::Fuse;          // the module is what the phases before have left
-  PipelineState startState;               // and so is this
+  std::shared_ptr<const DeviceAssembler> assembler; // null: devices get text alone
+  std::string cacheDir;                             // of compiled kernels; empty: none
+  Phase startFrom = Phase::Fuse;                    // the module is what the phases before have left
+  PipelineState startState;                         // and so is this
   Phase stopAfter = Phase::Link;
   RowDecoder decodeQuantized; // what is quantized here is packed as the f32 numbers that this makes of it
   bool defaultKernels = false, countLoads = false;

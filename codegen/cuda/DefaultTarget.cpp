@@ -34,8 +34,10 @@ void emitEntry(Emitter &e, ModuleOp module, StringRef name, uint32_t threads,
     return e.getArrayAttr({e.getStringAttr(key), e.getStringAttr(value)});
   };
   // "no-builtins" keeps loops from becoming calls of memset or memcpy, which nothing would resolve.
-  function.setPassthroughAttr(e.getArrayAttr(
-      {e.getStringAttr("no-builtins"), e.getStringAttr("nounwind"), pair("nvvm.maxntid", Twine(threads))}));
+  // One block that fits is all that is asked for: else ptxas may spill registers to fit more of them.
+  function.setPassthroughAttr(
+      e.getArrayAttr({e.getStringAttr("no-builtins"), e.getStringAttr("nounwind"),
+                      pair("nvvm.maxntid", Twine(threads)), pair("nvvm.minctasm", "1")}));
   e.setInsertionPointToStart(function.addEntryBlock(e));
   body(argumentsOf(e, function.getArguments()));
   LLVM::ReturnOp::create(e, ValueRange{});

@@ -67,7 +67,8 @@ static std::string whyUnfit(llvm::StringRef ptx) {
 }
 
 std::string makeImages(llvm::Module &module, llvm::ArrayRef<std::string> architectures,
-                       std::vector<DeviceImage> &images, CompiledUnit *details) {
+                       const DeviceAssembler *assembler, std::vector<DeviceImage> &images,
+                       CompiledUnit *details) {
   std::string error;
   std::unique_ptr<llvm::TargetMachine> machine = makeMachine(architectures.front(), error);
   if (!machine)
@@ -104,6 +105,12 @@ std::string makeImages(llvm::Module &module, llvm::ArrayRef<std::string> archite
     if (!error.empty())
       return error;
     images.push_back({LLMC_IMAGE_PTX, architecture.number, architecture.isExact, std::string(ptx)});
+    if (!assembler)
+      continue;
+    std::string code;
+    if (error = assembler->assemble(images.back().bytes, name, code); !error.empty())
+      return error;
+    images.push_back({LLMC_IMAGE_CUBIN, architecture.number, architecture.isExact, std::move(code)});
   }
   images.push_back({LLMC_IMAGE_BITCODE, 0, false, std::move(bitcode)});
   emitting.milliseconds = watch.lap();

@@ -9,10 +9,12 @@
 namespace llmc::cuda {
 
 /// Optimizes the module of one kernel and makes its images: the bitcode of exactly what the backend is given,
-/// and PTX of it for each architecture. Empty on success, else one sentence. Where `details` are asked for,
-/// fills them in, too. May run in several threads, one module and context each.
+/// PTX of it for each architecture, and where there is an assembler machine code, too. Empty on success, else
+/// one sentence. Where `details` are asked for, fills them in, too. May run in several threads, one module
+/// and context each.
 std::string makeImages(llvm::Module &module, llvm::ArrayRef<std::string> architectures,
-                       std::vector<codegen::DeviceImage> &images, codegen::CompiledUnit *details = nullptr);
+                       const codegen::DeviceAssembler *assembler, std::vector<codegen::DeviceImage> &images,
+                       codegen::CompiledUnit *details = nullptr);
 
 /// As they are kept in the cache. False if the bytes are none of these.
 std::string writeImages(llvm::ArrayRef<codegen::DeviceImage> images);

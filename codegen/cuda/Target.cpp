@@ -66,7 +66,8 @@ CudaTarget::compile(step::ProgramOp program, ArrayRef<std::string> architectures
     if (failed(made) || failed(verify(*job.module)))
       return failure();
     kernels[kernel.getSymNameAttr()] = std::move(*made);
-    std::string text = "cuda " + llvm::join(architectures, ",") + "\n";
+    std::string text = "cuda " + llvm::join(architectures, ",") + "\n" +
+                       (options.assembler ? options.assembler->key : "") + "\n";
     llvm::raw_string_ostream out(text);
     job.module->print(out, OpPrintingFlags().useLocalScope());
     job.key = ObjectCache::keyOf(text);
@@ -91,7 +92,7 @@ CudaTarget::compile(step::ProgramOp program, ArrayRef<std::string> architectures
   forEachInParallel<Job>(missing, [&](Job &job) {
     CompiledUnit details;
     details.name = job.name + ".cuda";
-    job.error = cuda::makeImages(*job.translated, architectures, job.kernel->images,
+    job.error = cuda::makeImages(*job.translated, architectures, options.assembler.get(), job.kernel->images,
                                  observers.empty() ? nullptr : &details);
     if (job.error.empty())
       cache.store(job.key, cuda::writeImages(job.kernel->images));

@@ -64,7 +64,7 @@ TEST(LimitedCommand, WhatItLeavesBehindEndsWithIt) {
 TEST(LimitedCommand, IsEndedFromOutside) {
   std::thread other([] {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    llmc::endRunningCommand();
+    llmc::endRunningCommands();
   });
   llmc::CommandEnd end = runShell("sleep 30");
   other.join();

@@ -2,6 +2,7 @@
 #ifndef LLMC_TOOLS_LLMC_COMPILE_COMMANDS_H
 #define LLMC_TOOLS_LLMC_COMPILE_COMMANDS_H
 
+#include "codegen/PipelineOptions.h"
 #include "frontend/Importer.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -25,6 +26,11 @@ void addSimtCommand(CLI::App &app, int &status);
 
 /// Where compiled kernels are kept unless the command line says otherwise; empty: nowhere.
 std::string defaultCacheDir();
+
+/// What makes machine code for GPUs: `wish` is a path, "none", or empty for a ptxas that is found. Null:
+/// nothing does. `usage` says that the wish is none, `error` that what was found is no ptxas.
+std::shared_ptr<const codegen::DeviceAssembler> findAssembler(const std::string &wish, std::string &usage,
+                                                              std::string &error);
 
 /// What both say of how a source is read.
 void addContextOption(CLI::App &command, frontend::ImportOptions &options);

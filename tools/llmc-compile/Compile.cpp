@@ -42,7 +42,7 @@ struct CompileArguments {
   std::string stopAfter = "link";
   std::string startFrom; // empty: what the dump says
   std::string variants;  // "avx2,amx"; empty: those that are compiled for by default
-  std::string targets = "cpu", architectures;
+  std::string targets = "cpu", architectures, ptxas;
   bool isFast = false;
   std::string dumpDir, dumpFilter;
   std::string tolerance; // of --verify-passes; auto: what the budgets say
@@ -271,6 +271,12 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
   std::string usage = checkSource(command, arguments);
   if (usage.empty())
     usage = checkArguments(arguments);
+  std::string error;
+  if (usage.empty() && !options.devices.empty()) {
+    options.assembler = findAssembler(arguments.ptxas, usage, error);
+    if (!usage.empty())
+      usage = "--ptxas: " + usage;
+  }
   if (!usage.empty()) {
     std::fprintf(stderr, "llmc: error: %s\n", usage.c_str());
     return 2;
@@ -280,7 +286,8 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   };
   Session session(arguments.isVerbose);
-  std::string error;
+  if (!error.empty())
+    return session.fail(error + " (--ptxas none does without it)");
   mlir::OwningOpRef<mlir::ModuleOp> module = readSource(session, arguments, error);
   if (!module)
     return session.fail(error);
@@ -400,8 +407,16 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
       ->capture_default_str();
   command
       ->add_option("--gpu-arch", arguments->architectures,
-                   "GPUs to make PTX for beside sm_80, whose PTX runs on all later ones: sm_90, sm_90a, ...")
+                   "GPUs to make code for beside sm_80, whose PTX runs on all later ones: sm_90, sm_90a, ...")
       ->type_name("LIST");
+  command
+      ->add_option(
+          "--ptxas", arguments->ptxas,
+          "NVIDIA's assembler, for machine code beside each PTX, so that no driver compiles it at load; "
+          "none does without (default: the ptxas in PATH, or in bin of CUDA_HOME or CUDA_PATH, "
+          "if there is one)")
+      ->envname("LLMC_PTXAS")
+      ->type_name("FILE");
   command->add_flag(
       "--fast", arguments->isFast,
       "add the variant amx-fast: on CPUs with AMX, steps of 8 tokens or more multiply bf16 in tiles, "

@@ -26,7 +26,7 @@ static const char *interruptedText = "llmc: error: interrupted\n";
 /// Ctrl-C, a polite kill or a closed terminal, after LLVM has removed the files that are not whole.
 /// Async-signal-safe.
 static void onInterrupt() {
-  llmc::endRunningCommand();
+  llmc::endRunningCommands();
   llmc::codegen::removeTemporaryFolders();
   if (write(STDERR_FILENO, interruptedText, std::strlen(interruptedText)) < 0) {
   }

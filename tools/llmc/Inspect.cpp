@@ -141,7 +141,8 @@ std::string cacheText(const Json &manifest) {
   return text.empty() ? "none" : text;
 }
 
-/// "  cuda       sm_80, sm_90; 13 kernels, 12.0 launches a layer": a line for each device.
+/// "  cuda       sm_80, sm_90 (PTX, machine code by ptxas 13.0.88); 13 kernels, 12.0 launches a layer": a
+/// line for each device.
 std::string devicesText(const Json &manifest) {
   std::string text;
   try {
@@ -149,10 +150,12 @@ std::string devicesText(const Json &manifest) {
       std::string architectures;
       for (const Json &name : device.at("architectures"))
         architectures += (architectures.empty() ? "" : ", ") + name.get<std::string>();
-      text += fmt::format("  {:<10} {}; {} kernels, {:.1f} launches a layer\n",
+      const std::string assembler = device.value("assembler", "");
+      const std::string code = assembler.empty() ? "PTX" : "PTX, machine code by ptxas " + assembler;
+      text += fmt::format("  {:<10} {} ({}); {} kernels, {:.1f} launches a layer\n",
                           formats::printableText(device.at("name").get<std::string>()),
-                          formats::printableText(architectures), device.at("kernels").size(),
-                          device.value("launches_per_layer", 0.0));
+                          formats::printableText(architectures), formats::printableText(code),
+                          device.at("kernels").size(), device.value("launches_per_layer", 0.0));
     }
   } catch (const Json::exception &) { // another form: as every value below
     return "";

@@ -16,17 +16,41 @@
 
 using namespace llmc;
 
-static std::atomic<pid_t> runningGroup = 0;
+/// The process groups that run; one that finds no free place cannot be ended from outside.
+static std::atomic<pid_t> runningGroups[64];
 static_assert(std::atomic<pid_t>::is_always_lock_free);
 
-void llmc::endRunningCommand() {
-  const pid_t group = runningGroup.load();
-  if (!group)
-    return;
-  kill(-group, SIGKILL);
-  while (waitpid(group, nullptr, 0) < 0 && errno == EINTR) { // what it writes may be removed then
+void llmc::endRunningCommands() {
+  for (std::atomic<pid_t> &place : runningGroups) {
+    const pid_t group = place.load();
+    if (!group)
+      continue;
+    kill(-group, SIGKILL);
+    while (waitpid(group, nullptr, 0) < 0 && errno == EINTR) { // what it writes may be removed then
+    }
   }
 }
+
+/// Notes a group as running while it stands.
+namespace {
+class RunningGroup {
+public:
+  explicit RunningGroup(pid_t group) {
+    for (std::atomic<pid_t> &candidate : runningGroups)
+      if (pid_t none = 0; candidate.compare_exchange_strong(none, group)) {
+        place = &candidate;
+        return;
+      }
+  }
+  ~RunningGroup() {
+    if (place)
+      *place = 0;
+  }
+
+private:
+  std::atomic<pid_t> *place = nullptr;
+};
+} // namespace
 
 /// Between fork and exec: only what is async-signal-safe.
 [[noreturn]] static void becomeCommand(char *const *arguments, int output, const CommandLimits &limits) {
@@ -88,7 +112,7 @@ CommandEnd llmc::runLimited(const std::vector<std::string> &arguments, const Com
     return result;
   }
   setpgid(child, child); // here too: nobody knows who runs first
-  runningGroup = child;
+  const RunningGroup running(child);
   close(ends[1]);
   // A command that leaves a process behind counts until that has ended, too: its output is the same pipe.
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(limits.seconds);
@@ -99,8 +123,7 @@ CommandEnd llmc::runLimited(const std::vector<std::string> &arguments, const Com
   pid_t ended = -1;
   while ((ended = waitpid(child, &status, 0)) < 0 && errno == EINTR) {
   }
-  runningGroup = 0;
-  if (result.isLate || ended != child) // endRunningCommand has its end
+  if (result.isLate || ended != child) // endRunningCommands has its end
     return result;
   if (WIFEXITED(status))
     result.exitCode = WEXITSTATUS(status);

@@ -21,12 +21,12 @@ struct CommandEnd {
 };
 
 /// Runs a program, found by its path, in a process group of its own, which ends with it. One sentence in
-/// `error` if it cannot be started.
+/// `error` if it cannot be started. Several threads may run one each.
 CommandEnd runLimited(const std::vector<std::string> &arguments, const CommandLimits &limits,
                       std::string &error);
 
-/// Ends the command that runs, for a handler of signals. Async-signal-safe.
-void endRunningCommand();
+/// Ends the commands that run, for a handler of signals. Async-signal-safe.
+void endRunningCommands();
 
 } // namespace llmc
 #endif
