@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace llmc {
 
@@ -54,6 +55,8 @@ public:
   virtual llmc_status copyIn(DeviceAddress to, const void *from, uint64_t bytes) = 0;
   virtual llmc_status copyOut(void *to, DeviceAddress from, uint64_t bytes) = 0;
   virtual llmc_status clear(DeviceAddress address, uint64_t bytes) = 0;
+  /// Where, in an allocation, things of their own begin: for devices that tell what they do.
+  virtual void setParts(DeviceAddress, std::vector<uint64_t>) {}
   /// `path`: of the model, for messages.
   virtual llmc_status load(const llmc_device &program, const char *path,
                            std::unique_ptr<DeviceCode> &out) = 0;

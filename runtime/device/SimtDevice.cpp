@@ -80,6 +80,9 @@ public:
     memset(reinterpret_cast<void *>(address), 0, bytes);
     return LLMC_OK;
   }
+  void setParts(DeviceAddress address, std::vector<uint64_t> offsets) override {
+    emulator.memory.cut(reinterpret_cast<void *>(address), std::move(offsets));
+  }
   llmc_status load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) override;
   llmc_status launch(const DeviceCode &code, uint32_t number, Grid grid, DeviceAddress step,
                      DeviceAddress args) override {
@@ -141,18 +144,18 @@ llmc_status SimtDevice::run(const SimtLaunch &launch) {
   return error.empty() ? LLMC_OK : setError(LLMC_EINTERNAL, "simt: %s", error.c_str());
 }
 
-/// A line for each kernel and allocation: lane by lane what was loaded and stored, what of it warps moved,
-/// and in how many transactions.
+/// A line for each kernel and allocation, of the weights for each of them: lane by lane what was loaded and
+/// stored, what of it warps moved, in how many transactions, and the size of that memory.
 void SimtDevice::writeCounts() const {
   if (countsPath.empty())
     return;
   std::ofstream out(countsPath);
   out << "kernel\tmemory\tloaded\tstored\twarps_loaded\twarps_stored\tload_transactions\tstore_"
-         "transactions\n";
+         "transactions\tmemory_bytes\n";
   for (const auto &[key, counts] : emulator.counters().counts())
     out << key.first << '\t' << key.second << '\t' << counts.loads << '\t' << counts.stores << '\t'
         << counts.warpLoads << '\t' << counts.warpStores << '\t' << counts.loadTransactions << '\t'
-        << counts.storeTransactions << '\n';
+        << counts.storeTransactions << '\t' << counts.memory << '\n';
 }
 
 llmc_status SimtDevice::load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) {

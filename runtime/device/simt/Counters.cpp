@@ -16,13 +16,23 @@ void Counters::begin(const char *name, uint32_t nSites, uint32_t nThreads) {
   groups.clear();
 }
 
+AccessCounts &Counters::countsOf(const Memory::Region &region, uint64_t address) {
+  const std::vector<uint64_t> &cuts = region.cuts;
+  const auto after = std::upper_bound(cuts.begin(), cuts.end(), address - region.start);
+  AccessCounts *&place = here[{region.number, uint32_t(after - cuts.begin())}];
+  if (place)
+    return *place;
+  const uint64_t first = after == cuts.begin() ? 0 : after[-1];
+  const std::string name = cuts.empty() ? region.name : region.name + "+" + std::to_string(first);
+  place = &totals[{kernel, name}];
+  place->memory = (after == cuts.end() ? region.bytes : *after) - first;
+  return *place;
+}
+
 void Counters::note(uint32_t site, uint32_t thread, uint64_t address, uint64_t bytes, bool isStore,
                     const Memory::Region &region) {
   const uint32_t warp = thread / LLMC_SIMT_WARP;
-  AccessCounts *&place = here[region.number];
-  if (!place)
-    place = &totals[{kernel, region.name}];
-  AccessCounts &counts = *place;
+  AccessCounts &counts = countsOf(region, address);
   (isStore ? counts.stores : counts.loads) += bytes;
   Groups &list = groups[{warp, site}];
   const uint64_t pass = passes[uint64_t(thread) * sites + site]++;

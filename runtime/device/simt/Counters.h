@@ -13,13 +13,13 @@
 #include <deque>
 #include <map>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace llmc::simt {
 
-/// Of one kernel in one region of memory.
+/// Of one kernel in one region of memory, or in a part of one.
 struct AccessCounts {
+  uint64_t memory = 0;                                  ///< bytes of it
   uint64_t loads = 0, stores = 0;                       ///< bytes, lane by lane
   uint64_t warpLoads = 0, warpStores = 0;               ///< bytes, those that several lanes share once
   uint64_t loadTransactions = 0, storeTransactions = 0; ///< of 128 bytes each
@@ -28,7 +28,7 @@ struct AccessCounts {
 class Counters {
 public:
   static constexpr uint64_t transactionBytes = 128;
-  using Key = std::pair<std::string, std::string>; ///< kernel, region
+  using Key = std::pair<std::string, std::string>; ///< kernel, region ("the weights+4096": a part)
 
   const std::map<Key, AccessCounts> &counts() const { return totals; }
   void clear() { totals.clear(); }
@@ -55,10 +55,12 @@ private:
     std::deque<Group> open;
   };
   static void close(Group &group);
+  AccessCounts &countsOf(const Memory::Region &region, uint64_t address);
 
   std::map<Key, AccessCounts> totals;
   std::string kernel;
-  std::unordered_map<uint32_t, AccessCounts *> here; ///< of the running kernel, by the region's number
+  /// Of the running kernel, by the numbers of the region and, from 1, of its part.
+  std::map<std::pair<uint32_t, uint32_t>, AccessCounts *> here;
   uint32_t sites = 0, threads = 0;
   std::vector<uint64_t> passes;                           ///< [thread][site] how often
   std::map<std::pair<uint32_t, uint32_t>, Groups> groups; ///< by warp and site

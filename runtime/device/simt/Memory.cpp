@@ -43,6 +43,11 @@ bool Memory::free(void *address) {
   return true;
 }
 
+void Memory::cut(void *address, std::vector<uint64_t> offsets) {
+  if (auto found = regions.find(uint64_t(address)); found != regions.end())
+    found->second.cuts = std::move(offsets);
+}
+
 void Memory::add(const void *address, uint64_t bytes, const char *name) {
   if (bytes)
     regions[uint64_t(address)] = {name, uint64_t(address), bytes, made++, false};

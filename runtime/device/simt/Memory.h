@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace llmc::simt {
 
@@ -14,6 +15,7 @@ public:
     uint64_t start, bytes;
     uint32_t number; ///< in the order of being made
     bool isOwned;
+    std::vector<uint64_t> cuts = {}; ///< where parts that are counted apart begin, ascending; none: it is one
     bool holds(uint64_t address, uint64_t n) const {
       return address >= start && n <= bytes && address - start <= bytes - n;
     }
@@ -27,6 +29,8 @@ public:
   void *allocate(uint64_t bytes, const char *name);
   /// False: nothing was allocated there.
   bool free(void *address);
+  /// Counts the parts of an allocation apart: each from one of the offsets to the next one.
+  void cut(void *address, std::vector<uint64_t> offsets);
   /// What belongs to the code and is only known here.
   void add(const void *address, uint64_t bytes, const char *name);
   void remove(const void *address);

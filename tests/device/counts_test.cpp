@@ -1,0 +1,72 @@
+// Kernels of a GPU's own load no more than they must: each matrix once a step, the cache once a token, by
+// whole transactions. Counted in the emulator; what is read again and again because it is small (activations,
+// vectors) stays in caches and does not count.
+#include "tests/device/Counts.h"
+
+#include <gtest/gtest.h>
+
+using namespace llmc::test;
+
+namespace {
+
+constexpr uint64_t smallestMatrix = 16 << 10; // bytes; vectors of the model have 2 KB
+constexpr double rest = 1.1;                  // of what must be loaded: scales beside weights, ends of pages
+
+class Loads : public testing::TestWithParam<const char *> {
+protected:
+  std::string model() const { return std::string(LLMC_DEVICE_MODELS) + "/counts-" + GetParam() + ".so"; }
+  std::string code() const {
+    return std::string(LLMC_DEVICE_MODELS) + "/counts-" + GetParam() + ".checked.simt";
+  }
+};
+
+bool isLookup(const std::string &kernel) { return kernel.starts_with("embed"); }
+
+// Those that are disabled wait for the kernels that they are about.
+
+/// Each matrix is loaded once, by full transactions.
+void expectMatricesOnce(const CountTable &table) {
+  size_t matrices = 0;
+  for (const auto &[memory, counts] : sumOver(table, [](const std::string &k) { return !isLookup(k); })) {
+    if (!memory.starts_with("the weights") || counts.memory < smallestMatrix || !counts.warpLoads)
+      continue;
+    ++matrices;
+    EXPECT_GE(double(counts.warpLoads), 0.9 * double(counts.memory)) << memory; // there is padding
+    EXPECT_LE(double(counts.warpLoads), rest * double(counts.memory)) << memory;
+    EXPECT_GE(counts.fill(), 0.8) << memory;
+  }
+  EXPECT_EQ(matrices, 15u) << "two layers of seven, and the output";
+  if (testing::Test::HasFailure())
+    std::printf("%s", describe(table).c_str());
+}
+
+TEST_P(Loads, DISABLED_of_weights_for_one_token) { expectMatricesOnce(countLastStep(model(), code(), {1})); }
+
+TEST_P(Loads, DISABLED_of_weights_for_a_prompt) { expectMatricesOnce(countLastStep(model(), code(), {40})); }
+
+TEST_P(Loads, DISABLED_of_the_cache_for_one_token) {
+  constexpr uint64_t layers = 2, token = 2 * 2 * 64 * 2; // K and V of two heads in f16
+  const CountTable table = countLastStep(model(), code(), {119, 1});
+  const Counts cache = sumOver(table, [](const std::string &) { return true; })["the cache"];
+  EXPECT_GE(double(cache.warpLoads), 0.9 * double(119 * token * layers));
+  EXPECT_LE(double(cache.warpLoads), rest * double(120 * token * layers));
+  EXPECT_EQ(cache.warpStores, token * layers);
+  if (testing::Test::HasFailure())
+    std::printf("%s", describe(table).c_str());
+}
+
+TEST_P(Loads, of_rows_of_the_table) {
+  const CountTable table = countLastStep(model(), code(), {5});
+  for (const auto &[memory, counts] : sumOver(table, isLookup))
+    if (memory.starts_with("the weights"))
+      EXPECT_LE(double(counts.warpLoads), rest * 5 * double(counts.memory) / 1040) << memory;
+  if (testing::Test::HasFailure())
+    std::printf("%s", describe(table).c_str());
+}
+
+INSTANTIATE_TEST_SUITE_P(Device, Loads, testing::Values("q4_0", "q8_0"),
+                         [](const testing::TestParamInfo<const char *> &info) {
+                           return std::string(info.param);
+                         });
+
+} // namespace
