@@ -10,6 +10,8 @@
 
 #include "codegen/CompileKernels.h"
 
+#include <optional>
+
 namespace llmc::codegen {
 
 /// On the module: which of its programs are for which device, {program = "cuda"}. Others are for the CPU.
@@ -30,11 +32,18 @@ struct DeviceLaunch {
   uint32_t rowsPerBlock = 0, maxRowBlocks = 0, keysPerBlock = 0, maxKeyBlocks = 0;
 };
 
+/// The fields of llmc_device_sampling.
+struct DeviceSampling {
+  uint32_t most = 0, sums = 0;
+  uint64_t rowBytes = 0, workBytes = 0;
+};
+
 struct DeviceKernel {
   KernelFacts facts;
   std::vector<DeviceLaunch> launches;
   uint64_t commonConstant = 0, commonPerKey = 0; // as in llmc_device_kernel
   std::vector<DeviceImage> images;
+  std::optional<DeviceSampling> sampling; // of the one that no dispatch names
 };
 
 class DeviceTarget {
@@ -46,11 +55,15 @@ public:
   virtual bool hasKernel(mlir::Operation *op, bool defaultKernels) const = 0;
   /// Bytes a row of the packed-activation buffer of the kernel; 0: it has none.
   virtual mlir::FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKernels) const = 0;
+  /// What the kernel is called that finds the best of the program's logits, beside those of the program;
+  /// empty: there is none.
+  virtual std::string samplingKernel(step::ProgramOp program, bool defaultKernels) const = 0;
   /// The architectures of a list as `--gpu-arch` takes it, those that are always there among them; else words
   /// that say what is wrong.
   virtual std::string readArchitectures(llvm::StringRef list, std::vector<std::string> &names) const = 0;
 
-  using Kernels = llvm::MapVector<mlir::StringAttr, DeviceKernel>; // in the program's order
+  using Kernels =
+      llvm::MapVector<mlir::StringAttr, DeviceKernel>; // in the program's order, then samplingKernel()
   virtual mlir::FailureOr<Kernels> compile(step::ProgramOp program, llvm::ArrayRef<std::string> architectures,
                                            const CompileKernelsOptions &options,
                                            const std::function<void(uint64_t, uint64_t)> &progress) const = 0;

@@ -96,6 +96,8 @@ static llvm::json::Array devices(step::ProgramOp program, const ManifestFacts &f
     llvm::json::Array kernels;
     for (auto kernel : other.getBody().getOps<step::KernelOp>())
       kernels.push_back(kernel.getSymName());
+    if (std::string name = target->samplingKernel(other, facts.defaultKernels); !name.empty())
+      kernels.push_back(name);
     llvm::json::Object device{{"name", target->name()},
                               {"architectures", strings(choice->architectures)},
                               {"kernels", std::move(kernels)}};

@@ -313,8 +313,9 @@ public:
     if (devices.empty())
       return llvm::ConstantPointerNull::get(ptr);
     auto *i64 = llvm::Type::getInt64Ty(module.getContext());
-    auto *type = llvm::StructType::get(module.getContext(), {ptr, ptr, ptr, ptr, ptr, i64, i64});
-    static_assert(sizeof(llmc_device) == 56);
+    auto *words = llvm::ArrayType::get(llvm::Type::getInt32Ty(module.getContext()), 8);
+    auto *type = llvm::StructType::get(module.getContext(), {ptr, ptr, ptr, ptr, ptr, i64, i64, words});
+    static_assert(sizeof(llmc_device) == 88 && sizeof(llmc_device_sampling) == 32);
     SmallVector<llvm::Constant *> rows;
     for (const DeviceCode &device : devices) {
       size_t numImages = 0, numLaunches = 0;
@@ -323,9 +324,10 @@ public:
         numLaunches += kernel.launches.size();
       }
       rows.push_back(llvm::ConstantStruct::get(
-          type, {constants.bytes(device.target->name(), "device_name", /*addNull=*/true), programOf(device),
-                 kernelsOf(device), launchesOf(device), imagesOf(device),
-                 llvm::ConstantInt::get(i64, numImages), llvm::ConstantInt::get(i64, numLaunches)}));
+          type,
+          {constants.bytes(device.target->name(), "device_name", /*addNull=*/true), programOf(device),
+           kernelsOf(device), launchesOf(device), imagesOf(device), llvm::ConstantInt::get(i64, numImages),
+           llvm::ConstantInt::get(i64, numLaunches), samplingOf(device)}));
     }
     return constants.array(type, rows, "devices");
   }
@@ -354,6 +356,19 @@ private:
       first += rows.back().n_launches;
     }
     return constants.table(rows, "device_kernels");
+  }
+
+  llvm::Constant *samplingOf(const DeviceCode &device) {
+    llmc_device_sampling result = {};
+    uint32_t number = 0;
+    for (const auto &[name, kernel] : device.kernels) {
+      if (const auto &made = kernel.sampling)
+        result = {number, made->most, made->sums, 0, made->rowBytes, made->workBytes};
+      ++number;
+    }
+    uint32_t words[sizeof result / 4];
+    std::memcpy(words, &result, sizeof result);
+    return numbers(words);
   }
 
   llvm::Constant *launchesOf(const DeviceCode &device) {

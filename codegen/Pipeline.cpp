@@ -362,6 +362,7 @@ LogicalResult PipelineRun::emit() {
                       options.assembler ? options.assembler->version : "",
                       options.portableBits,
                       options.randomWeights,
+                      options.defaultKernels,
                       options.plantedBug};
   std::string manifest = makeManifest(program, facts);
   if (options.stopAfter == Phase::LLVM) {

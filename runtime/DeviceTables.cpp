@@ -10,7 +10,7 @@ namespace llmc {
 namespace {
 
 constexpr uint32_t mostDevices = 16, mostThreads = 1024, warp = 32, mostBlocks = 1u << 16,
-                   mostLaunches = 1u << 20;
+                   mostLaunches = 1u << 20, mostCandidates = 1024, mostSamplingBytes = 1u << 24;
 
 llmc_status fail(const char *name, const llmc_device &device, const char *table, uint64_t index,
                  const char *field, uint64_t value, const char *expected) {
@@ -78,6 +78,28 @@ llmc_status checkImages(const llmc_device &device, const char *name) {
   return LLMC_OK;
 }
 
+llmc_status checkSampling(const llmc_device &device, const char *name) {
+  const llmc_device_sampling &sampling = device.sampling;
+  auto wrong = [&](const char *field, uint64_t value, const char *expected) {
+    return fail(name, device, "sampling", 0, field, value, expected);
+  };
+  if (!sampling.most)
+    return LLMC_OK;
+  constexpr uint64_t lanes = LLMC_SAMPLING_SUM_LANES, columns = LLMC_SAMPLING_SUM_COLUMNS;
+  if (sampling.most > mostCandidates)
+    return wrong("most", sampling.most, "at most 1024");
+  if (sampling.kernel >= device.program->n_kernels)
+    return wrong("kernel", sampling.kernel, "the number of a kernel");
+  if (sampling.n_sums != (device.program->vocab + columns - 1) / columns * lanes)
+    return wrong("n_sums", sampling.n_sums, "16 for each 1024 logits");
+  const uint64_t used = sampling.most * sizeof(llmc_candidate) + sampling.n_sums * sizeof(float);
+  if (sampling.row_bytes < used || sampling.row_bytes % 8 || sampling.row_bytes > mostSamplingBytes)
+    return wrong("row_bytes", sampling.row_bytes, "room for candidates and sums, a multiple of 8");
+  if (sampling.work_bytes % 8 || sampling.work_bytes > mostSamplingBytes)
+    return wrong("work_bytes", sampling.work_bytes, "a multiple of 8, at most 16777216");
+  return LLMC_OK;
+}
+
 } // namespace
 
 llmc_status checkDeviceTables(const llmc_module &module, uint64_t weightsSize, const char *name) {
@@ -109,6 +131,8 @@ llmc_status checkDeviceTables(const llmc_module &module, uint64_t weightsSize, c
       if (llmc_status status = checkKernel(device, k, name))
         return status;
     if (llmc_status status = checkImages(device, name))
+      return status;
+    if (llmc_status status = checkSampling(device, name))
       return status;
   }
   return LLMC_OK;

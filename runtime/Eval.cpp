@@ -73,9 +73,8 @@ llmc_status Session::chooseTokens(std::span<const RowSampler> samplers, std::vec
   llmc_status status = LLMC_OK;
   for (size_t i = 0; status == LLMC_OK && i < samplers.size(); ++i) {
     OutputRow &row = rows[samplers[i].row];
-    status = guarded([&] {
-      return samplers[i].sampler->sample({logitsAt(samplers[i].row), vocab()}, row.sampled, &row.logprob);
-    });
+    status = guarded(
+        [&] { return sampleFrom(size_t(samplers[i].row), *samplers[i].sampler, row.sampled, &row.logprob); });
   }
   // An interrupt that came after the last meeting still belongs to this call.
   if (status == LLMC_OK && takeInterrupt())
@@ -141,8 +140,9 @@ llmc_status Session::prepareStep(const StepTokens &tokens, llmc_step &step, uint
   step.rows[LLMC_ROWS_ASKED] = asked.size();
   step.rows[LLMC_ROWS_KEYS] = module().uses_keys ? nKeys : 0;
   step.rows[LLMC_ROWS_HIDDEN] = anyHidden ? asked.size() : 0;
-  if (llmc_status status = onDevice ? onDevice->reserve(step.rows, nKeys, function)
-                                    : reserveScratch(step.rows, nKeys, function))
+  step.n_best = asked.empty() ? 0 : wantedCandidates(tokens);
+  if (llmc_status status =
+          onDevice ? onDevice->reserve(step, nKeys, function) : reserveScratch(step.rows, nKeys, function))
     return status;
   step.tokens = tokenRows.data();
   step.asked = asked.data();
@@ -199,6 +199,8 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
     if (newTokens[seq])
       cache.extend(llmc_seq(seq), newTokens[seq]);
   hasOutputs = false;
+  nBest = step.n_best;
+  hasLogits = nBest == 0;
   llmc_status status = runStep(run, step, nKeys, function);
   stepScratch.reset();
   ++nSteps;

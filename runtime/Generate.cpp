@@ -143,9 +143,6 @@ llmc_status Generation::run(int32_t &stop) {
       send(-1, pos, 0, rest(), stop = LLMC_STOP_CTX);
       return LLMC_OK;
     }
-    const float *logits = nullptr;
-    if (llmc_status status = session.logits(session.lastRow(seq), "llmc_generate", logits))
-      return status;
     llmc_token token;
     float logprob;
     const uint64_t before = sampler.drawState();
@@ -153,7 +150,7 @@ llmc_status Generation::run(int32_t &stop) {
       sampler.setDrawState(before);
       return status;
     };
-    if (llmc_status status = sampler.sample({logits, session.vocab()}, token, &logprob))
+    if (llmc_status status = session.sample(session.lastRow(seq), sampler, "llmc_generate", token, &logprob))
       return undone(status);
     if (isStopToken(token)) {
       if (llmc_status status = sampler.accept(token))
@@ -164,7 +161,8 @@ llmc_status Generation::run(int32_t &stop) {
     // Evaluated before it is shown: when a step fails or is cancelled, nothing was shown that the cache
     // lacks. Accepted only then: what the sampler has heard of cannot be taken back.
     const uint8_t output = LLMC_OUT_LAST;
-    if (llmc_status status = session.eval({{&token, 1}, {&seq, 1}, {&output, 1}}, "llmc_generate"))
+    if (llmc_status status =
+            session.eval({{&token, 1}, {&seq, 1}, {&output, 1}, {}, &sampler}, "llmc_generate"))
       return undone(status);
     if (llmc_status status = sampler.accept(token)) {
       session.truncate(seq, uint32_t(pos));

@@ -28,6 +28,12 @@ bool isBetter(float a, int32_t tokenA, float b, int32_t tokenB) {
   return a > b || (a == b && tokenA < tokenB);
 }
 
+void sortById(std::vector<llmc_candidate> &candidates) {
+  auto byId = [](const llmc_candidate &a, const llmc_candidate &b) { return a.token < b.token; };
+  if (!std::is_sorted(candidates.begin(), candidates.end(), byId))
+    std::sort(candidates.begin(), candidates.end(), byId);
+}
+
 } // namespace
 
 int32_t argmax(std::span<const float> row) {
@@ -67,6 +73,15 @@ double logSumExp(std::span<const float> row) {
   return highest + std::log(sum);
 }
 
+double logSumExp(float highest, std::span<const float> sums) {
+  if (std::isinf(highest))
+    return highest;
+  double sum = 0;
+  for (float part : sums)
+    sum += part;
+  return highest + std::log(sum);
+}
+
 void topLogprobs(std::span<const float> row, size_t k, llmc_token *tokens, float *logprobs) {
   const double normalizer = logSumExp(row);
   auto key = [&](llmc_token token) {
@@ -103,10 +118,12 @@ double Sampler::uniform() {
   return double(z >> 11) * 0x1p-53;
 }
 
-bool Sampler::hasPenalties() const {
-  return !history.empty() &&
-         (params.repeat_penalty != 1 || params.presence_penalty != 0 || params.frequency_penalty != 0);
+/// Once a token was accepted.
+bool Sampler::penalizes() const {
+  return params.repeat_penalty != 1 || params.presence_penalty != 0 || params.frequency_penalty != 0;
 }
+
+bool Sampler::hasPenalties() const { return !history.empty() && penalizes(); }
 
 void Sampler::penalize(std::vector<float> &logits) const {
   std::vector<llmc_token> recent(history.begin(), history.end());
@@ -158,6 +175,7 @@ void Sampler::keepTopK() {
     return;
   std::nth_element(candidates.begin(), candidates.begin() + params.top_k, candidates.end(), isBefore);
   candidates.resize(params.top_k);
+  sortById(candidates); // sums over them do not depend on how they were found
 }
 
 /// The fewest best tokens that reach top_p; sorted in growing parts, since few usually suffice.
@@ -215,25 +233,33 @@ llmc_token Sampler::draw(std::span<const float> logits) {
   const int32_t best = argmax(logits);
   if (best < 0 || std::isinf(logits[best])) // one certain token, or nothing but -infinity
     return best >= 0 && logits[best] > 0 ? best : -1;
-  const double highest = logits[best];
+  const double highest = logits[best], minLogit = leastLogit(highest);
   candidates.clear();
-  double minLogit = -std::numeric_limits<double>::infinity();
-  if (params.min_p > 0)
-    minLogit = highest + std::log(double(params.min_p)) * params.temperature;
   // min-p compares with the best token only, so it may come first where nothing before it looks at sums.
   const bool isFilteredFirst = params.top_k <= 0 && params.top_p >= 1;
   for (size_t i = 0; i < logits.size(); ++i)
     if (logits[i] > -std::numeric_limits<float>::infinity() && (!isFilteredFirst || logits[i] >= minLogit))
       candidates.push_back({logits[i], llmc_token(i)});
   keepTopK();
+  return drawFromCandidates(best, highest);
+}
+
+/// min-p compares with the best token only.
+double Sampler::leastLogit(double highest) const {
+  return params.min_p > 0 ? highest + std::log(double(params.min_p)) * params.temperature
+                          : -std::numeric_limits<double>::infinity();
+}
+
+/// The filters behind top-k, then the draw.
+llmc_token Sampler::drawFromCandidates(llmc_token best, double highest) {
   keepTopP(highest);
-  if (!isFilteredFirst && params.min_p > 0)
-    std::erase_if(candidates, [&](const Candidate &candidate) { return candidate.logit < minLogit; });
+  if (params.min_p > 0)
+    std::erase_if(candidates, [least = leastLogit(highest)](const Candidate &candidate) {
+      return candidate.logit < least;
+    });
   keepTypical(highest);
   // The draw walks in order of ids, so that equal sets give equal tokens however they were filtered.
-  auto byId = [](const Candidate &a, const Candidate &b) { return a.token < b.token; };
-  if (!std::is_sorted(candidates.begin(), candidates.end(), byId))
-    std::sort(candidates.begin(), candidates.end(), byId);
+  sortById(candidates);
   weights.clear();
   double total = 0;
   for (const Candidate &candidate : candidates) {
@@ -245,6 +271,36 @@ llmc_token Sampler::draw(std::span<const float> logits) {
     if ((left -= weights[i]) < 0)
       return candidates[i].token;
   return candidates.empty() ? best : candidates.back().token; // rounding
+}
+
+uint32_t Sampler::wanted() const {
+  const bool isPlain = biases.empty() && stages.empty() && !penalizes();
+  return !isPlain ? 0 : params.temperature <= 0 ? 1 : uint32_t(params.top_k);
+}
+
+llmc_status Sampler::sample(const RowSummary &row, llmc_token &token, float *logprob) {
+  const llmc_candidate best = row.best.front();
+  // As for a whole row: one certain token, or nothing but -infinity.
+  llmc_token chosen = best.token;
+  if (params.temperature > 0 && chosen >= 0 && std::isinf(best.logit))
+    chosen = best.logit > 0 ? chosen : -1;
+  else if (params.temperature > 0 && chosen >= 0) {
+    candidates.clear();
+    for (const Candidate &candidate : row.best.first(std::min<size_t>(row.best.size(), params.top_k)))
+      if (candidate.token >= 0 && candidate.logit > -std::numeric_limits<float>::infinity())
+        candidates.push_back(candidate);
+    sortById(candidates);
+    chosen = drawFromCandidates(best.token, best.logit);
+  }
+  if (chosen < 0)
+    return setError(LLMC_EINTERNAL, "the logits hold no number to choose from");
+  if (logprob) {
+    const auto found = std::find_if(row.best.begin(), row.best.end(),
+                                    [&](const Candidate &each) { return each.token == chosen; });
+    *logprob = float(double(found->logit) - logSumExp(best.logit, row.sums));
+  }
+  token = chosen;
+  return LLMC_OK;
 }
 
 llmc_status Sampler::accept(llmc_token token) {

@@ -10,6 +10,8 @@
 
 #include "runtime/Busy.h"
 
+#include "llmc/module_abi.h"
+
 #include <cstdint>
 #include <deque>
 #include <span>
@@ -19,12 +21,20 @@ namespace llmc {
 
 /// log(sum(exp(row))), and the logit of the same row minus it, is a log-probability. NaN counts as -infinity.
 double logSumExp(std::span<const float> row);
+/// The same bits from the row's largest number and the sums of exp(logit - largest) that a device made.
+double logSumExp(float highest, std::span<const float> sums);
 
 /// The index of the largest number, the lowest on ties; -1 when there is none.
 int32_t argmax(std::span<const float> row);
 
 /// The k best ids with their log-probabilities, best first, lower ids first on ties.
 void topLogprobs(std::span<const float> row, size_t k, llmc_token *tokens, float *logprobs);
+
+/// What a device has found out about a row (llmc_device_sampling).
+struct RowSummary {
+  std::span<const llmc_candidate> best; ///< best first
+  std::span<const float> sums;
+};
 
 class Sampler {
 public:
@@ -35,6 +45,10 @@ public:
 
   /// `logprob` (may be null) is that of the row as the model gave it.
   llmc_status sample(std::span<const float> row, llmc_token &token, float *logprob);
+  /// The same from a row's best logits; `wanted()` of them, or all that the row has, must be there.
+  llmc_status sample(const RowSummary &row, llmc_token &token, float *logprob);
+  /// How many of a row's best logits decide, now and after any accept(); 0: the whole row does.
+  uint32_t wanted() const;
   llmc_status accept(llmc_token token);
   void addBias(llmc_token token, float bias) { biases.push_back({token, bias}); }
   void addStage(const llmc_sampler_stage &stage) { stages.push_back(stage); }
@@ -51,14 +65,14 @@ private:
     llmc_token token;
     float value;
   };
-  struct Candidate {
-    float logit;
-    llmc_token token;
-  };
+  using Candidate = llmc_candidate;
   static bool isBefore(const Candidate &a, const Candidate &b);
+  bool penalizes() const;
   bool hasPenalties() const;
   void penalize(std::vector<float> &logits) const;
   llmc_token draw(std::span<const float> logits);
+  llmc_token drawFromCandidates(llmc_token best, double highest);
+  double leastLogit(double highest) const;
   void keepTopK();
   void keepTopP(double highest);
   void keepTypical(double highest);

@@ -113,10 +113,7 @@ llmc_status llmc_sampler_sample(llmc_sampler *sampler, llmc_session *session, in
     return setError(LLMC_EARG,
                     "llmc_sampler_sample: the sampler is for %u tokens, the session's model has %u",
                     sampler->vocabulary(), session->vocab());
-  const float *logits;
-  if (llmc_status status = session->logits(row, __func__, logits))
-    return status;
-  return guarded([&] { return sampler->sample({logits, session->vocab()}, *out, logprob); });
+  return guarded([&] { return session->sample(row, *sampler, "llmc_sampler_sample", *out, logprob); });
 }
 
 llmc_status llmc_sampler_accept(llmc_sampler *sampler, llmc_token token) {

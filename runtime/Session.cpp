@@ -2,6 +2,9 @@
 #include "runtime/Session.h"
 
 #include "runtime/Log.h"
+#include "runtime/Sampler.h"
+
+#include <algorithm>
 
 namespace llmc {
 
@@ -104,8 +107,52 @@ llmc_status Session::logits(int32_t row, const char *function, const float *&out
   size_t index;
   if (llmc_status status = resolveRow(row, function, index))
     return status;
+  if (llmc_status status = bringLogits())
+    return status;
   out = logitsAt(index);
   return LLMC_OK;
+}
+
+/// Logits that a step has left on the device, since nobody was known to read them.
+llmc_status Session::bringLogits() const {
+  if (hasLogits)
+    return LLMC_OK;
+  if (llmc_status status =
+          onDevice->bringLogits(asked.size(), arena.data() + plan.bufferOffsets[module().logits_buffer]))
+    return status;
+  hasLogits = true;
+  return LLMC_OK;
+}
+
+llmc_status Session::sample(int32_t row, Sampler &sampler, const char *function, llmc_token &token,
+                            float *logprob) const {
+  size_t index;
+  if (llmc_status status = resolveRow(row, function, index))
+    return status;
+  return sampleFrom(index, sampler, token, logprob);
+}
+
+llmc_status Session::sampleFrom(size_t row, Sampler &sampler, llmc_token &token, float *logprob) const {
+  if (const uint32_t wanted = sampler.wanted(); wanted && wanted <= nBest)
+    return sampler.sample(onDevice->summaryOf(rowSummaries, row, nBest), token, logprob);
+  if (llmc_status status = bringLogits())
+    return status;
+  return sampler.sample({logitsAt(row), vocab()}, token, logprob);
+}
+
+/// How many of each row's best logits are enough for those who will read them; 0: they need all.
+uint32_t Session::wantedCandidates(const StepTokens &tokens) const {
+  const uint32_t most = onDevice ? onDevice->mostCandidates() : 0;
+  uint32_t result = tokens.reader ? tokens.reader->wanted() : 0;
+  if (tokens.reader && !result)
+    return 0;
+  for (const RowSampler &entry : tokens.samplers) {
+    const uint32_t wanted = entry.sampler->wanted();
+    if (!wanted)
+      return 0;
+    result = std::max(result, wanted);
+  }
+  return result <= most ? result : 0;
 }
 
 const float *Session::logitsAt(size_t row) const {

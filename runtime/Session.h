@@ -31,6 +31,8 @@ struct StepTokens {
   std::span<const llmc_seq> seqs;
   std::span<const uint8_t> outputs;
   std::span<const RowSampler> samplers = {};
+  const Sampler *reader =
+      nullptr; ///< who will read the rows next: what it does not need may stay on a device
 };
 
 class Session {
@@ -51,6 +53,9 @@ public:
   /// Whether a sequence can grow by `n` tokens; sets no error.
   bool hasRoom(llmc_seq seq, uint32_t n) const { return cache.hasRoom(seq, n); }
   llmc_status logits(int32_t row, const char *function, const float *&out) const;
+  /// Lets a sampler choose from a row. `logprob` may be null.
+  llmc_status sample(int32_t row, Sampler &sampler, const char *function, llmc_token &token,
+                     float *logprob) const;
   llmc_status hiddenRow(int32_t row, const char *function, const float *&out) const;
   /// The vector is the session's own, until the next step or the next call.
   llmc_status embedding(llmc_seq seq, int32_t pooling, const float *&out) const;
@@ -98,6 +103,9 @@ private:
   llmc_status createOnCpu(const llmc_session_params &params);
   llmc_status runStep(StepRun &run, const llmc_step &step, uint64_t nKeys, const char *function);
   llmc_status reserveScratch(const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t keys, const char *function);
+  uint32_t wantedCandidates(const StepTokens &tokens) const;
+  llmc_status sampleFrom(size_t row, Sampler &sampler, llmc_token &token, float *logprob) const;
+  llmc_status bringLogits() const;
   llmc_status resolveRow(int32_t row, const char *function, size_t &out) const;
   llmc_status checkSamplers(const StepTokens &tokens, const char *function) const;
   void buildRows(const StepTokens &tokens);
@@ -122,7 +130,10 @@ private:
   std::vector<int32_t> asked, keys;
   std::vector<OutputRow> outputRows; ///< of the last step; their logits are in the arena
   bool hasOutputs = false;
-  uint64_t nSteps = 0; ///< begun so far
+  uint64_t nBest = 0;            ///< the last step's rows have so many candidates, and logits on the device
+  mutable bool hasLogits = true; ///< of the last step, in the arena
+  std::vector<uint8_t> rowSummaries; ///< of the last step's rows, as llmc_device_sampling has them
+  uint64_t nSteps = 0;               ///< begun so far
   Pooling pooling;
   mutable std::vector<float> pooled;
 };

@@ -2,7 +2,12 @@
 #include "codegen/cuda/Kernels.h"
 
 #include "codegen/DefaultKernels.h"
+#include "codegen/KernelSpecs.h"
 #include "codegen/cuda/DefaultTarget.h"
+#include "codegen/cuda/kernels/Choose.h"
+#include "codegen/cuda/kernels/Embed.h"
+
+#include "mlir/Pass/PassManager.h"
 
 using namespace mlir;
 using namespace llmc::codegen;
@@ -14,8 +19,31 @@ bool hasKernel(Operation *op, bool) { return !isa<lm::CachedAttentionOp>(op); }
 
 FailureOr<int64_t> packedRowBytes(step::KernelOp, bool) { return 0; }
 
-FailureOr<DeviceKernel> emitKernel(ModuleOp module, step::KernelOp kernel, bool) {
+static FailureOr<DeviceKernel> lowered(ModuleOp module, DeviceKernel kernel) {
+  PassManager manager(module.getContext());
+  cpu::buildKernelLoweringPipeline(manager);
+  if (failed(manager.run(module)))
+    return failure();
+  return kernel;
+}
+
+std::string samplingKernel(step::ProgramOp program, bool defaultKernels) {
+  return defaultKernels ? "" : "choose_" + std::to_string(program.getVocab());
+}
+
+FailureOr<DeviceKernel> emitSamplingKernel(ModuleOp module, step::ProgramOp program) {
+  return lowered(module, emitChoose(module, samplingKernel(program, false), int64_t(program.getVocab())));
+}
+
+FailureOr<DeviceKernel> emitKernel(ModuleOp module, step::KernelOp kernel, bool defaultKernels) {
   module->setLoc(kernel.getLoc()); // emitters give it to all that they make
+  if (!defaultKernels && isa<lm::EmbedOp>(kernel.computed())) {
+    FailureOr<KernelSpec> spec = kernelSpec(kernel);
+    if (failed(spec))
+      return failure();
+    if (const auto *embed = std::get_if<cpu::EmbedSpec>(&*spec))
+      return lowered(module, emitEmbed(module, kernel.getSymName(), *embed));
+  }
   FailureOr<DefaultKernel> made = emitDefaultKernel(module, kernel.getSymName(), kernel, Defaults());
   if (failed(made))
     return failure();

@@ -19,5 +19,9 @@ mlir::FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKerne
 mlir::FailureOr<codegen::DeviceKernel> emitKernel(mlir::ModuleOp module, step::KernelOp kernel,
                                                   bool defaultKernels);
 
+/// The kernel beside those of the program (DeviceTarget::samplingKernel).
+std::string samplingKernel(step::ProgramOp program, bool defaultKernels);
+mlir::FailureOr<codegen::DeviceKernel> emitSamplingKernel(mlir::ModuleOp module, step::ProgramOp program);
+
 } // namespace llmc::cuda
 #endif

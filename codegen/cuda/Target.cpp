@@ -44,6 +44,9 @@ public:
   FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKernels) const override {
     return cuda::packedRowBytes(kernel, defaultKernels);
   }
+  std::string samplingKernel(step::ProgramOp program, bool defaultKernels) const override {
+    return cuda::samplingKernel(program, defaultKernels);
+  }
   std::string readArchitectures(StringRef list, std::vector<std::string> &names) const override {
     return cuda::readArchitectures(list, names);
   }
@@ -58,20 +61,30 @@ CudaTarget::compile(step::ProgramOp program, ArrayRef<std::string> architectures
                     const std::function<void(uint64_t, uint64_t)> &progress) const {
   Kernels kernels;
   std::vector<std::unique_ptr<Job>> jobs;
-  for (step::KernelOp kernel : program.getBody().getOps<step::KernelOp>()) {
+  auto add = [&](const std::string &name, Location loc, auto emit) -> LogicalResult {
     Job &job = *jobs.emplace_back(std::make_unique<Job>());
-    job.name = kernel.getSymName();
-    job.module = ModuleOp::create(kernel.getLoc());
-    FailureOr<DeviceKernel> made = cuda::emitKernel(*job.module, kernel, options.defaultKernels);
+    job.name = name;
+    job.module = ModuleOp::create(loc);
+    FailureOr<DeviceKernel> made = emit(*job.module);
     if (failed(made) || failed(verify(*job.module)))
       return failure();
-    kernels[kernel.getSymNameAttr()] = std::move(*made);
+    kernels[StringAttr::get(program->getContext(), name)] = std::move(*made);
     std::string text = "cuda " + llvm::join(architectures, ",") + "\n" +
                        (options.assembler ? options.assembler->key : "") + "\n";
     llvm::raw_string_ostream out(text);
     job.module->print(out, OpPrintingFlags().useLocalScope());
     job.key = ObjectCache::keyOf(text);
-  }
+    return success();
+  };
+  for (step::KernelOp kernel : program.getBody().getOps<step::KernelOp>())
+    if (failed(add(kernel.getSymName().str(), kernel.getLoc(), [&](ModuleOp module) {
+          return cuda::emitKernel(module, kernel, options.defaultKernels);
+        })))
+      return failure();
+  if (const std::string name = samplingKernel(program, options.defaultKernels); !name.empty())
+    if (failed(add(name, program.getLoc(),
+                   [&](ModuleOp module) { return cuda::emitSamplingKernel(module, program); })))
+      return failure();
   SmallVector<PipelineObserver *> observers;
   llvm::copy_if(options.observers, std::back_inserter(observers),
                 [](PipelineObserver *observer) { return observer->wantsKernels(); });

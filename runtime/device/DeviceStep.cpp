@@ -1,6 +1,7 @@
 // The head of a step is one copy: the llmc_step with device addresses in it, its tokens, the page tables.
 #include "runtime/device/DeviceStep.h"
 
+#include "runtime/Sampler.h"
 #include "runtime/StepRun.h"
 
 #include <algorithm>
@@ -47,11 +48,14 @@ llmc_status DeviceStep::create(DeviceModel &newModel, const WorkspacePlan &newPl
   }
   if (llmc_status status = args.allocate(device, values.size() * sizeof(uint64_t), "arguments"))
     return status;
+  if (mostCandidates())
+    if (llmc_status status = choiceArgs.allocate(device, 3 * sizeof(DeviceAddress), "arguments"))
+      return status;
   for (uint32_t i = 0; i < module.n_dispatches; ++i) {
     const llmc_dispatch &dispatch = module.dispatches[i];
-    const Shape most = {{mostRows[0], mostRows[1], mostRows[2], mostRows[3]}, 1};
+    const Shape most = {{mostRows[0], mostRows[1], mostRows[2], mostRows[3]}, 1, false};
     if (hasScratch(module.kernels[dispatch.kernel]))
-      eachLaunch(dispatch, [&](uint32_t, const llmc_device_launch &launch) {
+      eachLaunch(dispatch.kernel, [&](uint32_t, const llmc_device_launch &launch) {
         scratchBlocks = std::max<uint64_t>(scratchBlocks, gridOf(launch, most.rows[dispatch.rows], 1).y);
         return LLMC_OK;
       });
@@ -86,10 +90,39 @@ llmc_status DeviceStep::create(DeviceModel &newModel, const WorkspacePlan &newPl
   return device.synchronize();
 }
 
-llmc_status DeviceStep::reserve(const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t nKeys,
-                                const char *function) {
+/// Memory for candidates is taken when the first are wanted. Where it stands is told to the kernel in memory,
+/// since launches may be recorded.
+llmc_status DeviceStep::reserveCandidates(uint64_t rows) {
+  const llmc_device_sampling &sampling = model->program().sampling;
+  if (rows * sampling.row_bytes <= choices.size())
+    return LLMC_OK;
+  Device &device = model->device();
+  std::lock_guard lock(device.mutex);
+  if (llmc_status status = device.enter())
+    return status;
+  auto take = [&]() -> llmc_status {
+    if (llmc_status status = choices.allocate(device, rows * sampling.row_bytes, "candidates"))
+      return status;
+    if (llmc_status status = choiceWork.allocate(device, rows * sampling.work_bytes, "finding candidates"))
+      return status;
+    const DeviceAddress values[] = {buffers[model->program().program->logits_buffer].address(),
+                                    choices.address(), choiceWork.address()};
+    if (llmc_status status = device.copyIn(choiceArgs.address(), values, sizeof values))
+      return status;
+    return device.synchronize();
+  };
+  const llmc_status status = take();
+  if (status != LLMC_OK)
+    choices.reset();
+  return status;
+}
+
+llmc_status DeviceStep::reserve(const llmc_step &step, uint64_t nKeys, const char *function) {
+  if (step.n_best)
+    if (llmc_status status = reserveCandidates(step.rows[LLMC_ROWS_ASKED]))
+      return status;
   uint64_t total;
-  if (!scratchNeeded(*model->program().program, rows, nKeys, true, scratchBytes) ||
+  if (!scratchNeeded(*model->program().program, step.rows, nKeys, true, scratchBytes) ||
       !mulAdd(scratchBytes, scratchBlocks, 0, total) || !commonNeeded(nKeys, total))
     return setError(LLMC_ENOMEM, "%s: the scratch memory of this step does not fit in 64 bits", function);
   if (total <= scratch.size())
@@ -115,9 +148,9 @@ bool DeviceStep::commonNeeded(uint64_t nKeys, uint64_t &out) const {
 }
 
 llmc_status DeviceStep::eachLaunch(
-    const llmc_dispatch &dispatch,
+    uint32_t number,
     const std::function<llmc_status(uint32_t number, const llmc_device_launch &)> &visit) const {
-  const llmc_device_kernel &kernel = model->program().kernels[dispatch.kernel];
+  const llmc_device_kernel &kernel = model->program().kernels[number];
   for (uint32_t i = kernel.first_launch; i < kernel.first_launch + kernel.n_launches; ++i)
     if (llmc_status status = visit(i, model->program().launches[i]))
       return status;
@@ -166,6 +199,7 @@ llmc_status DeviceStep::upload(const llmc_step &step) {
     put(offsets.scratch + i * sizeof block, &block, sizeof block);
   }
   there.scratch = reinterpret_cast<uint8_t *const *>(head.address() + offsets.scratch);
+  there.n_best = step.n_best;
   put(0, &there, sizeof there);
   if (step.rows[LLMC_ROWS_KEYS])
     if (llmc_status status = model->device().copyIn(keys.address(), step.keys,
@@ -177,6 +211,16 @@ llmc_status DeviceStep::upload(const llmc_step &step) {
 llmc_status DeviceStep::clearPages(KVCache &cache) {
   return cache.takeDirtyPages(
       [&](const uint8_t *page, uint64_t bytes) { return model->device().clear(DeviceAddress(page), bytes); });
+}
+
+llmc_status DeviceStep::launchKernel(uint32_t kernel, uint64_t rows, uint64_t keys,
+                                     DeviceAddress kernelArgs) {
+  return eachLaunch(kernel, [&](uint32_t number, const llmc_device_launch &launch) {
+    if (rows < launch.min_rows || rows > launch.max_rows)
+      return llmc_status(LLMC_OK);
+    return model->device().launch(model->code(), number, gridOf(launch, rows, keys), head.address(),
+                                  kernelArgs);
+  });
 }
 
 /// With `walk`, for an observer or a profile, the device rests after each dispatch.
@@ -192,15 +236,9 @@ llmc_status DeviceStep::launchAll(Session &session, StepRun *walk, const Shape &
       return setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);
     if (slots)
       slots[i].begin = Profile::now();
-    const uint64_t rows = shape.rows[dispatch.rows];
-    llmc_status launched = eachLaunch(dispatch, [&](uint32_t number, const llmc_device_launch &launch) {
-      return rows < launch.min_rows || rows > launch.max_rows
-                 ? LLMC_OK
-                 : device.launch(model->code(), number, gridOf(launch, rows, shape.keys), head.address(),
-                                 args.address() + dispatch.first_arg * 8ull);
-    });
-    if (launched != LLMC_OK)
-      return launched;
+    if (llmc_status status = launchKernel(dispatch.kernel, shape.rows[dispatch.rows], shape.keys,
+                                          args.address() + dispatch.first_arg * 8ull))
+      return status;
     if (!walk)
       continue;
     if (llmc_status status = device.synchronize())
@@ -219,7 +257,9 @@ llmc_status DeviceStep::launchAll(Session &session, StepRun *walk, const Shape &
     if (!walk->observe(i))
       return setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);
   }
-  return LLMC_OK;
+  return shape.chooses ? launchKernel(model->program().sampling.kernel, shape.rows[LLMC_ROWS_ASKED],
+                                      shape.keys, choiceArgs.address())
+                       : LLMC_OK;
 }
 
 /// A step of a shape that comes again is recorded: then all its launches are one.
@@ -248,11 +288,14 @@ llmc_status DeviceStep::repeat(Session &session, const Shape &shape, const char 
 }
 
 llmc_status DeviceStep::fetch(uint32_t buffer, uint64_t rows, uint8_t *to) {
+  return fetch(buffers[buffer].address(), rows * model->program().program->buffers[buffer].row_bytes, to);
+}
+
+llmc_status DeviceStep::fetch(DeviceAddress from, uint64_t bytes, uint8_t *to) {
   Device &device = model->device();
-  const uint64_t bytes = rows * model->program().program->buffers[buffer].row_bytes;
   for (uint64_t done = 0; done < bytes;) {
     const uint64_t n = std::min(bytes - done, results.size());
-    if (llmc_status status = device.copyOut(results.data(), buffers[buffer].address() + done, n))
+    if (llmc_status status = device.copyOut(results.data(), from + done, n))
       return status;
     if (llmc_status status = device.synchronize())
       return status;
@@ -264,12 +307,33 @@ llmc_status DeviceStep::fetch(uint32_t buffer, uint64_t rows, uint8_t *to) {
 
 llmc_status DeviceStep::fetchResults(Session &session, const llmc_step &step) {
   const llmc_module &module = *model->program().program;
+  if (step.n_best) {
+    session.rowSummaries.resize(step.rows[LLMC_ROWS_ASKED] * model->program().sampling.row_bytes);
+    if (llmc_status status =
+            fetch(choices.address(), session.rowSummaries.size(), session.rowSummaries.data()))
+      return status;
+  }
   for (uint32_t buffer : {module.logits_buffer, module.hidden_buffer})
-    if (buffer != LLMC_NONE && (buffer == module.logits_buffer || step.rows[LLMC_ROWS_HIDDEN]))
+    if (buffer != LLMC_NONE && (buffer == module.logits_buffer ? !step.n_best : step.rows[LLMC_ROWS_HIDDEN]))
       if (llmc_status status = fetch(buffer, step.rows[module.buffers[buffer].rows],
                                      session.arena.data() + plan->bufferOffsets[buffer]))
         return status;
   return LLMC_OK;
+}
+
+llmc_status DeviceStep::bringLogits(uint64_t rows, uint8_t *to) {
+  Device &device = model->device();
+  std::lock_guard lock(device.mutex);
+  if (llmc_status status = device.enter())
+    return status;
+  return fetch(model->program().program->logits_buffer, rows, to);
+}
+
+RowSummary DeviceStep::summaryOf(std::span<const uint8_t> summaries, size_t row, uint64_t nBest) const {
+  const llmc_device_sampling &sampling = model->program().sampling;
+  const uint8_t *start = summaries.data() + row * sampling.row_bytes;
+  return {{reinterpret_cast<const llmc_candidate *>(start), nBest},
+          {reinterpret_cast<const float *>(start + sampling.most * sizeof(llmc_candidate)), sampling.n_sums}};
 }
 
 llmc_status DeviceStep::runEntered(Session &session, StepRun &walk, const llmc_step &step,
@@ -282,6 +346,7 @@ llmc_status DeviceStep::runEntered(Session &session, StepRun &walk, const llmc_s
   std::copy_n(step.rows, LLMC_ROW_SPACES, shape.rows);
   for (uint64_t i = 0; i < step.rows[LLMC_ROWS_TOKENS]; ++i)
     shape.keys = std::max<uint64_t>(shape.keys, uint64_t(step.tokens[i].pos) + 1);
+  shape.chooses = step.n_best != 0;
   const bool isWatched = session.observer || session.profile;
   if (isWatched || step.rows[LLMC_ROWS_TOKENS] > mostRecordedTokens) {
     if (llmc_status status = launchAll(session, isWatched ? &walk : nullptr, shape, function))

@@ -1,6 +1,6 @@
 #!/bin/bash
-# ptx.sh LLMC SOURCE WORKDIR OPTIONS...: compiles for CUDA alone and for two architectures. Every kernel has PTX with an
-# entry, for the architecture it names, that needs no other module and no 64-bit float; the same bytes come out twice.
+# ptx.sh LLMC SOURCE WORKDIR OPTIONS...: compiles for CUDA alone and for two architectures. Every kernel has PTX with
+# entries, for the architecture it names, that needs no other module and no 64-bit float; the same bytes come out twice.
 set -u
 llmc=$1 source=$2 work=$3
 shift 3
@@ -14,7 +14,7 @@ fail() { echo "$*"; exit 1; }
   fail "does not compile"
 count=0
 for ptx in "$work"/dump/kernels/*.ptx; do
-  [ "$(grep -c '^\.visible \.entry' "$ptx")" = 1 ] || fail "$ptx: expected one entry"
+  grep -q '^\.visible \.entry' "$ptx" || fail "$ptx: expected an entry"
   grep -q '^\.target sm_80$' "$ptx" || fail "$ptx: expected code for sm_80"
   ! grep -n '\.extern' "$ptx" || fail "$ptx: needs another module"
   ! grep -nE '\.f64|__nv_' "$ptx" || fail "$ptx: computes in f64 or calls libdevice"

@@ -13,6 +13,7 @@ public:
   explicit Run(ScenarioResult &result) : result(result) {}
   ~Run() {
     llmc_batch_free(batch);
+    llmc_sampler_free(sampler);
     llmc_session_free(session);
     llmc_model_release(model);
   }
@@ -36,6 +37,8 @@ public:
     if (!step([&] { llmc_batch_add(batch, seqs[0], first.data(), first.size(), LLMC_OUT_ALL, nullptr); }) ||
         !step([&] { llmc_batch_add(batch, seqs[1], second.data(), second.size(), LLMC_OUT_LAST, nullptr); }))
       return;
+    if (!choose())
+      return;
     for (int i = 0; i < 4; ++i)
       if (!step([&] {
             for (int s : {0, 1}) {
@@ -54,6 +57,20 @@ private:
     result.error = llmc_last_error();
     return false;
   }
+  /// A step whose rows a sampler reads, and then others do.
+  bool choose() {
+    llmc_sampling_params params;
+    llmc_sampling_params_init(&params, sizeof params);
+    if (!well(llmc_sampler_new(model, &params, &sampler)))
+      return false;
+    return step([&] {
+      for (llmc_seq seq : seqs) {
+        const llmc_token next = 19;
+        llmc_batch_add(batch, seq, &next, 1, LLMC_OUT_LAST, nullptr);
+        llmc_batch_sample(batch, -1, sampler);
+      }
+    });
+  }
   bool step(const std::function<void()> &fill) {
     llmc_batch_clear(batch);
     fill();
@@ -66,15 +83,17 @@ private:
     }
     const float *row;
     size_t n;
-    for (int32_t i = 0; llmc_logits(session, i, &row, &n) == LLMC_OK; ++i)
+    llmc_status status;
+    for (int32_t i = 0; (status = llmc_logits(session, i, &row, &n)) == LLMC_OK; ++i)
       result.logits.emplace_back(row, row + n);
-    return true;
+    return status == LLMC_EARG || well(status); // behind the last row there is none
   }
 
   ScenarioResult &result;
   llmc_model *model = nullptr;
   llmc_session *session = nullptr;
   llmc_batch *batch = nullptr;
+  llmc_sampler *sampler = nullptr;
   llmc_seq seqs[2] = {};
 };
 

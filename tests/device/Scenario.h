@@ -9,8 +9,6 @@
 
 namespace llmc::test {
 
-constexpr size_t scenarioSteps = 6; // two prefills, four steps of both sequences
-
 struct ScenarioResult {
   llmc_status status = LLMC_OK;
   std::string error;                      ///< llmc_last_error(), if a call failed

@@ -193,6 +193,69 @@ TEST_F(OnDevice, a_profile_notes_every_dispatch) {
   EXPECT_GT(events, 10u);
 }
 
+/// Samplers that candidates are enough for, and the same ones held to whole rows by a stage that does
+/// nothing.
+TEST_F(OnDevice, candidates_and_whole_rows_give_the_same_tokens) {
+  llmc_session *whole = newSession();
+  llmc_seq other = -1;
+  ASSERT_EQ(llmc_seq_new(whole, &other), LLMC_OK);
+  llmc_batch *batch = nullptr;
+  ASSERT_EQ(llmc_batch_new(32, &batch), LLMC_OK);
+  for (const auto &[temperature, topK] : {std::pair{0.0f, 0}, {0.8f, 5}, {1.7f, 64}}) {
+    llmc_sampling_params params;
+    llmc_sampling_params_init(&params, sizeof params);
+    params.temperature = temperature, params.top_k = topK, params.top_p = 0.95f, params.seed = 11;
+    llmc_sampler *some = nullptr, *all = nullptr;
+    ASSERT_EQ(llmc_sampler_new(model, &params, &some), LLMC_OK);
+    ASSERT_EQ(llmc_sampler_new(model, &params, &all), LLMC_OK);
+    const llmc_sampler_stage nothing = {sizeof nothing, nullptr, nullptr, nullptr, nullptr};
+    ASSERT_EQ(llmc_sampler_add(all, &nothing), LLMC_OK);
+    ASSERT_EQ(llmc_kv_remove(session, seq, 0, -1), LLMC_OK);
+    ASSERT_EQ(llmc_kv_remove(whole, other, 0, -1), LLMC_OK);
+    llmc_token next = 5;
+    for (int i = 0; i < 6; ++i) { // the third is recorded
+      llmc_token found[2] = {-1, -1};
+      float logprobs[2] = {1, 2};
+      for (int side : {0, 1}) {
+        llmc_session *of = side ? whole : session;
+        llmc_batch_clear(batch);
+        ASSERT_EQ(llmc_batch_add(batch, side ? other : seq, &next, 1, LLMC_OUT_LAST, nullptr), LLMC_OK);
+        ASSERT_EQ(llmc_batch_sample(batch, -1, side ? all : some), LLMC_OK);
+        ASSERT_EQ(llmc_eval(of, batch), LLMC_OK) << llmc_last_error();
+        ASSERT_EQ(llmc_sampled(of, 0, &found[side], &logprobs[side]), LLMC_OK);
+      }
+      EXPECT_EQ(found[0], found[1]) << "temperature " << temperature;
+      EXPECT_EQ(logprobs[0], logprobs[1]);
+      if (i % 2)
+        EXPECT_EQ(lastLogits(session), lastLogits(whole)) << "those that were left on the device";
+      next = found[0];
+    }
+    // The loop of llmc_generate, which begins with whole rows and goes on with candidates.
+    std::vector<llmc_token> texts[2];
+    for (int side : {0, 1}) {
+      llmc_generate_params limits;
+      llmc_generate_params_init(&limits, sizeof limits);
+      limits.max_tokens = 6, limits.flags = LLMC_GENERATE_IGNORE_EOS;
+      auto note = [](const llmc_event *event, void *ud) {
+        static_cast<std::vector<llmc_token> *>(ud)->push_back(event->token);
+        return true;
+      };
+      int32_t stop = 0;
+      ASSERT_EQ(llmc_generate(side ? whole : session, side ? other : seq, side ? all : some, &limits, note,
+                              &texts[side], &stop),
+                LLMC_OK)
+          << llmc_last_error();
+    }
+    EXPECT_EQ(texts[0].size(), 6u);
+    EXPECT_EQ(texts[0], texts[1]);
+    EXPECT_EQ(lastLogits(session), lastLogits(whole));
+    llmc_sampler_free(some);
+    llmc_sampler_free(all);
+  }
+  llmc_batch_free(batch);
+  llmc_session_free(whole);
+}
+
 TEST_F(OnDevice, an_interrupt_leaves_the_cache_as_it_was) {
   ASSERT_EQ(llmc_prefill(session, seq, tokens.data(), 4), LLMC_OK);
   llmc_session_interrupt(session);

@@ -20,10 +20,11 @@ struct Tables {
   llmc_device_image images[2] = {{0, LLMC_IMAGE_PTX, 80, 0, 7, 0, ptx},
                                  {0, LLMC_IMAGE_BITCODE, 0, 0, 7, 0, ptx}};
   llmc_module program = {};
-  llmc_device device = {"cuda", &program, &entry, &launch, images, 2, 1};
+  llmc_device device = {"cuda", &program, &entry, &launch, images, 2, 1, {0, 64, 16, 0, 576, 512}};
 
   Tables() {
     program.n_kernels = 1;
+    program.vocab = 1000;
     program.kernels = &kernel;
     program.n_devices = 1;
     program.devices = &device;
@@ -68,6 +69,11 @@ TEST(DeviceTables, bad_fields) {
   expectRefusal([](Tables &t) { t.images[0].kind = 4; }, "image 0: 'kind' is 4");
   expectRefusal([](Tables &t) { t.images[0].data = nullptr; }, "image 0: 'size'");
   expectRefusal([](Tables &t) { t.images[0].size = 6; }, "ends in a NUL");
+  expectRefusal([](Tables &t) { t.device.sampling.kernel = 1; }, "sampling 0: 'kernel' is 1");
+  expectRefusal([](Tables &t) { t.device.sampling.most = 1025; }, "'most' is 1025");
+  expectRefusal([](Tables &t) { t.device.sampling.n_sums = 32; }, "'n_sums' is 32");
+  expectRefusal([](Tables &t) { t.device.sampling.row_bytes = 568; }, "'row_bytes' is 568");
+  expectRefusal([](Tables &t) { t.device.sampling.work_bytes = 1u << 25; }, "'work_bytes' is 33554432");
 }
 
 TEST(DeviceTables, a_program_of_its_own_is_checked_as_a_module) {

@@ -30,7 +30,7 @@ void Block::check(uint32_t site, uint32_t operation, uint64_t address, uint64_t 
   if (alignment && address % alignment)
     fail(thread, "%s %llu bytes at 0x%llx, which is not a multiple of %u: %s", verbs[verb],
          (unsigned long long)bytes, (unsigned long long)address, alignment, textOf(site));
-  if (const uint64_t offset = address - uint64_t(sharedBytes.data()); offset < sharedBytes.size()) {
+  if (const uint64_t offset = address - uint64_t(sharedStart()); offset < sharedSize()) {
     if (options.checksBounds)
       checkShared(site, verb, offset, bytes);
     if (options.checksRaces)
@@ -156,7 +156,7 @@ std::unique_lock<std::mutex> Block::makeRunning() {
 
 struct Calls {
   static uint32_t number(uint32_t which) { return running->number(which); }
-  static uint8_t *shared() { return running->sharedBytes.data(); }
+  static uint8_t *shared() { return running->sharedStart(); }
   static void barrier(uint32_t site, uint32_t number) { running->barrier(site, number); }
   static void warp(uint32_t site, const uint32_t *in, uint32_t *out) { running->warp(site, in, out); }
   static void copyAsync(uint32_t site, void *to, const void *from, uint32_t bytes, uint32_t sourceBytes) {

@@ -30,7 +30,7 @@ void Block::prepare() {
     threads[i].z = i / launch.block.x / launch.block.y;
   }
   const llmc_simt_code &code = *launch.code;
-  sharedBytes.resize(code.shared_bytes + launch.dynamicShared + 64);
+  shared.resize((code.shared_bytes + launch.dynamicShared) / sizeof(SharedPiece) + 1);
   sharedRegions.clear();
   for (uint32_t i = 0; i < launch.kernel->n_shared; ++i) {
     const llmc_simt_shared &variable = code.shared[launch.kernel->shared[i]];
@@ -69,14 +69,14 @@ bool Block::run(const Launch &newLaunch, bool hasAccesses, const RunOptions &new
 
 void Block::poisonShared() {
   for (const SharedRegion &region : sharedRegions)
-    memset(sharedBytes.data() + region.offset, 0xff, region.bytes); // NaN, whatever type it is read as
+    memset(sharedStart() + region.offset, 0xff, region.bytes); // NaN, whatever type it is read as
 }
 
 void Block::runOne(uint32_t x, uint32_t y, uint32_t z) {
   at = {x, y, z};
   poisonShared();
   if (options.checksRaces)
-    races.begin(sharedBytes.size(), uint32_t(threads.size()));
+    races.begin(sharedSize(), uint32_t(threads.size()));
   if (options.counts)
     counters.begin(launch.kernel->name, launch.code->n_sites, uint32_t(threads.size()));
   for (Thread &thread : threads) {

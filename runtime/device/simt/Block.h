@@ -133,7 +133,13 @@ private:
   Thread *firstAt[16] = {};
   uint32_t random = 1;
 
-  std::vector<uint8_t> sharedBytes;
+  /// Aligned as no variable asks for more: loads are checked against what the code says of its addresses.
+  struct alignas(1024) SharedPiece {
+    uint8_t bytes[1024];
+  };
+  std::vector<SharedPiece> shared;
+  uint8_t *sharedStart() { return shared.data()->bytes; }
+  uint64_t sharedSize() const { return shared.size() * sizeof(SharedPiece); }
   std::vector<SharedRegion> sharedRegions;
   RaceCheck races;
 

@@ -30,7 +30,7 @@ extern "C" {
 #define LLMC_MODULE_SYMBOL "llmc_module"
 #define LLMC_MODULE_MAGIC "LLMCMOD" /* 7 characters and a NUL */
 #define LLMC_FOOTER_MAGIC "LLMCEND"
-#define LLMC_MODULE_ABI 5u      /* raised by every change of this file that an older reader would misread */
+#define LLMC_MODULE_ABI 6u      /* raised by every change of this file that an older reader would misread */
 #define LLMC_MODULE_ALIGN 4096u /* file alignment of the weights */
 #define LLMC_NONE 0xffffffffu   /* no layer, no buffer, no location */
 
@@ -82,6 +82,8 @@ typedef struct llmc_step {
   void (*count_load)(const struct llmc_step *, const void *address,
                      uint64_t bytes); /* called by instrumented kernels only */
   void *count_load_data;
+  uint64_t n_best; /* on devices: how many of the best logits of each asked row are wanted
+                      (llmc_device_sampling) */
 } llmc_step;
 
 /* What one call is to do: the work of a kernel is cut into `count` shares, of which this is share `number`.
@@ -221,6 +223,32 @@ typedef struct {
   uint64_t common_constant, common_per_key;
 } llmc_device_kernel;
 
+/* Choosing tokens. A sampler needs a few of the best logits of a row and, for the log-probability of its
+ * token, the sum of exp(logit - best) over all; a device finds both, so that no row of logits has to leave
+ * it. No op of a model does that, so it stands beside the program: one kernel that no dispatch names,
+ * launched behind the dispatches over the rows of ASKED where step->n_best, at most `most`, is not 0. Its
+ * arguments are the logits buffer, the results and memory to work in, row_bytes and work_bytes for each row.
+ * A row of results:
+ *
+ *     llmc_candidate best[most];  the first n_best are set, best first, the lower token first among equals;
+ * -0 equals 0, and a NaN is none; token -1 where there are no more float sums[n_sums];         of
+ * LLMC_SAMPLING_SUM_COLUMNS logits each the sums over those whose numbers are equal modulo
+ * LLMC_SAMPLING_SUM_LANES (of what remains of vocab divided by that, all are added to the first), in f32 and
+ * in ascending order; their sum in this order, in f64, is what the sampler of the CPU computes, bit for bit.
+ * Without meaning where best[0] is infinite or none */
+#define LLMC_SAMPLING_SUM_COLUMNS 1024
+#define LLMC_SAMPLING_SUM_LANES 16
+typedef struct {
+  float logit;
+  int32_t token;
+} llmc_candidate;
+typedef struct {
+  uint32_t kernel; /* its number in the program's kernels */
+  uint32_t most;   /* 0: there is none, and all is 0 */
+  uint32_t n_sums, reserved;
+  uint64_t row_bytes, work_bytes;
+} llmc_device_sampling;
+
 /* A kind of device. Its program is an llmc_module with kernels, buffers, dispatches, args and caches of its
  * own: the graph may be cut in another way than for CPUs. Its args point into the same weights, and what
  * describes the model (vocab, context, ...) is the same. It has no variants and no devices, unless it is the
@@ -234,6 +262,7 @@ typedef struct {
   const llmc_device_launch *launches; /* [n_launches], those of a kernel one after another */
   const llmc_device_image *images;    /* [n_images]; each kernel has one of PTX and one of bitcode at least */
   uint64_t n_images, n_launches;
+  llmc_device_sampling sampling;
 } llmc_device;
 
 typedef struct llmc_module {

@@ -1,0 +1,13 @@
+//===- Embed.h - rows of an embedding table on a GPU ------------*- C++ -*-===//
+#ifndef LLMC_CODEGEN_CUDA_KERNELS_EMBED_H
+#define LLMC_CODEGEN_CUDA_KERNELS_EMBED_H
+
+#include "codegen/DeviceTarget.h"
+#include "codegen/cpu/Kernels.h"
+
+namespace llmc::cuda {
+
+codegen::DeviceKernel emitEmbed(mlir::ModuleOp module, llvm::StringRef name, const cpu::EmbedSpec &spec);
+
+} // namespace llmc::cuda
+#endif
