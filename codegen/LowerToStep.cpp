@@ -18,6 +18,7 @@
 #include "codegen/KernelSpecs.h"
 #include "codegen/KernelTable.h"
 #include "codegen/WeightTable.h"
+#include "ir/Locations.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/ScopeExit.h"
@@ -156,9 +157,15 @@ LogicalResult StepLowering::splitOpsWithoutKernel() {
   });
   for (lm::DecomposableInterface op : ops) {
     OpBuilder builder(op);
+    Operation *before = op->getPrevNode();
     FailureOr<SmallVector<Value>> parts = op.decompose(builder);
     if (failed(parts))
       return op->emitOpError("has no kernel and no decomposition with these attributes");
+    // The op's name is that of its results alone: traces tell values by their names.
+    for (Operation *part = before ? before->getNextNode() : &op->getBlock()->front(); part != op;
+         part = part->getNextNode())
+      if (llvm::none_of(*parts, [&](Value result) { return result.getDefiningOp() == part; }))
+        part->setLoc(placeOf(op->getLoc()));
     op->replaceAllUsesWith(*parts);
     op->erase();
   }

@@ -99,7 +99,9 @@ public:
   llmc_status open(const std::string &path, const std::string &variant) {
     llmc_model_params modelParams;
     llmc_model_params_init(&modelParams, sizeof modelParams);
-    modelParams.cpu_variant = variant.empty() ? nullptr : variant.c_str();
+    const bool isEmulated = variant.starts_with("simt:");
+    modelParams.device = isEmulated ? variant.c_str() : "cpu";
+    modelParams.cpu_variant = isEmulated || variant.empty() ? nullptr : variant.c_str();
     llmc_model *loaded = nullptr;
     if (llmc_status status = llmc_model_load(path.c_str(), &modelParams, &loaded))
       return status;

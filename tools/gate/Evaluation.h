@@ -53,9 +53,9 @@ struct Evaluation {
   const EvaluatedValue *find(const ValueKey &key) const;
 };
 
-/// By the kernels of a variant ("avx2"; empty: the best), over the cache that a session takes by itself.
-/// Nothing and one sentence if the model cannot be loaded or run. Code that crashes takes the caller with it;
-/// `onValue` is told of each value that has been computed.
+/// By the kernels of a variant ("avx2"; empty: the best) or of the emulator ("simt:code=FILE"), over the
+/// cache that a session takes by itself. Nothing and one sentence if the model cannot be loaded or run. Code
+/// that crashes takes the caller with it; `onValue` is told of each value that has been computed.
 std::optional<Evaluation> runModule(const std::string &path, const Schedule &schedule,
                                     const std::string &variant, std::string &error,
                                     const std::function<void(const ValueKey &)> &onValue = nullptr);

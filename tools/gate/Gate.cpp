@@ -14,6 +14,7 @@
 #include "ir/StepOps.h"
 #include "tools/gate/QuantizeCheck.h"
 #include "tools/gate/Reproducer.h"
+#include "tools/support/LimitedCommand.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
@@ -253,26 +254,57 @@ LogicalResult Gate::checkModule(const std::string &made) {
     rows.push_back({.name = name, .note = "", .result = {}, .budget = {}});
     if (!cpu::runsHere(*isa))
       rows.back().note = "this machine cannot run it";
-    else if (failed(checkVariant(path, *isa)))
+    else if (failed(checkVariant(path, isa->name.str(),
+                                 kernelBudget(activations, firstType(cacheType), layers, options.tolerance),
+                                 {{1, false}, {2, false}, {3, false}, {5, false}, {7, false}, {3, true}})))
       return failure();
   }
-  return success();
+  return pipeline.devices.empty() || options.compiler.empty() ? success() : checkDevice(path);
 }
 
-LogicalResult Gate::checkVariant(const std::string &path, const cpu::Isa &isa) {
+/// The device's program, in the emulator, which takes its time: fewer cuts.
+LogicalResult Gate::checkDevice(const std::string &made) {
+  started = now();
+  rows.push_back({.name = "model.so (simt)", .note = "", .result = {}, .budget = {}});
+  if (!options.layers.empty()) {
+    rows.back().note = "of some layers there is no program for a device";
+    return success();
+  }
+  TemporaryFile code(evaluator->folder() + "/llmc-simt", ".so");
+  if (!code.error().empty())
+    return fail(code.error());
+  std::string path = made;
+  if (path.find('/') == std::string::npos)
+    path = "./" + path;
+  CommandLimits limits;
+  limits.seconds = 600;
+  const CommandEnd end = runLimited({options.compiler, "simt", path, "-o", code.path()}, limits, error);
+  if (!error.empty() || end.exitCode != 0)
+    return fail("the kernels of model.so for cuda cannot be emulated: " +
+                (!error.empty() ? error
+                 : end.isLate   ? std::string("their code is not made in time")
+                                : StringRef(end.output).trim().str()));
+  // Whatever the CPU's kernels round to, the device's round to no less than f16.
+  const std::string rounded = activations == "f32" ? "f32" : "f16";
+  return checkVariant(path, "simt:code=" + code.path(),
+                      kernelBudget(rounded, firstType(cacheType), layers, options.tolerance),
+                      {{1, false}, {3, true}});
+}
+
+LogicalResult Gate::checkVariant(const std::string &path, const std::string &variant, const Budget &budget,
+                                 ArrayRef<std::pair<int, bool>> cuts) {
   const std::string name = rows.back().name;
   auto runOn = [&](const Schedule &tokens) {
-    std::optional<Evaluation> result = runModuleIsolated(path, tokens, isa.name.str(), options.layers, error);
+    std::optional<Evaluation> result = runModuleIsolated(path, tokens, variant, options.layers, error);
     if (!result)
       (void)fail(name + " cannot be run: " + error);
     return result;
   };
   std::optional<Evaluation> whole = runOn(schedule);
-  if (!whole || failed(judge("the code of " + name, *last, *whole,
-                             kernelBudget(activations, firstType(cacheType), layers, options.tolerance))))
+  if (!whole || failed(judge("the code of " + name, *last, *whole, budget)))
     return failure();
   rows.push_back({.name = "  the tokens cut otherwise", .note = "", .result = {}, .budget = {}});
-  for (auto [n, isMixed] : {std::pair(1, false), {2, false}, {3, false}, {5, false}, {7, false}, {3, true}}) {
+  for (auto [n, isMixed] : cuts) {
     Schedule cut = inChunks(schedule, n, isMixed);
     std::optional<Evaluation> same = runOn(cut);
     if (!same || failed(judge("the code of " + name + " in " + cut.name, *whole, *same, equalBits())))

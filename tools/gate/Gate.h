@@ -26,6 +26,7 @@ struct GateOptions {
   std::string cacheDir;        // of compiled kernels
   std::string folder;          // for compiled states, each gone when it has run
   std::string reproducer;      // folder to leave a failure in; empty: none is left
+  std::string compiler; // this program: its `simt` makes code for devices' kernels; empty: they are not run
 };
 
 class Gate : public codegen::PipelineObserver {
@@ -52,7 +53,11 @@ private:
   mlir::LogicalResult checkPass(const codegen::PassRun &run);
   mlir::LogicalResult checkKernels(mlir::ModuleOp program);
   mlir::LogicalResult checkModule(const std::string &made);
-  mlir::LogicalResult checkVariant(const std::string &path, const cpu::Isa &isa);
+  /// Runs model.so by a variant of the CPU, or by a device (runModule), and then with the tokens cut in other
+  /// ways.
+  mlir::LogicalResult checkVariant(const std::string &path, const std::string &variant, const Budget &budget,
+                                   llvm::ArrayRef<std::pair<int, bool>> cuts);
+  mlir::LogicalResult checkDevice(const std::string &path);
   /// Nothing, and a note, where the state cannot be run.
   std::optional<Evaluation> evaluate(mlir::ModuleOp state);
   /// Fills the line; a failure, and a note, where `found` is beyond the budget.

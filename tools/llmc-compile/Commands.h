@@ -26,6 +26,8 @@ void addSimtCommand(CLI::App &app, int &status);
 
 /// Where compiled kernels are kept unless the command line says otherwise; empty: nowhere.
 std::string defaultCacheDir();
+/// Says so on stderr if nothing can be kept there.
+void noteUnwritableCache(const std::string &folder);
 
 /// What makes machine code for GPUs: `wish` is a path, "none", or empty for a ptxas that is found. Null:
 /// nothing does. `usage` says that the wish is none, `error` that what was found is no ptxas.

@@ -16,7 +16,6 @@
 #include "tools/dump/DumpWriter.h"
 #include "tools/gate/Gate.h"
 #include "tools/gate/LayerList.h"
-#include "tools/support/CacheFolder.h"
 #include "tools/support/Progress.h"
 
 #include <CLI/CLI.hpp>
@@ -25,9 +24,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
-#include <cerrno>
 #include <chrono>
-#include <unistd.h>
 
 using namespace llmc;
 using namespace llmc::codegen;
@@ -47,7 +44,7 @@ struct CompileArguments {
   std::string dumpDir, dumpFilter;
   std::string tolerance; // of --verify-passes; auto: what the budgets say
   GateOptions gate;
-  bool isUncached = false;
+  bool isUncached = false, verifiesDevice = false;
   bool isVerbose = false, showTimes = false;
 };
 
@@ -68,24 +65,6 @@ public:
 static const char *const carriedOptions[] = {
     "--activations",  "--kv",  "--quantize",        "--cpu",         "--target",        "--gpu-arch",
     "--disable-pass", "--ctx", "--default-kernels", "--count-loads", "--portable-bits", "--random-weights"};
-
-/// Where compiled kernels are kept when nobody says; empty if there is no such place.
-std::string tools::defaultCacheDir() {
-  const std::string folder = llmc::cacheFolder();
-  return folder.empty() ? "" : folder + "/kernels";
-}
-
-/// A cache that cannot be written costs time at every compile, and nothing else.
-static void noteUnwritableCache(const std::string &folder) {
-  if (folder.empty())
-    return;
-  std::error_code code = llvm::sys::fs::create_directories(folder);
-  if (!code && access(folder.c_str(), W_OK | X_OK) != 0)
-    code = std::error_code(errno, std::generic_category());
-  if (code)
-    std::fprintf(stderr, "llmc: %s: cannot write: %s; compiled kernels are not kept (see --cache-dir)\n",
-                 folder.c_str(), code.message().c_str());
-}
 
 /// The variants of `--cpu`: names, or `native` for the best that this machine can run. With `isFast`, those
 /// whose bits depend on the number of rows are among them.
@@ -211,6 +190,8 @@ static std::string checkArguments(CompileArguments &arguments) {
     return "--dump-filter: belongs to --dump-ir, which is not given";
   if (!arguments.gate.layers.empty() && arguments.tolerance.empty())
     return "--verify-layers: belongs to --verify-passes, which is not given";
+  if (arguments.verifiesDevice && arguments.tolerance.empty())
+    return "--verify-device: belongs to --verify-passes, which is not given";
   if (*phase == Phase::LLVM && arguments.dumpDir.empty())
     return "--stop-after llvm: leaves its results in the folder of --dump-ir, which is not given";
   if (*phase == Phase::Link && arguments.pipeline.output == "-")
@@ -226,6 +207,8 @@ static std::string checkArguments(CompileArguments &arguments) {
     return usage;
   if (std::string usage = chooseTargets(arguments, arguments.pipeline); !usage.empty())
     return usage;
+  if (arguments.verifiesDevice && arguments.pipeline.devices.empty())
+    return "--verify-device: belongs to --target cuda, which is not given";
   if (arguments.pipeline.variants.empty() && !arguments.tolerance.empty())
     return "--verify-passes: checks code for the CPU: add cpu to --target";
   return checkPortableBits(arguments);
@@ -318,6 +301,8 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
   std::optional<Gate> gate;
   if (command.count("--verify-passes")) {
     arguments.gate.cacheDir = options.cacheDir;
+    if (arguments.verifiesDevice)
+      arguments.gate.compiler = compilerAt("");
     arguments.gate.reproducer = (options.output == "-" ? "llmc" : options.output) + ".failed";
     options.observers.push_back(&gate.emplace(arguments.gate));
     if (dump)
@@ -460,6 +445,9 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
           "run only some layers for --verify-passes (large models): the first N, or those of a list, from 0: "
           "0-1,15,31 (7-7: that one alone)")
       ->type_name("N|LIST");
+  command->add_flag(
+      "--verify-device", arguments->verifiesDevice,
+      "with --verify-passes: also run the code for cuda, in the emulator (slow: for small models)");
   command
       ->add_option("--start-from", arguments->startFrom,
                    "phase to start from, where SRC is a file of --dump-ir: fuse, quantize, plan, step, llvm "

@@ -172,6 +172,7 @@ struct Shares {
   double weightBytes;
   bool isInt8;
   uint32_t threads;
+  std::string device; // that runs the model; empty: this machine's CPU
 
   bool fitsInCache() const { return weightBytes <= double(roofline.cacheBytes); }
   double peak() const { return isInt8 ? roofline.int8Gops : roofline.f32Gops; }
@@ -214,6 +215,7 @@ void printJson(const std::vector<Result> &results, const BenchOptions &options, 
                                      {"int8_gops", roofline.int8Gops},
                                      {"int8_unit", roofline.int8Unit},
                                      {"cache_bytes", roofline.cacheBytes}}},
+                                   {"device", shares.device.empty() ? "cpu" : shares.device},
                                    {"activations", shares.isInt8 ? "int8" : "float"},
                                    {"weight_bytes", uint64_t(shares.weightBytes)}};
   print(object.dump() + "\n");
@@ -221,7 +223,11 @@ void printJson(const std::vector<Result> &results, const BenchOptions &options, 
 
 void printTable(const std::vector<Result> &results, const Shares &shares) {
   const Roofline &roofline = shares.roofline;
-  print(fmt::format("machine   {} threads: reads {:.1f} GB/s; f32 {:.0f} GOPS ({}), int8 {:.0f} GOPS ({})\n",
+  if (!shares.device.empty())
+    print(fmt::format("device    {}: what it can do at most is not known\n", shares.device));
+  else
+    print(
+        fmt::format("machine   {} threads: reads {:.1f} GB/s; f32 {:.0f} GOPS ({}), int8 {:.0f} GOPS ({})\n",
                     shares.threads, roofline.readGBs, roofline.f32Gops, roofline.f32Unit, roofline.int8Gops,
                     roofline.int8Unit));
   print(fmt::format("{:<10}{:>10}  {:>21}  {:>9}  {:>9}  share of what the machine can\n", "", "tokens/s",
@@ -241,7 +247,7 @@ void printTable(const std::vector<Result> &results, const Shares &shares) {
         fmt::format("{:.2f} - {:.2f}", result.tokensPerSecond(*high), result.tokensPerSecond(*low)),
         result.gigabytes(), result.gigaoperations(), share));
   }
-  if (shares.fitsInCache())
+  if (shares.device.empty() && shares.fitsInCache())
     print(fmt::format(
         "The weights ({:.1f} MB) fit in the CPU's cache ({:.1f} MB): nothing is said of memory.\n",
         shares.weightBytes / 1e6, double(roofline.cacheBytes) / 1e6));
@@ -279,7 +285,8 @@ int bench(const BenchOptions &options) {
     results.push_back(bench.generation());
   const char *activations = llmc_model_meta(model.get(), "options.activations");
   Shares shares{roofline, double(modelInfo(model.get(), LLMC_INFO_WEIGHT_BYTES)),
-                activations && std::string_view(activations) == "int8", threads};
+                activations && std::string_view(activations) == "int8", threads,
+                roofline.isKnown() ? "" : llmc_model_cpu_variant(model.get())};
   options.json ? printJson(results, options, shares) : printTable(results, shares);
   flushOutput();
   if (profiler)

@@ -68,11 +68,25 @@ void remember(const fs::path &path, Json machines, const std::string &key, const
   }
 }
 
+bool isDevice(std::string_view variant) {
+  size_t count = 0;
+  llmc_device_count(&count);
+  for (size_t i = 0; i < count; ++i) {
+    char name[64] = "";
+    llmc_device_name(i, name, sizeof name, nullptr);
+    if (variant == name)
+      return true;
+  }
+  return false;
+}
+
 } // namespace
 
 Roofline machineRoofline(const llmc_model *model, bool anew) {
   const auto threads = uint32_t(modelInfo(model, LLMC_INFO_THREADS));
   const std::string_view variant = llmc_model_cpu_variant(model);
+  if (isDevice(variant)) // these loops do not run there
+    return {};
   const std::string key = fmt::format("{}, {} threads, {}", cpuName(), threads, variant);
   fs::path path = llmc::cacheFolder();
   if (!path.empty()) // else nothing is remembered

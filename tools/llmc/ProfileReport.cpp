@@ -141,6 +141,14 @@ Json jsonOf(const Phase &phase, const Roofline &roofline) {
 
 std::string profileTable(const std::vector<Phase> &phases, const Roofline &roofline, uint64_t weightBytes,
                          uint64_t missed) {
+  if (!roofline.isKnown()) {
+    std::string text =
+        "profile: each dispatch ends before the next one begins, and its time is that of the host; "
+        "what the device can do at most is not known\n";
+    for (const Phase &phase : phases)
+      text += table(phase, roofline);
+    return text;
+  }
   std::string text =
       fmt::format("profile: this machine reads {:.1f} GB/s and does {:.0f} GOPS in f32 ({}), {:.0f} "
                   "in int8 ({}) at most\n",

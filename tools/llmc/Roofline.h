@@ -18,6 +18,8 @@ struct Roofline {
   double f32Gops = 0, int8Gops = 0; // 1e9 additions and multiplications a second; 0: no such unit is known
   const char *f32Unit = "", *int8Unit = "";
   uint64_t cacheBytes = 0; // of the last level; 0: not known
+  /// Of what runs the model something is known; not of devices.
+  bool isKnown() const { return readGBs || f32Gops || int8Gops; }
 };
 
 /// With the units that a variant's kernels use.

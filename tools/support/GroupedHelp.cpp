@@ -35,8 +35,8 @@ const std::vector<Group> &groups() {
        {"check", "crash", "error", "options", "options-a", "options-b", "compiler-b", "compiler",
         "check-seconds", "check-memory"}},
       {"Looking into the compiler",
-       {"disable-pass", "default-kernels", "dump-ir", "verify-passes", "verify-layers", "random-weights",
-        "stop-after", "times"}},
+       {"disable-pass", "default-kernels", "dump-ir", "verify-passes", "verify-layers", "verify-device",
+        "random-weights", "stop-after", "times"}},
       {"Output", {"output", "json", "save-logits", "kl", "verbose", "verify", "help"}}};
   return list;
 }

@@ -1,0 +1,37 @@
+#!/bin/bash
+# tools.sh LLMC SOURCE WORKDIR: traces, profiles, benchmarks and the gate with code that runs on a device.
+set -u
+llmc=$1 source=$2 work=$3 device=${LLMC_DEVICE:-simt}
+rm -rf "$work"
+mkdir -p "$work"
+export XDG_CACHE_HOME="$work/cache"
+ulimit -v 8388608
+fail() { echo "$*"; exit 1; }
+
+"$llmc" compile "$source" -o "$work/model.so" --target cpu,cuda --activations f32 || fail "does not compile"
+if ! words=$("$llmc" logits "$work/model.so" --device "$device" --tokens 1 2>&1 > /dev/null); then
+  case $words in *"there is no"*) echo "skipped: $words"; exit 77 ;; *) fail "$words" ;; esac
+fi
+
+for side in cpu "$device"; do
+  "$llmc" logits "$work/model.so" --tokens 3,1,4,1,5 --all --device $side --trace "$work/$side" --trace-values > /dev/null ||
+    fail "no trace on $side"
+done
+"$llmc" compare-trace "$work/cpu" "$work/$device" --tolerance 0.001 > "$work/compared" || fail "$(cat "$work/compared")"
+[ "$(grep -cE '^[01]\.(attended|h_attn|gated|h_next) ' "$work/compared")" = 8 ] || fail "expected four values of each layer: $(cat "$work/compared")"
+"$llmc" logits "$work/model.so" --tokens 3,1,4,2,5 --all --device "$device" --trace "$work/other" --trace-values > /dev/null
+! "$llmc" compare-trace "$work/cpu" "$work/other" --tolerance 0.001 > /dev/null 2>&1 || fail "other tokens gave the same trace"
+
+"$llmc" run "$work/model.so" --tokens 1,2,3 -n 4 --device "$device" --profile="$work/profile.json" 2> "$work/profile" > /dev/null ||
+  fail "no profile: $(cat "$work/profile")"
+grep -q '"phases":\[{' "$work/profile.json" || fail "no phases in the profile"
+"$llmc" bench "$work/model.so" --device "$device" -p 4 -n 2 -r 1 --json > "$work/bench.json" || fail "no benchmark"
+grep -q "\"device\":\"$device" "$work/bench.json" || fail "$(cat "$work/bench.json")"
+"$llmc" bench "$work/model.so" --device "$device" -p 4 -n 0 -r 1 | grep -q '^device    .*not known' || fail "expected no claim of a device"
+
+[ "$device" = simt ] || exit 0 # the gate runs the emulator
+"$llmc" compile "$source" -o "$work/verified.so" --target cpu,cuda --activations f32 --verify-passes --verify-device 2> "$work/gate" ||
+  fail "$(cat "$work/gate")"
+cmp "$work/model.so" "$work/verified.so" || fail "the gate changes the bytes"
+line=$(grep -A1 '^model.so (simt)' "$work/gate" | awk '{print $3}' | head -1)
+[ "${line:-0}" -gt 10 ] || fail "$(cat "$work/gate")"
