@@ -133,18 +133,16 @@ static FailureOr<KernelSpec> linearSpec(step::KernelOp kernel) {
   return KernelSpec(spec);
 }
 
-static FailureOr<KernelSpec> attentionSpec(step::KernelOp kernel, lm::CachedAttentionOp op) {
-  FailureOr<cpu::KVLayout> layout = cacheLayout(kernel);
-  if (failed(layout))
-    return failure();
+cpu::AttentionSpec codegen::attentionSpec(lm::CachedAttentionOp op, const cpu::KVLayout &layout) {
   cpu::AttentionSpec spec;
   spec.heads = op.getHeads();
   spec.kvHeads = op.getKvHeads();
-  spec.dimK = layout->dimK;
-  spec.dimV = layout->dimV;
+  spec.dimK = layout.dimK;
+  spec.dimV = layout.dimV;
   spec.scale = op.getScale().convertToDouble();
   spec.causal = op.getMask() == "causal";
   spec.hasWindow = bool(op.getWindowAttr());
+  spec.hasSinks = bool(op.getSinks());
   if (op.getSoftcap())
     spec.softcap = op.getSoftcap()->convertToDouble();
   if (op.getRopeBase()) {
@@ -152,9 +150,9 @@ static FailureOr<KernelSpec> attentionSpec(step::KernelOp kernel, lm::CachedAtte
     spec.ropeInterleaved = op.getRopeStyle().value_or("half") == "interleaved";
     spec.ropeFactor = op.getRopeFactor() ? op.getRopeFactor()->convertToDouble() : 1;
   }
-  spec.pageTokens = layout->pageTokens;
-  spec.cacheType = layout->type;
-  return KernelSpec(spec);
+  spec.pageTokens = layout.pageTokens;
+  spec.cacheType = layout.type;
+  return spec;
 }
 
 /// A norm of whole rows; one of groups runs through its decomposition.
@@ -185,8 +183,12 @@ FailureOr<KernelSpec> codegen::kernelSpec(step::KernelOp kernel) {
   Operation *op = kernel.computed();
   if (isa<lm::LinearOp, lm::FusedLinearOp>(op))
     return linearSpec(kernel);
-  if (auto attention = dyn_cast<lm::CachedAttentionOp>(op))
-    return attentionSpec(kernel, attention);
+  if (auto attention = dyn_cast<lm::CachedAttentionOp>(op)) {
+    FailureOr<cpu::KVLayout> layout = cacheLayout(kernel);
+    if (failed(layout))
+      return failure();
+    return KernelSpec(attentionSpec(attention, *layout));
+  }
   if (auto norm = normSpec(kernel))
     return KernelSpec(*norm);
   if (auto embed = dyn_cast<lm::EmbedOp>(op)) {

@@ -32,6 +32,8 @@ std::optional<llvm::SmallVector<float>> rotaryFrequencies(mlir::Operation *op);
 using KernelSpec =
     std::variant<std::monostate, cpu::LinearSpec, cpu::NormSpec, cpu::AttentionSpec, cpu::EmbedSpec>;
 mlir::FailureOr<KernelSpec> kernelSpec(step::KernelOp kernel);
+/// Of an attention over a cache that lies in this way.
+cpu::AttentionSpec attentionSpec(lm::CachedAttentionOp op, const cpu::KVLayout &layout);
 
 /// Bytes a row of the packed-activation buffer of the kernel; 0: it has none.
 mlir::FailureOr<int64_t> packedRowBytes(step::KernelOp kernel);

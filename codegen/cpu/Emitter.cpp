@@ -97,7 +97,7 @@ Value Emitter::foldLanes(Value v, llvm::function_ref<Value(Value, Value)> combin
 }
 
 Value Emitter::at(Value pointer, Value bytes) {
-  return LLVM::GEPOp::create(*this, ptr(), i8(), pointer, ArrayRef<LLVM::GEPArg>{bytes},
+  return LLVM::GEPOp::create(*this, pointer.getType(), i8(), pointer, ArrayRef<LLVM::GEPArg>{bytes},
                              LLVM::GEPNoWrapFlags::inbounds);
 }
 
@@ -106,7 +106,7 @@ Value Emitter::at(Value pointer, int64_t bytes) {
     return pointer;
   if (bytes > INT32_MAX || bytes < INT32_MIN)
     return at(pointer, c(bytes));
-  return LLVM::GEPOp::create(*this, ptr(), i8(), pointer, ArrayRef<LLVM::GEPArg>{int32_t(bytes)},
+  return LLVM::GEPOp::create(*this, pointer.getType(), i8(), pointer, ArrayRef<LLVM::GEPArg>{int32_t(bytes)},
                              LLVM::GEPNoWrapFlags::inbounds);
 }
 

@@ -1,9 +1,11 @@
 //===- Kernels.cpp - step kernels => launches on a GPU --------------------===//
 #include "codegen/cuda/Kernels.h"
 
+#include "codegen/CacheLayout.h"
 #include "codegen/DefaultKernels.h"
 #include "codegen/KernelSpecs.h"
 #include "codegen/cuda/DefaultTarget.h"
+#include "codegen/cuda/kernels/Attention.h"
 #include "codegen/cuda/kernels/Choose.h"
 #include "codegen/cuda/kernels/Embed.h"
 
@@ -14,8 +16,19 @@ using namespace llmc::codegen;
 
 namespace llmc::cuda {
 
+/// Whether the emitter takes the op with every storage type of its cache.
+static bool hasAttention(lm::CachedAttentionOp op) {
+  auto cache = SymbolTable::lookupNearestSymbolFrom<lm::CacheOp>(op, op.getCacheAttr());
+  return cache && cache.getPageTokens() && llvm::all_of(cache.storageTypes(), [&](StringRef type) {
+           return whyNoAttention(attentionSpec(op, cacheLayout(cache, type))).empty();
+         });
+}
+
 /// Decompositions can do all but touch the cache together with other things.
-bool hasKernel(Operation *op, bool) { return !isa<lm::CachedAttentionOp>(op); }
+bool hasKernel(Operation *op, bool defaultKernels) {
+  auto attention = dyn_cast<lm::CachedAttentionOp>(op);
+  return !attention || (!defaultKernels && hasAttention(attention));
+}
 
 FailureOr<int64_t> packedRowBytes(step::KernelOp, bool) { return 0; }
 
@@ -37,12 +50,16 @@ FailureOr<DeviceKernel> emitSamplingKernel(ModuleOp module, step::ProgramOp prog
 
 FailureOr<DeviceKernel> emitKernel(ModuleOp module, step::KernelOp kernel, bool defaultKernels) {
   module->setLoc(kernel.getLoc()); // emitters give it to all that they make
-  if (!defaultKernels && isa<lm::EmbedOp>(kernel.computed())) {
+  if (!defaultKernels) {
     FailureOr<KernelSpec> spec = kernelSpec(kernel);
     if (failed(spec))
       return failure();
     if (const auto *embed = std::get_if<cpu::EmbedSpec>(&*spec))
       return lowered(module, emitEmbed(module, kernel.getSymName(), *embed));
+    if (const auto *attention = std::get_if<cpu::AttentionSpec>(&*spec)) {
+      FailureOr<DeviceKernel> made = emitAttention(module, kernel.getSymName(), *attention);
+      return failed(made) ? made : lowered(module, std::move(*made));
+    }
   }
   FailureOr<DefaultKernel> made = emitDefaultKernel(module, kernel.getSymName(), kernel, Defaults());
   if (failed(made))

@@ -4,12 +4,10 @@
 // with other worker counts must give the same bits.
 //
 //===----------------------------------------------------------------------===//
+#include "AttentionCase.h"
 #include "KernelJit.h"
-#include "TestData.h"
 
-#include <cmath>
 #include <gtest/gtest.h>
-#include <map>
 
 using namespace llmc;
 using namespace llmc::test;
@@ -17,36 +15,15 @@ using cpu::AttentionSpec;
 
 namespace {
 
-constexpr int64_t sequences = 2, maxPosition = 176;
+constexpr int64_t maxPosition = 176;
 
-struct Attention {
-  AttentionSpec spec;
+struct Attention : AttentionCase {
   const cpu::Isa &isa;
   KernelJit jit;
   cpu::KernelResult kernel;
-  std::vector<float> frequencies;
-  int64_t window; // 0: none
-  // Inputs by sequence and position, so that every batch sees the same values.
-  std::vector<float> q, k, v;
-
-  int64_t widthQ() const { return spec.heads * spec.dimK; }
-  int64_t widthK() const { return spec.kvHeads * spec.dimK; }
-  int64_t widthV() const { return spec.kvHeads * spec.dimV; }
-  int64_t widthOut() const { return spec.heads * spec.dimV; }
 
   Attention(const AttentionSpec &spec, const cpu::Isa &isa, Random &random, int64_t window = 0)
-      : spec(spec), isa(isa), frequencies((spec.ropeDims / 2 + 15) / 16 * 16), window(window) {
-    this->spec.hasWindow = window != 0;
-    for (int64_t i = 0; i < spec.ropeDims / 2; ++i)
-      frequencies[i] = float(std::pow(10000.0, -2.0 * i / spec.ropeDims));
-    auto fill = [&](std::vector<float> &values, int64_t width) {
-      for (int64_t i = 0; i < sequences * maxPosition * width; ++i)
-        values.push_back(uniform(random, -1.5, 1.5));
-    };
-    fill(q, widthQ());
-    fill(k, widthK());
-    fill(v, widthV());
-  }
+      : AttentionCase(spec, random, window, ::maxPosition), isa(isa) {}
 
   bool compile() {
     auto result = cpu::emitAttention(jit.module(), "attention", spec, isa);
@@ -68,7 +45,7 @@ struct Attention {
 
     explicit Cache(const AttentionSpec &spec) {
       const cpu::KVLayout layout = spec.layout();
-      const int64_t pages = (maxPosition + spec.pageTokens - 1) / spec.pageTokens;
+      const int64_t pages = (::maxPosition + spec.pageTokens - 1) / spec.pageTokens;
       offsetK = gap, offsetV = offsetK + layout.pageBytesK() + gap;
       pool.page_bytes = offsetV + layout.pageBytesV() + gap;
       storage.assign(sequences * pages * pool.page_bytes + 64, 0);
@@ -83,9 +60,6 @@ struct Attention {
     }
   };
 
-  using Token = std::pair<int32_t, int32_t>; // sequence, position
-  using Outputs = std::map<Token, std::vector<float>>;
-
   void step(Cache &cache, const std::vector<Token> &batch, uint32_t workers, Outputs &outputs) {
     const int64_t rows = batch.size();
     Matrix mq(rows, widthQ()), mk(rows, widthK()), mv(rows, widthV()), y(rows, widthOut());
@@ -93,11 +67,8 @@ struct Attention {
     for (int64_t r = 0; r < rows; ++r) {
       auto [sequence, position] = batch[r];
       tokens.push_back({0, sequence, position, 1});
-      const int64_t at = sequence * maxPosition + position;
-      std::copy_n(&q[at * widthQ()], widthQ(), &mq.at(r, 0));
-      std::copy_n(&k[at * widthK()], widthK(), &mk.at(r, 0));
-      std::copy_n(&v[at * widthV()], widthV(), &mv.at(r, 0));
     }
+    fillRows(batch, mq, mk, mv);
     std::vector<const void *> args = {mq.data, mk.data, mv.data};
     if (spec.ropeDims)
       args.push_back(frequencies.data());
@@ -127,49 +98,6 @@ struct Attention {
       for (int64_t c = widthOut(); c < y.stride; ++c)
         ASSERT_EQ(y.at(r, c), 0);
     }
-  }
-
-  std::vector<double> rotated(const float *x, int64_t position) {
-    std::vector<double> y(x, x + spec.dimK);
-    const int64_t pairs = spec.ropeDims / 2;
-    for (int64_t i = 0; i < pairs; ++i) {
-      const float angle = float(position) * frequencies[i];
-      const double cosine = std::cos(double(angle)) * spec.ropeFactor,
-                   sine = std::sin(double(angle)) * spec.ropeFactor;
-      const int64_t a = spec.ropeInterleaved ? 2 * i : i, b = spec.ropeInterleaved ? 2 * i + 1 : i + pairs;
-      y[a] = x[a] * cosine - x[b] * sine;
-      y[b] = x[b] * cosine + x[a] * sine;
-    }
-    return y;
-  }
-
-  std::vector<double> reference(int64_t sequence, int64_t position) {
-    const int64_t base = sequence * maxPosition, group = spec.heads / spec.kvHeads;
-    std::vector<double> out(widthOut());
-    for (int64_t head = 0; head < spec.heads; ++head) {
-      auto query = rotated(&q[(base + position) * widthQ() + head * spec.dimK], position);
-      std::vector<double> scores;
-      const int64_t first = window ? std::max<int64_t>(0, position - window + 1) : 0;
-      double largest = -INFINITY, sum = 0;
-      for (int64_t j = first; j <= position; ++j) {
-        auto key = rotated(&k[(base + j) * widthK() + head / group * spec.dimK], j);
-        double score = 0;
-        for (int64_t d = 0; d < spec.dimK; ++d)
-          score += query[d] * key[d];
-        score *= spec.scale;
-        if (spec.softcap)
-          score = spec.softcap * std::tanh(score / spec.softcap);
-        scores.push_back(score);
-        largest = std::max(largest, score);
-      }
-      for (double &score : scores)
-        sum += score = std::exp(score - largest);
-      for (int64_t j = first; j <= position; ++j)
-        for (int64_t d = 0; d < spec.dimV; ++d)
-          out[head * spec.dimV + d] +=
-              scores[j - first] / sum * v[(base + j) * widthV() + head / group * spec.dimV + d];
-    }
-    return out;
   }
 };
 
@@ -230,15 +158,6 @@ void check(Attention &attention, double tolerance, Attention::Outputs &first) {
   for (auto &[token, values] : first)
     for (size_t i = 0; i < values.size(); ++i)
       ASSERT_NEAR(single[token][i], values[i], 2 * tolerance) << "token by token";
-}
-
-AttentionSpec makeSpec(int64_t heads, int64_t kvHeads, int64_t dim) {
-  AttentionSpec spec;
-  spec.heads = heads;
-  spec.kvHeads = kvHeads;
-  spec.dimK = spec.dimV = spec.ropeDims = dim;
-  spec.scale = 1 / std::sqrt(double(dim));
-  return spec;
 }
 
 TEST(Attention, MatchesDouble) {

@@ -448,6 +448,8 @@ FailureOr<KernelResult> emitAttention(ModuleOp module, StringRef name, const Att
                 Twine(spec.ropeDims));
   if (!spec.cacheType)
     return fail("expected a type of the cache");
+  if (spec.hasSinks)
+    return fail("sinks are not supported");
   if (!spec.causal)
     return fail("only causal attention is supported over the paged cache");
   Emitter e(module.getLoc(), module.getContext());

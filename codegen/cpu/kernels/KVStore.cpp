@@ -17,7 +17,6 @@ static Type like(Value value, Type element) {
   return vector ? Type(VectorType::get(vector.getShape(), element)) : element;
 }
 
-/// A stored number, or a vector of them, as f32; of q8 without its scale.
 Value KVStore::widen(Value stored) {
   if (type.perScale)
     return arith::SIToFPOp::create(e, like(stored, e.f32()), stored);
@@ -26,7 +25,6 @@ Value KVStore::widen(Value stored) {
   return type.name == "f16" ? arith::ExtFOp::create(e, like(stored, e.f32()), stored).getResult() : stored;
 }
 
-/// f32 to the stored number, to nearest, ties to even; beyond f16 its largest number. Not for q8.
 Value KVStore::narrow(Value f32) {
   if (type.name == "bf16")
     return e.truncToBF16(f32);
@@ -88,31 +86,38 @@ Value KVStore::value(Value head, Value slot, Value d) {
   return e.mulf(number, scale(e.at(head, e.add(e.mul(group, 2), layout.scalesV()))));
 }
 
-/// Numbers [first, last) of a row as int8 times a scale: the largest becomes about 127. The scale is rounded
-/// to f16 first, so that the int8 make up for its rounding.
+/// The scale is rounded to f16 first, so that the int8 make up for its rounding.
+std::pair<Value, Value> KVStore::scaleFor(Value largest) {
+  constexpr double largestHalf = 65504;
+  Value wanted = e.divf(largest, e.real(e.f32(), 127)), limit = e.real(e.f32(), largestHalf);
+  wanted = e.select(e.less(arith::CmpFPredicate::OLT, wanted, limit), wanted, limit);
+  Value half = arith::TruncFOp::create(e, e.f16(), wanted);
+  Value scale = arith::ExtFOp::create(e, e.f32(), half);
+  // With a scale of zero all int8 are zero.
+  Value isZero = e.less(arith::CmpFPredicate::OEQ, scale, e.real(e.f32(), 0));
+  return {half, e.select(isZero, e.real(e.f32(), INFINITY), scale)};
+}
+
+Value KVStore::quantize(Value number, Value divisor) {
+  // To nearest, ties to even: adding 1.5 * 2^23 leaves the integer in the low bits. The limits matter where
+  // a scale at the end of f16's range is imprecise.
+  Value scaled = e.divf(number, divisor), bound = e.real(e.f32(), 127);
+  scaled = e.select(e.less(arith::CmpFPredicate::OLT, scaled, bound), scaled, bound);
+  scaled = e.maxf(scaled, e.real(e.f32(), -127));
+  Value integer = arith::BitcastOp::create(e, e.i32(), e.addf(scaled, 12582912.0));
+  return arith::TruncIOp::create(e, e.i8(), integer);
+}
+
+/// Numbers [first, last) of a row as int8 times a scale: the largest becomes about 127.
 void KVStore::storeScaled(Value row, Value first, Value last, Place place, Value scaleAddress) {
   auto number = [&](Value d) { return e.load(e.f32(), e.at(row, e.mul(d, 4))); };
   Value largest =
       e.loop(first, last, e.c(1), ValueRange{e.real(e.f32(), 0)},
              [&](Value d, ValueRange carried) { return Values{e.maxf(e.abs(number(d)), carried[0])}; })[0];
-  constexpr double largestHalf = 65504;
-  Value wanted = e.divf(largest, e.real(e.f32(), 127)), limit = e.real(e.f32(), largestHalf);
-  wanted = e.select(e.less(arith::CmpFPredicate::OLT, wanted, limit), wanted, limit);
-  Value half = arith::TruncFOp::create(e, e.f16(), wanted);
-  e.store(half, scaleAddress);
-  Value scale = arith::ExtFOp::create(e, e.f32(), half);
-  // With a scale of zero all int8 are zero.
-  Value isZero = e.less(arith::CmpFPredicate::OEQ, scale, e.real(e.f32(), 0));
-  Value divisor = e.select(isZero, e.real(e.f32(), INFINITY), scale);
-  e.loop(first, last, 1, [&](Value d) {
-    // To nearest, ties to even: adding 1.5 * 2^23 leaves the integer in the low bits. The limits matter where
-    // a scale at the end of f16's range is imprecise.
-    Value scaled = e.divf(number(d), divisor), bound = e.real(e.f32(), 127);
-    scaled = e.select(e.less(arith::CmpFPredicate::OLT, scaled, bound), scaled, bound);
-    scaled = e.maxf(scaled, e.real(e.f32(), -127));
-    Value integer = arith::BitcastOp::create(e, e.i32(), e.addf(scaled, 12582912.0));
-    e.store(arith::TruncIOp::create(e, e.i8(), integer), place(d));
-  });
+  auto [scale, divisor] = scaleFor(largest);
+  e.store(scale, scaleAddress);
+  e.loop(first, last, 1,
+         [&, divisor = divisor](Value d) { e.store(quantize(number(d), divisor), place(d)); });
 }
 
 /// A row of `dim` floats, `unit` at once where whole vectors fit; `place` and `scalePlace` give addresses of

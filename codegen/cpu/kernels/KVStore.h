@@ -32,11 +32,20 @@ public:
   void storeKey(Value head, Value slot, Value row);
   void storeValue(Value head, Value slot, Value row);
 
+  // The numbers themselves, scalars or vectors.
+  int64_t perScale() const { return type.perScale; }
+  mlir::Type storedType();
+  /// A stored number as f32; of q8 without its scale.
+  Value widen(Value stored);
+  /// f32 to the stored number, to nearest, ties to even; beyond f16 its largest number. Not for q8.
+  Value narrow(Value f32);
+  /// q8: the f16 scale of numbers whose largest magnitude is `largest`, and what to divide them by; and a
+  /// number divided, as int8.
+  std::pair<Value, Value> scaleFor(Value largest);
+  Value quantize(Value number, Value divisor);
+
 private:
   using Place = llvm::function_ref<Value(Value)>;
-  Value widen(Value stored);
-  Value narrow(Value f32);
-  mlir::Type storedType();
   Value scale(Value address) { return mlir::arith::ExtFOp::create(e, e.f32(), e.load(e.f16(), address)); }
   void store(Value row, int64_t dim, int64_t unit, Place place, Place scalePlace);
   void storeScaled(Value row, Value first, Value last, Place place, Value scaleAddress);

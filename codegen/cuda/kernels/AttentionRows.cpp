@@ -1,0 +1,174 @@
+//===- AttentionRows.cpp - rows of q, k, v and what they become -----------===//
+#include "codegen/cuda/kernels/AttentionRows.h"
+
+#include "codegen/cpu/MathPoly.h"
+#include "codegen/cuda/DefaultTarget.h"
+#include "runtime/include/llmc/module_abi.h"
+
+#include <cstddef>
+
+using namespace mlir;
+
+namespace llmc::cuda {
+
+AttentionRows::AttentionRows(WarpEmitter &e, const AttentionShape &shape,
+                             const cpu::KernelArguments &arguments)
+    : e(e), shape(shape), store(e, shape.layout) {
+  tid = e.reg("tid.x");
+  lane = e.both(tid, e.n(31));
+  warp = e.div(tid, 32);
+  count = e.narrow(arguments.rows(e, LLMC_ROWS_TOKENS));
+  tokens = e.load(e.ptr(), arguments.step, offsetof(llmc_step, tokens));
+  q = arguments.pointer(e, 0);
+  k = arguments.pointer(e, 1);
+  v = arguments.pointer(e, 2);
+  y = arguments.pointer(e, shape.output());
+  if (shape.spec.hasSinks)
+    sinks = arguments.pointer(e, shape.sinks());
+  if (shape.spec.ropeDims)
+    frequencies = arguments.pointer(e, shape.frequencies());
+  if (shape.spec.hasWindow)
+    window = e.narrow(arguments.immediate(e, shape.window()));
+  Value pool = e.at(e.load(e.ptr(), arguments.step, offsetof(llmc_step, kv)),
+                    e.mul(arguments.immediate(e, shape.cache()), sizeof(llmc_kv_pool)));
+  pages = e.load(e.ptr(), pool, offsetof(llmc_kv_pool, pages));
+  table = e.load(e.ptr(), pool, offsetof(llmc_kv_pool, table));
+  pageBytes = e.load(e.i64(), pool, offsetof(llmc_kv_pool, page_bytes));
+  tableStride = e.load(e.i64(), pool, offsetof(llmc_kv_pool, table_stride));
+  offsetK = arguments.immediate(e, shape.cache() + 1);
+  offsetV = arguments.immediate(e, shape.cache() + 2);
+}
+
+AttentionRows::Token AttentionRows::token(Value row) {
+  Value mine = e.at(tokens, e.mul(e.widen(row), sizeof(llmc_token_row)));
+  return {e.load(e.i32(), mine, offsetof(llmc_token_row, seq)),
+          e.load(e.i32(), mine, offsetof(llmc_token_row, pos))};
+}
+
+Value AttentionRows::oldest(Value position) {
+  return shape.spec.hasWindow ? e.max(e.sub(position, e.sub(window, 1)), e.n(0)) : e.n(0);
+}
+
+AttentionRows::Unit AttentionRows::unit(Value sequence, Value kvHead, Value number) {
+  const int64_t unitsPerPage = shape.spec.pageTokens / AttentionShape::unitKeys;
+  Value inTable = e.add(e.mul(e.widen(sequence), tableStride), e.widen(e.div(number, unitsPerPage)));
+  Value index = e.widen(e.load(e.i32(), e.at(table, e.mul(inTable, 4))));
+  Value page = e.at(pages, e.mul(index, pageBytes)), head = e.widen(kvHead);
+  return {e.at(e.at(page, offsetK), e.mul(head, shape.layout.headBytesK())),
+          e.at(e.at(page, offsetV), e.mul(head, shape.layout.headBytesV())), e.rem(number, unitsPerPage)};
+}
+
+/// As Rope.cpp on CPUs: the angle is made of a rounded position and frequency, products are rounded.
+void AttentionRows::rotate(Value source, Value position, Value piece, Put put) {
+  const int64_t pairs = shape.spec.ropeDims / 2;
+  auto element = [&](Value d) { return e.load(e.f32(), e.at(source, e.mul(d, 4))); };
+  auto turn = [&] {
+    Value first = shape.spec.ropeInterleaved ? e.mul(piece, 2) : piece;
+    Value second = e.add(first, shape.spec.ropeInterleaved ? 1 : pairs);
+    Value x = element(first), y = element(second);
+    Value frequency = e.load(e.f32(), e.at(frequencies, e.mul(piece, 4)));
+    Value angle = e.mulf(arith::SIToFPOp::create(e, e.f32(), position), frequency);
+    auto [sine, cosine] = cpu::buildSinCos(e, angle);
+    if (shape.spec.ropeFactor != 1) {
+      sine = e.mulf(sine, shape.spec.ropeFactor);
+      cosine = e.mulf(cosine, shape.spec.ropeFactor);
+    }
+    put(first, e.subf(e.mulf(x, cosine), e.mulf(y, sine)));
+    put(second, e.addf(e.mulf(y, cosine), e.mulf(x, sine)));
+  };
+  auto keep = [&] {
+    Value d = e.add(piece, pairs);
+    put(d, element(d));
+  };
+  if (pieces() == pairs)
+    turn();
+  else if (!pairs)
+    keep();
+  else
+    e.when(e.less(piece, e.n(pairs)), turn, keep);
+}
+
+/// A row of shared floats as numbers of the cache: a number a thread, or a group with one scale a warp.
+void AttentionRows::storeRow(Value row, int64_t dim, int64_t groups, llvm::function_ref<Value(Value)> place,
+                             llvm::function_ref<Value(Value)> scalePlace) {
+  auto element = [&](Value d) { return e.load(e.f32(), e.at(row, e.mul(d, 4))); };
+  if (!groups) {
+    e.loop32(tid, e.n(dim), e.n(AttentionShape::threads),
+             [&](Value d) { e.store(store.narrow(element(d)), place(d)); });
+    return;
+  }
+  // Zeros stand behind the last number of a row.
+  e.loop32(warp, e.n(groups), e.n(AttentionShape::warps), [&](Value group) {
+    Value d = e.add(e.mul(group, store.perScale()), lane), number = element(d);
+    Value largest = e.reduce(e.abs(number), [&](Value a, Value b) { return e.maxf(a, b); });
+    auto [scale, divisor] = store.scaleFor(largest);
+    e.when(e.equal(lane, e.n(0)), [&, scale = scale] { e.store(scale, scalePlace(group)); });
+    e.when(e.less(d, e.n(dim)),
+           [&, divisor = divisor] { e.store(store.quantize(number, divisor), place(d)); });
+  });
+}
+
+void AttentionRows::append(Value row, const Token &token, Value kvHead, Value scratch) {
+  const cpu::AttentionSpec &spec = shape.spec;
+  const cpu::KVLayout &layout = shape.layout;
+  Unit here = unit(token.sequence, kvHead, e.div(token.position, AttentionShape::unitKeys));
+  Value slot = e.rem(token.position, spec.pageTokens);
+  auto put = [&](Value d, Value element) { e.store(element, e.at(scratch, e.mul(d, 4))); };
+  auto fillUp = [&](int64_t dim, int64_t groups) {
+    const int64_t end = groups * store.perScale();
+    if (end > dim)
+      e.loop32(e.add(tid, dim), e.n(end), e.n(AttentionShape::threads),
+               [&](Value d) { put(d, e.real(e.f32(), 0)); });
+  };
+  Value source = key(row, kvHead);
+  e.loop32(tid, e.n(pieces()), e.n(AttentionShape::threads),
+           [&](Value piece) { rotate(source, token.position, piece, put); });
+  fillUp(spec.dimK, shape.groupsK);
+  meet(e);
+  storeRow(
+      scratch, spec.dimK, shape.groupsK,
+      [&](Value d) { return e.at(here.keys, e.mul(e.add(e.mul(d, spec.pageTokens), slot), shape.bytes)); },
+      [&](Value group) {
+        return e.at(here.keys, e.add(e.mul(e.add(e.mul(group, spec.pageTokens), slot), 2), layout.scalesK()));
+      });
+  meet(e);
+  Value value = rowOf(v, row, kvHead, spec.kvHeads, spec.dimV);
+  e.loop32(tid, e.n(spec.dimV), e.n(AttentionShape::threads),
+           [&](Value d) { put(d, e.load(e.f32(), e.at(value, e.mul(d, 4)))); });
+  fillUp(spec.dimV, shape.groupsV);
+  meet(e);
+  storeRow(
+      scratch, spec.dimV, shape.groupsV,
+      [&](Value d) { return e.at(here.values, e.mul(e.add(e.mul(slot, shape.dimV), d), shape.bytes)); },
+      [&](Value group) {
+        return e.at(here.values, e.add(e.mul(e.add(e.mul(slot, shape.groupsV), group), 2), layout.scalesV()));
+      });
+}
+
+void AttentionRows::write(Value row, Value head, Value dimension, Value o, Value m, Value l) {
+  auto vector = dyn_cast<VectorType>(o.getType());
+  auto like = [&](Value scalar) { return vector ? e.broadcast(scalar, vector.getNumElements()) : scalar; };
+  if (shape.spec.hasSinks) {
+    Value sink = e.load(e.f32(), e.at(sinks, e.mul(e.widen(head), 4))), top = e.maxf(m, sink);
+    Value factor = cpu::buildExp(e, e.subf(m, top));
+    l = e.fma(l, factor, cpu::buildExp(e, e.subf(sink, top)));
+    o = e.mulf(o, like(factor));
+  }
+  Value isNone = e.less(arith::CmpFPredicate::OEQ, l, e.real(e.f32(), 0));
+  Value divisor = e.select(isNone, e.real(e.f32(), 1), l); // o is 0 then
+  Value target = rowOf(y, row, head, shape.spec.heads, shape.spec.dimV);
+  e.when(e.less(dimension, e.n(shape.spec.dimV)),
+         [&] { e.store(e.divf(o, like(divisor)), e.at(target, e.mul(dimension, 4)), 0, 4 * shape.width); });
+}
+
+void AttentionRows::writePadding(Value row) {
+  const int64_t width = shape.spec.heads * shape.spec.dimV, padded = cpu::rowStride(width) / 4;
+  if (width == padded)
+    return;
+  e.when(e.less(lane, e.n(padded - width)), [&] {
+    Value target = e.at(y, e.mul(e.widen(row), 4 * padded));
+    e.store(e.real(e.f32(), 0), e.at(target, e.mul(e.add(lane, width), 4)));
+  });
+}
+
+} // namespace llmc::cuda

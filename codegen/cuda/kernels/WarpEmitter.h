@@ -1,0 +1,36 @@
+//===- WarpEmitter.h - an emitter that counts in 32 bits --------*- C++ -*-===//
+#ifndef LLMC_CODEGEN_CUDA_KERNELS_WARPEMITTER_H
+#define LLMC_CODEGEN_CUDA_KERNELS_WARPEMITTER_H
+
+#include "codegen/cuda/Warp.h"
+
+namespace llmc::cuda {
+
+/// A GPU computes addresses and numbers of 64 bits in two steps, so what is known to be small is i32.
+struct WarpEmitter : cpu::Emitter {
+  using Emitter::Emitter;
+  using Values = cpu::Values;
+
+  Value n(int64_t value) { return splat(i32(), value); }
+  Value narrow(Value i64) { return mlir::arith::TruncIOp::create(*this, i32(), i64); }
+  /// A special register: "tid.x", "ctaid.y".
+  Value reg(llvm::StringRef name) { return intrinsic(("llvm.nvvm.read.ptx.sreg." + name).str(), i32(), {}); }
+  using Emitter::both;
+  Value isNot(Value condition) { return equal(condition, splat(i1(), 0)); }
+  Value popcount(Value word) { return mlir::LLVM::CtPopOp::create(*this, i32(), word); }
+
+  // By all 32 lanes of a warp.
+  /// Lanes 16 apart first, neighbours last: as Emitter::foldLanes folds two vectors of 16.
+  Value reduce(Value f32, llvm::function_ref<Value(Value, Value)> combine);
+  Value ballot(Value condition);
+  Value reduceInts(llvm::StringRef operation, Value i32); // "min", "max"
+
+  // With i32 bounds.
+  Values loop32(Value lower, Value upper, int64_t step, mlir::ValueRange carried, Body body) {
+    return loop(lower, upper, n(step), carried, body);
+  }
+  void loop32(Value lower, Value upper, Value step, llvm::function_ref<void(Value)> body);
+};
+
+} // namespace llmc::cuda
+#endif

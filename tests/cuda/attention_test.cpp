@@ -1,0 +1,270 @@
+//===- attention_test.cpp - attention on a GPU against double precision ---===//
+//
+// Two sequences over shuffled pages, in batches that go through every launch; the same tokens in other
+// batches, orders of threads and grids must give the same bits.
+//
+//===----------------------------------------------------------------------===//
+#include "DeviceKernelRunner.h"
+
+#include "codegen/cuda/kernels/Attention.h"
+#include "tests/codegen/AttentionCase.h"
+
+#include <gtest/gtest.h>
+
+using namespace llmc;
+using namespace llmc::test;
+using cpu::AttentionSpec;
+
+namespace {
+
+using Token = AttentionCase::Token;
+using Outputs = AttentionCase::Outputs;
+constexpr int64_t lastPosition = 300;
+
+struct GpuAttention : AttentionCase {
+  DeviceKernelRunner runner;
+
+  GpuAttention(const AttentionSpec &wanted, Random &random, int64_t window = 0, bool isInstrumented = true)
+      : AttentionCase(wanted, random, window, lastPosition),
+        runner([&](mlir::ModuleOp module) { return cuda::emitAttention(module, "attention", spec); },
+               isInstrumented) {}
+
+  /// Pages of both sequences, in memory of the device; a page also holds something else before and after the
+  /// layer.
+  struct Cache {
+    static constexpr int64_t gap = 128;
+    llmc_kv_pool pool = {};
+    uint64_t offsetK, offsetV;
+  };
+  Cache makeCache() {
+    const cpu::KVLayout layout = spec.layout();
+    const int64_t pages = (maxPosition + spec.pageTokens - 1) / spec.pageTokens;
+    Cache cache;
+    cache.offsetK = Cache::gap, cache.offsetV = cache.offsetK + layout.pageBytesK() + Cache::gap;
+    cache.pool.page_bytes = cache.offsetV + layout.pageBytesV() + Cache::gap;
+    // Full of NaN: what an earlier owner left behind must not matter.
+    cache.pool.pages = runner.allocate<uint8_t>(sequences * pages * cache.pool.page_bytes, "pages");
+    std::vector<int32_t> table;
+    for (int64_t i = 0; i < sequences * pages; ++i)
+      table.push_back(int32_t((i * 7 + 2) % (sequences * pages)));
+    cache.pool.table = runner.upload(table.data(), table.size(), "table");
+    cache.pool.table_stride = pages;
+    return cache;
+  }
+
+  void step(const Cache &cache, const std::vector<Token> &batch, Outputs &outputs) {
+    const size_t before = runner.allocations();
+    const int64_t rows = batch.size();
+    Matrix mq(rows, widthQ()), mk(rows, widthK()), mv(rows, widthV());
+    fillRows(batch, mq, mk, mv);
+    auto upload = [&](const Matrix &m, const char *name) {
+      return runner.upload(m.data, m.rows * m.stride, name);
+    };
+    const int64_t stride = (widthOut() + 15) / 16 * 16;
+    float *y = runner.allocate<float>(rows * stride, "y");
+    std::vector<const void *> args = {upload(mq, "q"), upload(mk, "k"), upload(mv, "v")};
+    auto number = [&](uint64_t value) { args.push_back(reinterpret_cast<const void *>(uintptr_t(value))); };
+    if (spec.hasSinks)
+      args.push_back(runner.upload(sinks.data(), sinks.size(), "sinks"));
+    if (spec.ropeDims)
+      args.push_back(runner.upload(frequencies.data(), frequencies.size(), "frequencies"));
+    if (window)
+      number(window);
+    for (uint64_t value : {uint64_t(1), cache.offsetK, cache.offsetV}) // cache 1 of 2
+      number(value);
+    args.push_back(y);
+    std::vector<llmc_token_row> tokens;
+    std::map<int32_t, int32_t> lengths;
+    for (auto [sequence, position] : batch) {
+      tokens.push_back({0, sequence, position, 1});
+      lengths[sequence] = std::max(lengths[sequence], position + 1);
+    }
+    uint64_t keys = 0, longest = 0;
+    for (auto [sequence, length] : lengths) {
+      keys += length;
+      longest = std::max<uint64_t>(longest, length);
+    }
+    const llmc_kv_pool pools[2] = {{}, cache.pool};
+    llmc_step step = {};
+    step.rows[LLMC_ROWS_TOKENS] = rows;
+    step.tokens = runner.upload(tokens.data(), tokens.size(), "tokens");
+    step.kv = runner.upload(pools, 2, "pools");
+    ASSERT_EQ(runner.run(step, rows, keys, longest, args), "");
+    for (int64_t r = 0; r < rows; ++r) {
+      outputs[batch[r]] = std::vector<float>(y + r * stride, y + r * stride + widthOut());
+      for (int64_t c = widthOut(); c < stride; ++c)
+        ASSERT_EQ(y[r * stride + c], 0);
+    }
+    runner.reset(before);
+  }
+
+  Outputs run(const std::vector<std::vector<Token>> &batches, uint32_t seed) {
+    runner.emulator.options.seed = seed;
+    Cache cache = makeCache();
+    Outputs outputs;
+    for (const std::vector<Token> &batch : batches)
+      if (!testing::Test::HasFatalFailure())
+        step(cache, batch, outputs);
+    runner.reset();
+    return outputs;
+  }
+};
+
+void extend(std::vector<Token> &batch, int32_t sequence, int32_t from, int32_t to) {
+  for (int32_t i = from; i < to; ++i)
+    batch.push_back({sequence, i});
+}
+
+std::vector<Token> tokens(int32_t sequence, int32_t from, int32_t to) {
+  std::vector<Token> batch;
+  extend(batch, sequence, from, to);
+  return batch;
+}
+
+/// Prefills of 7 and 5 tokens in one step, decode steps of both, a long prompt of one beside a token of the
+/// other, and decode steps again.
+std::vector<std::vector<Token>> mixedBatches(int32_t end) {
+  std::vector<std::vector<Token>> batches(1);
+  extend(batches[0], 0, 0, 7);
+  extend(batches[0], 1, 0, 5);
+  for (int32_t i = 0; i < 3; ++i)
+    batches.push_back({{1, 5 + i}, {0, 7 + i}});
+  std::vector<Token> prompt = tokens(0, 10, end - 3);
+  prompt.insert(prompt.begin() + 3, {1, 8}); // between rows of the other sequence
+  batches.push_back(prompt);
+  for (int32_t i = end - 3; i < end; ++i)
+    batches.push_back({{0, i}});
+  return batches;
+}
+
+/// The same tokens in chunks, some of which end in the middle of a key block; sequence 1 comes last.
+std::vector<std::vector<Token>> chunks(int32_t end, std::initializer_list<int32_t> lengths) {
+  std::vector<std::vector<Token>> batches;
+  for (int32_t at = 0; at < end;)
+    for (int32_t length : lengths) {
+      batches.push_back(tokens(0, at, std::min(end, at + length)));
+      at = std::min(end, at + length);
+      if (at == end)
+        break;
+    }
+  batches.push_back(tokens(1, 0, 9));
+  return batches;
+}
+
+void check(GpuAttention &attention, double tolerance, int32_t end) {
+  ASSERT_EQ(attention.runner.error(), "");
+  const Outputs first = attention.run(mixedBatches(end), 1);
+  double largest = 0;
+  for (const auto &[token, values] : first) {
+    const std::vector<double> expected = attention.reference(token.first, token.second);
+    for (size_t i = 0; i < values.size(); ++i) {
+      const double error = std::abs(values[i] - expected[i]);
+      ASSERT_LE(error, tolerance) << "sequence " << token.first << " position " << token.second << " column "
+                                  << i; // a NaN is not
+      largest = std::max(largest, error);
+    }
+  }
+  EXPECT_GT(largest, 0); // something was compared
+  EXPECT_TRUE(first == attention.run(chunks(end, {end}), 2)) << "in one step";
+  attention.runner.moreRowBlocks = 2, attention.runner.moreKeyBlocks = 4;
+  EXPECT_TRUE(first == attention.run(chunks(end, {1, 3, 30, 64, 100}), 3)) << "in chunks";
+}
+
+struct Case {
+  const char *name = "";
+  AttentionSpec spec = {};
+  int64_t window = 0;
+  const char *type = "f32"; // of storage
+  int32_t end = 60;         // tokens of the longer sequence
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  auto add = [&](const char *name, AttentionSpec spec, auto edit, Case rest = {}) {
+    edit(spec);
+    rest.name = name, rest.spec = spec;
+    all.push_back(rest);
+  };
+  auto asItIs = [](AttentionSpec &) {};
+  add("SeveralBlocks", makeSpec(3, 1, 18), asItIs, {.end = 290});
+  add("Mha32", makeSpec(2, 2, 32), asItIs);
+  add("Gqa64", makeSpec(3, 1, 64), asItIs);
+  add("Gqa64F16", makeSpec(3, 1, 64), asItIs, {.type = "f16"});
+  add("Gqa64BF16", makeSpec(3, 1, 64), asItIs, {.type = "bf16"});
+  add("Gqa18Q8", makeSpec(3, 1, 18), asItIs, {.type = "q8", .end = 150});
+  add("Interleaved80Q8", makeSpec(4, 1, 80), [](AttentionSpec &s) { s.ropeInterleaved = true; },
+      {.type = "q8"});
+  add("PartOfRope96", makeSpec(2, 2, 96), [](AttentionSpec &s) { s.ropeDims = 48, s.ropeFactor = 1.25; });
+  add("GqaOf8", makeSpec(8, 1, 128), asItIs, {.type = "f16", .end = 45});
+  add("Gqa256", makeSpec(4, 1, 256), asItIs, {.end = 45});
+  add("MqaOf40", makeSpec(40, 1, 32), [](AttentionSpec &s) { s.ropeDims = 0; }, {.end = 45});
+  add("Window", makeSpec(6, 2, 32), asItIs, {.window = 9});
+  add("WindowOfBlocks", makeSpec(2, 1, 16), [](AttentionSpec &s) { s.softcap = 2; },
+      {.window = 150, .end = 290});
+  add("Sinks", makeSpec(4, 2, 32), [](AttentionSpec &s) { s.hasSinks = true; }, {.window = 40});
+  add("DimensionsDiffer", makeSpec(3, 1, 192), [](AttentionSpec &s) { s.ropeDims = 64, s.dimV = 40; });
+  add("PagesOf64Q8", makeSpec(4, 2, 48), [](AttentionSpec &s) { s.pageTokens = 64; },
+      {.type = "q8", .end = 80});
+  return all;
+}
+
+class CudaAttention : public testing::TestWithParam<Case> {};
+
+TEST_P(CudaAttention, MatchesDoubleHoweverTokensCome) {
+  // As for CPUs (tests/codegen/attention_test.cpp).
+  const std::map<std::string, double> budgets = {
+      {"f32", 3e-6}, {"f16", 1.5e-3}, {"bf16", 1.2e-2}, {"q8", 1.5e-2}};
+  Case wanted = GetParam();
+  wanted.spec.cacheType = &cpu::kvType(wanted.type);
+  Random random(6);
+  GpuAttention attention(wanted.spec, random, wanted.window);
+  check(attention, budgets.at(wanted.type), wanted.end);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CudaAttention, testing::ValuesIn(cases()),
+                         [](const auto &info) { return std::string(info.param.name); });
+
+/// A token behind many: every key and value comes once, in whole transactions, and what goes from block to
+/// block is little beside them.
+TEST(CudaAttentionCounts, KeysOnce) {
+  Random random(7);
+  for (auto [heads, type] : {std::pair(4, "f16"), {3, "f32"}}) {
+    AttentionSpec spec = makeSpec(heads, 1, 128);
+    spec.cacheType = &cpu::kvType(type);
+    GpuAttention attention(spec, random);
+    ASSERT_EQ(attention.runner.error(), "");
+    GpuAttention::Cache cache = attention.makeCache();
+    const uint64_t pages = attention.sequences * cache.pool.table_stride;
+    std::fill_n(cache.pool.pages, pages * cache.pool.page_bytes, 0);
+    attention.runner.emulator.options.counts = true;
+    Outputs outputs;
+    const uint64_t keys = 288;
+    attention.step(cache, {{0, keys - 1}}, outputs);
+    EXPECT_EQ(attention.runner.launches, 2u);
+    const auto &counts = attention.runner.emulator.counters().counts();
+    const uint64_t least = keys * 2 * 128 * spec.cacheType->bytes;
+    const simt::AccessCounts &ofPages = counts.at({"attention", "pages"});
+    EXPECT_EQ(ofPages.loads, least);
+    EXPECT_LE(128 * ofPages.loadTransactions, least * 5 / 4);
+    EXPECT_EQ(ofPages.stores, 2 * 128 * spec.cacheType->bytes);
+    const uint64_t records =
+        counts.at({"attention", "common"}).stores + counts.at({"attention_combine", "common"}).warpLoads;
+    EXPECT_GT(records, 0u);
+    EXPECT_LE(records, least / 10);
+  }
+}
+
+TEST(CudaAttentionRefusals, SayWhatIsWrong) {
+  auto refused = [](auto edit, const char *why) {
+    AttentionSpec spec = makeSpec(6, 2, 64);
+    edit(spec);
+    EXPECT_NE(cuda::whyNoAttention(spec).find(why), std::string::npos) << cuda::whyNoAttention(spec);
+  };
+  EXPECT_EQ(cuda::whyNoAttention(makeSpec(6, 2, 64)), "");
+  refused([](AttentionSpec &s) { s.causal = false; }, "only causal");
+  refused([](AttentionSpec &s) { s.pageTokens = 48; }, "pages of a multiple of 32 tokens, but got 48");
+  refused([](AttentionSpec &s) { s.dimV = 2048; }, "at most 1024 dimensions, but got 2048");
+  refused([](AttentionSpec &s) { s.dimK = 8192; }, "bytes of shared memory");
+}
+
+} // namespace
