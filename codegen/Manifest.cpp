@@ -76,25 +76,14 @@ static llvm::json::Array dispatches(step::ProgramOp program) {
   return rows;
 }
 
-/// Launches of the kernel in a step of one row.
-static int64_t launchesOfOneRow(const DeviceCode &code, StringAttr kernel) {
-  auto found = code.kernels.find(kernel);
-  return found == code.kernels.end() ? 0 : llvm::count_if(found->second.launches, [](const DeviceLaunch &l) {
-    return l.minRows <= 1 && l.maxRows >= 1;
-  });
-}
-
-/// Of each device the architectures, the kernels, how many launches a layer takes for a single token, and
-/// what made machine code.
-static llvm::json::Array devices(step::ProgramOp program, const ManifestFacts &facts,
-                                 ArrayRef<DeviceCode> compiled) {
+/// Of each device the architectures, the kernels, how many of them a layer takes, and what made machine code.
+static llvm::json::Array devices(step::ProgramOp program, const ManifestFacts &facts) {
   llvm::json::Array list;
   for (auto other : program->getBlock()->getOps<step::ProgramOp>()) {
     const DeviceTarget *target = deviceOf(other);
     const auto choice =
         llvm::find_if(facts.devices, [&](const DeviceChoice &each) { return each.target == target; });
-    const auto *code = llvm::find_if(compiled, [&](const DeviceCode &each) { return each.program == other; });
-    if (choice == facts.devices.end() || code == compiled.end())
+    if (choice == facts.devices.end())
       continue;
     // Of a cache with several storage types a session runs the dispatches of one.
     StringRef storage;
@@ -102,8 +91,7 @@ static llvm::json::Array devices(step::ProgramOp program, const ManifestFacts &f
     for (auto dispatch : other.getBody().getOps<step::DispatchOp>()) {
       if (dispatch.getStorage() && storage.empty())
         storage = *dispatch.getStorage();
-      if (dispatch.getLayer() && (!dispatch.getStorage() || *dispatch.getStorage() == storage))
-        inLayers += launchesOfOneRow(*code, StringAttr::get(program->getContext(), dispatch.getKernel()));
+      inLayers += dispatch.getLayer() && (!dispatch.getStorage() || *dispatch.getStorage() == storage);
     }
     llvm::json::Array kernels;
     for (auto kernel : other.getBody().getOps<step::KernelOp>())
@@ -122,8 +110,7 @@ static llvm::json::Array devices(step::ProgramOp program, const ManifestFacts &f
   return list;
 }
 
-std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &facts,
-                                  ArrayRef<DeviceCode> compiled) {
+std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &facts) {
   llvm::json::Object model{{"name", program.getSymName()},
                            {"vocab", static_cast<int64_t>(program.getVocab())},
                            {"context", static_cast<int64_t>(program.getContext())},
@@ -169,7 +156,7 @@ std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &
       {"kernels", std::move(kernels)},
       {"dispatches", dispatches(program)}};
   if (!facts.devices.empty())
-    manifest["devices"] = devices(program, facts, compiled);
+    manifest["devices"] = devices(program, facts);
   if (facts.portableBits)
     (*manifest.getObject("options"))["portable_bits"] = true;
   if (facts.randomWeights)

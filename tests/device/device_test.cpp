@@ -73,6 +73,42 @@ INSTANTIATE_TEST_SUITE_P(Device, Models, testing::Values(LLMC_DEVICE_MODEL_NAMES
                            return name;
                          });
 
+/// What a load tells of the weights, and until when it can be stopped.
+TEST(Loading, weights_are_copied_with_progress) {
+  REQUIRE_DEVICE();
+  struct Told {
+    uint64_t calls = 0, done = 0, total = 0;
+    bool goesOn = true;
+  } told;
+  llmc_model_params params;
+  llmc_model_params_init(&params, sizeof params);
+  const std::string device = deviceWord();
+  params.device = device.c_str();
+  params.progress = [](const char *stage, uint64_t done, uint64_t total, void *ud) {
+    Told &t = *static_cast<Told *>(ud);
+    if (std::string(stage) != "weights")
+      return true;
+    EXPECT_GT(done, t.done);
+    ++t.calls, t.done = done, t.total = total;
+    return t.goesOn;
+  };
+  params.progress_ud = &told;
+  llmc_model *model = nullptr;
+  ASSERT_EQ(llmc_model_load(modelPath("llama-gqa").c_str(), &params, &model), LLMC_OK) << llmc_last_error();
+  int64_t bytes = 0;
+  EXPECT_EQ(llmc_model_info(model, LLMC_INFO_WEIGHT_BYTES, &bytes), LLMC_OK);
+  llmc_model_release(model);
+  EXPECT_GT(told.calls, 0u);
+  EXPECT_EQ(told.done, uint64_t(bytes));
+  EXPECT_EQ(told.total, uint64_t(bytes));
+  told = {.goesOn = false};
+  model = nullptr;
+  EXPECT_EQ(llmc_model_load(modelPath("llama-gqa").c_str(), &params, &model), LLMC_ECANCELLED);
+  EXPECT_EQ(model, nullptr);
+  EXPECT_NE(std::string(llmc_last_error()).find("cancelled while the weights were copied"), std::string::npos)
+      << llmc_last_error();
+}
+
 class OnDevice : public testing::Test {
 protected:
   void SetUp() override {

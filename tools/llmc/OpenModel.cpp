@@ -23,7 +23,7 @@ struct LoadProgress {
     auto &self = *static_cast<LoadProgress *>(ud);
     if (!self.bar || self.stage != stage) {
       self.stage = stage;
-      self.bar = std::make_unique<Progress>(stage, total);
+      self.bar = std::make_unique<Progress>(self.stage == "weights" ? "copy weights" : stage, total);
     }
     self.bar->update(done);
     return true;
