@@ -50,15 +50,13 @@ FailureOr<CompiledPrograms> codegen::compilePrograms(step::ProgramOp first,
 }
 
 /// The bytes of kernels and tables as one shared object, made beside `path`.
-static LogicalResult linkKernels(step::ProgramOp program, const CompileKernelsOptions &options,
-                                 const std::string &path, std::string &elf, const ProgressFn &progress) {
-  FailureOr<CompiledPrograms> compiled = compilePrograms(program, options, progress);
-  if (failed(compiled))
-    return failure();
-  const CompiledKernels &kernels = compiled->kernels;
+static LogicalResult linkKernels(step::ProgramOp program, const CompiledPrograms &compiled,
+                                 const CompileKernelsOptions &options, const std::string &path,
+                                 std::string &elf) {
+  const CompiledKernels &kernels = compiled.kernels;
   llvm::LLVMContext context;
   llvm::Module tables("tables", context);
-  addModuleTables(tables, program, kernels, options.variants, compiled->devices);
+  addModuleTables(tables, program, kernels, options.variants, compiled.devices);
   llvm::SmallString<0> tablesObject;
   std::string error = compileModule(tables, tablesObject);
   if (error.empty()) {
@@ -88,10 +86,9 @@ static std::string makeHead(StringRef elf, const std::string &manifest, const st
   return head;
 }
 
-LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &weights,
-                                  const std::string &manifest, const std::string &tokenizer,
-                                  const CompileKernelsOptions &options, const std::string &path,
-                                  const ProgressFn &progress) {
+LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &weights, ManifestFn manifest,
+                                  const std::string &tokenizer, const CompileKernelsOptions &options,
+                                  const std::string &path, const ProgressFn &progress) {
   // Beside the result, so that the last step is a rename.
   TemporaryFile result(path, ".tmp");
   if (!result.error().empty())
@@ -99,14 +96,19 @@ LogicalResult codegen::emitModule(step::ProgramOp program, const WeightSource &w
   llvm::raw_fd_ostream &out = result.stream();
 
   std::string elf;
-  if (failed(linkKernels(program, options, path, elf, progress)))
-    return failure();
+  std::string text;
+  {
+    FailureOr<CompiledPrograms> compiled = compilePrograms(program, options, progress);
+    if (failed(compiled) || failed(linkKernels(program, *compiled, options, path, elf)))
+      return failure();
+    text = manifest(*compiled);
+  }
 
   llmc_footer footer = {};
   std::memcpy(footer.magic, LLMC_FOOTER_MAGIC, sizeof(LLMC_FOOTER_MAGIC));
   footer.abi = LLMC_MODULE_ABI;
   footer.footer_size = sizeof(llmc_footer);
-  out << makeHead(elf, manifest, tokenizer, footer);
+  out << makeHead(elf, text, tokenizer, footer);
   FailureOr<PackedWeights> packed = packWeights(
       program, weights, out, [&](uint64_t done, uint64_t total) { progress("pack weights", done, total); });
   if (failed(packed))

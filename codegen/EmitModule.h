@@ -20,12 +20,12 @@ mlir::FailureOr<CompiledPrograms> compilePrograms(step::ProgramOp first, const C
                                                   const ProgressFn &progress);
 
 /// Compiles the kernels, links them, and writes the whole file: ELF, manifest, tokenizer, packed weights,
-/// footer. The file appears at `path` only when it is complete. `manifest` is JSON text, `tokenizer` a
+/// footer. The file appears at `path` only when it is complete. `manifest` gives JSON text, `tokenizer` is a
 /// tokenizer blob or empty.
-mlir::LogicalResult emitModule(step::ProgramOp program, const WeightSource &weights,
-                               const std::string &manifest, const std::string &tokenizer,
-                               const CompileKernelsOptions &options, const std::string &path,
-                               const ProgressFn &progress);
+using ManifestFn = llvm::function_ref<std::string(const CompiledPrograms &)>;
+mlir::LogicalResult emitModule(step::ProgramOp program, const WeightSource &weights, ManifestFn manifest,
+                               const std::string &tokenizer, const CompileKernelsOptions &options,
+                               const std::string &path, const ProgressFn &progress);
 
 } // namespace llmc::codegen
 #endif

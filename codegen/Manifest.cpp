@@ -76,14 +76,25 @@ static llvm::json::Array dispatches(step::ProgramOp program) {
   return rows;
 }
 
-/// Of each device the architectures, the kernels, how many of them a layer takes, and what made machine code.
-static llvm::json::Array devices(step::ProgramOp program, const ManifestFacts &facts) {
+/// Launches of the kernel in a step of one row.
+static int64_t launchesOfOneRow(const DeviceCode &code, StringAttr kernel) {
+  auto found = code.kernels.find(kernel);
+  return found == code.kernels.end() ? 0 : llvm::count_if(found->second.launches, [](const DeviceLaunch &l) {
+    return l.minRows <= 1 && l.maxRows >= 1;
+  });
+}
+
+/// Of each device the architectures, the kernels, how many launches a layer takes for a single token, and
+/// what made machine code.
+static llvm::json::Array devices(step::ProgramOp program, const ManifestFacts &facts,
+                                 ArrayRef<DeviceCode> compiled) {
   llvm::json::Array list;
   for (auto other : program->getBlock()->getOps<step::ProgramOp>()) {
     const DeviceTarget *target = deviceOf(other);
     const auto choice =
         llvm::find_if(facts.devices, [&](const DeviceChoice &each) { return each.target == target; });
-    if (choice == facts.devices.end())
+    const auto *code = llvm::find_if(compiled, [&](const DeviceCode &each) { return each.program == other; });
+    if (choice == facts.devices.end() || code == compiled.end())
       continue;
     // Of a cache with several storage types a session runs the dispatches of one.
     StringRef storage;
@@ -91,7 +102,8 @@ static llvm::json::Array devices(step::ProgramOp program, const ManifestFacts &f
     for (auto dispatch : other.getBody().getOps<step::DispatchOp>()) {
       if (dispatch.getStorage() && storage.empty())
         storage = *dispatch.getStorage();
-      inLayers += dispatch.getLayer() && (!dispatch.getStorage() || *dispatch.getStorage() == storage);
+      if (dispatch.getLayer() && (!dispatch.getStorage() || *dispatch.getStorage() == storage))
+        inLayers += launchesOfOneRow(*code, StringAttr::get(program->getContext(), dispatch.getKernel()));
     }
     llvm::json::Array kernels;
     for (auto kernel : other.getBody().getOps<step::KernelOp>())
@@ -110,7 +122,8 @@ static llvm::json::Array devices(step::ProgramOp program, const ManifestFacts &f
   return list;
 }
 
-std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &facts) {
+std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &facts,
+                                  ArrayRef<DeviceCode> compiled) {
   llvm::json::Object model{{"name", program.getSymName()},
                            {"vocab", static_cast<int64_t>(program.getVocab())},
                            {"context", static_cast<int64_t>(program.getContext())},
@@ -156,7 +169,7 @@ std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &
       {"kernels", std::move(kernels)},
       {"dispatches", dispatches(program)}};
   if (!facts.devices.empty())
-    manifest["devices"] = devices(program, facts);
+    manifest["devices"] = devices(program, facts, compiled);
   if (facts.portableBits)
     (*manifest.getObject("options"))["portable_bits"] = true;
   if (facts.randomWeights)

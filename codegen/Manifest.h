@@ -2,8 +2,8 @@
 #ifndef LLMC_CODEGEN_MANIFEST_H
 #define LLMC_CODEGEN_MANIFEST_H
 
+#include "codegen/ModuleTables.h"
 #include "codegen/PipelineOptions.h"
-#include "ir/StepOps.h"
 
 #include <string>
 #include <vector>
@@ -23,7 +23,8 @@ struct ManifestFacts {
 
 /// JSON: the model's facts, options, pass list, source hashes, kernels and dispatches. The same input and
 /// options give the same text.
-std::string makeManifest(step::ProgramOp program, const ManifestFacts &facts);
+std::string makeManifest(step::ProgramOp program, const ManifestFacts &facts,
+                         llvm::ArrayRef<DeviceCode> compiled);
 
 } // namespace llmc::codegen
 #endif

@@ -364,7 +364,6 @@ LogicalResult PipelineRun::emit() {
                       options.randomWeights,
                       options.defaultKernels,
                       options.plantedBug};
-  std::string manifest = makeManifest(program, facts);
   if (options.stopAfter == Phase::LLVM) {
     FailureOr<CompiledPrograms> compiled =
         compilePrograms(program, kernels, [&](const char *stage, uint64_t done, uint64_t total) {
@@ -377,6 +376,9 @@ LogicalResult PipelineRun::emit() {
     if (done == total)
       time(stage);
     options.progress(stage, done, total);
+  };
+  auto manifest = [&](const CompiledPrograms &compiled) {
+    return makeManifest(program, facts, compiled.devices);
   };
   return emitModule(program, *weights, manifest, *tokenizer, kernels, options.output, progress);
 }

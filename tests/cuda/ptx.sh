@@ -27,6 +27,10 @@ kernels=$("$llmc" inspect "$work/model.so" --json | grep -o '"devices":\[.*' | g
 [ "$count" -gt 5 ] && [ "$count" = "$kernels" ] || fail "$count files of PTX, $kernels kernels in model.so"
 [ "$(strings -n 8 "$work/model.so" | grep -c '^\.target sm_90')" = "$count" ] || fail "expected PTX for sm_90 of each kernel"
 
+# A dense layer in a step of one token: norm and q, k, v; attention in two; output; gate and up; down.
+launches=$("$llmc" inspect "$work/model.so" --json | grep -oE '"launches_per_layer":[0-9.]+' | cut -d: -f2)
+[ -n "$launches" ] && awk "BEGIN { exit !($launches > 1 && $launches <= 6) }" || fail "$launches launches a layer, more than 6"
+
 "$llmc" compile "$source" -o "$work/again.so" --target cuda --gpu-arch sm_90 --cache-dir "$work/cache" "$@" &&
   cmp "$work/model.so" "$work/again.so" || fail "a compile without dumps gives other bytes"
 "$llmc" compile "$source" -o "$work/again.so" --target cuda --gpu-arch sm_90 --cache-dir "$work/cache" "$@" &&
