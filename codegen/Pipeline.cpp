@@ -129,6 +129,7 @@ private:
                         function_ref<LogicalResult(std::string &options)> work);
   LogicalResult goThroughText();
   bool hasIntegerWeights();
+  std::string deviceActivations() const;
   void chooseTypes();
   void time(const std::string &what);
 
@@ -313,7 +314,7 @@ LogicalResult PipelineRun::lowerToPrograms() {
   lm::ModelOp model = modelOf(module);
   NamedAttrList devices;
   for (const DeviceTarget *target : targets) {
-    lowering.activations = target ? "f32" : state.activations; // decompositions compute in f32
+    lowering.activations = target ? deviceActivations() : state.activations;
     lowering.target = target;
     const bool isLast = target == targets.back();
     FailureOr<step::ProgramOp> program =
@@ -383,10 +384,16 @@ LogicalResult PipelineRun::emit() {
   return emitModule(program, *weights, manifest, *tokenizer, kernels, options.output, progress);
 }
 
+/// Kernels of devices multiply no int8, and decompositions compute in f32.
+std::string PipelineRun::deviceActivations() const {
+  const bool isRounded = options.activations == "f16" || options.activations == "bf16";
+  return isRounded && !options.defaultKernels ? options.activations : "f32";
+}
+
 /// What `auto` stands for, once the schemes of the weights are known.
 void PipelineRun::chooseTypes() {
-  if (options.defaultKernels || options.variants.empty()) // decompositions compute in f32
-    state.activations = "f32";
+  if (options.defaultKernels || options.variants.empty())
+    state.activations = deviceActivations();
   else if (options.activations == "auto")
     state.activations = hasIntegerWeights() ? "int8" : "f32";
   else

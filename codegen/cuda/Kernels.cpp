@@ -8,6 +8,7 @@
 #include "codegen/cuda/kernels/Attention.h"
 #include "codegen/cuda/kernels/Choose.h"
 #include "codegen/cuda/kernels/Embed.h"
+#include "codegen/cuda/kernels/Linear.h"
 
 #include "mlir/Pass/PassManager.h"
 
@@ -30,7 +31,25 @@ bool hasKernel(Operation *op, bool defaultKernels) {
   return !attention || (!defaultKernels && hasAttention(attention));
 }
 
-FailureOr<int64_t> packedRowBytes(step::KernelOp, bool) { return 0; }
+/// The spec of a kernel with an emitter of its own; empty for others.
+static FailureOr<KernelSpec> ownSpec(step::KernelOp kernel, bool defaultKernels) {
+  if (defaultKernels)
+    return KernelSpec();
+  FailureOr<KernelSpec> spec = kernelSpec(kernel);
+  if (failed(spec))
+    return failure();
+  auto *linear = std::get_if<cpu::LinearSpec>(&*spec);
+  const bool isOwn = linear ? hasLinear(*linear) : !std::holds_alternative<cpu::NormSpec>(*spec);
+  return isOwn ? std::move(*spec) : KernelSpec();
+}
+
+FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKernels) {
+  FailureOr<KernelSpec> spec = ownSpec(kernel, defaultKernels);
+  if (failed(spec))
+    return failure();
+  auto *linear = std::get_if<cpu::LinearSpec>(&*spec);
+  return linear ? linearPackedRowBytes(*linear) : 0;
+}
 
 static FailureOr<DeviceKernel> lowered(ModuleOp module, DeviceKernel kernel) {
   PassManager manager(module.getContext());
@@ -50,17 +69,17 @@ FailureOr<DeviceKernel> emitSamplingKernel(ModuleOp module, step::ProgramOp prog
 
 FailureOr<DeviceKernel> emitKernel(ModuleOp module, step::KernelOp kernel, bool defaultKernels) {
   module->setLoc(kernel.getLoc()); // emitters give it to all that they make
-  if (!defaultKernels) {
-    FailureOr<KernelSpec> spec = kernelSpec(kernel);
-    if (failed(spec))
-      return failure();
-    if (const auto *embed = std::get_if<cpu::EmbedSpec>(&*spec))
-      return lowered(module, emitEmbed(module, kernel.getSymName(), *embed));
-    if (const auto *attention = std::get_if<cpu::AttentionSpec>(&*spec)) {
-      FailureOr<DeviceKernel> made = emitAttention(module, kernel.getSymName(), *attention);
-      return failed(made) ? made : lowered(module, std::move(*made));
-    }
+  FailureOr<KernelSpec> spec = ownSpec(kernel, defaultKernels);
+  if (failed(spec))
+    return failure();
+  if (const auto *embed = std::get_if<cpu::EmbedSpec>(&*spec))
+    return lowered(module, emitEmbed(module, kernel.getSymName(), *embed));
+  if (const auto *attention = std::get_if<cpu::AttentionSpec>(&*spec)) {
+    FailureOr<DeviceKernel> made = emitAttention(module, kernel.getSymName(), *attention);
+    return failed(made) ? made : lowered(module, std::move(*made));
   }
+  if (const auto *linear = std::get_if<cpu::LinearSpec>(&*spec))
+    return lowered(module, emitLinear(module, kernel.getSymName(), *linear));
   FailureOr<DefaultKernel> made = emitDefaultKernel(module, kernel.getSymName(), kernel, Defaults());
   if (failed(made))
     return failure();

@@ -66,7 +66,7 @@ Value sharedArray(Emitter &e, ModuleOp module, StringRef name, int64_t bytes) {
     e.setInsertionPointToStart(module.getBody());
     auto type = LLVM::LLVMArrayType::get(e.i8(), bytes);
     global = LLVM::GlobalOp::create(e, type, /*isConstant=*/false, LLVM::Linkage::Internal, name, Attribute(),
-                                    /*alignment=*/128, sharedSpace);
+                                    /*alignment=*/16, sharedSpace);
     e.createBlock(&global.getInitializerRegion());
     LLVM::ReturnOp::create(e, LLVM::UndefOp::create(e, type).getResult());
   }

@@ -31,7 +31,7 @@ mlir::Value shuffleXor(cpu::Emitter &e, mlir::Value value, int64_t mask);
 mlir::Value sumOfLanes(cpu::Emitter &e, mlir::Value value, int64_t width = warpLanes);
 mlir::Value maxOfLanes(cpu::Emitter &e, mlir::Value value, int64_t width = warpLanes);
 
-/// `bytes` of static shared memory by this name in the module, 128-byte aligned; its address is one of shared
+/// `bytes` of static shared memory by this name in the module, 16-byte aligned; its address is one of shared
 /// memory (address space 3).
 mlir::Value sharedArray(cpu::Emitter &e, mlir::ModuleOp module, llvm::StringRef name, int64_t bytes);
 /// An address in the space of `pointer`, that many bytes behind it. (Emitter::at is for generic addresses.)

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "KernelJit.h"
-#include "TestData.h"
+#include "LinearData.h"
 #include "ir/quant/Schemes.h"
 
 #include <functional>
@@ -15,41 +15,15 @@
 
 using namespace llmc;
 using namespace llmc::test;
-using cpu::Activation;
-using cpu::ActivationType;
-using cpu::LinearSpec;
-using cpu::Norm;
 
 namespace {
 
 constexpr int64_t rowCounts[] = {1, 2, 3, 5, 8, 16, 17, 33, 50};
-constexpr int64_t maxRows = 50;
 
 /// A kernel with its data; outputs are compared as a whole.
-struct Linear {
-  LinearSpec spec;
-  std::vector<std::unique_ptr<Weights>> weights;
-  std::vector<std::vector<float>> biases;
-  std::vector<float> gain, normBias;
-  Matrix x, residual;
+struct Linear : LinearData {
+  using LinearData::LinearData;
   cpu::KernelResult kernel;
-
-  Linear(LinearSpec spec, Random &random)
-      : spec(spec), x(maxRows, spec.k), residual(maxRows, spec.weights[0].n) {
-    for (const auto &weight : spec.weights) {
-      weights.push_back(std::make_unique<Weights>(*weight.scheme, weight.n, spec.k, random));
-      biases.push_back(paddedVector(weight.n, random, -1, 1));
-    }
-    gain = paddedVector(spec.k, random, 0.5, 1.5);
-    normBias = paddedVector(spec.k, random, -0.5, 0.5);
-    x.fill(random, -2, 2);
-    for (int64_t c = 0; c < std::min<int64_t>(spec.k, 32); ++c) // a group of zeros
-      x.at(2, c) = 0;
-    residual.fill(random, -1, 1);
-  }
-
-  int64_t outputs() const { return spec.weights.size() / (spec.glu ? 2 : 1); }
-  int64_t width(int64_t output) const { return spec.weights[output * (spec.glu ? 2 : 1)].n; }
 
   void emit(KernelJit &jit, const std::string &name, const cpu::Isa &isa) {
     auto result = cpu::emitLinear(jit.module(), name, spec, isa);
@@ -60,18 +34,9 @@ struct Linear {
   std::vector<std::unique_ptr<Matrix>> run(KernelJit &jit, const std::string &name, int64_t rows,
                                            uint32_t workers) {
     std::vector<std::unique_ptr<Matrix>> y;
-    std::vector<const void *> args = {x.data};
-    if (spec.normGain)
-      args.push_back(gain.data());
-    if (spec.normBias)
-      args.push_back(normBias.data());
-    for (auto &weight : weights)
-      args.push_back(weight->packed);
-    if (spec.bias)
-      for (auto &bias : biases)
-        args.push_back(bias.data());
-    if (spec.residual)
-      args.push_back(residual.data);
+    std::vector<const void *> args;
+    for (const Operand &operand : operands())
+      args.push_back(operand.data);
     for (int64_t i = 0; i < outputs(); ++i) {
       y.push_back(std::make_unique<Matrix>(rows, width(i)));
       args.push_back(y.back()->data);
@@ -82,92 +47,6 @@ struct Linear {
     runner.step.rows[LLMC_ROWS_TOKENS] = rows;
     runner.run(jit, name, kernel, rows, args, workers);
     return y;
-  }
-
-  std::vector<double> normed(int64_t row) {
-    const int64_t k = spec.k;
-    std::vector<double> v(k);
-    double mean = 0, square = 0;
-    for (int64_t i = 0; i < k; ++i)
-      mean += x.at(row, i) / double(k);
-    if (spec.norm != Norm::Layer)
-      mean = 0;
-    for (int64_t i = 0; i < k; ++i)
-      square += (x.at(row, i) - mean) * (x.at(row, i) - mean) / double(k);
-    for (int64_t i = 0; i < k; ++i) {
-      v[i] = x.at(row, i);
-      if (spec.norm == Norm::None)
-        continue;
-      v[i] = (v[i] - mean) / std::sqrt(square + spec.eps);
-      if (spec.normGain)
-        v[i] *= spec.normPlusOne ? 1.0 + gain[i] : double(gain[i]);
-      if (spec.normBias)
-        v[i] += normBias[i];
-    }
-    for (double &value : v)
-      value = rounded(value);
-    return v;
-  }
-
-  /// To the type of the activations; int8 is emulated elsewhere.
-  double rounded(double value) const {
-    if (spec.activations == ActivationType::F16)
-      return double(_Float16(float(value)));
-    if (spec.activations != ActivationType::BF16 || value == 0)
-      return value;
-    const float unit = std::ldexp(1.0f, std::ilogb(float(value)) - 7);
-    return std::nearbyint(float(value) / unit) * unit;
-  }
-
-  static double activate(Activation act, double v) {
-    switch (act) {
-    case Activation::None:
-      return v;
-    case Activation::Relu:
-      return std::max(v, 0.0);
-    case Activation::Relu2:
-      return std::max(v, 0.0) * std::max(v, 0.0);
-    case Activation::GeluErf:
-      return v / 2 * (1 + std::erf(v / std::sqrt(2.0)));
-    case Activation::GeluTanh:
-      return v / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
-    case Activation::GeluQuick:
-      return v / (1 + std::exp(-1.702 * v));
-    case Activation::Silu:
-      return v / (1 + std::exp(-v));
-    case Activation::Sigmoid:
-      return 1 / (1 + std::exp(-v));
-    case Activation::Tanh:
-      return std::tanh(v);
-    }
-    return v;
-  }
-
-  /// The expected value and the size of the sum's terms, to which the error is relative.
-  std::pair<double, double> expected(const std::vector<double> &v, int64_t row, int64_t output,
-                                     int64_t column) {
-    auto sum = [&](int64_t weight) {
-      double total = 0, magnitude = 0;
-      for (int64_t i = 0; i < spec.k; ++i) {
-        const double term = v[i] * weights[weight]->values[column * spec.k + i];
-        total += term, magnitude += std::abs(term);
-      }
-      return std::make_pair(total + (spec.bias ? biases[weight][column] : 0), magnitude);
-    };
-    auto [value, size] = sum(spec.glu ? 2 * output : output);
-    value = activate(spec.act, value);
-    if (spec.glu) {
-      auto [up, upSize] = sum(2 * output + 1);
-      size = size * std::abs(up) + upSize * std::abs(value);
-      value *= up;
-    }
-    if (spec.act == Activation::Relu2)
-      size *= 2 * std::sqrt(std::abs(value));
-    value *= spec.scale;
-    size *= std::abs(spec.scale);
-    if (spec.residual)
-      value += residual.at(row, column);
-    return {value, size + 1};
   }
 
   void checkAgainstDouble(KernelJit &jit, const std::string &name, double tolerance) {

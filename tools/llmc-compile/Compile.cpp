@@ -133,9 +133,8 @@ static std::string chooseTargets(const CompileArguments &arguments, PipelineOpti
     return chooseVariants(arguments.variants, arguments.isFast, options.variants);
   if (!arguments.variants.empty())
     return "--cpu: belongs to --target cpu, which is not given";
-  if (options.activations != "auto" && options.activations != "f32")
-    return "--activations: kernels for " + arguments.targets + " multiply in f32 only, not in " +
-           options.activations;
+  if (options.activations == "int8")
+    return "--activations: kernels for " + arguments.targets + " multiply in f32, f16 or bf16, not in int8";
   return "";
 }
 
@@ -353,7 +352,8 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
           "--activations", options.activations,
           "type that activations are rounded to before each matmul: f32 is exact; f16 (11 bits, up to "
           "65504) and bf16 (8 bits) compute what a model run in that type computes, with sums in f32; int8 "
-          "in groups of 32 is fastest, for integer weights; auto is int8 for integer weights, else f32")
+          "in groups of 32 is fastest, for integer weights; auto is int8 for integer weights, else f32; on "
+          "devices, which know no int8, f32 takes its place")
       ->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "int8"}))
       ->capture_default_str();
   command

@@ -13,9 +13,8 @@
 using namespace mlir;
 
 namespace llmc::cpu {
-namespace {
 
-Value activate(Emitter &e, Activation act, Value x) {
+Value emitActivation(Emitter &e, Activation act, Value x) {
   switch (act) {
   case Activation::None:
     return x;
@@ -46,8 +45,6 @@ Value activate(Emitter &e, Activation act, Value x) {
   return x;
 }
 
-} // namespace
-
 LLVM::LLVMFuncOp emitEpilogue(Emitter &e, ModuleOp module, const LinearSpec &spec, const Isa &isa) {
   std::string name =
       llvm::formatv("llmc.epilogue.{0}.act{1}{2}{3}{4}", isa.name, int(spec.act), spec.glu ? ".glu" : "",
@@ -64,7 +61,7 @@ LLVM::LLVMFuncOp emitEpilogue(Emitter &e, ModuleOp module, const LinearSpec &spe
         Value v = e.loadFloats(e.at(sums, sumAt));
         if (spec.bias)
           v = e.addf(v, e.loadFloats(e.at(bias, column)));
-        v = activate(e, spec.act, v);
+        v = emitActivation(e, spec.act, v);
         if (spec.glu) {
           Value up = e.loadFloats(e.at(upSums, sumAt));
           if (spec.bias)

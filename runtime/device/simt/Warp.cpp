@@ -12,8 +12,12 @@ using Lane = Block::Lane;
 using Lanes = Block::Lanes;
 
 float asFloat(uint32_t word) { return std::bit_cast<float>(word); }
+/// Exact, and no call of a function as it would be on CPUs without f16.
 float halfOf(uint32_t word, int index) {
-  return float(std::bit_cast<_Float16>(uint16_t(word >> 16 * index)));
+  const uint32_t half = uint16_t(word >> 16 * index), sign = (half & 0x8000) << 16, rest = half & 0x7fff;
+  if (rest >= 0x7c00)
+    return asFloat(sign | 0x7f800000 | rest << 13);
+  return asFloat(sign | std::bit_cast<uint32_t>(asFloat(rest << 13) * 0x1p112f));
 }
 float bfloatOf(uint32_t word, int index) { return asFloat(uint32_t(uint16_t(word >> 16 * index)) << 16); }
 int32_t byteOf(uint32_t word, int index) { return int8_t(word >> 8 * index); }
@@ -106,14 +110,24 @@ void multiply(const Lanes &lanes, Element element, In sumIn, Out sumOut) {
       for (int i = 0; i < packed; ++i)
         b[word * depth / 2 + part * packed + i][group] = element(words[4 + word], i);
   }
-  for (int lane = 0; lane < 32; ++lane)
-    for (int i = 0; i < 4; ++i) {
-      const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
-      Sum sum = sumIn(lanes[lane].in + 7, i);
-      for (int k = 0; k < depth; ++k)
-        sum += a[row][k] * b[k][column];
-      sumOut(lanes[lane].out, i, sum);
+  Sum sums[16][8];
+  auto forEachSum = [&](auto body) {
+    for (int lane = 0; lane < 32; ++lane)
+      for (int i = 0; i < 4; ++i)
+        body(lanes[lane], i, sums[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2]);
+  };
+  forEachSum([&](const Lane &lane, int i, Sum &sum) { sum = sumIn(lane.in + 7, i); });
+  using Row = Sum __attribute__((vector_size(8 * sizeof(Sum)))); // most of the emulator's time is spent here
+  for (Sum(&sumsOfRow)[8] : sums) {
+    Row sum, row;
+    memcpy(&sum, sumsOfRow, sizeof sum);
+    for (int k = 0; k < depth; ++k) { // ascending for each sum
+      memcpy(&row, b[k], sizeof row);
+      sum += a[&sumsOfRow - sums][k] * row;
     }
+    memcpy(sumsOfRow, &sum, sizeof sum);
+  }
+  forEachSum([&](const Lane &lane, int i, Sum &sum) { sumOut(lane.out, i, sum); });
 }
 
 void multiplyAll(uint32_t operation, const Lanes &lanes) {

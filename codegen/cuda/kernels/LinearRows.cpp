@@ -1,0 +1,230 @@
+//===- LinearRows.cpp - norm and planes of an activation row --------------===//
+//
+// What a row's numbers become depends on the row alone: threads take fixed columns of it, lanes and warps add
+// in a fixed order, whether a block has one row or many.
+//
+//===----------------------------------------------------------------------===//
+#include "codegen/cuda/kernels/Linear.h"
+
+using namespace mlir;
+
+namespace llmc::cuda::linear {
+
+using cpu::ActivationType;
+using cpu::Emitter;
+using cpu::Norm;
+using cpu::Values;
+
+Rows::Rows(Emitter &e, const Plan &plan, const cpu::KernelArguments &arguments) : e(e), plan(plan) {
+  x = arguments.pointer(e, 0);
+  if (plan.spec.normGain)
+    gain = arguments.pointer(e, plan.gain());
+  if (plan.spec.normBias)
+    normBias = arguments.pointer(e, plan.normBias());
+}
+
+/// Columns of x that only fill a row up to 16 may hold anything.
+static Value inside(Emitter &e, const Plan &plan, Value quad) {
+  SmallVector<int64_t> columns = {0, 1, 2, 3};
+  auto longs = e.vec(4, e.i64());
+  Value within = arith::ConstantOp::create(e, DenseElementsAttr::get(longs, ArrayRef<int64_t>(columns)));
+  return e.less(e.add(e.broadcast(e.mul(quad, 4), 4), within), e.splat(longs, plan.spec.k));
+}
+
+static Value zeroBeyond(Emitter &e, const Plan &plan, Value quad, Value value) {
+  return e.select(inside(e, plan, quad), value, e.real(value.getType(), 0));
+}
+
+/// Four floats; of quads beyond the last one those of the last.
+Value Rows::load(Value vector, Value quad) {
+  Value last = e.c((plan.spec.k - 1) / 4);
+  return e.load(e.vec(4, e.f32()), e.at(vector, e.mul(e.min(quad, last), 16)), 0, 16);
+}
+
+static Value rowAddress(Emitter &e, const Plan &plan, Value x, Value row) {
+  return e.at(x, e.mul(row, cpu::rowStride(plan.spec.k)));
+}
+
+/// Carries `init` over the quads of this thread.
+Values Rows::overQuads(ValueRange init, llvm::function_ref<Values(Value, ValueRange)> body) {
+  constexpr int64_t atOnce = 4; // that many loads are under way
+  const int64_t stride = plan.threads(), quads = (plan.spec.k + 3) / 4;
+  const int64_t rounds = (quads + stride - 1) / stride;
+  Value thread = readRegister(e, "tid.x");
+  auto some = [&](Value first, int64_t count, Values carried) {
+    for (int64_t i = 0; i < count; ++i)
+      carried = body(e.add(first, i * stride), carried);
+    return carried;
+  };
+  Values carried = init;
+  const int64_t whole = rounds / atOnce;
+  if (whole)
+    carried = e.loop(e.c(0), e.c(whole), 1, carried, [&](Value i, ValueRange values) {
+      return some(e.add(thread, e.mul(i, atOnce * stride)), atOnce, Values(values));
+    });
+  return some(e.add(thread, whole * atOnce * stride), rounds % atOnce, carried);
+}
+
+namespace {
+
+/// What a row is reduced to: a sum where there is a norm, then maxima.
+struct Round {
+  bool hasSum;
+  int64_t count;
+};
+
+Value maximumOf(Emitter &e, Value largest, Value four) {
+  four = e.abs(four);
+  for (int64_t i = 0; i < 4; ++i)
+    largest = e.maxf(e.element(four, i), largest);
+  return largest;
+}
+
+/// The power of two that brings `bound` to 2^14 or above, below 2^15, and one over it.
+std::pair<Value, Value> scaleFor(Emitter &e, Value bound) {
+  auto shifted = [&](Value exponent) {
+    Value word = arith::ShLIOp::create(e, exponent, e.splat(e.i32(), 23));
+    return arith::BitcastOp::create(e, e.f32(), word);
+  };
+  Value word = arith::BitcastOp::create(e, e.i32(), bound);
+  Value exponent = e.both(arith::ShRUIOp::create(e, word, e.splat(e.i32(), 23)), e.splat(e.i32(), 0xff));
+  Value scale = e.sub(e.splat(e.i32(), 127 + 14 + 127), exponent);
+  scale = e.max(e.min(scale, e.splat(e.i32(), 253)), e.splat(e.i32(), 1));
+  return {shifted(scale), shifted(e.sub(e.splat(e.i32(), 254), scale))};
+}
+
+} // namespace
+
+void Rows::statistics(ModuleOp module, Value first, Value count, Value statistics) {
+  if (!plan.hasStatistics())
+    return;
+  const cpu::LinearSpec &spec = plan.spec;
+  const int64_t warps = plan.slices, partialBytes = 16;
+  Value partials = sharedArray(e, module, "statistics_partials", fewRows * warps * partialBytes);
+  Value thread = readRegister(e, "tid.x"), lane = laneNumber(e), warp = warpNumber(e);
+  Value zero = e.real(e.f32(), 0);
+  auto ofRow = [&](Value row) { return offsetBy(e, statistics, e.mul(row, statisticsBytes)); };
+
+  // Every thread's share of all rows, then a thread for each row.
+  auto reduce = [&](Round round, llvm::function_ref<Values(Value row, Value quad, ValueRange)> add,
+                    llvm::function_ref<void(Value to, ValueRange)> finish) {
+    auto partial = [&](Value row, Value warp) {
+      return offsetBy(e, partials, e.mul(e.add(e.mul(row, warps), warp), partialBytes));
+    };
+    e.loop(e.c(0), count, 1, [&](Value row) {
+      Values values = overQuads(Values(round.count, zero),
+                                [&](Value quad, ValueRange carried) { return add(row, quad, carried); });
+      for (auto [i, value] : llvm::enumerate(values))
+        value = i == 0 && round.hasSum ? sumOfLanes(e, value) : maxOfLanes(e, value);
+      e.when(e.equal(lane, e.c(0)), [&] {
+        for (auto [i, value] : llvm::enumerate(values))
+          e.store(value, offsetBy(e, partial(row, warp), 4 * int64_t(i)));
+      });
+    });
+    meet(e);
+    e.when(e.less(thread, count), [&] {
+      Values values(round.count, zero);
+      for (int64_t w = 0; w < warps; ++w)
+        for (auto [i, value] : llvm::enumerate(values)) {
+          Value other = e.load(e.f32(), offsetBy(e, partial(thread, e.c(w)), 4 * int64_t(i)));
+          value = i == 0 && round.hasSum ? e.addf(value, other) : e.maxf(other, value);
+        }
+      finish(ofRow(thread), values);
+    });
+    meet(e);
+  };
+
+  auto read = [&](Value row, Value quad) { return load(rowAddress(e, plan, x, e.add(first, row)), quad); };
+  auto perColumn = [&](Value sum) { return e.divf(sum, e.real(e.f32(), double(spec.k))); };
+  const bool isLayer = spec.norm == Norm::Layer, hasNorm = spec.norm != Norm::None;
+  if (isLayer)
+    reduce(
+        {true, 1},
+        [&](Value row, Value quad, ValueRange carried) -> Values {
+          Value four = zeroBeyond(e, plan, quad, read(row, quad)), sum = carried[0];
+          for (int64_t i = 0; i < 4; ++i)
+            sum = e.addf(sum, e.element(four, i));
+          return {sum};
+        },
+        [&](Value to, ValueRange sums) { e.store(perColumn(sums[0]), to); });
+  reduce(
+      {hasNorm, int64_t(hasNorm) + plan.isScaled() * (1 + spec.normBias)},
+      [&](Value row, Value quad, ValueRange carried) {
+        Value four = read(row, quad);
+        if (isLayer)
+          four = e.subf(four, e.broadcast(e.load(e.f32(), ofRow(row)), 4));
+        four = zeroBeyond(e, plan, quad, four);
+        Values values;
+        if (hasNorm) {
+          Value sum = carried[0];
+          for (int64_t i = 0; i < 4; ++i)
+            sum = e.fma(e.element(four, i), e.element(four, i), sum);
+          values.push_back(sum);
+        }
+        if (plan.isScaled()) {
+          Value scaled = four;
+          if (gain) {
+            Value g = load(gain, quad);
+            scaled = e.mulf(scaled, spec.normPlusOne ? e.addf(g, 1.0) : g);
+          }
+          values.push_back(maximumOf(e, carried[values.size()], scaled));
+          if (normBias)
+            values.push_back(maximumOf(e, carried[values.size()], load(normBias, quad)));
+        }
+        return values;
+      },
+      [&](Value to, ValueRange values) {
+        Value bound = values.back();
+        if (hasNorm) {
+          Value root = e.sqrt(e.addf(perColumn(values[0]), e.real(e.f32(), spec.eps)));
+          Value inverse = e.divf(e.real(e.f32(), 1), root);
+          e.store(inverse, offsetBy(e, to, 4));
+          if (plan.isScaled())
+            bound = e.mulf(values[1], inverse);
+          if (plan.isScaled() && normBias)
+            bound = e.addf(bound, values[2]);
+        }
+        if (!plan.isScaled())
+          return;
+        auto [scale, inverseScale] = scaleFor(e, bound);
+        e.store(scale, offsetBy(e, to, 8));
+        e.store(inverseScale, offsetBy(e, to, 12));
+      });
+}
+
+Values Rows::planes(Value row, Value quad, Value statistics) {
+  const cpu::LinearSpec &spec = plan.spec;
+  auto statistic = [&](int64_t i) { return e.broadcast(e.load(e.f32(), offsetBy(e, statistics, 4 * i)), 4); };
+  Value value = load(rowAddress(e, plan, x, row), quad);
+  if (spec.norm == Norm::Layer)
+    value = e.subf(value, statistic(0));
+  if (spec.norm != Norm::None)
+    value = e.mulf(value, statistic(1));
+  if (gain) {
+    Value g = load(gain, quad);
+    value = e.mulf(value, spec.normPlusOne ? e.addf(g, 1.0) : g);
+  }
+  if (normBias)
+    value = e.addf(value, load(normBias, quad));
+  if (plan.isScaled())
+    value = e.mulf(value, statistic(2));
+  value = zeroBeyond(e, plan, quad, value);
+
+  auto floats = e.vec(4, e.f32()), halves = e.vec(4, e.f16()), words = e.vec(4, e.i16());
+  const bool isHalf = plan.type == MatrixType::F16;
+  if (isHalf && spec.activations == ActivationType::BF16)
+    value = e.extendBF16(e.truncToBF16(value));
+  if (!isHalf && spec.activations == ActivationType::F16)
+    value = arith::ExtFOp::create(e, floats, e.truncToF16(value));
+  Values result;
+  for (int64_t plane = 0; plane < plan.planes; ++plane) {
+    Value rounded = isHalf ? Value(arith::TruncFOp::create(e, halves, value)) : e.truncToBF16(value);
+    result.push_back(isHalf ? Value(LLVM::BitcastOp::create(e, words, rounded)) : rounded);
+    if (plane + 1 < plan.planes)
+      value =
+          e.subf(value, isHalf ? Value(arith::ExtFOp::create(e, floats, rounded)) : e.extendBF16(rounded));
+  }
+  return result;
+}
+
+} // namespace llmc::cuda::linear
