@@ -151,6 +151,68 @@ TEST(Bugs, a_copy_that_is_not_waited_for_gives_wrong_numbers) {
   }
 }
 
+TEST(Bugs, a_copy_that_is_not_waited_for_is_a_race) {
+  for (uint32_t seed : seeds) {
+    const Outcome outcome = multiply({{"wait.group(i32 1)\n  br", "wait.group(i32 2)\n  br"}}, true, seed);
+    EXPECT_NE(outcome.error.find("race: it reads byte "), std::string::npos) << outcome.error;
+    EXPECT_NE(outcome.error.find("is under way: it has not been waited for"), std::string::npos);
+  }
+}
+
+/// One thread copies 16 bytes to shared memory; what it does before it waits.
+std::string copyError(const std::string &meanwhile) {
+  KernelLibrary library(
+      "target triple = \"nvptx64-nvidia-cuda\"\n"
+      "@tile = internal addrspace(3) global [4 x i32] undef, align 16\n"
+      "declare void @llvm.nvvm.cp.async.cg.shared.global.16(ptr addrspace(3), ptr addrspace(1))\n"
+      "declare void @llvm.nvvm.cp.async.wait.all()\n"
+      "define ptx_kernel void @k(ptr addrspace(1) %in) {\n"
+      "  call void @llvm.nvvm.cp.async.cg.shared.global.16(ptr addrspace(3) @tile, ptr addrspace(1) %in)\n" +
+          meanwhile +
+          "  call void @llvm.nvvm.cp.async.wait.all()\n"
+          "  store i32 1, ptr addrspace(3) @tile\n"
+          "  ret void\n}\n",
+      true);
+  EXPECT_EQ(library.error(), "");
+  return library.launch("k", {}, {1}, library.allocate<uint32_t>(4, "in"));
+}
+
+TEST(Bugs, until_a_copy_is_waited_for_its_place_is_nobodys) {
+  EXPECT_EQ(copyError(""), "");
+  const std::string last = "ptr addrspace(3) getelementptr (i8, ptr addrspace(3) @tile, i32 12)";
+  // Its own thread, too, and a copy to the same place.
+  EXPECT_NE(copyError("  %x = load i32, " + last + "\n").find("race: it reads byte 12 of shared memory"),
+            std::string::npos);
+  EXPECT_NE(copyError("  store i32 0, " + last + "\n").find("race: it writes byte 12 of shared memory"),
+            std::string::npos);
+  EXPECT_NE(copyError("  call void @llvm.nvvm.cp.async.cg.shared.global.16(ptr addrspace(3) @tile, "
+                      "ptr addrspace(1) %in)\n")
+                .find("race: it writes byte 0 of shared memory at llvm.nvvm.cp.async.cg.shared.global.16"),
+            std::string::npos);
+}
+
+TEST(Bugs, a_block_that_waits_for_nobody_before_it_gives_wrong_numbers) {
+  // Each block adds one to what the block before it has left: right in one order only.
+  KernelLibrary library("target triple = \"nvptx64-nvidia-cuda\"\n"
+                        "declare i32 @llvm.nvvm.read.ptx.sreg.ctaid.x()\n"
+                        "define ptx_kernel void @chain(ptr addrspace(1) %out) {\n"
+                        "  %block = call i32 @llvm.nvvm.read.ptx.sreg.ctaid.x()\n"
+                        "  %from = getelementptr i32, ptr addrspace(1) %out, i32 %block\n"
+                        "  %to = getelementptr i32, ptr addrspace(1) %from, i32 1\n"
+                        "  %before = load i32, ptr addrspace(1) %from\n"
+                        "  %after = add i32 %before, 1\n"
+                        "  store i32 %after, ptr addrspace(1) %to\n"
+                        "  ret void\n}\n",
+                        false);
+  ASSERT_EQ(library.error(), "");
+  for (uint32_t seed : seeds) {
+    library.emulator.options.seed = seed;
+    uint32_t *out = library.upload(std::vector<uint32_t>(9), "out");
+    ASSERT_EQ(library.launch("chain", {8}, {1}, out), "");
+    EXPECT_NE(out[8], 8u) << seed;
+  }
+}
+
 TEST(Bugs, a_stage_that_is_filled_while_it_is_read_is_a_race) {
   // The barrier at the end of an iteration keeps lanes from copying over what others still read.
   for (uint32_t seed : seeds) {

@@ -1,14 +1,12 @@
-// What a running kernel calls: memory accesses as they are checked and counted, asynchronous copies,
-// functions.
+// What a running kernel calls: memory accesses as they are checked and counted, functions.
 #include "runtime/device/simt/Block.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 
 namespace llmc::simt {
 
-static const char *const verbs[] = {"reads", "writes", "changes"};
+constexpr const char *verbs[] = {"reads", "writes", "changes"};
 
 static int verbOf(uint32_t operation) {
   return operation == LLMC_SIMT_STORE || operation == LLMC_SIMT_COPY_ASYNC ? 1
@@ -33,8 +31,10 @@ void Block::check(uint32_t site, uint32_t operation, uint64_t address, uint64_t 
   if (const uint64_t offset = address - uint64_t(sharedStart()); offset < sharedSize()) {
     if (options.checksBounds)
       checkShared(site, verb, offset, bytes);
-    if (options.checksRaces)
+    if (options.checksRaces) {
+      checkCopies(site, verbs[verb], offset, bytes);
       checkRace(site, verb, offset, bytes);
+    }
     return;
   }
   if (thread.fiber->holds(reinterpret_cast<const void *>(address)))
@@ -78,41 +78,6 @@ void Block::checkRace(uint32_t site, int verb, uint64_t offset, uint64_t bytes) 
        "stands between",
        verbs[verb], (unsigned long long)conflict.offset, textOf(site), other.x, other.y, other.z,
        conflict.wasWrite ? "wrote" : "read", textOf(conflict.earlier.site));
-}
-
-void Block::copyAsync(const Copy &copy) {
-  Thread &thread = *current;
-  const uint64_t to = uint64_t(copy.to), from = uint64_t(copy.from);
-  if (to % copy.bytes || from % copy.bytes)
-    fail(thread, "copies %u bytes between addresses that are no multiples of it: %s", copy.bytes,
-         textOf(copy.site));
-  if (copy.sourceBytes > copy.bytes)
-    fail(thread, "copies %u of %u bytes: %s", copy.sourceBytes, copy.bytes, textOf(copy.site));
-  // The write may happen at any time until it is waited for, so it must be in order now, and then again.
-  check(copy.site, LLMC_SIMT_COPY_ASYNC, to, copy.bytes, 0);
-  if (copy.sourceBytes)
-    check(copy.site, LLMC_SIMT_LOAD, from, copy.sourceBytes, 0);
-  thread.copies.push_back(copy);
-  thread.copies.back().group = thread.copyGroup;
-}
-
-void Block::waitCopies(uint32_t groups) {
-  Thread &thread = *current;
-  if (groups == UINT32_MAX)
-    finishCopies(thread, UINT32_MAX);
-  else if (thread.copyGroup > groups)
-    finishCopies(thread, thread.copyGroup - groups);
-}
-
-/// Only now, which is as late as a GPU may do it: whoever reads before sees what was there.
-void Block::finishCopies(Thread &thread, uint32_t beforeGroup) {
-  auto copy = thread.copies.begin();
-  for (; copy != thread.copies.end() && copy->group < beforeGroup; ++copy) {
-    check(copy->site, LLMC_SIMT_COPY_ASYNC, uint64_t(copy->to), copy->bytes, 0);
-    memcpy(copy->to, copy->from, copy->sourceBytes);
-    memset(copy->to + copy->sourceBytes, 0, copy->bytes - copy->sourceBytes);
-  }
-  thread.copies.erase(thread.copies.begin(), copy);
 }
 
 static float flushed(float x) { return std::fpclassify(x) == FP_SUBNORMAL ? std::copysign(0.0f, x) : x; }

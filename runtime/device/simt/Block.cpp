@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
+#include <numeric>
 #include <utility>
 
 namespace llmc::simt {
@@ -16,6 +17,12 @@ Block::~Block() = default;
 uint32_t Block::draw(uint32_t below) {
   random ^= random << 13, random ^= random >> 17, random ^= random << 5;
   return uint32_t(uint64_t(random) * below >> 32);
+}
+
+void Block::shuffle(std::vector<uint32_t> &numbers) {
+  if (options.seed)
+    for (size_t i = numbers.size(); i > 1; --i)
+      std::swap(numbers[i - 1], numbers[draw(uint32_t(i))]);
 }
 
 void Block::prepare() {
@@ -39,6 +46,9 @@ void Block::prepare() {
   }
   random = (options.seed * 2654435761u) ^ 0x9e3779b9u;
   random += !random;
+  blockOrder.resize(launch.grid.count());
+  std::iota(blockOrder.begin(), blockOrder.end(), 0);
+  shuffle(blockOrder);
 }
 
 bool Block::run(const Launch &newLaunch, bool hasAccesses, const RunOptions &newOptions) {
@@ -57,13 +67,12 @@ bool Block::run(const Launch &newLaunch, bool hasAccesses, const RunOptions &new
     }
     isBroken = false;
   }
-  for (uint32_t z = 0; z < launch.grid.z; ++z)
-    for (uint32_t y = 0; y < launch.grid.y; ++y)
-      for (uint32_t x = 0; x < launch.grid.x; ++x) {
-        runOne(x, y, z);
-        if (isBroken)
-          return false;
-      }
+  for (uint32_t number : blockOrder) {
+    runOne(number % launch.grid.x, number / launch.grid.x % launch.grid.y,
+           number / launch.grid.x / launch.grid.y);
+    if (isBroken)
+      return false;
+  }
   return true;
 }
 
@@ -83,12 +92,9 @@ void Block::runOne(uint32_t x, uint32_t y, uint32_t z) {
     thread.isDone = false;
     thread.fiber = nullptr;
     thread.waitsAt = nowhere;
-    thread.copies.clear();
-    thread.copyGroup = 0;
   }
-  if (options.seed)
-    for (size_t i = order.size(); i > 1; --i)
-      std::swap(order[i - 1], order[draw(uint32_t(i))]);
+  forgetCopies();
+  shuffle(order);
   std::fill(std::begin(arrivedAt), std::end(arrivedAt), 0);
   nextStart = nDone = 0;
   ready.clear();
@@ -159,7 +165,7 @@ void Block::work(Fiber &self) {
 }
 
 void Block::end(Thread &thread) {
-  finishCopies(thread, UINT32_MAX); // whoever did not wait for them cannot have needed them
+  // Copies that it did not wait for may never be done: nobody can have needed them.
   thread.isDone = true;
   ++nDone;
 }

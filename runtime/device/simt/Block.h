@@ -2,7 +2,7 @@
 // operations as meetings, and what a kernel asks the machine for.
 //
 // A thread that is never held up runs from begin to end on the stack of the one before it. In which order
-// threads begin and go on is drawn from a seed; seed 0 takes them in order.
+// blocks run, and threads begin and go on, is drawn from a seed; seed 0 takes them in order.
 #pragma once
 
 #include "runtime/device/simt/Counters.h"
@@ -73,6 +73,10 @@ private:
     const uint8_t *from;
     uint32_t bytes, sourceBytes, group, site;
   };
+  /// Of a byte that a copy is on its way to: whose it is, and where it was asked for.
+  struct CopyMark {
+    uint32_t thread = nowhere, site = 0;
+  };
   struct Thread {
     uint32_t index, x, y, z;
     Fiber *fiber;
@@ -105,7 +109,10 @@ private:
   void barrier(uint32_t site, uint32_t number);
   void warp(uint32_t site, const uint32_t *in, uint32_t *out);
   void operate(uint32_t site, const Lanes &lanes, const Thread &thread);
+  void forgetCopies();
   void copyAsync(const Copy &copy);
+  void markCopy(const Copy &copy, CopyMark mark);
+  void checkCopies(uint32_t site, const char *verb, uint64_t offset, uint64_t bytes);
   void waitCopies(uint32_t groups);
   void finishCopies(Thread &thread, uint32_t beforeGroup);
   void access(uint32_t site, const void *address, uint64_t bytes);
@@ -115,6 +122,7 @@ private:
   std::unique_lock<std::mutex> makeRunning();
   uint32_t number(uint32_t which) const;
   uint32_t draw(uint32_t below);
+  void shuffle(std::vector<uint32_t> &numbers);
   uint32_t warpOf(const Thread &thread) const { return thread.index / LLMC_SIMT_WARP; }
   /// The lanes that the warp of this thread has.
   uint32_t lanesOf(const Thread &thread) const;
@@ -125,7 +133,7 @@ private:
   bool isInstrumented = false;
   Extent at; ///< the running block
   std::vector<Thread> threads;
-  std::vector<uint32_t> order;
+  std::vector<uint32_t> order, blockOrder;
   size_t nextStart = 0, nDone = 0;
   std::deque<Thread *> ready;
   Thread *current = nullptr, *starting = nullptr;
@@ -142,6 +150,8 @@ private:
   uint64_t sharedSize() const { return shared.size() * sizeof(SharedPiece); }
   std::vector<SharedRegion> sharedRegions;
   RaceCheck races;
+  std::vector<CopyMark> copying; ///< by byte of shared memory
+  bool hasCopies = false;        ///< some byte is marked, or was
 
   std::vector<std::unique_ptr<Fiber>> fibers;
   std::vector<Fiber *> freeFibers;

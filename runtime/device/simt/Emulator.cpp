@@ -7,6 +7,8 @@
 
 namespace llmc::simt {
 
+constexpr uint64_t mostBlocks = uint64_t(1) << 26; // their order is kept; and nobody waits for so many
+
 Library::~Library() {
   if (handle)
     dlclose(handle);
@@ -65,6 +67,9 @@ std::string Emulator::launch(const Launch &launch, bool isInstrumented) {
   if (threads == 0 || threads > 1024 || launch.grid.count() == 0)
     return "kernel '" + std::string(launch.kernel->name) + "': cannot be launched with blocks of " +
            std::to_string(threads) + " threads";
+  if (launch.grid.count() > mostBlocks)
+    return "kernel '" + std::string(launch.kernel->name) + "': has " + std::to_string(launch.grid.count()) +
+           " blocks, the emulator runs no more than " + std::to_string(mostBlocks);
   return block.run(launch, isInstrumented, options) ? "" : block.error();
 }
 
