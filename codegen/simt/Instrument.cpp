@@ -63,7 +63,7 @@ void Rewriter::instrument() {
       IRBuilder<> builder(access.instruction);
       Value *address = builder.CreateAddrSpaceCast(access.address, builder.getPtrTy());
       Value *number = site(builder, access.operation, uint32_t(access.alignment.value()), *access.instruction,
-                           describe(access));
+                           describe(access), access.address->getType()->getPointerAddressSpace());
       call(builder, Call::Access, {number, address, builder.getInt64(layout.getTypeStoreSize(access.type))});
     }
   }

@@ -1,125 +1,15 @@
 //===- Intrinsics.cpp - what the intrinsics of a GPU become ---------------===//
-//
-// One table: the beginning of an intrinsic's name, what kind of thing it is, and a number. Its first row that
-// fits counts.
-//
-//===----------------------------------------------------------------------===//
+#include "codegen/simt/IntrinsicTable.h"
 #include "codegen/simt/Rewriter.h"
 
-#include "llvm/ADT/STLExtras.h"
 #include "llvm/IR/IntrinsicInst.h"
 
 using namespace llvm;
 using namespace llmc::codegen::simt;
 
+using Kind = IntrinsicKind;
+
 namespace {
-
-enum class Kind {
-  Number,    // a number that the thread asks for
-  Constant,  // a number that is always the same
-  Barrier,   // of the block
-  Warp,      // mask and operands in, results out
-  Matrix,    // likewise, of the whole warp: no mask among its operands
-  Load,      // ldmatrix: as Matrix; the count of matrices stands in its name
-  CopyAsync, // the count of bytes stands in its name
-  Commit,
-  WaitGroup,
-  WaitAll,
-  Math, // of one number in f32; the emulator's function
-  Arithmetic,
-  Dot,  // four products of bytes
-  Pack, // two f32 as a vector of halves or bf16, the second one below
-  Convert,
-  Nothing, // orders what is in order here, or hints
-};
-
-enum { Sqrt, Rsqrt, Rcp, Fma, Add, Mul, Max, Min, MaxNaN, MinNaN };
-
-struct Row {
-  StringLiteral name;
-  Kind kind;
-  uint32_t number;
-};
-
-constexpr Row table[] = {
-    {"llvm.nvvm.read.ptx.sreg.tid.", Kind::Number, LLMC_SIMT_THREAD},
-    {"llvm.nvvm.read.ptx.sreg.ntid.", Kind::Number, LLMC_SIMT_THREADS},
-    {"llvm.nvvm.read.ptx.sreg.ctaid.", Kind::Number, LLMC_SIMT_BLOCK},
-    {"llvm.nvvm.read.ptx.sreg.nctaid.", Kind::Number, LLMC_SIMT_BLOCKS},
-    {"llvm.nvvm.read.ptx.sreg.laneid", Kind::Number, LLMC_SIMT_LANE},
-    {"llvm.nvvm.read.ptx.sreg.warpid", Kind::Number, LLMC_SIMT_WARP_NUMBER},
-    {"llvm.nvvm.read.ptx.sreg.warpsize", Kind::Constant, LLMC_SIMT_WARP},
-    {"llvm.nvvm.barrier.cta.sync.aligned.all", Kind::Barrier, LLMC_SIMT_BARRIER},
-    {"llvm.nvvm.barrier.cta.sync.all", Kind::Barrier, LLMC_SIMT_BARRIER_ANYWHERE},
-    {"llvm.nvvm.bar.warp.sync", Kind::Warp, LLMC_SIMT_WARP_BARRIER},
-    {"llvm.nvvm.shfl.sync.bfly.", Kind::Warp, LLMC_SIMT_SHUFFLE_BUTTERFLY},
-    {"llvm.nvvm.shfl.sync.idx.", Kind::Warp, LLMC_SIMT_SHUFFLE_INDEX},
-    {"llvm.nvvm.shfl.sync.up.", Kind::Warp, LLMC_SIMT_SHUFFLE_UP},
-    {"llvm.nvvm.shfl.sync.down.", Kind::Warp, LLMC_SIMT_SHUFFLE_DOWN},
-    {"llvm.nvvm.vote.all.sync", Kind::Warp, LLMC_SIMT_VOTE_ALL},
-    {"llvm.nvvm.vote.any.sync", Kind::Warp, LLMC_SIMT_VOTE_ANY},
-    {"llvm.nvvm.vote.uni.sync", Kind::Warp, LLMC_SIMT_VOTE_UNIFORM},
-    {"llvm.nvvm.vote.ballot.sync", Kind::Warp, LLMC_SIMT_VOTE_BALLOT},
-    {"llvm.nvvm.redux.sync.add", Kind::Warp, LLMC_SIMT_REDUCE_ADD},
-    {"llvm.nvvm.redux.sync.min", Kind::Warp, LLMC_SIMT_REDUCE_MIN},
-    {"llvm.nvvm.redux.sync.max", Kind::Warp, LLMC_SIMT_REDUCE_MAX},
-    {"llvm.nvvm.redux.sync.umin", Kind::Warp, LLMC_SIMT_REDUCE_UMIN},
-    {"llvm.nvvm.redux.sync.umax", Kind::Warp, LLMC_SIMT_REDUCE_UMAX},
-    {"llvm.nvvm.redux.sync.and", Kind::Warp, LLMC_SIMT_REDUCE_AND},
-    {"llvm.nvvm.redux.sync.or", Kind::Warp, LLMC_SIMT_REDUCE_OR},
-    {"llvm.nvvm.redux.sync.xor", Kind::Warp, LLMC_SIMT_REDUCE_XOR},
-    {"llvm.nvvm.ldmatrix.sync.aligned.m8n8.", Kind::Load, LLMC_SIMT_LDMATRIX},
-    {"llvm.nvvm.mma.m16n8k16.row.col.f32.f32", Kind::Matrix, LLMC_SIMT_MMA_F16_F32},
-    {"llvm.nvvm.mma.m16n8k16.row.col.f16.f16", Kind::Matrix, LLMC_SIMT_MMA_F16_F16},
-    {"llvm.nvvm.mma.m16n8k16.row.col.bf16", Kind::Matrix, LLMC_SIMT_MMA_BF16_F32},
-    {"llvm.nvvm.mma.m16n8k32.row.col.s8", Kind::Matrix, LLMC_SIMT_MMA_S8_S32},
-    {"llvm.nvvm.cp.async.ca.shared.global.", Kind::CopyAsync, 0},
-    {"llvm.nvvm.cp.async.cg.shared.global.", Kind::CopyAsync, 0},
-    {"llvm.nvvm.cp.async.commit.group", Kind::Commit, 0},
-    {"llvm.nvvm.cp.async.wait.group", Kind::WaitGroup, 0},
-    {"llvm.nvvm.cp.async.wait.all", Kind::WaitAll, 0},
-    {"llvm.nvvm.ex2.approx.ftz", Kind::Math, LLMC_SIMT_EXP2 | LLMC_SIMT_FLUSH},
-    {"llvm.nvvm.ex2.approx", Kind::Math, LLMC_SIMT_EXP2},
-    {"llvm.nvvm.lg2.approx.ftz.f", Kind::Math, LLMC_SIMT_LOG2 | LLMC_SIMT_FLUSH},
-    {"llvm.nvvm.lg2.approx.f", Kind::Math, LLMC_SIMT_LOG2},
-    {"llvm.nvvm.sin.approx", Kind::Math, LLMC_SIMT_SIN},
-    {"llvm.nvvm.cos.approx", Kind::Math, LLMC_SIMT_COS},
-    {"llvm.nvvm.tanh.approx", Kind::Math, LLMC_SIMT_TANH},
-    {"llvm.exp2.", Kind::Math, LLMC_SIMT_EXP2},
-    {"llvm.log2.", Kind::Math, LLMC_SIMT_LOG2},
-    {"llvm.sin.", Kind::Math, LLMC_SIMT_SIN},
-    {"llvm.cos.", Kind::Math, LLMC_SIMT_COS},
-    {"llvm.tanh.", Kind::Math, LLMC_SIMT_TANH},
-    {"llvm.nvvm.sqrt.approx", Kind::Arithmetic, Sqrt},
-    {"llvm.nvvm.sqrt.rn", Kind::Arithmetic, Sqrt},
-    {"llvm.nvvm.sqrt.f", Kind::Arithmetic, Sqrt},
-    {"llvm.nvvm.rsqrt.approx", Kind::Arithmetic, Rsqrt},
-    {"llvm.nvvm.rcp.approx", Kind::Arithmetic, Rcp},
-    {"llvm.nvvm.rcp.rn", Kind::Arithmetic, Rcp},
-    {"llvm.nvvm.fma.rn.f", Kind::Arithmetic, Fma},
-    {"llvm.nvvm.fma.rn.d", Kind::Arithmetic, Fma},
-    {"llvm.nvvm.add.rn.", Kind::Arithmetic, Add},
-    {"llvm.nvvm.mul.rn.", Kind::Arithmetic, Mul},
-    {"llvm.nvvm.fmax.nan.f", Kind::Arithmetic, MaxNaN},
-    {"llvm.nvvm.fmin.nan.f", Kind::Arithmetic, MinNaN},
-    {"llvm.nvvm.fmax.f", Kind::Arithmetic, Max},
-    {"llvm.nvvm.fmin.f", Kind::Arithmetic, Min},
-    {"llvm.nvvm.idp4a.", Kind::Dot, 0},
-    {"llvm.nvvm.ff2f16x2.rn", Kind::Pack, 0},
-    {"llvm.nvvm.f2f16.rn", Kind::Convert, 0},
-    {"llvm.nvvm.griddepcontrol.", Kind::Nothing, 0},
-    {"llvm.nvvm.membar.", Kind::Nothing, 0},
-    {"llvm.nvvm.fence.", Kind::Nothing, 0},
-    {"llvm.nvvm.prefetch", Kind::Nothing, 0},
-    {"llvm.nvvm.nanosleep", Kind::Nothing, 0},
-};
-
-/// What stands between the words of a row and what comes after the last dot: ".relu", ".sat" and the like
-/// change what an operation does.
-bool hasModifier(StringRef name) {
-  return any_of(ArrayRef<StringRef>{".relu", ".sat", ".xorsign", ".count", ".satfinite", ".b8"},
-                [&](StringRef modifier) { return name.contains(modifier); });
-}
 
 /// The number at the beginning of what is left of a name; 0 if there is none.
 uint32_t numberIn(StringRef rest) {
@@ -130,7 +20,7 @@ uint32_t numberIn(StringRef rest) {
 
 class CallRewriter {
 public:
-  CallRewriter(Rewriter &rewriter, CallInst &intrinsic, const Row &row)
+  CallRewriter(Rewriter &rewriter, CallInst &intrinsic, const IntrinsicRow &row)
       : rewriter(rewriter), intrinsic(intrinsic), row(row), builder(&intrinsic),
         name(intrinsic.getCalledFunction()->getName()) {}
 
@@ -147,12 +37,14 @@ private:
   Value *copyAsync();
   Value *elementwise(function_ref<Value *(Value *)> each);
   Value *math();
+  Value *flushed(Value *x);
   Value *arithmetic();
+  Value *compute(uint32_t operation, ArrayRef<Value *> x);
   Value *dot();
 
   Rewriter &rewriter;
   CallInst &intrinsic;
-  const Row &row;
+  const IntrinsicRow &row;
   IRBuilder<> builder;
   StringRef name;
 };
@@ -163,8 +55,6 @@ Value *CallRewriter::rewrite() {
   switch (row.kind) {
   case Kind::Number: {
     const uint32_t axis = row.number < LLMC_SIMT_LANE ? uint32_t(name.back() - 'x') : 0;
-    if (axis > 2)
-      return rewriter.fail(intrinsic, "'" + name + "' cannot be emulated"), nullptr;
     return rewriter.call(builder, Call::Number, {builder.getInt32(row.number + axis)});
   }
   case Kind::Constant:
@@ -176,8 +66,8 @@ Value *CallRewriter::rewrite() {
   case Kind::Matrix:
     return warp(row.number, 0, /*hasMask=*/false);
   case Kind::Load:
-    return warp(name.contains(".trans.") ? uint32_t(LLMC_SIMT_LDMATRIX_TRANSPOSED) : row.number,
-                numberIn(name.drop_front(row.name.size() + 1)), /*hasMask=*/false);
+    return warp(name.contains(".trans.") ? LLMC_SIMT_LDMATRIX_TRANSPOSED : LLMC_SIMT_LDMATRIX, row.number,
+                /*hasMask=*/false);
   case Kind::CopyAsync:
     return copyAsync();
   case Kind::Commit:
@@ -285,27 +175,47 @@ Value *CallRewriter::math() {
   });
 }
 
+/// Zero of its sign in place of a denormal number.
+Value *CallRewriter::flushed(Value *x) {
+  Type *type = x->getType();
+  Value *size = builder.CreateUnaryIntrinsic(Intrinsic::fabs, x);
+  const APFloat least = APFloat::getSmallestNormalized(type->getScalarType()->getFltSemantics());
+  return builder.CreateSelect(
+      builder.CreateFCmpOLT(size, ConstantFP::get(type, least)),
+      builder.CreateBinaryIntrinsic(Intrinsic::copysign, ConstantFP::get(type, 0.0), x), x);
+}
+
 Value *CallRewriter::arithmetic() {
+  const bool flushes = row.number & Flush;
+  SmallVector<Value *, 3> x(intrinsic.args());
+  if (flushes)
+    for (Value *&value : x)
+      value = flushed(value);
+  Value *result = compute(row.number & ~uint32_t(Flush), x);
+  return flushes ? flushed(result) : result;
+}
+
+Value *CallRewriter::compute(uint32_t operation, ArrayRef<Value *> x) {
   Type *type = intrinsic.getType();
   Value *one = ConstantFP::get(type, 1.0);
-  auto root = [&] { return builder.CreateUnaryIntrinsic(Intrinsic::sqrt, operand(0)); };
-  switch (row.number) {
+  auto root = [&] { return builder.CreateUnaryIntrinsic(Intrinsic::sqrt, x[0]); };
+  switch (operation) {
   case Sqrt:
     return root();
   case Rsqrt:
     return builder.CreateFDiv(one, root());
   case Rcp:
-    return builder.CreateFDiv(one, operand(0));
+    return builder.CreateFDiv(one, x[0]);
   case Fma:
-    return builder.CreateIntrinsic(Intrinsic::fma, {type}, {operand(0), operand(1), operand(2)});
+    return builder.CreateIntrinsic(Intrinsic::fma, {type}, x);
   case Add:
-    return builder.CreateFAdd(operand(0), operand(1));
+    return builder.CreateFAdd(x[0], x[1]);
   case Mul:
-    return builder.CreateFMul(operand(0), operand(1));
+    return builder.CreateFMul(x[0], x[1]);
   default:
     const Intrinsic::ID ids[] = {Intrinsic::maxnum, Intrinsic::minnum, Intrinsic::maximum,
                                  Intrinsic::minimum};
-    return builder.CreateBinaryIntrinsic(ids[row.number - Max], operand(0), operand(1));
+    return builder.CreateBinaryIntrinsic(ids[operation - Max], x[0], x[1]);
   }
 }
 
@@ -327,10 +237,9 @@ Value *CallRewriter::dot() {
 void Rewriter::rewriteCall(CallInst &call) {
   Function &callee = *call.getCalledFunction();
   const StringRef name = callee.getName();
-  const Row *row = find_if(table, [&](const Row &candidate) { return name.starts_with(candidate.name); });
-  const bool isOfGpu = name.starts_with("llvm.nvvm.");
-  if (row == std::end(table) || (isOfGpu && hasModifier(name.drop_front(row->name.size())))) {
-    if (isOfGpu)
+  const IntrinsicRow *row = findIntrinsic(name);
+  if (!row) {
+    if (name.starts_with("llvm.nvvm."))
       fail(call, "'" + name + "' cannot be emulated");
     else if (!callee.isIntrinsic() && callee.isDeclaration())
       fail(call, "'" + name + "' is called, but not defined");

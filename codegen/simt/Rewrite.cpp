@@ -13,18 +13,14 @@
 #include "llvm/IR/DebugInfoMetadata.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/IntrinsicInst.h"
-#include "llvm/IR/ReplaceConstant.h"
 #include "llvm/Transforms/Utils/LowerMemIntrinsics.h"
 
 using namespace llvm;
 using namespace llmc::codegen;
 using namespace llmc::codegen::simt;
 
-constexpr unsigned sharedSpace = 3;
 // A half of a fiber's stack (Fiber.h); the rest is for spills and the emulator.
 constexpr uint64_t mostStackBytes = 128 << 10;
-// Between variables, so that what runs over the end of one is not in the next.
-constexpr uint64_t sharedGap = 64;
 
 std::string simt::rewriteForEmulator(Module &module, const RewriteOptions &options) {
   return Rewriter(module, options).run();
@@ -70,8 +66,8 @@ void Rewriter::fail(const Instruction &instruction, const Twine &message) {
 }
 
 Value *Rewriter::site(IRBuilder<> &builder, uint32_t operation, uint32_t count,
-                      const Instruction &instruction, StringRef what) {
-  sites.push_back({operation, count,
+                      const Instruction &instruction, StringRef what, uint32_t space) {
+  sites.push_back({operation, count, space,
                    (what + " (site " + Twine(sites.size()) + " in " + nameOf(instruction) + ")").str()});
   return builder.getInt32(sites.size() - 1);
 }
@@ -125,13 +121,30 @@ Value *Rewriter::call(IRBuilder<> &builder, Call what, ArrayRef<Value *> argumen
   return builder.CreateCall(type, function, arguments);
 }
 
+/// What the kernel says of the size of its blocks: "128", or "16,8,1". 0: nothing.
+static uint32_t mostThreads(const Function &kernel) {
+  StringRef rest = kernel.getFnAttribute("nvvm.maxntid").getValueAsString();
+  uint64_t threads = 1;
+  if (rest.empty())
+    return 0;
+  while (!rest.empty()) {
+    const auto [number, others] = rest.split(',');
+    uint32_t extent = 0;
+    if (number.trim().getAsInteger(10, extent))
+      return 0;
+    threads = std::min<uint64_t>(threads * extent, UINT32_MAX);
+    rest = others;
+  }
+  return uint32_t(threads);
+}
+
 void Rewriter::findKernels() {
   for (const char *name : {"llvm.used", "llvm.compiler.used"})
     if (GlobalVariable *list = module.getGlobalVariable(name, /*AllowInternal=*/true))
       list->eraseFromParent();
   for (Function &function : module)
     if (!function.isDeclaration() && function.getCallingConv() == CallingConv::PTX_Kernel)
-      kernels.push_back(&function);
+      kernels.push_back({&function, mostThreads(function)});
   if (kernels.empty())
     error = (module.getName() + ": there is no kernel in this module").str();
   for (Function &function : module)
@@ -155,81 +168,6 @@ void Rewriter::expandMemoryIntrinsics() {
       else if (auto *move = dyn_cast<MemMoveInst>(intrinsic); !move || !expandMemMoveAsLoop(move, info))
         fail(*intrinsic, "this block of memory cannot be moved");
       intrinsic->eraseFromParent();
-    }
-  }
-}
-
-/// The shared variables that a kernel and whatever it calls use.
-static SetVector<GlobalVariable *> sharedUsedBy(Function &kernel) {
-  SetVector<GlobalVariable *> used;
-  SetVector<Function *> reached;
-  reached.insert(&kernel);
-  for (size_t i = 0; i < reached.size(); ++i)
-    for (Instruction &instruction : instructions(*reached[i]))
-      for (Value *operand : instruction.operands()) {
-        if (auto *variable = dyn_cast<GlobalVariable>(operand);
-            variable && variable->getAddressSpace() == sharedSpace)
-          used.insert(variable);
-        if (auto *function = dyn_cast<Function>(operand); function && !function->isDeclaration())
-          reached.insert(function);
-      }
-  return used;
-}
-
-void Rewriter::placeShared() {
-  const DataLayout &layout = module.getDataLayout();
-  SmallVector<Constant *> variables;
-  for (GlobalVariable &variable : module.globals())
-    if (variable.getAddressSpace() == sharedSpace)
-      variables.push_back(&variable);
-  convertUsersOfConstantsToInstructions(variables);
-  // Those as large as the launch says begin behind all others, at one place.
-  DenseMap<GlobalVariable *, uint32_t> numbers;
-  for (bool isDynamic : {false, true}) {
-    if (isDynamic)
-      sharedBytes = alignTo(sharedBytes, 1024);
-    for (Constant *constant : variables) {
-      auto *variable = cast<GlobalVariable>(constant);
-      const uint64_t bytes = layout.getTypeAllocSize(variable->getValueType());
-      if ((bytes == 0) != isDynamic)
-        continue;
-      const uint64_t offset =
-          isDynamic ? sharedBytes : alignTo(sharedBytes, variable->getAlign().value_or(Align(16)));
-      numbers[variable] = shared.size();
-      shared.push_back({variable, offset, bytes});
-      sharedNames.push_back(variable->getName().str());
-      if (!isDynamic)
-        sharedBytes = offset + bytes + sharedGap;
-    }
-  }
-  for (Function *kernel : kernels) {
-    sharedOf.emplace_back();
-    for (GlobalVariable *variable : sharedUsedBy(*kernel))
-      sharedOf.back().push_back(numbers[variable]);
-  }
-  replaceShared();
-}
-
-void Rewriter::replaceShared() {
-  for (const Shared &place : shared) {
-    DenseMap<Function *, Value *> addresses;
-    for (Use &use : make_early_inc_range(place.variable->uses())) {
-      auto *instruction = dyn_cast<Instruction>(use.getUser());
-      if (!instruction) {
-        error = (module.getName() + ": the address of shared '" + place.variable->getName() +
-                 "' stands in another variable")
-                    .str();
-        return;
-      }
-      Value *&address = addresses[instruction->getFunction()];
-      if (!address) {
-        BasicBlock &entry = instruction->getFunction()->getEntryBlock();
-        IRBuilder<> builder(&entry, entry.getFirstInsertionPt());
-        Value *start = call(builder, Call::Shared);
-        address = builder.CreateAddrSpaceCast(
-            builder.CreateConstGEP1_64(builder.getInt8Ty(), start, place.offset), place.variable->getType());
-      }
-      use.set(address);
     }
   }
 }

@@ -28,7 +28,7 @@ public:
   llvm::Value *call(llvm::IRBuilder<> &builder, Call what, llvm::ArrayRef<llvm::Value *> arguments = {});
   /// The number of a new site. `count` as in llmc_simt_site.
   llvm::Value *site(llvm::IRBuilder<> &builder, uint32_t operation, uint32_t count,
-                    const llvm::Instruction &instruction, llvm::StringRef what);
+                    const llvm::Instruction &instruction, llvm::StringRef what, uint32_t space = 0);
   /// Room for words of warp operations in this function's frame: operands and results.
   llvm::Value *words(llvm::Function &function, bool isResult);
   /// Keeps the first sentence.
@@ -36,8 +36,14 @@ public:
 
 private:
   struct Site {
-    uint32_t operation, count;
+    uint32_t operation, count, space;
     std::string text;
+  };
+  struct Kernel {
+    llvm::Function *function;
+    uint32_t maxThreads;
+    std::vector<uint32_t> shared = {}; // numbers of variables
+    uint64_t sharedBytes = 0;
   };
   struct Shared {
     llvm::GlobalVariable *variable;
@@ -47,8 +53,8 @@ private:
   // Each step of run() by itself, in its order.
   void findKernels();
   void expandMemoryIntrinsics();
-  void instrument(); // Instrument.cpp
-  void placeShared();
+  void instrument();  // Instrument.cpp
+  void placeShared(); // SharedMemory.cpp
   void replaceShared();
   void rewriteCalls();
   void rewriteCall(llvm::CallInst &call); // Intrinsics.cpp
@@ -66,8 +72,7 @@ private:
   llvm::Module &module;
   const RewriteOptions &options;
   llvm::GlobalVariable *calls; // where the emulator puts the address of its functions
-  std::vector<llvm::Function *> kernels;
-  std::vector<std::vector<uint32_t>> sharedOf; // by kernel, numbers in `shared`
+  std::vector<Kernel> kernels;
   std::vector<Shared> shared;
   std::vector<std::string> sharedNames;
   uint64_t sharedBytes = 0;

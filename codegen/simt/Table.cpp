@@ -67,19 +67,22 @@ void Rewriter::addTable() {
         globalType, {text(variable->getName()), ConstantExpr::getPointerBitCastOrAddrSpaceCast(variable, ptr),
                      wide(module.getDataLayout().getTypeAllocSize(variable->getValueType()))}));
   }
-  auto *kernelType = StructType::get(context, {ptr, ptr, ptr, i32, i32});
-  static_assert(sizeof(llmc_simt_kernel) == 32);
-  for (auto [kernel, used] : zip_equal(kernels, sharedOf)) {
-    Constant *list = used.empty() ? static_cast<Constant *>(ConstantPointerNull::get(ptr))
-                                  : constant(ConstantDataArray::get(context, used), "llmc_simt_used");
-    kernelRows.push_back(ConstantStruct::get(kernelType, {text(kernel->getName()), makeEntry(*kernel), list,
-                                                          word(used.size()), word(kernel->arg_size())}));
+  auto *kernelType = StructType::get(context, {ptr, ptr, ptr, i32, i32, i32, i32});
+  static_assert(sizeof(llmc_simt_kernel) == 40);
+  for (const Kernel &kernel : kernels) {
+    Constant *list = kernel.shared.empty()
+                         ? static_cast<Constant *>(ConstantPointerNull::get(ptr))
+                         : constant(ConstantDataArray::get(context, kernel.shared), "llmc_simt_used");
+    kernelRows.push_back(ConstantStruct::get(
+        kernelType, {text(kernel.function->getName()), makeEntry(*kernel.function), list,
+                     word(kernel.shared.size()), word(kernel.function->arg_size()), word(kernel.maxThreads),
+                     word(std::min<uint64_t>(kernel.sharedBytes, UINT32_MAX))}));
   }
-  auto *siteType = StructType::get(context, {i32, i32, ptr});
-  static_assert(sizeof(llmc_simt_site) == 16);
+  auto *siteType = StructType::get(context, {i32, i32, i32, i32, ptr});
+  static_assert(sizeof(llmc_simt_site) == 24);
   for (const Site &site : sites)
-    siteRows.push_back(
-        ConstantStruct::get(siteType, {word(site.operation), word(site.count), text(site.text)}));
+    siteRows.push_back(ConstantStruct::get(
+        siteType, {word(site.operation), word(site.count), word(site.space), word(0), text(site.text)}));
   auto *sharedType = StructType::get(context, {ptr, i64, i64});
   static_assert(sizeof(llmc_simt_shared) == 24);
   for (auto [number, place] : enumerate(shared))

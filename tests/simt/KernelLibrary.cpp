@@ -8,6 +8,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/Support/xxhash.h"
 
 #include <cstdio>
 #include <fstream>
@@ -32,16 +33,22 @@ std::string kernelText(const std::string &name, const std::map<std::string, std:
   return result;
 }
 
-KernelLibrary::KernelLibrary(const std::string &text, bool isInstrumented) {
+std::string kernelOf(const std::string &body, const std::string &declarations) {
+  return "target triple = \"nvptx64-nvidia-cuda\"\n" + declarations +
+         "\ndefine ptx_kernel void @k(ptr addrspace(1) %out) {\n" + body + "\n  ret void\n}\n";
+}
+
+std::string buildKernels(const std::string &text, bool isInstrumented, uint64_t &hash) {
   llvm::LLVMContext context;
   llvm::SMDiagnostic diagnostic;
+  std::string bitcode, failure;
+  hash = 0;
   std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(text, diagnostic, context);
   if (!module) {
     llvm::raw_string_ostream out(failure);
     diagnostic.print("kernel", out);
-    return;
+    return failure;
   }
-  std::string bitcode;
   llvm::raw_string_ostream out(bitcode);
   llvm::WriteBitcodeToFile(*module, out);
   static int number = 0;
@@ -49,9 +56,17 @@ KernelLibrary::KernelLibrary(const std::string &text, bool isInstrumented) {
                            std::to_string(number++) + ".so";
   failure = codegen::simt::buildLibrary({bitcode}, {.instrument = isInstrumented, .cacheDir = {}}, path);
   if (!failure.empty())
-    return;
-  failure = library.load(path);
-  std::remove(path.c_str());
+    return failure;
+  hash = llvm::xxh3_64bits(bitcode);
+  return path;
+}
+
+KernelLibrary::KernelLibrary(const std::string &text, bool isInstrumented) {
+  uint64_t hash;
+  const std::string path = buildKernels(text, isInstrumented, hash);
+  failure = hash ? library.load(path) : path;
+  if (hash)
+    std::remove(path.c_str());
   if (failure.empty())
     emulator.add(library);
 }

@@ -12,6 +12,13 @@ namespace llmc::test {
 /// The text of tests/simt/kernels/NAME.ll, with some words replaced by others; each must occur.
 std::string kernelText(const std::string &name, const std::map<std::string, std::string> &replaced = {});
 
+/// A kernel @k(ptr addrspace(1) %out) with this body, and what the module declares besides.
+std::string kernelOf(const std::string &body, const std::string &declarations = "");
+
+/// Compiles the text to a file for the emulator, and says the hash of its bitcode. Returns the path, or why
+/// not and no hash.
+std::string buildKernels(const std::string &text, bool isInstrumented, uint64_t &hash);
+
 class KernelLibrary {
 public:
   /// Compiles the text; error() tells why not.

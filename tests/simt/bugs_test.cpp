@@ -84,7 +84,7 @@ TEST(Bugs, a_removed_barrier_is_a_race) {
   for (uint32_t seed : seeds) {
     const Outcome outcome = sumRows(noBarrier, true, seed);
     EXPECT_NE(outcome.error.find("race: it "), std::string::npos) << outcome.error;
-    EXPECT_NE(outcome.error.find("kernel 'row_sums': block (0, 0, 0), thread ("), std::string::npos);
+    EXPECT_NE(outcome.error.find("kernel 'row_sums': block ("), std::string::npos);
   }
 }
 
@@ -162,16 +162,14 @@ TEST(Bugs, a_copy_that_is_not_waited_for_is_a_race) {
 /// One thread copies 16 bytes to shared memory; what it does before it waits.
 std::string copyError(const std::string &meanwhile) {
   KernelLibrary library(
-      "target triple = \"nvptx64-nvidia-cuda\"\n"
-      "@tile = internal addrspace(3) global [4 x i32] undef, align 16\n"
-      "declare void @llvm.nvvm.cp.async.cg.shared.global.16(ptr addrspace(3), ptr addrspace(1))\n"
-      "declare void @llvm.nvvm.cp.async.wait.all()\n"
-      "define ptx_kernel void @k(ptr addrspace(1) %in) {\n"
-      "  call void @llvm.nvvm.cp.async.cg.shared.global.16(ptr addrspace(3) @tile, ptr addrspace(1) %in)\n" +
-          meanwhile +
-          "  call void @llvm.nvvm.cp.async.wait.all()\n"
-          "  store i32 1, ptr addrspace(3) @tile\n"
-          "  ret void\n}\n",
+      kernelOf("  call void @llvm.nvvm.cp.async.cg.shared.global.16(ptr addrspace(3) @tile, ptr addrspace(1) "
+               "%out)\n" +
+                   meanwhile +
+                   "  call void @llvm.nvvm.cp.async.wait.all()\n"
+                   "  store i32 1, ptr addrspace(3) @tile",
+               "@tile = internal addrspace(3) global [4 x i32] undef, align 16\n"
+               "declare void @llvm.nvvm.cp.async.cg.shared.global.16(ptr addrspace(3), ptr addrspace(1))\n"
+               "declare void @llvm.nvvm.cp.async.wait.all()"),
       true);
   EXPECT_EQ(library.error(), "");
   return library.launch("k", {}, {1}, library.allocate<uint32_t>(4, "in"));
@@ -186,29 +184,26 @@ TEST(Bugs, until_a_copy_is_waited_for_its_place_is_nobodys) {
   EXPECT_NE(copyError("  store i32 0, " + last + "\n").find("race: it writes byte 12 of shared memory"),
             std::string::npos);
   EXPECT_NE(copyError("  call void @llvm.nvvm.cp.async.cg.shared.global.16(ptr addrspace(3) @tile, "
-                      "ptr addrspace(1) %in)\n")
+                      "ptr addrspace(1) %out)\n")
                 .find("race: it writes byte 0 of shared memory at llvm.nvvm.cp.async.cg.shared.global.16"),
             std::string::npos);
 }
 
 TEST(Bugs, a_block_that_waits_for_nobody_before_it_gives_wrong_numbers) {
   // Each block adds one to what the block before it has left: right in one order only.
-  KernelLibrary library("target triple = \"nvptx64-nvidia-cuda\"\n"
-                        "declare i32 @llvm.nvvm.read.ptx.sreg.ctaid.x()\n"
-                        "define ptx_kernel void @chain(ptr addrspace(1) %out) {\n"
-                        "  %block = call i32 @llvm.nvvm.read.ptx.sreg.ctaid.x()\n"
-                        "  %from = getelementptr i32, ptr addrspace(1) %out, i32 %block\n"
-                        "  %to = getelementptr i32, ptr addrspace(1) %from, i32 1\n"
-                        "  %before = load i32, ptr addrspace(1) %from\n"
-                        "  %after = add i32 %before, 1\n"
-                        "  store i32 %after, ptr addrspace(1) %to\n"
-                        "  ret void\n}\n",
+  KernelLibrary library(kernelOf("  %block = call i32 @llvm.nvvm.read.ptx.sreg.ctaid.x()\n"
+                                 "  %from = getelementptr i32, ptr addrspace(1) %out, i32 %block\n"
+                                 "  %to = getelementptr i32, ptr addrspace(1) %from, i32 1\n"
+                                 "  %before = load i32, ptr addrspace(1) %from\n"
+                                 "  %after = add i32 %before, 1\n"
+                                 "  store i32 %after, ptr addrspace(1) %to",
+                                 "declare i32 @llvm.nvvm.read.ptx.sreg.ctaid.x()"),
                         false);
   ASSERT_EQ(library.error(), "");
   for (uint32_t seed : seeds) {
     library.emulator.options.seed = seed;
     uint32_t *out = library.upload(std::vector<uint32_t>(9), "out");
-    ASSERT_EQ(library.launch("chain", {8}, {1}, out), "");
+    ASSERT_EQ(library.launch("k", {8}, {1}, out), "");
     EXPECT_NE(out[8], 8u) << seed;
   }
 }

@@ -68,6 +68,39 @@ TEST_F(Operations, functions_are_exact) {
   }
 }
 
+TEST(Arithmetic, flushes_and_keeps_nans_as_its_name_says) {
+  // Two operands in, then for each function its result.
+  const char *functions[] = {"add.rn.f",   "add.rn.ftz.f", "mul.rn.ftz.f",  "fmax.f",
+                             "fmax.nan.f", "fmax.ftz.f",   "fmin.ftz.nan.f"};
+  std::string declarations, body = "  %y0 = getelementptr float, ptr addrspace(1) %out, i32 1\n"
+                                   "  %a = load float, ptr addrspace(1) %out\n"
+                                   "  %b = load float, ptr addrspace(1) %y0\n";
+  for (size_t i = 0; i < std::size(functions); ++i) {
+    const std::string name = "@llvm.nvvm." + std::string(functions[i]), number = std::to_string(i);
+    declarations += "declare float " + name + "(float, float)\n";
+    body += "  %r" + number + " = call float " + name + "(float %a, float %b)\n" + "  %p" + number +
+            " = getelementptr float, ptr addrspace(1) %out, i32 " + std::to_string(i + 2) +
+            "\n  store float %r" + number + ", ptr addrspace(1) %p" + number + "\n";
+  }
+  KernelLibrary library(kernelOf(body, declarations), true);
+  ASSERT_EQ(library.error(), "");
+  const float tiny = 1e-39f, nan = NAN;
+  auto results = [&](float a, float b) {
+    float *out = library.allocate<float>(16);
+    out[0] = a, out[1] = b;
+    EXPECT_EQ(library.launch("k", {}, {1}, out), "");
+    return std::vector<float>(out + 2, out + 2 + std::size(functions));
+  };
+  EXPECT_EQ(results(tiny, tiny), (std::vector<float>{tiny + tiny, 0, 0, tiny, tiny, 0, 0}));
+  EXPECT_EQ(results(-tiny, 1), (std::vector<float>{1, 1, 0, 1, 1, 1, 0}));
+  EXPECT_EQ(results(1e-30f, 1e-10f)[2], 0); // a denormal result, too
+  const std::vector<float> withNan = results(nan, 1);
+  EXPECT_EQ(withNan[3], 1);
+  EXPECT_TRUE(std::isnan(withNan[4]));
+  EXPECT_EQ(withNan[5], 1);
+  EXPECT_TRUE(std::isnan(withNan[6]));
+}
+
 TEST_F(Operations, bf16_is_rounded_to_nearest_and_even) {
   std::vector<uint32_t> in(64);
   for (size_t i = 0; i < in.size(); ++i)
@@ -173,22 +206,46 @@ TEST_F(Operations, copies_are_done_when_they_are_waited_for) {
 TEST(Shared, variables_are_aligned_as_they_ask) {
   // Of the places that a smaller alignment gives, one in 64 would do; each library has its own.
   for (int i = 0; i < 3; ++i) {
-    KernelLibrary library("target triple = \"nvptx64-nvidia-cuda\"\n"
-                          "@byte = internal addrspace(3) global i8 undef\n"
-                          "@wide = internal addrspace(3) global [4 x i32] undef, align 1024\n"
-                          "define ptx_kernel void @k() {\n"
-                          "  store i8 1, ptr addrspace(3) @byte\n"
-                          "  store <4 x i32> zeroinitializer, ptr addrspace(3) @wide, align 1024\n"
-                          "  ret void\n}\n",
+    KernelLibrary library(kernelOf("  store i8 1, ptr addrspace(3) @byte\n"
+                                   "  store <4 x i32> zeroinitializer, ptr addrspace(3) @wide, align 1024",
+                                   "@byte = internal addrspace(3) global i8 undef\n"
+                                   "@wide = internal addrspace(3) global [4 x i32] undef, align 1024"),
                           true);
     ASSERT_EQ(library.error(), "");
-    EXPECT_EQ(library.launch("k", {}, {1}), "");
+    EXPECT_EQ(library.launch("k", {}, {1}, library.allocate<uint32_t>(1)), "");
   }
 }
 
 TEST_F(Operations, a_launch_that_no_gpu_takes_is_refused) {
-  EXPECT_EQ(library.launch("shuffles", {}, {1025}, out),
-            "kernel 'shuffles': cannot be launched with blocks of 1025 threads");
+  const std::string start = "kernel 'shuffles': cannot be launched with ";
+  EXPECT_EQ(library.launch("shuffles", {}, {1025}, out), start + "blocks of 1025 x 1 x 1 threads");
+  EXPECT_EQ(library.launch("shuffles", {}, {1, 1, 65}, out), start + "blocks of 1 x 1 x 65 threads");
+  EXPECT_EQ(library.launch("shuffles", {1, 65536}, {32}, out), start + "1 x 65536 x 1 blocks");
+  EXPECT_EQ(library.launch("shuffles", {1, 1, 65536}, {32}, out), start + "1 x 1 x 65536 blocks");
+  library.dynamicShared = (48 << 10) + 1;
+  EXPECT_EQ(library.launch("shuffles", {}, {32}, out),
+            "kernel 'shuffles': has 49153 bytes of shared memory, a block has no more than 49152");
+}
+
+TEST(Limits, of_a_kernel_hold) {
+  KernelLibrary library("target triple = \"nvptx64-nvidia-cuda\"\n"
+                        "@a = internal addrspace(3) global [40000 x i8] undef, align 16\n"
+                        "@b = internal addrspace(3) global [40000 x i8] undef, align 16\n"
+                        "define ptx_kernel void @small() \"nvvm.maxntid\"=\"64\" {\n"
+                        "  store i8 0, ptr addrspace(3) @a\n  ret void\n}\n"
+                        "define ptx_kernel void @plane() \"nvvm.maxntid\"=\"8,4,1\" {\n  ret void\n}\n"
+                        "define ptx_kernel void @large() {\n"
+                        "  store i8 0, ptr addrspace(3) @a\n  store i8 0, ptr addrspace(3) @b\n"
+                        "  ret void\n}\n",
+                        false);
+  ASSERT_EQ(library.error(), "");
+  EXPECT_EQ(library.launch("small", {}, {64}), "");
+  EXPECT_EQ(library.launch("small", {}, {65}),
+            "kernel 'small': has blocks of 65 threads, but was compiled for no more than 64");
+  EXPECT_EQ(library.launch("plane", {}, {32}), "");
+  EXPECT_NE(library.launch("plane", {}, {33}), "");
+  EXPECT_EQ(library.launch("large", {}, {32}),
+            "kernel 'large': has 80000 bytes of shared memory, a block has no more than 49152");
 }
 
 } // namespace

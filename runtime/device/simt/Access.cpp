@@ -2,7 +2,7 @@
 #include "runtime/device/simt/Block.h"
 
 #include <cmath>
-#include <cstring>
+#include <cstdio>
 
 namespace llmc::simt {
 
@@ -16,11 +16,12 @@ static int verbOf(uint32_t operation) {
 
 void Block::access(uint32_t site, const void *address, uint64_t bytes) {
   const llmc_simt_site &what = launch.code->sites[site];
-  check(site, what.operation, uint64_t(address), bytes, what.count);
+  check(site, what.operation, uint64_t(address), bytes, what.count, what.space);
 }
 
 /// COPY_ASYNC stands for its writes; its reads come as LOAD.
-void Block::check(uint32_t site, uint32_t operation, uint64_t address, uint64_t bytes, uint32_t alignment) {
+void Block::check(uint32_t site, uint32_t operation, uint64_t address, uint64_t bytes, uint32_t alignment,
+                  uint32_t space) {
   if (!isInstrumented)
     return;
   Thread &thread = *current;
@@ -28,29 +29,61 @@ void Block::check(uint32_t site, uint32_t operation, uint64_t address, uint64_t 
   if (alignment && address % alignment)
     fail(thread, "%s %llu bytes at 0x%llx, which is not a multiple of %u: %s", verbs[verb],
          (unsigned long long)bytes, (unsigned long long)address, alignment, textOf(site));
-  if (const uint64_t offset = address - uint64_t(sharedStart()); offset < sharedSize()) {
+  const uint64_t offset = address - uint64_t(sharedStart());
+  const bool isShared = offset < sharedSize();
+  const bool isOwn = thread.fiber->holds(reinterpret_cast<const void *>(address));
+  const bool isElsewhere = space == LLMC_SIMT_SPACE_SHARED  ? !isShared
+                           : space == LLMC_SIMT_SPACE_LOCAL ? !isOwn
+                                                            : space != 0 && (isShared || isOwn);
+  if (options.checksBounds && isElsewhere)
+    fail(thread, "%s %llu bytes at 0x%llx as %s memory, but that is %s memory: %s", verbs[verb],
+         (unsigned long long)bytes, (unsigned long long)address,
+         space == LLMC_SIMT_SPACE_SHARED  ? "shared"
+         : space == LLMC_SIMT_SPACE_LOCAL ? "the thread's own"
+                                          : "global",
+         isShared ? "shared"
+         : isOwn  ? "the thread's own"
+                  : "global",
+         textOf(site));
+  if (isShared) {
     if (options.checksBounds)
       checkShared(site, verb, offset, bytes);
     if (options.checksRaces) {
       checkCopies(site, verbs[verb], offset, bytes);
-      checkRace(site, verb, offset, bytes);
+      checkRace(site, verb, offset, bytes, nullptr);
     }
-    return;
+  } else if (!isOwn) {
+    checkGlobal(site, verb, address, bytes, regionOf(site, address, bytes));
   }
-  if (thread.fiber->holds(reinterpret_cast<const void *>(address)))
-    return; // its own variables
-  const Memory::Region *region = memory.find(address);
+}
+
+/// An instruction comes back to the same allocation again and again.
+const Memory::Region *Block::regionOf(uint32_t site, uint64_t address, uint64_t bytes) {
+  const Memory::Region *&region = regionOfSite[site];
+  if (!region || !region->holds(address, bytes))
+    region = memory.find(address);
+  return region;
+}
+
+void Block::checkGlobal(uint32_t site, int verb, uint64_t address, uint64_t bytes,
+                        const Memory::Region *region) {
   const bool isInside = region && region->holds(address, bytes);
-  if (options.checksBounds && !isInside) {
-    if (!region)
-      fail(thread, "%s %llu bytes at 0x%llx, where no memory was allocated: %s", verbs[verb],
-           (unsigned long long)bytes, (unsigned long long)address, textOf(site));
-    fail(thread, "%s %llu bytes at offset %llu of '%s', which has %llu: %s", verbs[verb],
+  if (options.checksBounds && !region)
+    fail(*current, "%s %llu bytes at 0x%llx, where no memory was allocated: %s", verbs[verb],
+         (unsigned long long)bytes, (unsigned long long)address, textOf(site));
+  if (options.checksBounds && !isInside)
+    fail(*current, "%s %llu bytes at offset %llu of '%s', which has %llu: %s", verbs[verb],
          (unsigned long long)bytes, (unsigned long long)(address - region->start), region->name.c_str(),
          (unsigned long long)region->bytes, textOf(site));
-  }
-  if (options.counts && isInside)
-    counters.note(site, thread.index, address, bytes, verb != 0, *region);
+  if (options.checksBounds && verb != 0 && region->isConstant)
+    fail(*current, "%s %llu bytes of '%s', which kernels may only read: %s", verbs[verb],
+         (unsigned long long)bytes, region->name.c_str(), textOf(site));
+  if (!isInside)
+    return;
+  if (options.checksRaces && !region->isConstant)
+    checkRace(site, verb, address - region->start, bytes, region);
+  if (options.counts)
+    counters.note(site, current->index, address, bytes, verb != 0, *region);
 }
 
 void Block::checkShared(uint32_t site, int verb, uint64_t offset, uint64_t bytes) {
@@ -67,17 +100,25 @@ void Block::checkShared(uint32_t site, int verb, uint64_t offset, uint64_t bytes
          (unsigned long long)nearest->bytes, textOf(site));
 }
 
-void Block::checkRace(uint32_t site, int verb, uint64_t offset, uint64_t bytes) {
+void Block::checkRace(uint32_t site, int verb, uint64_t offset, uint64_t bytes,
+                      const Memory::Region *region) {
+  std::unique_ptr<Shadow> &shadow = region ? region->shadow : sharedShadow;
+  if (!shadow && !(shadow = Shadow::make(region->bytes)))
+    fail(*current, "no memory to check races on '%s'", region->name.c_str());
   const RaceCheck::Kind kinds[] = {RaceCheck::Kind::Read, RaceCheck::Kind::Write, RaceCheck::Kind::Atomic};
   RaceCheck::Conflict conflict;
-  if (!races.note(offset, bytes, current->index, kinds[verb], site, conflict))
+  if (!races.note(*shadow, !region, offset, bytes, current->index, kinds[verb], site, conflict))
     return;
   const Thread &other = threads[conflict.earlier.thread];
-  fail(*current,
-       "race: it %s byte %llu of shared memory at %s, thread (%u, %u, %u) %s it at %s, and no barrier "
-       "stands between",
-       verbs[verb], (unsigned long long)conflict.offset, textOf(site), other.x, other.y, other.z,
-       conflict.wasWrite ? "wrote" : "read", textOf(conflict.earlier.site));
+  const Extent its = blockAt(blockOrder[races.blockOf(conflict.earlier)]);
+  char whose[64] = "";
+  if (!races.isOfThisBlock(conflict.earlier))
+    snprintf(whose, sizeof whose, " of block (%u, %u, %u)", its.x, its.y, its.z);
+  fail(*current, "race: it %s byte %llu of %s at %s, thread (%u, %u, %u)%s %s it at %s, and %s", verbs[verb],
+       (unsigned long long)conflict.offset, region ? ("'" + region->name + "'").c_str() : "shared memory",
+       textOf(site), other.x, other.y, other.z, whose, conflict.wasWrite ? "wrote" : "read",
+       textOf(uint32_t(conflict.earlier.site)),
+       *whose ? "blocks of a launch never meet" : "no barrier stands between");
 }
 
 static float flushed(float x) { return std::fpclassify(x) == FP_SUBNORMAL ? std::copysign(0.0f, x) : x; }

@@ -25,7 +25,7 @@ void Block::shuffle(std::vector<uint32_t> &numbers) {
       std::swap(numbers[i - 1], numbers[draw(uint32_t(i))]);
 }
 
-void Block::prepare() {
+bool Block::prepare() {
   const uint64_t n = launch.block.count();
   threads.clear();
   threads.resize(n);
@@ -49,6 +49,13 @@ void Block::prepare() {
   blockOrder.resize(launch.grid.count());
   std::iota(blockOrder.begin(), blockOrder.end(), 0);
   shuffle(blockOrder);
+  regionOfSite.assign(code.n_sites, nullptr);
+  if (!checksRaces())
+    return true;
+  races.beginLaunch(uint32_t(n));
+  if (!sharedShadow || sharedShadow->size() < sharedSize())
+    sharedShadow = Shadow::make(sharedSize());
+  return sharedShadow != nullptr;
 }
 
 bool Block::run(const Launch &newLaunch, bool hasAccesses, const RunOptions &newOptions) {
@@ -58,7 +65,10 @@ bool Block::run(const Launch &newLaunch, bool hasAccesses, const RunOptions &new
   const std::unique_lock<std::mutex> onlyOne = makeRunning();
   *launch.code->calls = &calls;
   message.clear();
-  prepare();
+  if (!prepare()) {
+    message = "no memory to check races";
+    return false;
+  }
   if (isBroken) { // threads were left where they stood
     freeFibers.clear();
     for (auto &fiber : fibers) {
@@ -68,8 +78,7 @@ bool Block::run(const Launch &newLaunch, bool hasAccesses, const RunOptions &new
     isBroken = false;
   }
   for (uint32_t number : blockOrder) {
-    runOne(number % launch.grid.x, number / launch.grid.x % launch.grid.y,
-           number / launch.grid.x / launch.grid.y);
+    runOne(blockAt(number));
     if (isBroken)
       return false;
   }
@@ -81,11 +90,11 @@ void Block::poisonShared() {
     memset(sharedStart() + region.offset, 0xff, region.bytes); // NaN, whatever type it is read as
 }
 
-void Block::runOne(uint32_t x, uint32_t y, uint32_t z) {
-  at = {x, y, z};
+void Block::runOne(Extent which) {
+  at = which;
   poisonShared();
-  if (options.checksRaces)
-    races.begin(sharedSize(), uint32_t(threads.size()));
+  if (checksRaces())
+    races.beginBlock();
   if (options.counts)
     counters.begin(launch.kernel->name, launch.code->n_sites, uint32_t(threads.size()));
   for (Thread &thread : threads) {
@@ -252,7 +261,7 @@ void Block::barrier(uint32_t site, uint32_t number) {
     return;
   }
   arrivedAt[number] = 0;
-  if (options.checksRaces)
+  if (checksRaces())
     races.blockMet();
   for (uint32_t index : order)
     if (threads[index].waitsAt != nowhere && !threads[index].in && threads[index].barrier == number)

@@ -89,8 +89,9 @@ private:
     uint32_t copyGroup;
   };
 
-  void prepare();
-  void runOne(uint32_t x, uint32_t y, uint32_t z);
+  bool checksRaces() const { return isInstrumented && options.checksRaces; }
+  bool prepare();
+  void runOne(Extent which);
   void poisonShared();
   [[noreturn]] void work(Fiber &self);
   void end(Thread &thread);
@@ -113,12 +114,21 @@ private:
   void copyAsync(const Copy &copy);
   void markCopy(const Copy &copy, CopyMark mark);
   void checkCopies(uint32_t site, const char *verb, uint64_t offset, uint64_t bytes);
+  void checkSource(const Copy &copy);
   void waitCopies(uint32_t groups);
   void finishCopies(Thread &thread, uint32_t beforeGroup);
   void access(uint32_t site, const void *address, uint64_t bytes);
-  void check(uint32_t site, uint32_t operation, uint64_t address, uint64_t bytes, uint32_t alignment);
+  void check(uint32_t site, uint32_t operation, uint64_t address, uint64_t bytes, uint32_t alignment,
+             uint32_t space);
   void checkShared(uint32_t site, int verb, uint64_t offset, uint64_t bytes);
-  void checkRace(uint32_t site, int verb, uint64_t offset, uint64_t bytes);
+  void checkGlobal(uint32_t site, int verb, uint64_t address, uint64_t bytes, const Memory::Region *region);
+  /// Null: shared memory.
+  void checkRace(uint32_t site, int verb, uint64_t offset, uint64_t bytes, const Memory::Region *region);
+  const Memory::Region *regionOf(uint32_t site, uint64_t address, uint64_t bytes);
+  Extent blockAt(uint32_t number) const {
+    return {number % launch.grid.x, number / launch.grid.x % launch.grid.y,
+            number / launch.grid.x / launch.grid.y};
+  }
   std::unique_lock<std::mutex> makeRunning();
   uint32_t number(uint32_t which) const;
   uint32_t draw(uint32_t below);
@@ -150,8 +160,10 @@ private:
   uint64_t sharedSize() const { return shared.size() * sizeof(SharedPiece); }
   std::vector<SharedRegion> sharedRegions;
   RaceCheck races;
-  std::vector<CopyMark> copying; ///< by byte of shared memory
-  bool hasCopies = false;        ///< some byte is marked, or was
+  std::unique_ptr<Shadow> sharedShadow;
+  std::vector<const Memory::Region *> regionOfSite; ///< that it came to last
+  std::vector<CopyMark> copying;                    ///< by byte of shared memory
+  bool hasCopies = false;                           ///< some byte is marked, or was
 
   std::vector<std::unique_ptr<Fiber>> fibers;
   std::vector<Fiber *> freeFibers;

@@ -27,9 +27,9 @@ void Block::copyAsync(const Copy &copy) {
   if (copy.sourceBytes > copy.bytes)
     fail(thread, "copies %u of %u bytes: %s", copy.sourceBytes, copy.bytes, textOf(copy.site));
   // The write may happen at any time until it is waited for, so it must be in order now, and then again.
-  check(copy.site, LLMC_SIMT_COPY_ASYNC, to, copy.bytes, 0);
+  check(copy.site, LLMC_SIMT_COPY_ASYNC, to, copy.bytes, 0, LLMC_SIMT_SPACE_SHARED);
   if (copy.sourceBytes)
-    check(copy.site, LLMC_SIMT_LOAD, from, copy.sourceBytes, 0);
+    check(copy.site, LLMC_SIMT_LOAD, from, copy.sourceBytes, 0, LLMC_SIMT_SPACE_GLOBAL);
   thread.copies.push_back(copy);
   thread.copies.back().group = thread.copyGroup;
   markCopy(copy, {thread.index, copy.site});
@@ -37,7 +37,7 @@ void Block::copyAsync(const Copy &copy) {
 
 void Block::markCopy(const Copy &copy, CopyMark mark) {
   const uint64_t offset = uint64_t(copy.to - sharedStart());
-  if (!isInstrumented || !options.checksRaces || offset >= sharedSize())
+  if (!checksRaces() || offset >= sharedSize())
     return;
   hasCopies = true;
   std::fill_n(copying.begin() + ptrdiff_t(offset), std::min<uint64_t>(copy.bytes, sharedSize() - offset),
@@ -65,11 +65,22 @@ void Block::waitCopies(uint32_t groups) {
     finishCopies(thread, thread.copyGroup - groups);
 }
 
+/// What is copied is read at any time until the copy is done.
+void Block::checkSource(const Copy &copy) {
+  const uint64_t from = uint64_t(copy.from);
+  if (!checksRaces() || !copy.sourceBytes)
+    return;
+  const Memory::Region *region = regionOf(copy.site, from, copy.sourceBytes);
+  if (region && region->holds(from, copy.sourceBytes) && !region->isConstant)
+    checkRace(copy.site, 0, from - region->start, copy.sourceBytes, region);
+}
+
 void Block::finishCopies(Thread &thread, uint32_t beforeGroup) {
   auto copy = thread.copies.begin();
   for (; copy != thread.copies.end() && copy->group < beforeGroup; ++copy) {
     markCopy(*copy, {});
-    check(copy->site, LLMC_SIMT_COPY_ASYNC, uint64_t(copy->to), copy->bytes, 0);
+    check(copy->site, LLMC_SIMT_COPY_ASYNC, uint64_t(copy->to), copy->bytes, 0, LLMC_SIMT_SPACE_SHARED);
+    checkSource(*copy);
     memcpy(copy->to, copy->from, copy->sourceBytes);
     memset(copy->to + copy->sourceBytes, 0, copy->bytes - copy->sourceBytes);
   }

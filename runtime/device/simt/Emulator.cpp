@@ -7,6 +7,7 @@
 
 namespace llmc::simt {
 
+constexpr uint64_t mostShared = 48 << 10;          // without asking the driver for more
 constexpr uint64_t mostBlocks = uint64_t(1) << 26; // their order is kept; and nobody waits for so many
 
 Library::~Library() {
@@ -62,14 +63,29 @@ void Emulator::remove(const Library &library) {
   forEachGlobal(library, [&](const llmc_simt_global &global) { memory.remove(global.address); });
 }
 
+/// Empty, or what a GPU would not take of it.
+static std::string refusal(const Launch &launch) {
+  const Extent &grid = launch.grid, &block = launch.block;
+  const uint64_t threads = block.count(), most = launch.kernel->max_threads;
+  const uint64_t shared = launch.kernel->shared_bytes + launch.dynamicShared;
+  auto text = [](uint64_t number) { return std::to_string(number); };
+  auto extent = [&](const Extent &e) { return text(e.x) + " x " + text(e.y) + " x " + text(e.z); };
+  if (threads == 0 || threads > 1024 || block.z > 64)
+    return "cannot be launched with blocks of " + extent(block) + " threads";
+  if (most && threads > most)
+    return "has blocks of " + text(threads) + " threads, but was compiled for no more than " + text(most);
+  if (grid.count() == 0 || grid.x > INT32_MAX || grid.y > UINT16_MAX || grid.z > UINT16_MAX)
+    return "cannot be launched with " + extent(grid) + " blocks";
+  if (shared > mostShared)
+    return "has " + text(shared) + " bytes of shared memory, a block has no more than " + text(mostShared);
+  if (grid.count() > mostBlocks)
+    return "has " + text(grid.count()) + " blocks, the emulator runs no more than " + text(mostBlocks);
+  return "";
+}
+
 std::string Emulator::launch(const Launch &launch, bool isInstrumented) {
-  const uint64_t threads = launch.block.count();
-  if (threads == 0 || threads > 1024 || launch.grid.count() == 0)
-    return "kernel '" + std::string(launch.kernel->name) + "': cannot be launched with blocks of " +
-           std::to_string(threads) + " threads";
-  if (launch.grid.count() > mostBlocks)
-    return "kernel '" + std::string(launch.kernel->name) + "': has " + std::to_string(launch.grid.count()) +
-           " blocks, the emulator runs no more than " + std::to_string(mostBlocks);
+  if (const std::string why = refusal(launch); !why.empty())
+    return "kernel '" + std::string(launch.kernel->name) + "': " + why;
   return block.run(launch, isInstrumented, options) ? "" : block.error();
 }
 

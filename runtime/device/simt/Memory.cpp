@@ -25,7 +25,7 @@ void *Memory::allocate(uint64_t bytes, const char *name) {
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED)
     return nullptr;
-  memset(memory, 0xff, bytes);
+  forget(memory, bytes);
   regions[uint64_t(memory)] = {name, uint64_t(memory), bytes, made++, true};
   used += bytes;
   ++nOwned;
@@ -42,6 +42,24 @@ bool Memory::free(void *address) {
   regions.erase(found);
   return true;
 }
+
+void Memory::protect(void *address) {
+  if (auto found = regions.find(uint64_t(address)); found != regions.end())
+    found->second.isConstant = true;
+}
+
+void Memory::setScratch(void *address) {
+  if (auto found = regions.find(uint64_t(address)); found != regions.end())
+    found->second.isScratch = true;
+}
+
+void Memory::forgetScratch() {
+  for (const auto &[start, region] : regions)
+    if (region.isScratch)
+      forget(reinterpret_cast<void *>(start), region.bytes);
+}
+
+void Memory::forget(void *address, uint64_t bytes) { memset(address, 0xff, bytes); }
 
 void Memory::cut(void *address, std::vector<uint64_t> offsets) {
   if (auto found = regions.find(uint64_t(address)); found != regions.end())

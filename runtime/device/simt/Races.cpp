@@ -1,42 +1,85 @@
-// Epochs count the block's barriers, and for each warp its own.
 #include "runtime/device/simt/Races.h"
 
 #include <algorithm>
+#include <sys/mman.h>
 
 namespace llmc::simt {
 
-void RaceCheck::begin(uint64_t bytes, uint32_t nThreads) {
-  ++epoch; // what earlier blocks noted has another epoch
-  if (shadow.size() < bytes)
-    shadow.resize(bytes);
-  warpEpochs.assign((nThreads + LLMC_SIMT_WARP - 1) / LLMC_SIMT_WARP, 0);
+std::unique_ptr<Shadow> Shadow::make(uint64_t bytes) {
+  void *memory = mmap(nullptr, bytes * sizeof(Byte), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED)
+    return nullptr;
+  return std::unique_ptr<Shadow>(new Shadow(bytes, static_cast<Byte *>(memory)));
 }
 
-bool RaceCheck::isOrdered(const Access &earlier, const Access &now) const {
-  if (earlier.thread == none || earlier.epoch != now.epoch || earlier.thread == now.thread)
+Shadow::~Shadow() { munmap(cells, bytes * sizeof(Byte)); }
+
+void RaceCheck::beginLaunch(uint32_t nThreads) {
+  launchBegin = ++tick;
+  blockBegins.clear();
+  seen.assign(nThreads, {});
+}
+
+void RaceCheck::warpMet(uint32_t warp, uint32_t mask) {
+  ++tick;
+  const size_t start = size_t(warp) * LLMC_SIMT_WARP;
+  const size_t lanes = std::min<size_t>(LLMC_SIMT_WARP, seen.size() - start);
+  std::array<uint64_t, LLMC_SIMT_WARP> joined = {};
+  for (size_t lane = 0; lane < lanes; ++lane)
+    if (mask >> lane & 1)
+      for (size_t i = 0; i < lanes; ++i)
+        joined[i] = std::max(joined[i], seen[start + lane][i]);
+  for (size_t lane = 0; lane < lanes; ++lane)
+    if (mask >> lane & 1)
+      joined[lane] = tick;
+  for (size_t lane = 0; lane < lanes; ++lane)
+    if (mask >> lane & 1)
+      seen[start + lane] = joined;
+}
+
+static uint64_t warpOf(const Shadow::Access &access) { return access.thread / LLMC_SIMT_WARP; }
+
+bool RaceCheck::isOrdered(const Shadow::Access &earlier, const Shadow::Access &now) const {
+  if (earlier.tick < first)
     return true;
-  return earlier.thread / LLMC_SIMT_WARP == now.thread / LLMC_SIMT_WARP && earlier.warpEpoch != now.warpEpoch;
+  if (!isOfThisBlock(earlier))
+    return false; // blocks of a launch never meet
+  if (earlier.tick < lastMeeting || earlier.thread == now.thread)
+    return true;
+  return warpOf(earlier) == warpOf(now) && earlier.tick < seen[now.thread][earlier.thread % LLMC_SIMT_WARP];
 }
 
-bool RaceCheck::note(uint64_t offset, uint64_t bytes, uint32_t thread, Kind kind, uint32_t site,
-                     Conflict &out) {
-  const Access now{thread, epoch, warpEpochs[thread / LLMC_SIMT_WARP], site, kind == Kind::Atomic};
-  const uint64_t end = std::min<uint64_t>(offset + bytes, shadow.size());
+/// Two readers are enough: of two that no order stands between, the second is kept beside the first; if they
+/// are of two warps, whoever writes next without a barrier of the block races with one of them.
+void RaceCheck::noteRead(Shadow::Byte &byte, const Shadow::Access &now) const {
+  auto &[kept, other] = byte.reads;
+  if (isOrdered(kept, now))
+    kept = now;
+  else if (isOrdered(other, now) || (warpOf(other) == warpOf(kept) && isOfThisBlock(kept)))
+    other = now;
+}
+
+bool RaceCheck::note(Shadow &shadow, bool isShared, uint64_t offset, uint64_t bytes, uint32_t thread,
+                     Kind kind, uint32_t site, Conflict &out) {
+  first = isShared ? sharedBegin : launchBegin;
+  Shadow::Access now;
+  now.tick = tick;
+  now.thread = thread;
+  now.site = site;
+  now.isAtomic = kind == Kind::Atomic;
+  const uint64_t end = std::min(offset + bytes, shadow.size());
   for (uint64_t i = offset; i < end; ++i) {
-    Byte &byte = shadow[i];
+    Shadow::Byte &byte = shadow[i];
     if (!isOrdered(byte.write, now) && !(now.isAtomic && byte.write.isAtomic)) {
       out = {byte.write, i, true};
       return true;
     }
     if (kind == Kind::Read) {
-      // Of two readers in this epoch the second stays, if it is not this thread.
-      if (byte.reads[0].thread != thread && !isOrdered(byte.reads[0], now))
-        byte.reads[1] = now;
-      else
-        byte.reads[0] = now;
+      noteRead(byte, now);
       continue;
     }
-    for (const Access &read : byte.reads)
+    for (const Shadow::Access &read : byte.reads)
       if (!isOrdered(read, now)) {
         out = {read, i, false};
         return true;
@@ -44,6 +87,11 @@ bool RaceCheck::note(uint64_t offset, uint64_t bytes, uint32_t thread, Kind kind
     byte.write = now;
   }
   return false;
+}
+
+uint64_t RaceCheck::blockOf(const Shadow::Access &access) const {
+  const auto after = std::upper_bound(blockBegins.begin(), blockBegins.end(), access.tick);
+  return uint64_t(after - blockBegins.begin()) - 1;
 }
 
 } // namespace llmc::simt

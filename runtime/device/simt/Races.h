@@ -1,46 +1,82 @@
-// Races on shared memory: for every byte who wrote it last and who read it since, and whether a meeting of
-// threads stands between that and the next access.
+// Races: for every byte who wrote it last and who read it since, and whether a meeting of threads stands
+// between that and the next access. In shared memory this is asked of a block, in global memory of a launch,
+// whose blocks never meet.
+//
+// Time is a number that grows with each meeting, block and launch. What a barrier of the block orders is
+// older than the last one; what a barrier of the warp orders, each lane knows of each other lane.
 #pragma once
 
 #include "llmc/simt_abi.h"
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace llmc::simt {
 
+/// What was last done to each byte of a piece of memory. Takes room only for what was touched.
+class Shadow {
+public:
+  struct Access {
+    uint64_t tick : 33 = 0; ///< 0: there was none
+    uint64_t thread : 10 = 0;
+    uint64_t site : 20 = 0;
+    uint64_t isAtomic : 1 = 0;
+  };
+  static_assert(sizeof(Access) == sizeof(uint64_t));
+  struct Byte {
+    Access write, reads[2];
+  };
+
+  /// Null: no memory.
+  static std::unique_ptr<Shadow> make(uint64_t bytes);
+  ~Shadow();
+  Shadow(const Shadow &) = delete;
+  Shadow &operator=(const Shadow &) = delete;
+  uint64_t size() const { return bytes; }
+  Byte &operator[](uint64_t offset) { return cells[offset]; }
+
+private:
+  Shadow(uint64_t bytes, Byte *cells) : bytes(bytes), cells(cells) {}
+
+  uint64_t bytes;
+  Byte *cells;
+};
+
 class RaceCheck {
 public:
   enum class Kind { Read, Write, Atomic };
-  struct Access {
-    uint32_t thread = none, epoch = 0, warpEpoch = 0, site = 0;
-    bool isAtomic = false;
-  };
   struct Conflict {
-    Access earlier;
+    Shadow::Access earlier;
     uint64_t offset;
     bool wasWrite;
   };
-  static constexpr uint32_t none = UINT32_MAX;
 
-  /// A new block begins: nothing of what was noted counts any more.
-  void begin(uint64_t bytes, uint32_t nThreads);
-  void blockMet() { ++epoch; }
-  /// The lanes of a warp met and see each other's memory.
-  void warpMet(uint32_t warp) { warpEpochs[warp] = ++lastWarpEpoch; }
+  void beginLaunch(uint32_t nThreads);
+  /// The next one of the launch. What stands in shared memory is of this block alone from now on.
+  void beginBlock() { blockBegins.push_back(lastMeeting = sharedBegin = ++tick); }
+  void blockMet() { lastMeeting = ++tick; }
+  /// These lanes of a warp met and see each other's memory.
+  void warpMet(uint32_t warp, uint32_t mask);
 
   /// Notes an access of some thread; true: it is not ordered against an earlier one of another.
-  bool note(uint64_t offset, uint64_t bytes, uint32_t thread, Kind kind, uint32_t site, Conflict &out);
+  bool note(Shadow &shadow, bool isShared, uint64_t offset, uint64_t bytes, uint32_t thread, Kind kind,
+            uint32_t site, Conflict &out);
+  /// Whose access it was: the number of a block of this launch, in the order of their beginning.
+  uint64_t blockOf(const Shadow::Access &access) const;
+  bool isOfThisBlock(const Shadow::Access &access) const { return access.tick >= sharedBegin; }
 
 private:
-  struct Byte {
-    Access write, reads[2]; // two readers: whoever writes next, one of them is another thread
-  };
-  bool isOrdered(const Access &earlier, const Access &now) const;
+  bool isOrdered(const Shadow::Access &earlier, const Shadow::Access &now) const;
+  void noteRead(Shadow::Byte &byte, const Shadow::Access &now) const;
 
-  std::vector<Byte> shadow;
-  std::vector<uint32_t> warpEpochs;
-  uint32_t epoch = 0, lastWarpEpoch = 0;
+  uint64_t tick = 0;
+  uint64_t first = 0; ///< what is older counts no more for the access at hand
+  uint64_t launchBegin = 0, sharedBegin = 0, lastMeeting = 0;
+  std::vector<uint64_t> blockBegins;
+  /// By thread: of each lane of its warp, what came before that it sees.
+  std::vector<std::array<uint64_t, LLMC_SIMT_WARP>> seen;
 };
 
 } // namespace llmc::simt

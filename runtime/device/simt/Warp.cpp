@@ -188,7 +188,7 @@ void Block::warp(uint32_t site, const uint32_t *in, uint32_t *out) {
     if (self < 8 * what.count) { // the addresses of the other lanes are not used
       uint64_t address;
       memcpy(&address, in + 1, sizeof address);
-      check(site, LLMC_SIMT_LDMATRIX, address, 16, 16);
+      check(site, LLMC_SIMT_LDMATRIX, address, 16, 16, LLMC_SIMT_SPACE_SHARED);
     }
   // Those who are waiting already must be here, too.
   bool areAllHere = true;
@@ -226,8 +226,8 @@ void Block::operate(uint32_t site, const Lanes &lanes, const Thread &thread) {
   const llmc_simt_site &what = launch.code->sites[site];
   switch (what.operation) {
   case LLMC_SIMT_WARP_BARRIER:
-    if (options.checksRaces)
-      races.warpMet(warpOf(thread));
+    if (checksRaces())
+      races.warpMet(warpOf(thread), thread.in[0]);
     return;
   case LLMC_SIMT_SHUFFLE_BUTTERFLY:
   case LLMC_SIMT_SHUFFLE_INDEX:

@@ -17,7 +17,7 @@ extern "C" {
 
 #define LLMC_SIMT_SYMBOL "llmc_simt_library"
 #define LLMC_SIMT_MAGIC "LLMCSIM" /* 7 characters and a NUL */
-#define LLMC_SIMT_ABI 1u
+#define LLMC_SIMT_ABI 2u
 #define LLMC_SIMT_WARP 32u
 #define LLMC_SIMT_WORDS 16u /* most words that a warp operation takes or gives */
 
@@ -56,9 +56,20 @@ enum {
   LLMC_SIMT_OPERATIONS
 };
 
+/* Address spaces, with the numbers of NVPTX. A generic address is of any. */
+enum {
+  LLMC_SIMT_SPACE_GENERIC = 0,
+  LLMC_SIMT_SPACE_GLOBAL = 1,
+  LLMC_SIMT_SPACE_SHARED = 3,
+  LLMC_SIMT_SPACE_CONSTANT = 4,
+  LLMC_SIMT_SPACE_LOCAL = 5
+};
+
 typedef struct {
   uint32_t operation;
-  uint32_t count;   /* matrices of LDMATRIX; of an access the alignment in bytes */
+  uint32_t count; /* matrices of LDMATRIX; of an access the alignment in bytes */
+  uint32_t space; /* of an access, what the address is said to be of: LLMC_SIMT_SPACE_* */
+  uint32_t reserved;
   const char *text; /* the instruction, and where in the module it stands */
 } llmc_simt_site;
 
@@ -112,6 +123,8 @@ typedef struct {
   void (*run)(void *const *params); /* params[i]: the address of the i-th parameter */
   const uint32_t *shared;           /* [n_shared] the shared variables that it or what it calls uses */
   uint32_t n_shared, n_params;
+  uint32_t max_threads;  /* of a block; 0: not said */
+  uint32_t shared_bytes; /* of those whose size is known, as ptxas places them */
 } llmc_simt_kernel;
 
 typedef struct {
