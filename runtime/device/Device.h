@@ -55,8 +55,13 @@ public:
   virtual llmc_status copyIn(DeviceAddress to, const void *from, uint64_t bytes) = 0;
   virtual llmc_status copyOut(void *to, DeviceAddress from, uint64_t bytes) = 0;
   virtual llmc_status clear(DeviceAddress address, uint64_t bytes) = 0;
-  /// Where, in an allocation, things of their own begin: for devices that tell what they do.
-  virtual void setParts(DeviceAddress, std::vector<uint64_t>) {}
+  // For devices that check and tell what they do:
+  /// Kernels only read this allocation. Where in it things of their own begin.
+  virtual void setConstant(DeviceAddress, std::vector<uint64_t> /*parts*/) {}
+  /// Nothing that stands there outlives a kernel, however many launches that is.
+  virtual void setScratch(DeviceAddress) {}
+  /// What stands there counts no more.
+  virtual void forget(DeviceAddress, uint64_t /*bytes*/) {}
   /// `path`: of the model, for messages.
   virtual llmc_status load(const llmc_device &program, const char *path,
                            std::unique_ptr<DeviceCode> &out) = 0;

@@ -42,7 +42,7 @@ llmc_status DeviceModel::upload(std::span<const uint8_t> bytes, const char *path
       parts.push_back(arg.value);
   std::sort(parts.begin(), parts.end());
   parts.erase(std::unique(parts.begin(), parts.end()), parts.end());
-  ownDevice->setParts(ownWeights.address(), std::move(parts));
+  ownDevice->setConstant(ownWeights.address(), std::move(parts));
   const uint64_t chunk = std::min<uint64_t>(chunkBytes, bytes.size());
   StagingMemory staging[2];
   for (StagingMemory &buffer : staging)

@@ -105,6 +105,7 @@ llmc_status DeviceStep::reserveCandidates(uint64_t rows) {
       return status;
     if (llmc_status status = choiceWork.allocate(device, rows * sampling.work_bytes, "finding candidates"))
       return status;
+    device.setScratch(choiceWork.address());
     const DeviceAddress values[] = {buffers[model->program().program->logits_buffer].address(),
                                     choices.address(), choiceWork.address()};
     if (llmc_status status = device.copyIn(choiceArgs.address(), values, sizeof values))
@@ -133,7 +134,10 @@ llmc_status DeviceStep::reserve(const llmc_step &step, uint64_t nKeys, const cha
   if (llmc_status status = device.enter())
     return status;
   scratch.reset();
-  return scratch.allocate(device, total, "scratch");
+  if (llmc_status status = scratch.allocate(device, total, "scratch"))
+    return status;
+  device.setScratch(scratch.address());
+  return LLMC_OK;
 }
 
 bool DeviceStep::commonNeeded(uint64_t nKeys, uint64_t &out) const {
@@ -342,6 +346,9 @@ llmc_status DeviceStep::runEntered(Session &session, StepRun &walk, const llmc_s
     return status;
   if (llmc_status status = upload(step))
     return status;
+  for (const DeviceMemory &buffer : buffers)
+    model->device().forget(buffer.address(), buffer.size());
+  model->device().forget(choices.address(), choices.size());
   Shape shape = {};
   std::copy_n(step.rows, LLMC_ROW_SPACES, shape.rows);
   for (uint64_t i = 0; i < step.rows[LLMC_ROWS_TOKENS]; ++i)

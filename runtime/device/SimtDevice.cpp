@@ -18,6 +18,7 @@ public:
     const llmc_simt_code *code;
     const llmc_simt_kernel *kernel;
     uint32_t threads;
+    uint32_t owner; ///< the kernel that it is a launch of
   };
   SimtCode(simt::Emulator &emulator, std::unique_ptr<simt::Library> loaded)
       : emulator(emulator), library(std::move(loaded)) {
@@ -80,8 +81,16 @@ public:
     memset(reinterpret_cast<void *>(address), 0, bytes);
     return LLMC_OK;
   }
-  void setParts(DeviceAddress address, std::vector<uint64_t> offsets) override {
-    emulator.memory.cut(reinterpret_cast<void *>(address), std::move(offsets));
+  void setConstant(DeviceAddress address, std::vector<uint64_t> parts) override {
+    emulator.memory.protect(reinterpret_cast<void *>(address));
+    emulator.memory.cut(reinterpret_cast<void *>(address), std::move(parts));
+  }
+  void setScratch(DeviceAddress address) override {
+    emulator.memory.setScratch(reinterpret_cast<void *>(address));
+  }
+  void forget(DeviceAddress address, uint64_t bytes) override {
+    if (bytes)
+      emulator.memory.forget(reinterpret_cast<void *>(address), bytes);
   }
   llmc_status load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) override;
   llmc_status launch(const DeviceCode &code, uint32_t number, Grid grid, DeviceAddress step,
@@ -110,6 +119,7 @@ public:
 
 private:
   llmc_status run(const SimtLaunch &launch);
+  bool beginsKernel(const SimtLaunch &launch) const;
   llmc_status checkRange(DeviceAddress address, uint64_t bytes) const {
     const simt::Memory::Region *region = emulator.memory.find(address);
     return region && region->holds(address, bytes)
@@ -129,11 +139,21 @@ private:
   std::string codePath, countsPath;
   simt::Emulator emulator;
   std::unique_ptr<SimtGraph> recording;
+  SimtLaunch last = {}; ///< code null: there was none
 };
+
+/// Of the launches of one kernel each has a higher number than the one before, and the same arguments.
+bool SimtDevice::beginsKernel(const SimtLaunch &launch) const {
+  return launch.code != last.code || launch.number <= last.number || launch.args != last.args ||
+         launch.code->entries[launch.number].owner != last.code->entries[last.number].owner;
+}
 
 llmc_status SimtDevice::run(const SimtLaunch &launch) {
   const SimtCode::Entry &entry = launch.code->entries[launch.number];
   const void *params[] = {&launch.step, &launch.args};
+  if (beginsKernel(launch))
+    emulator.memory.forgetScratch();
+  last = launch;
   const std::string error = emulator.launch({entry.code,
                                              entry.kernel,
                                              {launch.grid.x, launch.grid.y, launch.grid.z},
@@ -178,7 +198,7 @@ llmc_status SimtDevice::load(const llmc_device &program, const char *path, std::
         return setError(LLMC_EFORMAT,
                         "%s: it has no code for the kernel '%s' of %s: it was made of another model",
                         codePath.c_str(), launch.entry, path);
-      code->entries[j] = {found, entry, launch.threads};
+      code->entries[j] = {found, entry, launch.threads, image.kernel};
     }
   }
   for (uint32_t i = 0; i < code->entries.size(); ++i)
