@@ -3,10 +3,27 @@
 #include "tests/device/Scenario.h"
 #include "tests/device/stub_cuda.h"
 
+#include <array>
 #include <cstdlib>
 #include <gtest/gtest.h>
+#include <thread>
 
 using namespace llmc::test;
+
+extern "C" {
+int cuDevicePrimaryCtxRetain(void **, int);
+int cuDevicePrimaryCtxRelease_v2(int);
+int cuCtxSetCurrent(void *);
+int cuMemAlloc_v2(uint64_t *, size_t);
+int cuMemFree_v2(uint64_t);
+int cuStreamCreate(void **, unsigned);
+int cuStreamDestroy_v2(void *);
+int cuStreamSynchronize(void *);
+int cuStreamBeginCapture_v2(void *, unsigned);
+int cuStreamEndCapture(void *, void **);
+int cuLaunchKernel(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *,
+                   void **, void **);
+}
 
 namespace {
 
@@ -53,6 +70,69 @@ TEST_F(CudaStub, no_memory_is_one_sentence) {
     EXPECT_EQ(result.error.rfind("cuda:0: no memory for ", 0), 0u) << result.error;
     EXPECT_EQ(llmc_stub_left(), 0u);
   }
+}
+
+TEST_F(CudaStub, any_thread_may_use_it) {
+  // Each of these has the context for its own only if the runtime sees to it.
+  auto elsewhere = [](auto work) { std::thread(work).join(); };
+  llmc_model *loaded = nullptr;
+  llmc_session *session = nullptr;
+  elsewhere([&] {
+    llmc_model_params params;
+    llmc_model_params_init(&params, sizeof params);
+    params.device = "cuda";
+    ASSERT_EQ(llmc_model_load(model.c_str(), &params, &loaded), LLMC_OK) << llmc_last_error();
+  });
+  ASSERT_TRUE(loaded);
+  elsewhere([&] {
+    llmc_session_params limits;
+    llmc_session_params_init(&limits, sizeof limits);
+    limits.n_ctx = 32, limits.n_batch = 8, limits.n_seq_max = 1;
+    ASSERT_EQ(llmc_session_new(loaded, &limits, &session), LLMC_OK) << llmc_last_error();
+  });
+  ASSERT_TRUE(session);
+  llmc_seq seq = -1;
+  ASSERT_EQ(llmc_seq_new(session, &seq), LLMC_OK) << llmc_last_error();
+  for (llmc_token token : {1, 2, 3, 4}) // launched, recorded and repeated
+    elsewhere([&] { EXPECT_EQ(llmc_decode(session, seq, token), LLMC_OK) << llmc_last_error(); });
+  elsewhere([&] { llmc_session_free(session); });
+  elsewhere([&] { llmc_model_release(loaded); });
+}
+
+/// The stub itself: what a driver refuses, it refuses, too.
+TEST_F(CudaStub, refuses_what_a_driver_refuses) {
+  constexpr int invalidValue = 1, invalidContext = 201, captureUnsupported = 900, captureInvalidated = 901;
+  void *context = nullptr, *stream = nullptr, *graph = nullptr;
+  uint64_t memory = 0;
+  std::thread([&] { // a thread without a context
+    EXPECT_EQ(cuMemAlloc_v2(&memory, 16), invalidContext);
+    EXPECT_EQ(cuStreamCreate(&stream, 0), invalidContext);
+    ASSERT_EQ(cuDevicePrimaryCtxRetain(&context, 0), 0);
+    EXPECT_EQ(cuMemAlloc_v2(&memory, 16), invalidContext); // to retain one is not to have it
+    ASSERT_EQ(cuCtxSetCurrent(context), 0);
+    ASSERT_EQ(cuMemAlloc_v2(&memory, 16), 0);
+    ASSERT_EQ(cuStreamCreate(&stream, 0), 0);
+    for (auto [x, y, z, threads] :
+         {std::array<unsigned, 4>{1, 65536, 1, 32}, {1, 1, 65536, 32}, {1, 0, 1, 32}, {1, 1, 1, 1025}})
+      EXPECT_EQ(cuLaunchKernel(nullptr, x, y, z, threads, 1, 1, 0, stream, nullptr, nullptr), invalidValue);
+    // What no graph can hold makes that which is being recorded useless.
+    ASSERT_EQ(cuStreamBeginCapture_v2(stream, 1), 0);
+    EXPECT_EQ(cuStreamSynchronize(stream), captureUnsupported);
+    EXPECT_EQ(cuStreamEndCapture(stream, &graph), captureInvalidated);
+    EXPECT_EQ(graph, nullptr);
+    ASSERT_EQ(cuStreamBeginCapture_v2(stream, 1), 0);
+    EXPECT_EQ(cuMemFree_v2(memory), captureUnsupported);
+    EXPECT_EQ(cuStreamEndCapture(stream, &graph), captureInvalidated);
+  })
+      .join();
+  EXPECT_EQ(cuMemFree_v2(memory), invalidContext);
+  std::thread([&] {
+    ASSERT_EQ(cuCtxSetCurrent(context), 0);
+    EXPECT_EQ(cuMemFree_v2(memory), 0);
+    EXPECT_EQ(cuStreamDestroy_v2(stream), 0);
+    EXPECT_EQ(cuDevicePrimaryCtxRelease_v2(0), 0);
+    EXPECT_EQ(cuMemAlloc_v2(&memory, 16), invalidContext); // it went with its last user
+  }).join();
 }
 
 /// Every call of a load and a generation fails in turn. Those that give something back may not matter.

@@ -1,0 +1,86 @@
+// What the parts of the stub of libcuda.so.1 share: its state, and what every call begins with.
+#pragma once
+
+#include "runtime/device/CudaDriver.h"
+#include "runtime/device/simt/Emulator.h"
+
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace llmc::cuda {
+struct ModuleHandle {};
+struct ContextHandle {};
+struct FunctionHandle {
+  const llmc_simt_code *code;
+  const llmc_simt_kernel *kernel;
+};
+struct GraphHandle {
+  std::vector<std::function<Result()>> work;
+  bool isInvalid = false; ///< a call was made that no graph can hold
+};
+struct GraphExecHandle {
+  std::vector<std::function<Result()>> work;
+};
+struct StreamHandle {
+  std::vector<std::function<Result()>> waiting;
+  GraphHandle *captured = nullptr;
+};
+} // namespace llmc::cuda
+
+namespace llmc::stub {
+
+using cuda::Address, cuda::Result;
+
+constexpr Result invalidValue = 1, invalidContext = 201, illegalState = 401, notFound = 500,
+                 illegalAddress = 700, captureUnsupported = 900, captureInvalidated = 901, injected = 999;
+
+struct State {
+  simt::Emulator emulator;
+  simt::Library library;
+  cuda::ContextHandle context;
+  uint64_t calls = 0, failAt = 0;
+  bool hasFailed = false;
+  const char *failedCall = "";
+  std::string lastError;
+  std::set<void *> hostMemory;
+  std::vector<cuda::FunctionHandle *> functions;
+  cuda::StreamHandle *stream = nullptr;
+  long contexts = 0, streams = 0, modules = 0, graphs = 0;
+  uint64_t generation = 0; ///< of the context: it goes with its last user, and the next one is another
+};
+
+State &state();
+
+/// Counts a call; true: this is the one that fails.
+bool fails(const char *call);
+
+/// This thread has made the context its own, and it is still there.
+bool hasContext();
+void setContext(const cuda::ContextHandle *context);
+
+/// Done by a thread that records a graph, such a call makes the graph invalid.
+bool isCapturing();
+
+/// Does what waits on the stream.
+Result drain(cuda::StreamHandle *stream);
+
+} // namespace llmc::stub
+
+/// One call of many fails when it is told to.
+#define CALL(name)                                                                                           \
+  if (llmc::stub::fails(#name))                                                                              \
+  return llmc::stub::injected
+/// Those of a context fail where there is none.
+#define CALL_IN_CONTEXT(name)                                                                                \
+  CALL(name);                                                                                                \
+  if (!llmc::stub::hasContext())                                                                             \
+  return llmc::stub::invalidContext
+/// Those that no graph can hold fail while one is recorded.
+#define CALL_OUTSIDE_CAPTURE(name)                                                                           \
+  CALL_IN_CONTEXT(name);                                                                                     \
+  if (llmc::stub::isCapturing())                                                                             \
+  return llmc::stub::captureUnsupported

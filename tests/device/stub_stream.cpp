@@ -1,0 +1,154 @@
+// The stub's streams and graphs: work is put off until somebody waits for it.
+#include "tests/device/StubDriver.h"
+
+#include <cstring>
+#include <utility>
+
+using namespace llmc;
+using namespace llmc::cuda;
+using namespace llmc::stub;
+
+bool stub::isCapturing() {
+  StreamHandle *stream = state().stream;
+  if (!stream || !stream->captured)
+    return false;
+  stream->captured->isInvalid = true;
+  return true;
+}
+
+Result stub::drain(StreamHandle *stream) {
+  Result result = 0;
+  for (const auto &work : stream->waiting)
+    if (!result)
+      result = work();
+  stream->waiting.clear();
+  return result;
+}
+
+static bool isMemory(Address address, size_t bytes) {
+  const simt::Memory::Region *region = state().emulator.memory.find(address);
+  return region && region->holds(address, bytes);
+}
+
+/// Queues work on device memory.
+static Result onMemory(StreamHandle *stream, Address memory, size_t bytes, std::function<Result()> work) {
+  if (!isMemory(memory, bytes))
+    return invalidValue;
+  stream->waiting.push_back(std::move(work));
+  return 0;
+}
+EXPORT Result cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, StreamHandle *stream) {
+  CALL_OUTSIDE_CAPTURE(cuMemcpyHtoDAsync_v2);
+  return onMemory(stream, to, bytes, [=] {
+    std::memcpy(reinterpret_cast<void *>(to), from, bytes);
+    return 0;
+  });
+}
+EXPORT Result cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, StreamHandle *stream) {
+  CALL_OUTSIDE_CAPTURE(cuMemcpyDtoHAsync_v2);
+  return onMemory(stream, from, bytes, [=] {
+    std::memcpy(to, reinterpret_cast<const void *>(from), bytes);
+    return 0;
+  });
+}
+EXPORT Result cuMemsetD8Async(Address to, unsigned char value, size_t bytes, StreamHandle *stream) {
+  CALL_OUTSIDE_CAPTURE(cuMemsetD8Async);
+  return onMemory(stream, to, bytes, [=] {
+    std::memset(reinterpret_cast<void *>(to), value, bytes);
+    return 0;
+  });
+}
+EXPORT Result cuStreamCreate(StreamHandle **out, unsigned) {
+  CALL_OUTSIDE_CAPTURE(cuStreamCreate);
+  *out = state().stream = new StreamHandle;
+  ++state().streams;
+  return 0;
+}
+EXPORT Result cuStreamDestroy_v2(StreamHandle *stream) {
+  if (!hasContext())
+    return invalidContext;
+  drain(stream);
+  delete stream;
+  state().stream = nullptr;
+  --state().streams;
+  CALL(cuStreamDestroy_v2);
+  return 0;
+}
+EXPORT Result cuStreamSynchronize(StreamHandle *stream) {
+  CALL_OUTSIDE_CAPTURE(cuStreamSynchronize);
+  return drain(stream);
+}
+EXPORT Result cuLaunchKernel(FunctionHandle *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
+                             unsigned by, unsigned bz, unsigned sharedBytes, StreamHandle *stream,
+                             void **params, void **) {
+  if (fails("cuLaunchKernel")) {
+    isCapturing(); // what was being recorded cannot be used
+    return injected;
+  }
+  if (!hasContext())
+    return invalidContext;
+  if (!gx || !gy || !gz || gx > INT32_MAX || gy > UINT16_MAX || gz > UINT16_MAX || !bx || !by || !bz ||
+      bz > 64 || uint64_t(bx) * by * bz > 1024 || sharedBytes > 48u << 10)
+    return invalidValue;
+  // All parameters of our kernels are addresses; they are read now, as the driver does.
+  std::vector<Address> values;
+  for (uint32_t i = 0; i < function->kernel->n_params; ++i)
+    values.push_back(*static_cast<Address *>(params[i]));
+  auto work = [=]() mutable -> Result {
+    std::vector<void *> places;
+    for (Address &value : values)
+      places.push_back(&value);
+    State &s = state();
+    s.lastError = s.emulator.launch(
+        {function->code, function->kernel, {gx, gy, gz}, {bx, by, bz}, sharedBytes, places.data()},
+        s.library.table().is_instrumented);
+    return s.lastError.empty() ? 0 : illegalAddress;
+  };
+  (stream->captured ? stream->captured->work : stream->waiting).push_back(work);
+  return 0;
+}
+EXPORT Result cuStreamBeginCapture_v2(StreamHandle *stream, unsigned) {
+  CALL_IN_CONTEXT(cuStreamBeginCapture_v2);
+  if (stream->captured)
+    return illegalState;
+  stream->captured = new GraphHandle;
+  ++state().graphs;
+  return 0;
+}
+EXPORT Result cuStreamEndCapture(StreamHandle *stream, GraphHandle **out) {
+  GraphHandle *graph = std::exchange(stream->captured, nullptr);
+  const Result result = fails("cuStreamEndCapture") ? injected
+                        : !hasContext()             ? invalidContext
+                        : !graph                    ? illegalState
+                        : graph->isInvalid          ? captureInvalidated
+                                                    : 0;
+  *out = result ? nullptr : graph;
+  if (result && graph) {
+    delete graph;
+    --state().graphs;
+  }
+  return result;
+}
+EXPORT Result cuGraphInstantiateWithFlags(GraphExecHandle **out, GraphHandle *graph, unsigned long long) {
+  CALL_IN_CONTEXT(cuGraphInstantiateWithFlags);
+  *out = new GraphExecHandle{graph->work};
+  ++state().graphs;
+  return 0;
+}
+EXPORT Result cuGraphLaunch(GraphExecHandle *graph, StreamHandle *stream) {
+  CALL_OUTSIDE_CAPTURE(cuGraphLaunch);
+  stream->waiting.insert(stream->waiting.end(), graph->work.begin(), graph->work.end());
+  return 0;
+}
+EXPORT Result cuGraphExecDestroy(GraphExecHandle *graph) {
+  delete graph;
+  --state().graphs;
+  CALL(cuGraphExecDestroy);
+  return 0;
+}
+EXPORT Result cuGraphDestroy(GraphHandle *graph) {
+  delete graph;
+  --state().graphs;
+  CALL(cuGraphDestroy);
+  return 0;
+}
