@@ -3,6 +3,7 @@
 #include "runtime/Module.h"
 #include "runtime/Workspace.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace llmc {
@@ -46,6 +47,16 @@ llmc_status checkKernel(const llmc_device &device, uint32_t number, const char *
   if (kernel.n_launches == 0 || kernel.first_launch > device.n_launches ||
       kernel.n_launches > device.n_launches - kernel.first_launch)
     return wrong("n_launches", kernel.n_launches, "at least 1, and all of them among those of the device");
+  for (uint64_t rows = 1; rows <= UINT32_MAX;) { // no step may leave the kernel out
+    uint64_t next = rows;
+    for (uint32_t i = 0; i < kernel.n_launches; ++i)
+      if (const llmc_device_launch &launch = device.launches[kernel.first_launch + i];
+          launch.min_rows <= rows)
+        next = std::max(next, uint64_t(launch.max_rows) + 1);
+    if (next == rows)
+      return wrong("n_launches", kernel.n_launches, "one for every number of rows");
+    rows = next;
+  }
   if (!hasScratch(device.program->kernels[number]))
     return LLMC_OK;
   if (kernel.common_constant || kernel.common_per_key)

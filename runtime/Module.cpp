@@ -98,7 +98,7 @@ llmc_status Module::loadCode(const char *path, int descriptor, const llmc_model_
 }
 
 /// Which of the programs in the file runs. Without a wish: on a GPU if the file has code for it and there is
-/// one, else on the CPU.
+/// one that takes it (loadOnDevice sees that last), else on the CPU.
 llmc_status Module::chooseDevice(const char *path, const llmc_model_params &params) {
   auto programOf = [&](const DeviceKind &kind) -> const llmc_device * {
     for (uint32_t i = 0; kind.program && i < module->n_devices; ++i)
@@ -113,12 +113,13 @@ llmc_status Module::chooseDevice(const char *path, const llmc_model_params &para
     return status;
   if (isAny && (!programOf(*kind) || (module->n_variants && kind->count() == 0)))
     findDeviceKind("cpu", kind, options);
+  cpuInstead = isAny && module->n_variants ? module : nullptr;
   deviceProgram = programOf(*kind);
   if (kind->program && !deviceProgram)
     return setError(LLMC_EUNSUPPORTED, "%s: it has no code for %s: compile it with --target %s", path,
                     kind->name, kind->program);
   if (llmc_status status = kind->open(options, path, openedDevice))
-    return status;
+    return useCpuInstead(status, path, params);
   if (!openedDevice) {
     if (module->n_variants == 0 && module->n_devices)
       return setError(LLMC_EABI, "%s: it has code for the device '%s' only, none for the CPU", path,
@@ -129,12 +130,27 @@ llmc_status Module::chooseDevice(const char *path, const llmc_model_params &para
   return LLMC_OK;
 }
 
+/// A device that was not asked for failed with `status` and the last error.
+llmc_status Module::useCpuInstead(llmc_status status, const char *path, const llmc_model_params &params) {
+  if (!cpuInstead || status == LLMC_ECANCELLED)
+    return status;
+  log(LogWarning, "%s: it runs on the CPU: %s", path, lastError());
+  deviceModel.reset();
+  openedDevice.reset();
+  deviceProgram = nullptr;
+  module = cpuInstead;
+  return chooseVariant(*module, params.cpu_variant, cpuFeatures(), path, variant);
+}
+
 llmc_status Module::loadOnDevice(const char *path, const llmc_model_params &params) {
   if (!openedDevice)
     return LLMC_OK;
   deviceModel = std::make_unique<DeviceModel>();
-  return deviceModel->load(std::move(openedDevice), *deviceProgram, {weightsStart, contents.weights.size()},
-                           path, params.progress, params.progress_ud);
+  const std::span<const uint8_t> bytes{weightsStart, contents.weights.size()};
+  if (llmc_status status = deviceModel->load(std::move(openedDevice), *deviceProgram, bytes, path,
+                                             params.progress, params.progress_ud))
+    return useCpuInstead(status, path, params);
+  return LLMC_OK;
 }
 
 llmc_status Module::loadWeights(const char *path, const llmc_model_params &params) {

@@ -52,6 +52,7 @@ public:
 private:
   llmc_status loadCode(const char *path, int descriptor, const llmc_model_params &params);
   llmc_status chooseDevice(const char *path, const llmc_model_params &params);
+  llmc_status useCpuInstead(llmc_status status, const char *path, const llmc_model_params &params);
   llmc_status loadWeights(const char *path, const llmc_model_params &params);
   llmc_status loadOnDevice(const char *path, const llmc_model_params &params);
   llmc_status copyWeights(const char *path, const llmc_model_params &params);
@@ -59,7 +60,8 @@ private:
 
   void *library = nullptr;
   const llmc_module *module = nullptr;
-  const llmc_variant *variant = nullptr; ///< null: on a device
+  const llmc_variant *variant = nullptr;   ///< null: on a device
+  const llmc_module *cpuInstead = nullptr; ///< where the device was chosen without a wish, and may fail
   std::unique_ptr<Device> openedDevice;
   const llmc_device *deviceProgram = nullptr;
   std::unique_ptr<DeviceModel> deviceModel;

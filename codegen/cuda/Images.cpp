@@ -26,6 +26,10 @@ using namespace llmc::codegen;
 
 namespace llmc::cuda {
 
+/// Address spaces, and the shared memory that a block may declare on every GPU.
+constexpr unsigned globalSpace = 1, sharedSpace = 3;
+constexpr uint64_t mostShared = 48 << 10;
+
 static std::unique_ptr<llvm::TargetMachine> makeMachine(llvm::StringRef architecture, std::string &error) {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -40,29 +44,48 @@ static std::unique_ptr<llvm::TargetMachine> makeMachine(llvm::StringRef architec
 /// Every address that a kernel is given or reads from memory is one of global memory. The backend sees that
 /// only where it is said.
 static void sayGlobal(llvm::Module &module) {
-  constexpr unsigned global = 1;
   llvm::IRBuilder<> builder(module.getContext());
-  auto *generic = builder.getPtrTy(), *globalPtr = builder.getPtrTy(global);
+  auto *generic = builder.getPtrTy(), *globalPtr = builder.getPtrTy(globalSpace);
   for (llvm::Function &function : module) {
     llvm::SmallVector<llvm::LoadInst *> loads;
     for (llvm::BasicBlock &block : function)
       for (llvm::Instruction &instruction : block)
         if (auto *load = llvm::dyn_cast<llvm::LoadInst>(&instruction); load && load->getType() == generic)
           loads.push_back(load);
+    // A cast to global memory and back would be folded away: what is read must be such an address.
     for (llvm::LoadInst *load : loads) {
-      builder.SetInsertPoint(std::next(load->getIterator()));
-      llvm::Value *inGlobal = builder.CreateAddrSpaceCast(load, globalPtr);
-      llvm::Value *again = builder.CreateAddrSpaceCast(inGlobal, generic);
-      load->replaceUsesWithIf(again, [&](llvm::Use &use) { return use.getUser() != inGlobal; });
+      builder.SetInsertPoint(load);
+      auto *inGlobal = builder.CreateAlignedLoad(globalPtr, load->getPointerOperand(), load->getAlign());
+      inGlobal->copyMetadata(*load);
+      load->replaceAllUsesWith(builder.CreateAddrSpaceCast(inGlobal, generic));
+      load->eraseFromParent();
     }
   }
 }
 
+/// What PTX could not say, or no block has room for.
+static std::string whyUnfit(const llvm::Module &module) {
+  uint64_t shared = 0;
+  for (const llvm::GlobalVariable &variable : module.globals())
+    if (variable.getAddressSpace() == sharedSpace)
+      shared += module.getDataLayout().getTypeAllocSize(variable.getValueType());
+  if (shared > mostShared)
+    return "its blocks want " + std::to_string(shared) + " bytes of static shared memory, " +
+           std::to_string(mostShared) + " is the most";
+  for (const llvm::Function &function : module)
+    for (const llvm::BasicBlock &block : function)
+      for (const llvm::Instruction &instruction : block)
+        if (auto *atomic = llvm::dyn_cast<llvm::AtomicRMWInst>(&instruction);
+            atomic && llvm::isStrongerThanMonotonic(atomic->getOrdering()))
+          return "it has an atomic operation that orders memory, which the backend would drop: it takes "
+                 "fences";
+  return "";
+}
+
 /// What the driver could not load.
 static std::string whyUnfit(llvm::StringRef ptx) {
-  if (size_t at = ptx.find(".extern .func"); at != llvm::StringRef::npos)
-    return "its PTX calls a function that no module has: " +
-           ptx.substr(at).split(';').first.split('\n').first.str();
+  if (size_t at = ptx.find(".extern"); at != llvm::StringRef::npos)
+    return "its PTX needs what no module has: " + ptx.substr(at).split(';').first.split('\n').first.str();
   return ptx.contains(".visible .entry") ? "" : "its PTX has no entry";
 }
 
@@ -87,6 +110,8 @@ std::string makeImages(llvm::Module &module, llvm::ArrayRef<std::string> archite
     llvm::raw_string_ostream(details->llvmIR) << module;
   }
   llvm::StripDebugInfo(module);
+  if (error = whyUnfit(module); !error.empty())
+    return error;
 
   std::string bitcode;
   llvm::raw_string_ostream bitcodeStream(bitcode);
@@ -145,11 +170,11 @@ bool readImages(llvm::StringRef bytes, std::vector<DeviceImage> &images) {
   while (!bytes.empty()) {
     ImageHeader header;
     if (bytes.size() < sizeof header)
-      return false;
+      return images.clear(), false;
     std::memcpy(&header, bytes.data(), sizeof header);
     bytes = bytes.drop_front(sizeof header);
     if (header.size > bytes.size())
-      return false;
+      return images.clear(), false;
     images.push_back({header.kind, header.arch, header.isExact != 0, bytes.take_front(header.size).str()});
     bytes = bytes.drop_front(header.size);
   }

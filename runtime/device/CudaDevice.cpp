@@ -2,7 +2,10 @@
 #include "runtime/device/CudaDriver.h"
 #include "runtime/device/Devices.h"
 
+#include <algorithm>
 #include <charconv>
+#include <functional>
+#include <tuple>
 #include <vector>
 
 namespace llmc {
@@ -85,7 +88,8 @@ private:
     return setError(result == outOfMemory ? LLMC_ENOMEM : LLMC_EIO, "%s: %s: %s", name(), call,
                     resultText(driver, result).c_str());
   }
-  const llmc_device_image *chooseImage(const llmc_device &program, uint32_t kernel) const;
+  std::vector<const llmc_device_image *> imagesFor(const llmc_device &program, uint32_t kernel) const;
+  llmc_status loadImage(const llmc_device_image &image, const char *entry, ModuleHandle *&out);
 
   const Driver &driver;
   int ordinal;
@@ -142,21 +146,39 @@ llmc_status CudaDevice::allocate(uint64_t bytes, const char *what, DeviceAddress
                   (unsigned long long)bytes >> 20, free >> 20, total >> 20);
 }
 
-/// Machine code made for this very device, else the latest PTX that it can run.
-const llmc_device_image *CudaDevice::chooseImage(const llmc_device &program, uint32_t kernel) const {
-  const llmc_device_image *best = nullptr;
-  auto rank = [](const llmc_device_image &image) {
-    return std::pair(image.kind == LLMC_IMAGE_CUBIN, image.arch);
+/// What may run here, best first: machine code made for this very device, then PTX, each from the one made
+/// for just this architecture to the oldest. A driver may be older than what an image was made with, but not
+/// than all of them.
+std::vector<const llmc_device_image *> CudaDevice::imagesFor(const llmc_device &program,
+                                                             uint32_t kernel) const {
+  std::vector<const llmc_device_image *> found;
+  auto rank = [](const llmc_device_image *image) {
+    return std::tuple(image->kind == LLMC_IMAGE_CUBIN, image->arch, image->is_exact);
   };
   for (uint64_t i = 0; i < program.n_images; ++i) {
     const llmc_device_image &image = program.images[i];
     const bool runs = image.kind == LLMC_IMAGE_CUBIN ? image.arch / 10 == arch / 10 && image.arch <= arch
                                                      : image.kind == LLMC_IMAGE_PTX && image.arch <= arch;
-    if (image.kernel == kernel && runs && (!image.is_exact || image.arch == arch) &&
-        (!best || rank(image) > rank(*best)))
-      best = &image;
+    if (image.kernel == kernel && runs && (!image.is_exact || image.arch == arch))
+      found.push_back(&image);
   }
-  return best;
+  std::ranges::sort(found, std::greater(), rank);
+  return found;
+}
+
+/// PTX is compiled by the driver, which keeps what it has made.
+llmc_status CudaDevice::loadImage(const llmc_device_image &image, const char *entry, ModuleHandle *&out) {
+  constexpr int errorLog = 5, errorLogBytes = 6; // CU_JIT_ERROR_LOG_BUFFER, ..._SIZE_BYTES
+  char words[512] = "";
+  int options[] = {errorLog, errorLogBytes};
+  void *values[] = {words, reinterpret_cast<void *>(uintptr_t(sizeof words - 1))};
+  const Result result = driver.cuModuleLoadDataEx(&out, image.data, 2, options, values);
+  if (!result)
+    return LLMC_OK;
+  const std::string_view line = std::string_view(words).substr(0, std::string_view(words).find('\n'));
+  return setError(result == outOfMemory ? LLMC_ENOMEM : LLMC_EIO, "%s: cuModuleLoadDataEx: %s: %s%s%.*s",
+                  name(), entry, resultText(driver, result).c_str(), line.empty() ? "" : ": ",
+                  int(line.size()), line.data());
 }
 
 llmc_status CudaDevice::load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) {
@@ -164,14 +186,17 @@ llmc_status CudaDevice::load(const llmc_device &program, const char *path, std::
   code->launches.resize(program.n_launches);
   for (uint32_t i = 0; i < program.program->n_kernels; ++i) {
     const llmc_device_kernel &kernel = program.kernels[i];
-    const llmc_device_image *image = chooseImage(program, i);
-    if (!image)
-      return setError(LLMC_EABI, "%s: its kernel '%s' cannot run on %s, which is sm_%u", path,
-                      program.launches[kernel.first_launch].entry, name(), arch);
-    // PTX is compiled by the driver, which keeps what it has made.
+    const char *entry = program.launches[kernel.first_launch].entry;
+    const std::vector<const llmc_device_image *> images = imagesFor(program, i);
+    if (images.empty())
+      return setError(LLMC_EABI, "%s: its kernel '%s' cannot run on %s, which is sm_%u", path, entry, name(),
+                      arch);
     ModuleHandle *module = nullptr;
-    if (llmc_status status =
-            done(driver.cuModuleLoadDataEx(&module, image->data, 0, nullptr, nullptr), "cuModuleLoadDataEx"))
+    llmc_status status = LLMC_OK;
+    for (const llmc_device_image *image : images)
+      if (status = loadImage(*image, entry, module); status == LLMC_OK || status == LLMC_ENOMEM)
+        break;
+    if (status != LLMC_OK)
       return status;
     code->modules.push_back(module);
     for (uint32_t j = kernel.first_launch; j < kernel.first_launch + kernel.n_launches; ++j) {

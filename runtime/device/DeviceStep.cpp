@@ -53,10 +53,10 @@ llmc_status DeviceStep::create(DeviceModel &newModel, const WorkspacePlan &newPl
       return status;
   for (uint32_t i = 0; i < module.n_dispatches; ++i) {
     const llmc_dispatch &dispatch = module.dispatches[i];
-    const Shape most = {{mostRows[0], mostRows[1], mostRows[2], mostRows[3]}, 1, false};
+    const uint64_t most = dispatch.rows == LLMC_ROWS_KEYS ? std::bit_ceil(nKeys) : mostRows[dispatch.rows];
     if (hasScratch(module.kernels[dispatch.kernel]))
       eachLaunch(dispatch.kernel, [&](uint32_t, const llmc_device_launch &launch) {
-        scratchBlocks = std::max<uint64_t>(scratchBlocks, gridOf(launch, most.rows[dispatch.rows], 1).y);
+        scratchBlocks = std::max<uint64_t>(scratchBlocks, gridOf(launch, most, 1).y);
         return LLMC_OK;
       });
   }
@@ -277,15 +277,21 @@ llmc_status DeviceStep::repeat(Session &session, const Shape &shape, const char 
   if (!entry.graph) {
     if (llmc_status status = device.beginCapture())
       return status;
-    const llmc_status launched = launchAll(session, nullptr, shape, function);
     std::unique_ptr<DeviceGraph> graph;
-    if (launched != LLMC_OK) {
-      const std::string sentence = lastError();
+    llmc_status launched = LLMC_OK;
+    std::string sentence;
+    try {
+      launched = launchAll(session, nullptr, shape, function);
+      sentence = launched ? lastError() : "";
+    } catch (...) { // a stream that goes on recording can do nothing else
       device.endCapture(graph);
-      return setError(launched, "%s", sentence.c_str());
+      throw;
     }
-    if (llmc_status status = device.endCapture(graph))
-      return status;
+    const llmc_status ended = device.endCapture(graph);
+    if (launched)
+      return setError(launched, "%s", sentence.c_str());
+    if (ended)
+      return ended;
     entry.graph = std::move(graph);
   }
   return device.replay(*entry.graph);
@@ -375,11 +381,17 @@ llmc_status DeviceStep::run(Session &session, StepRun &walk, const llmc_step &st
   std::lock_guard lock(device.mutex);
   if (llmc_status status = device.enter())
     return status;
-  const llmc_status status = runEntered(session, walk, step, function);
+  llmc_status status;
+  try {
+    status = runEntered(session, walk, step, function);
+  } catch (...) { // nothing of the step is under way when its pages are given back
+    device.synchronize();
+    throw;
+  }
   if (status == LLMC_OK)
     return LLMC_OK;
   const std::string sentence = lastError();
-  device.synchronize(); // nothing of the step is under way when its pages are given back
+  device.synchronize(); // as above
   return setError(status, "%s", sentence.c_str());
 }
 

@@ -18,6 +18,8 @@ for ptx in "$work"/dump/kernels/*.ptx; do
   grep -q '^\.target sm_80$' "$ptx" || fail "$ptx: expected code for sm_80"
   ! grep -n '\.extern' "$ptx" || fail "$ptx: needs another module"
   ! grep -nE '\.f64|__nv_' "$ptx" || fail "$ptx: computes in f64 or calls libdevice"
+  ! grep -nE '^\s*(@%p[0-9]+ )?(ld|st)\.[a-z]' "$ptx" | grep -vE '\.(global|shared|param|local)\b' ||
+    fail "$ptx: does not say which memory it reads or writes"
   [ -s "${ptx%.ptx}.ll" ] || fail "$ptx: expected its LLVM IR beside it"
   ! grep -nE 'target-(cpu|features)' "${ptx%.ptx}.ll" || fail "$ptx: is made for another machine"
   count=$((count + 1))

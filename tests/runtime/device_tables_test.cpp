@@ -59,6 +59,8 @@ TEST(DeviceTables, bad_fields) {
   expectRefusal([](Tables &t) { t.launch.threads = 2048; }, "'threads' is 2048");
   expectRefusal([](Tables &t) { t.launch.blocks = 0; }, "'blocks' is 0");
   expectRefusal([](Tables &t) { t.launch.min_rows = 9, t.launch.max_rows = 8; }, "'min_rows' is 9");
+  expectRefusal([](Tables &t) { t.launch.min_rows = 2; }, "one for every number of rows");
+  expectRefusal([](Tables &t) { t.launch.max_rows = 16; }, "one for every number of rows");
   expectRefusal([](Tables &t) { t.launch.max_row_blocks = 65536; }, "'max_row_blocks' is 65536");
   expectRefusal([](Tables &t) { t.launch.keys_per_block = 64; }, "'max_key_blocks' is 0");
   expectRefusal([](Tables &t) { t.kernel.scratch_per_key = 4, t.launch.blocks = 2; },

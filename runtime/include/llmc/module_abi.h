@@ -193,17 +193,19 @@ typedef struct {
  *     y = 1 if rows_per_block is 0, else ceil(rows / rows_per_block), at least 1, at most max_row_blocks
  *     z = 1 if keys_per_block is 0, else ceil(keys / keys_per_block), at least 1, at most max_key_blocks
  *
- * where rows is the number of rows in the dispatch's row space and keys the length of the longest sequence of
- * the step, after its appends. Blocks loop over what there is: any y and z of at least 1 and at most these
- * limits give the same results, more than rows and keys ask for, too, so that a graph may be captured for the
- * largest step of a kind. With no rows a kernel does nothing. Shared memory is all static: the images declare
- * it. */
+ * where rows is the number of rows in the dispatch's row space (of LLMC_ROWS_KEYS that number or a larger
+ * one, since launches are chosen and counted once for steps that are alike) and keys the length of the
+ * longest sequence of the step, after its appends. Blocks loop over what there is: any y and z of at least 1
+ * and at most these limits give the same results, more than rows and keys ask for, too, so that a graph may
+ * be captured for the largest step of a kind. With no rows a kernel does nothing. Shared memory is all
+ * static: the images declare it. */
 typedef struct {
   const char *entry;           /* symbol in the images of this kernel */
   uint32_t threads;            /* of a block, a multiple of 32, at most 1024 */
   uint32_t shared_bytes;       /* static shared memory of a block */
   uint32_t blocks;             /* 1 to 2^31 - 1 */
-  uint32_t min_rows, max_rows; /* it is left out where rows is less or more */
+  uint32_t min_rows, max_rows; /* it is left out where rows is less or more; any number of rows of at least 1
+                                  has a launch */
   uint32_t rows_per_block, max_row_blocks;
   uint32_t keys_per_block, max_key_blocks;
   uint32_t reserved; /* 0 */
