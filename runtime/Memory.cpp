@@ -41,6 +41,11 @@ bool Region::allocate(uint64_t size, Commit commit, const llmc_allocator *alloca
   return true;
 }
 
+void Region::useHugePages() {
+  if (!custom.alloc)
+    madvise(start, bytes, MADV_HUGEPAGE);
+}
+
 void Region::reset() {
   if (!start)
     return;

@@ -38,6 +38,8 @@ public:
   /// Page-aligned; zeroed unless it comes from the caller's allocator. False: no memory.
   bool allocate(uint64_t bytes, Commit commit = Commit::Lazy, const llmc_allocator *allocator = nullptr);
   void reset();
+  /// Asks for pages of 2 MiB where the system gives them on request; before anything is written.
+  void useHugePages();
 
   uint8_t *data() const { return start; }
   uint64_t size() const { return bytes; }

@@ -1,6 +1,7 @@
 // Loading: check the bytes, load the code, check its tables, choose kernels, map the weights.
 #include "runtime/Module.h"
 
+#include "runtime/CopyWeights.h"
 #include "runtime/CpuFeatures.h"
 #include "runtime/Log.h"
 #include "runtime/device/Devices.h"
@@ -45,6 +46,8 @@ llmc_status Module::load(const char *path, const llmc_model_params &params) {
     return status;
   if (llmc_status status = loadCode(path, opened.descriptor, params))
     return status;
+  borrowedPool = params.pool;
+  nThreads = params.n_threads;
   if (llmc_status status = loadWeights(path, params))
     return status;
   if (llmc_status status = loadOnDevice(path, params))
@@ -53,8 +56,6 @@ llmc_status Module::load(const char *path, const llmc_model_params &params) {
     if (llmc_status status =
             llmc_tokenizer_open(contents.tokenizer.data(), contents.tokenizer.size(), &tokenizer))
       return setError(status, "%s: tokenizer: %s", path, std::string(lastError()).c_str());
-  borrowedPool = params.pool;
-  nThreads = params.n_threads;
   log(LogInfo, "%s: loaded, kernels for %s, %zu MB of weights%s", path, variantName(),
       contents.weights.size() >> 20,
       params.flags & LLMC_LOAD_COPY_WEIGHTS ? " copied"
@@ -180,10 +181,13 @@ llmc_status Module::copyWeights(const char *path, const llmc_model_params &param
   const size_t bytes = contents.weights.size();
   if (!weightsCopy.allocate(bytes, Region::Commit::Accounted, params.allocator))
     return setError(LLMC_ENOMEM, "%s: no memory for a copy of the weights (%zu bytes)", path, bytes);
-  for (size_t done = 0; done < bytes;) {
-    size_t n = std::min(progressStep, bytes - done);
-    memcpy(weightsCopy.data() + done, weightsStart + done, n);
-    done += n;
+  weightsCopy.useHugePages();
+  ThreadPool *workers;
+  if (llmc_status status = pool(workers))
+    return status;
+  CopyWeights copy(*module, contents.weights, weightsCopy.data(), workers->size());
+  for (uint64_t done = 0; done < bytes;) {
+    done = copy.copyMore(*workers, progressStep);
     if (params.progress && !params.progress("weights", done, bytes, params.progress_ud))
       return setError(LLMC_ECANCELLED, "%s: cancelled while the weights were copied", path);
   }

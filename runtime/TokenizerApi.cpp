@@ -76,7 +76,8 @@ llmc_status llmc_detokenize(const llmc_tokenizer *tokenizer, const llmc_token *t
     return status;
   return guarded([&, function = __func__] {
     std::string text;
-    if (auto status = tokenizer->impl.decode({tokens, n}, flags & LLMC_DETOKENIZE_SKIP_SPECIAL, text, /*isWhole=*/true))
+    if (auto status =
+            tokenizer->impl.decode({tokens, n}, flags & LLMC_DETOKENIZE_SKIP_SPECIAL, text, /*isWhole=*/true))
       return status;
     return deliver(function, text.data(), text.size(), 1, buf, cap, n_needed);
   });

@@ -49,8 +49,7 @@ std::string normalForm(std::string_view text, bool isCompatible, bool isComposed
   std::vector<utf8proc_int32_t> run; // a starter and what belongs to it, perhaps more
   std::vector<Mark> marks;
   auto orderMarks = [&] {
-    std::sort(marks.begin(), marks.end(),
-                     [](const Mark &a, const Mark &b) {
+    std::sort(marks.begin(), marks.end(), [](const Mark &a, const Mark &b) {
       return a.combiningClass != b.combiningClass ? a.combiningClass < b.combiningClass : a.order < b.order;
     });
     for (const Mark &m : marks)

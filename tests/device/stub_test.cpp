@@ -133,53 +133,54 @@ TEST_F(CudaStub, refuses_what_a_driver_refuses) {
     EXPECT_EQ(cuDevicePrimaryCtxRelease_v2(0), 0);
     EXPECT_EQ(cuMemAlloc_v2(&memory, 16), invalidContext); // it went with its last user
   }).join();
+}
 
-  /// A model.so with code for both, and no wish.
-  TEST_F(CudaStub, a_device_that_cannot_take_the_model_leaves_it_to_the_cpu) {
-    llmc_stub_limit(uint64_t(1) << 18);
-    const ScenarioResult any = runScenario(model, "auto");
-    EXPECT_EQ(any.status, LLMC_OK) << any.error;
+/// A model.so with code for both, and no wish.
+TEST_F(CudaStub, a_device_that_cannot_take_the_model_leaves_it_to_the_cpu) {
+  llmc_stub_limit(uint64_t(1) << 18);
+  const ScenarioResult any = runScenario(model, "auto");
+  EXPECT_EQ(any.status, LLMC_OK) << any.error;
+  EXPECT_EQ(llmc_stub_left(), 0u);
+  EXPECT_EQ(any.logits, runScenario(model, "cpu").logits);
+}
+
+/// Every call of a load and a generation fails in turn. Those that give something back may not matter.
+TEST_F(CudaStub, each_call_that_fails_is_one_sentence_and_changes_nothing) {
+  const ScenarioResult well = runScenario(model, "cuda");
+  ASSERT_EQ(well.error, "");
+  size_t sentences = 0, steps = 0;
+  // Of the launches, which are many and alike, every fifth.
+  for (uint64_t call = 1, stride = 1;; call += stride) {
+    llmc_stub_fail_at(call);
+    const ScenarioResult result = runScenario(model, "cuda");
+    const char *failed = llmc_stub_failed_call();
+    if (!failed)
+      break;
+    stride = std::string(failed) == "cuLaunchKernel" ? 5 : 1;
+    SCOPED_TRACE(failed + (" at call " + std::to_string(call)));
     EXPECT_EQ(llmc_stub_left(), 0u);
-    EXPECT_EQ(any.logits, runScenario(model, "cpu").logits);
-  }
-
-  /// Every call of a load and a generation fails in turn. Those that give something back may not matter.
-  TEST_F(CudaStub, each_call_that_fails_is_one_sentence_and_changes_nothing) {
-    const ScenarioResult well = runScenario(model, "cuda");
-    ASSERT_EQ(well.error, "");
-    size_t sentences = 0, steps = 0;
-    // Of the launches, which are many and alike, every fifth.
-    for (uint64_t call = 1, stride = 1;; call += stride) {
-      llmc_stub_fail_at(call);
-      const ScenarioResult result = runScenario(model, "cuda");
-      const char *failed = llmc_stub_failed_call();
-      if (!failed)
-        break;
-      stride = std::string(failed) == "cuLaunchKernel" ? 5 : 1;
-      SCOPED_TRACE(failed + (" at call " + std::to_string(call)));
-      EXPECT_EQ(llmc_stub_left(), 0u);
-      if (result.status == LLMC_OK) {
-        EXPECT_EQ(result.logits, well.logits);
-        // What is not asked: the way out, and the failed probe of how many devices there are.
-        const std::string name = failed;
-        EXPECT_TRUE(name.find("Free") != std::string::npos || name.find("Destroy") != std::string::npos ||
-                    name.find("Unload") != std::string::npos || name.find("Release") != std::string::npos ||
-                    name == "cuCtxSetCurrent")
-            << "its failure was not noticed";
-        continue;
-      }
-      ++sentences;
-      EXPECT_EQ(result.error.rfind("cuda:0: ", 0), 0u) << result.error;
-      EXPECT_NE(result.error.find("CUDA_ERROR_INJECTED (from the stub)"), std::string::npos) << result.error;
-      EXPECT_EQ(result.error.find('\n'), std::string::npos);
-      if (!result.lengths.empty()) { // in a step
-        ++steps;
-        EXPECT_EQ(result.lengths, (std::vector<llmc_pos>{0, 0}));
-        EXPECT_TRUE(result.wasRepeated) << llmc_stub_last_error();
-      }
+    if (result.status == LLMC_OK) {
+      EXPECT_EQ(result.logits, well.logits);
+      // What is not asked: the way out, and the failed probe of how many devices there are.
+      const std::string name = failed;
+      EXPECT_TRUE(name.find("Free") != std::string::npos || name.find("Destroy") != std::string::npos ||
+                  name.find("Unload") != std::string::npos || name.find("Release") != std::string::npos ||
+                  name == "cuCtxSetCurrent")
+          << "its failure was not noticed";
+      continue;
     }
-    EXPECT_GT(sentences, 40u);
-    EXPECT_GT(steps, 20u);
+    ++sentences;
+    EXPECT_EQ(result.error.rfind("cuda:0: ", 0), 0u) << result.error;
+    EXPECT_NE(result.error.find("CUDA_ERROR_INJECTED (from the stub)"), std::string::npos) << result.error;
+    EXPECT_EQ(result.error.find('\n'), std::string::npos);
+    if (!result.lengths.empty()) { // in a step
+      ++steps;
+      EXPECT_EQ(result.lengths, (std::vector<llmc_pos>{0, 0}));
+      EXPECT_TRUE(result.wasRepeated) << llmc_stub_last_error();
+    }
   }
+  EXPECT_GT(sentences, 40u);
+  EXPECT_GT(steps, 20u);
+}
 
 } // namespace

@@ -19,7 +19,7 @@ struct ModelOptions {
   std::string model;
   std::string device = "auto", kv = "auto";
   uint32_t threads = 0, ctx = 0, batch = 0;
-  bool verbose = false, noCache = false;
+  bool verbose = false, noCache = false, copyWeights = false;
 };
 
 /// What a text begins with: -p or --tokens.

@@ -68,6 +68,7 @@ llmc_status load(const std::string &path, const ModelOptions &options, ModelPtr 
   const char *cpu = std::getenv("LLMC_CPU");
   params.cpu_variant = cpu && *cpu ? cpu : nullptr;
   params.n_threads = options.threads;
+  params.flags = options.copyWeights ? LLMC_LOAD_COPY_WEIGHTS : 0;
   LoadProgress progress;
   params.progress = LoadProgress::update;
   params.progress_ud = &progress;

@@ -79,6 +79,9 @@ void addModelOptions(CLI::App *command, ModelOptions &options) {
             return "";
         return fmt::format("expected one of auto, cpu, cuda, simt, but found '{}'", text);
       });
+  command->add_flag("--copy-weights", options.copyWeights,
+                    "copy the weights into memory of their own, in huge pages, each part by the thread that "
+                    "reads it, instead of mapping the file: a slower start, for long runs");
   command->add_flag(
       "--no-cache", options.noCache,
       "compile a model of another form anew and keep nothing, instead of looking into the cache");

@@ -27,7 +27,7 @@ const std::vector<Group> &groups() {
        {"temp", "top-k", "top-p", "min-p", "typical-p", "repeat-penalty", "presence-penalty",
         "frequency-penalty", "penalty-last-n", "seed"}},
       {"Numbers", {"activations", "kv", "quantize"}},
-      {"Running", {"session", "parallel", "seqs", "repetitions", "batch", "threads", "device", "cpu"}},
+      {"Running", {"session", "parallel", "seqs", "repetitions", "batch", "threads", "copy-weights", "device", "cpu"}},
       {"Cache", {"cache-dir", "no-cache", "clear"}},
       {"Looking into a run",
        {"trace", "trace-values", "trace-limit", "profile", "profile-trace", "remeasure", "tolerance"}},
