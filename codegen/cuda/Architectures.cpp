@@ -6,7 +6,8 @@
 
 namespace llmc::cuda {
 
-// LLVM picks for each the oldest version of PTX that has it: drivers that know the GPU know that version.
+// LLVM picks for each the oldest version of PTX that has it. A driver that does not know that version takes
+// the next best image; that of the first, PTX 7.0, is known to all drivers that the runtime accepts.
 static const Architecture architectures[] = {
     {"sm_80", 80, false},   {"sm_86", 86, false},   {"sm_87", 87, false},   {"sm_89", 89, false},
     {"sm_90", 90, false},   {"sm_90a", 90, true},   {"sm_100", 100, false}, {"sm_100a", 100, true},

@@ -232,12 +232,15 @@ typedef struct {
  * arguments are the logits buffer, the results and memory to work in, row_bytes and work_bytes for each row.
  * A row of results:
  *
- *     llmc_candidate best[most];  the first n_best are set, best first, the lower token first among equals;
- * -0 equals 0, and a NaN is none; token -1 where there are no more float sums[n_sums];         of
- * LLMC_SAMPLING_SUM_COLUMNS logits each the sums over those whose numbers are equal modulo
- * LLMC_SAMPLING_SUM_LANES (of what remains of vocab divided by that, all are added to the first), in f32 and
- * in ascending order; their sum in this order, in f64, is what the sampler of the CPU computes, bit for bit.
- * Without meaning where best[0] is infinite or none */
+ *     llmc_candidate best[most];
+ *     float sums[n_sums];
+ *
+ * Of `best` the first n_best are set, best first, the lower token first among equals; -0 equals 0, and a NaN
+ * is none; the token is -1 where there are no more. `sums` has LLMC_SAMPLING_SUM_LANES for each
+ * LLMC_SAMPLING_SUM_COLUMNS logits: the sums over those whose numbers are equal modulo the former (of what
+ * remains of vocab divided by that, all are added to the first), in f32 and in ascending order. Added up in
+ * f64 in this order they are what the sampler of the CPU computes, bit for bit; without meaning where
+ * best[0] is infinite or none. */
 #define LLMC_SAMPLING_SUM_COLUMNS 1024
 #define LLMC_SAMPLING_SUM_LANES 16
 typedef struct {
