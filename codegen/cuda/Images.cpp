@@ -63,15 +63,32 @@ static void sayGlobal(llvm::Module &module) {
   }
 }
 
+/// The functions that name the variable, be it in a constant.
+static llvm::SmallPtrSet<const llvm::Function *, 4> usersOf(const llvm::GlobalVariable &variable) {
+  llvm::SmallPtrSet<const llvm::Function *, 4> functions;
+  llvm::SmallVector<const llvm::User *> users(variable.users());
+  while (!users.empty()) {
+    const llvm::User *user = users.pop_back_val();
+    if (auto *instruction = llvm::dyn_cast<llvm::Instruction>(user))
+      functions.insert(instruction->getFunction());
+    else
+      users.append(user->user_begin(), user->user_end());
+  }
+  return functions;
+}
+
 /// What PTX could not say, or no block has room for.
 static std::string whyUnfit(const llvm::Module &module) {
-  uint64_t shared = 0;
-  for (const llvm::GlobalVariable &variable : module.globals())
-    if (variable.getAddressSpace() == sharedSpace)
-      shared += module.getDataLayout().getTypeAllocSize(variable.getValueType());
-  if (shared > mostShared)
-    return "its blocks want " + std::to_string(shared) + " bytes of static shared memory, " +
-           std::to_string(mostShared) + " is the most";
+  llvm::DenseMap<const llvm::Function *, uint64_t> shared;
+  for (const llvm::GlobalVariable &variable : module.globals()) {
+    if (variable.getAddressSpace() != sharedSpace)
+      continue;
+    const uint64_t bytes = module.getDataLayout().getTypeAllocSize(variable.getValueType());
+    for (const llvm::Function *entry : usersOf(variable))
+      if ((shared[entry] += bytes) > mostShared)
+        return "the blocks of " + entry->getName().str() + " want more than " + std::to_string(mostShared) +
+               " bytes of static shared memory";
+  }
   for (const llvm::Function &function : module)
     for (const llvm::BasicBlock &block : function)
       for (const llvm::Instruction &instruction : block)

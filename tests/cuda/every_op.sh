@@ -4,4 +4,4 @@
 set -u
 mkdir -p "$3.source"
 sed -e '/= lm\.cached_attention /d' -e 's/lm\.mul %a, %c /lm.mul %a, %a /' "$2" > "$3.source/model.mlir"
-exec "$(dirname "$0")/ptx.sh" "$1" "$3.source/model.mlir" "$3" --random-weights
+exec "$(dirname "$0")/ptx.sh" "$1" "$3.source/model.mlir" "$3" again --random-weights

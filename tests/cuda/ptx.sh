@@ -1,9 +1,10 @@
 #!/bin/bash
-# ptx.sh LLMC SOURCE WORKDIR OPTIONS...: compiles for CUDA alone and for two architectures. Every kernel has PTX with
-# entries, for the architecture it names, that needs no other module and no 64-bit float; the same bytes come out twice.
+# ptx.sh LLMC SOURCE WORKDIR once|again OPTIONS...: compiles for CUDA alone and for two architectures. Every kernel has
+# PTX with entries, for the architecture it names, that needs no other module and no 64-bit float; with `again` two more
+# compiles give the same bytes.
 set -u
-llmc=$1 source=$2 work=$3
-shift 3
+llmc=$1 source=$2 work=$3 again=$4
+shift 4
 ulimit -v 8388608
 export LLMC_PTXAS=none # what it says of this PTX is a test of its own
 rm -rf "$work"
@@ -33,6 +34,7 @@ kernels=$("$llmc" inspect "$work/model.so" --json | grep -o '"devices":\[.*' | g
 launches=$("$llmc" inspect "$work/model.so" --json | grep -oE '"launches_per_layer":[0-9.]+' | cut -d: -f2)
 [ -n "$launches" ] && awk "BEGIN { exit !($launches > 1 && $launches <= 6) }" || fail "$launches launches a layer, more than 6"
 
+[ "$again" = once ] && { echo "$count kernels"; exit 0; }
 "$llmc" compile "$source" -o "$work/again.so" --target cuda --gpu-arch sm_90 --cache-dir "$work/cache" "$@" &&
   cmp "$work/model.so" "$work/again.so" || fail "a compile without dumps gives other bytes"
 "$llmc" compile "$source" -o "$work/again.so" --target cuda --gpu-arch sm_90 --cache-dir "$work/cache" "$@" &&

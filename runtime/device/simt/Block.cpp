@@ -104,6 +104,12 @@ void Block::runOne(Extent which) {
   }
   forgetCopies();
   shuffle(order);
+  // By warp, and in one as in all.
+  orderInWarps.resize(order.size());
+  std::vector<uint32_t> next((order.size() + LLMC_SIMT_WARP - 1) / LLMC_SIMT_WARP);
+  for (uint32_t index : order)
+    orderInWarps[index / LLMC_SIMT_WARP * LLMC_SIMT_WARP + next[index / LLMC_SIMT_WARP]++] = index;
+  locksteps.assign((threads.size() + LLMC_SIMT_WARP - 1) / LLMC_SIMT_WARP, {});
   std::fill(std::begin(arrivedAt), std::end(arrivedAt), 0);
   nextStart = nDone = 0;
   ready.clear();
@@ -176,6 +182,7 @@ void Block::work(Fiber &self) {
 void Block::end(Thread &thread) {
   // Copies that it did not wait for may never be done: nobody can have needed them.
   thread.isDone = true;
+  lockstepOf(thread).done |= laneBit(thread);
   ++nDone;
 }
 
@@ -198,6 +205,7 @@ void Block::wait(Thread &thread) {
 
 void Block::release(Thread &thread) {
   thread.waitsAt = nowhere;
+  lockstepOf(thread).waiting &= ~laneBit(thread);
   ready.push_back(&thread);
 }
 
@@ -257,6 +265,7 @@ void Block::barrier(uint32_t site, uint32_t number) {
     thread.waitsAt = site;
     thread.in = nullptr;
     thread.barrier = number;
+    lockstepOf(thread).waiting |= laneBit(thread);
     wait(thread);
     return;
   }

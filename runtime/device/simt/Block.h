@@ -89,6 +89,12 @@ private:
     uint32_t copyGroup;
   };
 
+  /// Of a warp, by lane: what the scan of its threads would tell.
+  struct Lockstep {
+    uint32_t done = 0, waiting = 0;        ///< ended; at a barrier or warp operation
+    uint32_t here = 0, site = 0, mask = 0; ///< at the operation that a lane came to last, and with which mask
+  };
+
   bool checksRaces() const { return isInstrumented && options.checksRaces; }
   bool prepare();
   void runOne(Extent which);
@@ -109,6 +115,7 @@ private:
 
   void barrier(uint32_t site, uint32_t number);
   void warp(uint32_t site, const uint32_t *in, uint32_t *out);
+  uint32_t lanesAt(const Thread &thread, uint32_t site, uint32_t mask);
   void operate(uint32_t site, const Lanes &lanes, const Thread &thread);
   void forgetCopies();
   void copyAsync(const Copy &copy);
@@ -134,6 +141,8 @@ private:
   uint32_t draw(uint32_t below);
   void shuffle(std::vector<uint32_t> &numbers);
   uint32_t warpOf(const Thread &thread) const { return thread.index / LLMC_SIMT_WARP; }
+  Lockstep &lockstepOf(const Thread &thread) { return locksteps[warpOf(thread)]; }
+  static uint32_t laneBit(const Thread &thread) { return 1u << thread.index % LLMC_SIMT_WARP; }
   /// The lanes that the warp of this thread has.
   uint32_t lanesOf(const Thread &thread) const;
 
@@ -143,7 +152,8 @@ private:
   bool isInstrumented = false;
   Extent at; ///< the running block
   std::vector<Thread> threads;
-  std::vector<uint32_t> order, blockOrder;
+  std::vector<Lockstep> locksteps; ///< of the warps
+  std::vector<uint32_t> order, orderInWarps, blockOrder;
   size_t nextStart = 0, nDone = 0;
   std::deque<Thread *> ready;
   Thread *current = nullptr, *starting = nullptr;

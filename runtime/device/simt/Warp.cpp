@@ -191,24 +191,21 @@ void Block::warp(uint32_t site, const uint32_t *in, uint32_t *out) {
       check(site, LLMC_SIMT_LDMATRIX, address, 16, 16, LLMC_SIMT_SPACE_SHARED);
     }
   // Those who are waiting already must be here, too.
-  bool areAllHere = true;
-  for (uint32_t lane = 0; lane < LLMC_SIMT_WARP; ++lane) {
-    if (!(mask >> lane & 1) || lane == self)
-      continue;
-    const Thread &other = threads[first + lane];
-    if (other.isDone)
-      fail(thread, "divergent warp operation: it comes to %s, but lane %u of the mask has ended", what.text,
-           lane);
-    if (other.waitsAt != nowhere && (other.waitsAt != site || other.in[0] != mask))
-      fail(thread, "divergent warp operation: it comes to %s, but lane %u of the mask waits at %s%s",
-           what.text, lane, textOf(other.waitsAt), other.waitsAt == site ? " with another mask" : "");
-    areAllHere &= other.waitsAt != nowhere;
-  }
+  Lockstep &lockstep = lockstepOf(thread);
+  if (lockstep.site != site || lockstep.mask != mask)
+    lockstep.here = 0;
+  if (mask & (lockstep.done | (lockstep.waiting & ~lockstep.here)))
+    lockstep.here = lanesAt(thread, site, mask);
+  lockstep.site = site;
+  lockstep.mask = mask;
+  lockstep.here |= 1u << self;
   thread.waitsAt = site;
   thread.in = in;
   thread.out = out;
-  if (!areAllHere)
+  if ((lockstep.here & mask) != mask) {
+    lockstep.waiting |= 1u << self;
     return wait(thread);
+  }
   if (isWhole && mask != UINT32_MAX)
     fail(thread, "%s: the warp has only the lanes 0x%x", what.text, mask);
   Lanes lanes = {};
@@ -216,10 +213,29 @@ void Block::warp(uint32_t site, const uint32_t *in, uint32_t *out) {
     if (mask >> lane & 1)
       lanes[lane] = {threads[first + lane].in, threads[first + lane].out};
   operate(site, lanes, thread);
-  for (uint32_t index : order)
-    if (index - first < LLMC_SIMT_WARP && (mask >> (index - first) & 1) && index != thread.index)
+  for (uint32_t i = first; i < std::min<size_t>(first + LLMC_SIMT_WARP, order.size()); ++i)
+    if (const uint32_t index = orderInWarps[i]; (mask >> (index - first) & 1) && index != thread.index)
       release(threads[index]);
+  lockstep.here = 0;
   thread.waitsAt = nowhere;
+}
+
+/// The lanes of the mask that wait there. None may have ended or wait elsewhere.
+uint32_t Block::lanesAt(const Thread &thread, uint32_t site, uint32_t mask) {
+  const char *text = textOf(site);
+  uint32_t here = 0;
+  for (uint32_t lane = 0; lane < LLMC_SIMT_WARP; ++lane) {
+    if (!(mask >> lane & 1))
+      continue;
+    const Thread &other = threads[warpOf(thread) * LLMC_SIMT_WARP + lane];
+    if (other.isDone)
+      fail(thread, "divergent warp operation: it comes to %s, but lane %u of the mask has ended", text, lane);
+    if (other.waitsAt != nowhere && (other.waitsAt != site || other.in[0] != mask))
+      fail(thread, "divergent warp operation: it comes to %s, but lane %u of the mask waits at %s%s", text,
+           lane, textOf(other.waitsAt), other.waitsAt == site ? " with another mask" : "");
+    here |= uint32_t(other.waitsAt != nowhere) << lane;
+  }
+  return here;
 }
 
 void Block::operate(uint32_t site, const Lanes &lanes, const Thread &thread) {
