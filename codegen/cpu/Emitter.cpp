@@ -146,7 +146,7 @@ Values Emitter::loop(Value lower, Value upper, Value step, ValueRange carried, B
   return Values(loop.getResults());
 }
 
-void Emitter::loop(Value lower, Value upper, int64_t step, llvm::function_ref<void(Value)> body) {
+void Emitter::loop(Value lower, Value upper, Value step, llvm::function_ref<void(Value)> body) {
   loop(lower, upper, step, ValueRange{}, [&](Value i, ValueRange) -> Values {
     body(i);
     return {};

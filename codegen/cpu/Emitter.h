@@ -135,7 +135,10 @@ public:
     return loop(lower, upper, c(step), carried, body);
   }
   Values loop(Value lower, Value upper, Value step, mlir::ValueRange carried, Body body);
-  void loop(Value lower, Value upper, int64_t step, llvm::function_ref<void(Value)> body);
+  void loop(Value lower, Value upper, int64_t step, llvm::function_ref<void(Value)> body) {
+    loop(lower, upper, c(step), body);
+  }
+  void loop(Value lower, Value upper, Value step, llvm::function_ref<void(Value)> body);
   void when(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise = nullptr);
 
   // Functions.

@@ -9,6 +9,7 @@
 #include "codegen/Backend.h"
 #include "codegen/Stopwatch.h"
 #include "codegen/cuda/Architectures.h"
+#include "codegen/cuda/Warp.h"
 #include "runtime/include/llmc/module_abi.h"
 
 #include "llvm/Bitcode/BitcodeWriter.h"
@@ -25,10 +26,6 @@ using namespace llmc;
 using namespace llmc::codegen;
 
 namespace llmc::cuda {
-
-/// Address spaces, and the shared memory that a block may declare on every GPU.
-constexpr unsigned globalSpace = 1, sharedSpace = 3;
-constexpr uint64_t mostShared = 48 << 10;
 
 static std::unique_ptr<llvm::TargetMachine> makeMachine(llvm::StringRef architecture, std::string &error) {
   static std::once_flag once;
@@ -85,9 +82,9 @@ static std::string whyUnfit(const llvm::Module &module) {
       continue;
     const uint64_t bytes = module.getDataLayout().getTypeAllocSize(variable.getValueType());
     for (const llvm::Function *entry : usersOf(variable))
-      if ((shared[entry] += bytes) > mostShared)
-        return "the blocks of " + entry->getName().str() + " want more than " + std::to_string(mostShared) +
-               " bytes of static shared memory";
+      if ((shared[entry] += bytes) > uint64_t(mostSharedBytes))
+        return "the blocks of " + entry->getName().str() + " want more than " +
+               std::to_string(mostSharedBytes) + " bytes of static shared memory";
   }
   for (const llvm::Function &function : module)
     for (const llvm::BasicBlock &block : function)

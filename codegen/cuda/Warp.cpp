@@ -26,11 +26,11 @@ static Type pointerIn(Emitter &e, unsigned space) {
   return LLVM::LLVMPointerType::get(e.getContext(), space);
 }
 
-constexpr unsigned globalSpace = 1, sharedSpace = 3;
-
+Value readRegister32(Emitter &e, StringRef name) {
+  return e.intrinsic(("llvm.nvvm.read.ptx.sreg." + name).str(), e.i32(), {});
+}
 Value readRegister(Emitter &e, StringRef name) {
-  Value number = e.intrinsic(("llvm.nvvm.read.ptx.sreg." + name).str(), e.i32(), {});
-  return arith::ExtUIOp::create(e, e.i64(), number);
+  return arith::ExtUIOp::create(e, e.i64(), readRegister32(e, name));
 }
 
 Value laneNumber(Emitter &e) { return e.rem(readRegister(e, "tid.x"), warpLanes); }
@@ -59,6 +59,10 @@ Value maxOfLanes(Emitter &e, Value value, int64_t width) {
   return fold(e, value, width, [&](Value a, Value b) { return e.maxf(a, b); });
 }
 
+Value reduceInts(Emitter &e, StringRef operation, Value i32) {
+  return e.intrinsic(("llvm.nvvm.redux.sync." + operation).str(), e.i32(), {i32, e.splat(e.i32(), -1)});
+}
+
 Value sharedArray(Emitter &e, ModuleOp module, StringRef name, int64_t bytes) {
   auto global = module.lookupSymbol<LLVM::GlobalOp>(name);
   if (!global) {
@@ -71,15 +75,6 @@ Value sharedArray(Emitter &e, ModuleOp module, StringRef name, int64_t bytes) {
     LLVM::ReturnOp::create(e, LLVM::UndefOp::create(e, type).getResult());
   }
   return LLVM::AddressOfOp::create(e, global);
-}
-
-Value offsetBy(Emitter &e, Value pointer, Value bytes) {
-  return LLVM::GEPOp::create(e, pointer.getType(), e.i8(), pointer, ArrayRef<LLVM::GEPArg>{bytes},
-                             LLVM::GEPNoWrapFlags::inbounds);
-}
-
-Value offsetBy(Emitter &e, Value pointer, int64_t bytes) {
-  return bytes ? offsetBy(e, pointer, e.c(bytes)) : pointer;
 }
 
 void copyAsync(Emitter &e, Value toShared, Value from) {

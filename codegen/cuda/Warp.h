@@ -12,9 +12,13 @@
 namespace llmc::cuda {
 
 constexpr int64_t warpLanes = 32;
+/// Address spaces, and the shared memory that a block may declare on every GPU.
+constexpr unsigned globalSpace = 1, sharedSpace = 3;
+constexpr int64_t mostSharedBytes = 48 << 10;
 
-/// A special register as i64: "tid.x", "ctaid.y", "nctaid.y".
+/// A special register: "tid.x", "ctaid.y", "nctaid.y". As i64, and as the i32 that it is.
 mlir::Value readRegister(cpu::Emitter &e, llvm::StringRef name);
+mlir::Value readRegister32(cpu::Emitter &e, llvm::StringRef name);
 /// The thread's number in its warp, and that of the warp in its block (of threads in a row), as i64.
 mlir::Value laneNumber(cpu::Emitter &e);
 mlir::Value warpNumber(cpu::Emitter &e);
@@ -30,13 +34,12 @@ mlir::Value shuffleXor(cpu::Emitter &e, mlir::Value value, int64_t mask);
 /// same in every lane.
 mlir::Value sumOfLanes(cpu::Emitter &e, mlir::Value value, int64_t width = warpLanes);
 mlir::Value maxOfLanes(cpu::Emitter &e, mlir::Value value, int64_t width = warpLanes);
+/// An i32 of each lane, folded in one instruction: "min", "max", "umax".
+mlir::Value reduceInts(cpu::Emitter &e, llvm::StringRef operation, mlir::Value i32);
 
 /// `bytes` of static shared memory by this name in the module, 16-byte aligned; its address is one of shared
 /// memory (address space 3).
 mlir::Value sharedArray(cpu::Emitter &e, mlir::ModuleOp module, llvm::StringRef name, int64_t bytes);
-/// An address in the space of `pointer`, that many bytes behind it. (Emitter::at is for generic addresses.)
-mlir::Value offsetBy(cpu::Emitter &e, mlir::Value pointer, mlir::Value bytes);
-mlir::Value offsetBy(cpu::Emitter &e, mlir::Value pointer, int64_t bytes);
 
 /// Begins to copy 16 bytes from global to shared memory, both 16-byte aligned, past the first cache.
 void copyAsync(cpu::Emitter &e, mlir::Value toShared, mlir::Value from);

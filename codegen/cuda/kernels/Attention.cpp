@@ -8,7 +8,7 @@ using namespace llmc::codegen;
 
 namespace llmc::cuda {
 
-constexpr int64_t mostSharedBytes = 48 << 10, mostDimV = 1024;
+constexpr int64_t mostDimV = 1024;
 constexpr uint32_t mostBlocks = 65535;
 
 std::string whyNoAttention(const cpu::AttentionSpec &spec) {

@@ -33,7 +33,7 @@ void emitAttentionAppend(ModuleOp module, const std::string &name, const Attenti
   emitEntry(e, module, name, AttentionShape::threads, [&](const KernelArguments &arguments) {
     AttentionRows rows(e, shape, arguments);
     Value scratch = sharedArray(e, module, name + "_row", AttentionRows::scratchBytes(shape));
-    e.loop32(e.reg("ctaid.y"), rows.count, e.reg("nctaid.y"), [&](Value row) {
+    e.loop(e.reg("ctaid.y"), rows.count, e.reg("nctaid.y"), [&](Value row) {
       meet(e);
       rows.append(row, rows.token(row), e.reg("ctaid.x"), scratch);
     });
@@ -41,18 +41,6 @@ void emitAttentionAppend(ModuleOp module, const std::string &name, const Attenti
 }
 
 namespace {
-
-Values flat(const AttentionSums &sums) {
-  Values values(sums.m);
-  values.append(sums.l);
-  values.append(sums.o);
-  return values;
-}
-
-AttentionSums sumsOf(ValueRange values, int64_t rows) {
-  return {Values(values.take_front(rows)), Values(values.drop_front(rows).take_front(rows)),
-          Values(values.drop_front(2 * rows))};
-}
 
 struct PromptEmitter {
   WarpEmitter &e;
@@ -99,17 +87,16 @@ struct PromptEmitter {
     auto seenOf = [&](Value base, int64_t keys) {
       Values result;
       for (int64_t i = 0; i < shape.rows; ++i) {
-        AttentionUnit::Range range = queries.positions(rows.warp, shape.rows, e.n(i));
-        result.push_back(e.both(e.less(range.from, e.add(base, keys)), e.less(base, range.to)));
+        result.push_back(queries.positions(rows.warp, shape.rows, e.n(i)).overlaps(e, base, keys));
       }
       return result;
     };
     Value end = e.add(e.div(e.sub(to, 1), blockKeys), 1);
-    Values all =
-        e.loop32(e.div(from, blockKeys), end, 1, flat(unit.empty()), [&](Value keyBlock, ValueRange carried) {
+    Values all = e.loop32(
+        e.div(from, blockKeys), end, 1, unit.empty().flat(), [&](Value keyBlock, ValueRange carried) {
           auto [firstUnit, lastUnit] = unitsOf(keyBlock);
           Values block =
-              e.loop32(firstUnit, lastUnit, 1, flat(unit.empty()), [&](Value number, ValueRange carried) {
+              e.loop32(firstUnit, lastUnit, 1, unit.empty().flat(), [&](Value number, ValueRange carried) {
                 Value base = e.mul(number, unitKeys);
                 SmallVector<AttentionUnit::Range> seen;
                 for (int64_t i = 0; i < shape.rows; ++i)
@@ -120,12 +107,15 @@ struct PromptEmitter {
                 AttentionSums sums = unit.run(copier, unit.placeOf(page.keys, page.values, page.inPage),
                                               queries.queriesOf(rows.warp, shape.rows),
                                               queries.probabilitiesOf(rows.warp), seen, needed);
-                return flat(unit.merge(sumsOf(carried, shape.rows), sums, seenOf(base, unitKeys)));
+                return unit.merge(AttentionSums::of(carried, shape.rows), sums, seenOf(base, unitKeys))
+                    .flat();
               });
-          return flat(unit.merge(sumsOf(carried, shape.rows), sumsOf(block, shape.rows),
-                                 seenOf(e.mul(keyBlock, blockKeys), blockKeys)));
+          return unit
+              .merge(AttentionSums::of(carried, shape.rows), AttentionSums::of(block, shape.rows),
+                     seenOf(e.mul(keyBlock, blockKeys), blockKeys))
+              .flat();
         });
-    write(unit, row, first, total, sumsOf(all, shape.rows));
+    write(unit, row, first, total, AttentionSums::of(all, shape.rows));
   }
 
   void write(AttentionUnit &unit, Value row, Value first, Value total, const AttentionSums &sums) {
@@ -151,11 +141,11 @@ void emitAttentionPrompt(ModuleOp module, const std::string &name, const Attenti
     AttentionRows rows(e, shape, arguments);
     AttentionQueries queries(e, module, name, shape, rows, warps, 1, stageBytes);
     PromptEmitter prompt{e, shape, rows, queries, e.reg("ctaid.x")};
-    e.loop32(e.reg("ctaid.y"), rows.count, e.reg("nctaid.y"), [&](Value row) {
+    e.loop(e.reg("ctaid.y"), rows.count, e.reg("nctaid.y"), [&](Value row) {
       AttentionRows::Token token = rows.token(row);
       Value length = prompt.tileLength(row, token), total = e.mul(length, shape.group);
-      e.loop32(e.n(0), total, e.n(warps * shape.rows),
-               [&](Value first) { prompt.attend(row, token, length, first, total); });
+      e.loop(e.n(0), total, e.n(warps * shape.rows),
+             [&](Value first) { prompt.attend(row, token, length, first, total); });
     });
   });
 }

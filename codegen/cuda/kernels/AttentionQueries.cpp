@@ -39,7 +39,7 @@ void AttentionQueries::fill(Value kvHead, Value first, Value total, int64_t perS
                             llvm::function_ref<Owner(Value token)> owner) {
   const int64_t all = sets * perSet, pad = powerOfTwo(perSet), group = shape.group;
   Value threads = e.n(AttentionShape::threads);
-  e.loop32(rows.tid, e.n(all), threads, [&](Value i) {
+  e.loop(rows.tid, e.n(all), threads, [&](Value i) {
     Value number = e.add(first, i), address = e.at(visible, e.mul(i, 8));
     e.when(
         e.less(number, total),
@@ -53,7 +53,7 @@ void AttentionQueries::fill(Value kvHead, Value first, Value total, int64_t perS
           e.store(e.n(0), address, 4);
         });
   });
-  e.loop32(rows.tid, e.n(all * rows.pieces()), threads, [&](Value item) {
+  e.loop(rows.tid, e.n(all * rows.pieces()), threads, [&](Value item) {
     Value i = e.div(item, rows.pieces()), piece = e.rem(item, rows.pieces()), number = e.add(first, i);
     e.when(e.less(number, total), [&] {
       Owner token = owner(e.div(number, group));

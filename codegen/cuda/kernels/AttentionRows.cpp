@@ -93,12 +93,12 @@ void AttentionRows::storeRow(Value row, int64_t dim, int64_t groups, llvm::funct
                              llvm::function_ref<Value(Value)> scalePlace) {
   auto element = [&](Value d) { return e.load(e.f32(), e.at(row, e.mul(d, 4))); };
   if (!groups) {
-    e.loop32(tid, e.n(dim), e.n(AttentionShape::threads),
-             [&](Value d) { e.store(store.narrow(element(d)), place(d)); });
+    e.loop(tid, e.n(dim), e.n(AttentionShape::threads),
+           [&](Value d) { e.store(store.narrow(element(d)), place(d)); });
     return;
   }
   // Zeros stand behind the last number of a row.
-  e.loop32(warp, e.n(groups), e.n(AttentionShape::warps), [&](Value group) {
+  e.loop(warp, e.n(groups), e.n(AttentionShape::warps), [&](Value group) {
     Value d = e.add(e.mul(group, store.perScale()), lane), number = element(d);
     Value largest = e.reduce(e.abs(number), [&](Value a, Value b) { return e.maxf(a, b); });
     auto [scale, divisor] = store.scaleFor(largest);
@@ -117,12 +117,12 @@ void AttentionRows::append(Value row, const Token &token, Value kvHead, Value sc
   auto fillUp = [&](int64_t dim, int64_t groups) {
     const int64_t end = groups * store.perScale();
     if (end > dim)
-      e.loop32(e.add(tid, dim), e.n(end), e.n(AttentionShape::threads),
-               [&](Value d) { put(d, e.real(e.f32(), 0)); });
+      e.loop(e.add(tid, dim), e.n(end), e.n(AttentionShape::threads),
+             [&](Value d) { put(d, e.real(e.f32(), 0)); });
   };
   Value source = key(row, kvHead);
-  e.loop32(tid, e.n(pieces()), e.n(AttentionShape::threads),
-           [&](Value piece) { rotate(source, token.position, piece, put); });
+  e.loop(tid, e.n(pieces()), e.n(AttentionShape::threads),
+         [&](Value piece) { rotate(source, token.position, piece, put); });
   fillUp(spec.dimK, shape.groupsK);
   meet(e);
   storeRow(
@@ -133,8 +133,8 @@ void AttentionRows::append(Value row, const Token &token, Value kvHead, Value sc
       });
   meet(e);
   Value value = rowOf(v, row, kvHead, spec.kvHeads, spec.dimV);
-  e.loop32(tid, e.n(spec.dimV), e.n(AttentionShape::threads),
-           [&](Value d) { put(d, e.load(e.f32(), e.at(value, e.mul(d, 4)))); });
+  e.loop(tid, e.n(spec.dimV), e.n(AttentionShape::threads),
+         [&](Value d) { put(d, e.load(e.f32(), e.at(value, e.mul(d, 4)))); });
   fillUp(spec.dimV, shape.groupsV);
   meet(e);
   storeRow(

@@ -106,17 +106,14 @@ struct SplitEmitter {
   void putTogether(Value keyBlock, Value first, int64_t count) {
     const int64_t pieces = shape.dimV / 4;
     const Type floats = e.vec(4, e.f32());
-    e.loop32(rows.tid, e.n(count * pieces), e.n(AttentionShape::threads), [&](Value item) {
+    e.loop(rows.tid, e.n(count * pieces), e.n(AttentionShape::threads), [&](Value item) {
       Value i = e.div(item, pieces), d = e.mul(e.rem(item, pieces), 4);
       AttentionUnit::Range range = queries.positions(e.n(0), count, i);
       Value m = e.real(e.f32(), -std::numeric_limits<double>::infinity()), l = e.real(e.f32(), 0);
       Value o = e.real(floats, 0);
-      auto sees = [&](Value base, int64_t keys) {
-        return e.both(e.less(range.from, e.add(base, keys)), e.less(base, range.to));
-      };
       Value start = e.mul(keyBlock, blockKeys);
       for (int64_t w = 0; w < warps; ++w) {
-        Value isSeen = sees(e.add(start, w * unitKeys), unitKeys);
+        Value isSeen = range.overlaps(e, e.add(start, w * unitKeys), unitKeys);
         Value stages = queries.copier(e.n(w), {}, 32, {}).stages;
         Value record = e.at(stages, e.mul(i, records.bytes()));
         // What nobody has written may be anything.
@@ -126,7 +123,7 @@ struct SplitEmitter {
         o = merge.outputs(e, o, orZero(e.load(floats, e.at(record, e.mul(d, 4)), 0, 16)));
         m = merge.m, l = merge.l;
       }
-      e.when(sees(start, blockKeys), [&] {
+      e.when(range.overlaps(e, start, blockKeys), [&] {
         Value number = e.add(first, i);
         Value head = e.add(e.mul(kvHead, shape.group), e.rem(number, shape.group));
         Value record = records.at(keyBlock, owner(e.div(number, shape.group)).row, head);
@@ -140,7 +137,7 @@ struct SplitEmitter {
   }
 
   void appendAll(Value sequence, Value tokens, Value keyBlock, Value scratch) {
-    e.loop32(e.n(0), tokens, e.n(1), [&](Value token) {
+    e.loop(e.n(0), tokens, e.n(1), [&](Value token) {
       AttentionQueries::Owner mine = owner(token);
       e.when(e.equal(e.div(mine.position, blockKeys), keyBlock), [&] {
         rows.append(mine.row, {sequence, mine.position}, kvHead, scratch);
@@ -163,7 +160,7 @@ void emitAttentionSplit(ModuleOp module, const std::string &name, const Attentio
     SplitEmitter split{e, shape, rows, queries, records, e.reg("ctaid.x"), owners};
     // A row a lane: the rows of this sequence.
     AttentionRows::Token theirs = rows.token(e.min(rows.lane, e.sub(rows.count, 1)));
-    e.loop32(e.reg("ctaid.y"), rows.count, e.reg("nctaid.y"), [&](Value row) {
+    e.loop(e.reg("ctaid.y"), rows.count, e.reg("nctaid.y"), [&](Value row) {
       Value sequence = rows.token(row).sequence;
       Value isOurs = e.both(e.less(rows.lane, rows.count), e.equal(theirs.sequence, sequence));
       Value mask = e.ballot(isOurs);
@@ -180,15 +177,15 @@ void emitAttentionSplit(ModuleOp module, const std::string &name, const Attentio
           e.store(theirs.position, address, 4);
         });
         meet(e);
-        Value from = e.reduceInts("min", e.select(isOurs, rows.oldest(theirs.position), e.n(INT32_MAX)));
-        Value last = e.reduceInts("max", e.select(isOurs, theirs.position, e.n(0)));
+        Value from = reduceInts(e, "min", e.select(isOurs, rows.oldest(theirs.position), e.n(INT32_MAX)));
+        Value last = reduceInts(e, "max", e.select(isOurs, theirs.position, e.n(0)));
         Value end = e.add(e.div(last, blockKeys), 1), total = e.mul(tokens, shape.group);
-        e.loop32(e.reg("ctaid.z"), end, e.reg("nctaid.z"), [&](Value keyBlock) {
+        e.loop(e.reg("ctaid.z"), end, e.reg("nctaid.z"), [&](Value keyBlock) {
           e.when(e.compare(arith::CmpIPredicate::sge, keyBlock, e.div(from, blockKeys)), [&] {
             split.appendAll(sequence, tokens, keyBlock, scratch);
             auto inTurn = [&] {
-              e.loop32(e.n(0), total, e.n(shape.rows),
-                       [&](Value first) { split.attend(sequence, keyBlock, first, total, shape.rows); });
+              e.loop(e.n(0), total, e.n(shape.rows),
+                     [&](Value first) { split.attend(sequence, keyBlock, first, total, shape.rows); });
             };
             if (shape.group >= shape.rows)
               inTurn();
@@ -210,14 +207,12 @@ void emitAttentionCombine(ModuleOp module, const std::string &name, const Attent
     Records records(e, shape, arguments);
     AttentionUnit unit(e, shape, 1);
     Value head = e.add(e.mul(e.reg("ctaid.x"), warps), rows.warp);
-    Value all = e.splat(e.i1(), 1);
-    e.loop32(e.reg("ctaid.y"), rows.count, e.reg("nctaid.y"), [&](Value row) {
+    Value isSeen = e.splat(e.i1(), 1);
+    e.loop(e.reg("ctaid.y"), rows.count, e.reg("nctaid.y"), [&](Value row) {
       e.when(e.less(head, e.n(shape.spec.heads)), [&] {
         Value position = rows.token(row).position;
         Value from = e.div(rows.oldest(position), blockKeys), to = e.add(e.div(position, blockKeys), 1);
         AttentionSums none = unit.empty();
-        Values start{none.m[0], none.l[0]};
-        start.append(none.o.begin(), none.o.end());
         // Several records are under way at a time.
         constexpr int64_t ahead = 4;
         auto add = [&](Value keyBlock, int64_t count, ValueRange carried) {
@@ -230,21 +225,20 @@ void emitAttentionCombine(ModuleOp module, const std::string &name, const Attent
               added[i].o.push_back(e.load(
                   zero.getType(), e.at(record, e.mul(unit.dimension(rows.lane, v), 4)), 0, 4 * shape.width));
           }
-          AttentionSums sums{{carried[0]}, {carried[1]}, Values(carried.drop_front(2))};
+          AttentionSums sums = AttentionSums::of(carried, 1);
           for (const AttentionSums &one : added)
-            sums = unit.merge(sums, one, {all});
-          Values result{sums.m[0], sums.l[0]};
-          result.append(sums.o.begin(), sums.o.end());
-          return result;
+            sums = unit.merge(sums, one, {isSeen});
+          return sums.flat();
         };
         Value whole = e.add(from, e.mul(e.div(e.sub(to, from), ahead), ahead));
-        Values most = e.loop32(from, whole, ahead, start,
+        Values most = e.loop32(from, whole, ahead, none.flat(),
                                [&](Value block, ValueRange carried) { return add(block, ahead, carried); });
-        Values sums = e.loop32(whole, to, 1, most,
-                               [&](Value block, ValueRange carried) { return add(block, 1, carried); });
+        Values all = e.loop32(whole, to, 1, most,
+                              [&](Value block, ValueRange carried) { return add(block, 1, carried); });
+        AttentionSums sums = AttentionSums::of(all, 1);
         for (int64_t v = 0; v < shape.vectors; ++v)
-          rows.write(row, head, unit.dimension(rows.lane, v, /*isLimited=*/false), sums[2 + v], sums[0],
-                     sums[1]);
+          rows.write(row, head, unit.dimension(rows.lane, v, /*isLimited=*/false), sums.o[v], sums.m[0],
+                     sums.l[0]);
         e.when(e.equal(head, e.n(shape.spec.heads - 1)), [&] { rows.writePadding(row); });
       });
     });

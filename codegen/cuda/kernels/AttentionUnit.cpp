@@ -21,6 +21,22 @@ static Value splatLike(WarpEmitter &e, Value scalar, Value like) {
   return vector ? e.broadcast(scalar, vector.getNumElements()) : scalar;
 }
 
+Values AttentionSums::flat() const {
+  Values values(m);
+  values.append(l);
+  values.append(o);
+  return values;
+}
+
+AttentionSums AttentionSums::of(ValueRange values, int64_t queries) {
+  return {Values(values.take_front(queries)), Values(values.drop_front(queries).take_front(queries)),
+          Values(values.drop_front(2 * queries))};
+}
+
+Value AttentionUnit::Range::overlaps(WarpEmitter &e, Value base, int64_t count) const {
+  return e.both(e.less(from, e.add(base, count)), e.less(base, to));
+}
+
 AttentionMerge::AttentionMerge(WarpEmitter &e, Value oldM, Value oldL, Value newM, Value newL, Value isSeen) {
   Value top = e.maxf(oldM, newM), one = e.real(e.f32(), 1), zero = e.real(e.f32(), 0);
   m = e.select(isSeen, top, oldM);

@@ -23,6 +23,10 @@ using cpu::Values;
 struct AttentionSums {
   Values m, l; // of each query
   Values o;    // [query][vector] of AttentionShape
+
+  /// All of them in this order, as loops carry them, and back.
+  Values flat() const;
+  static AttentionSums of(mlir::ValueRange values, int64_t queries);
 };
 
 /// m = max(m, m'), l = l exp(m_old - m) + l' exp(m' - m); o follows with the same factors. Where `isSeen` is
@@ -54,7 +58,9 @@ public:
   int64_t stride() const { return pad; }
 
   struct Range {
-    Value from, to; // keys of the unit, i32
+    Value from, to; // keys of the unit, or positions, i32
+    /// Whether any of [base, base + count) is among them.
+    Value overlaps(WarpEmitter &e, Value base, int64_t count) const;
   };
   /// Addresses of a unit's keys, values and scales in its page.
   struct Place {

@@ -75,10 +75,7 @@ private:
   Value workOf(const KernelArguments &k, Value row) { return rowOf(k, 2, row, workBytes()); }
   Value wantedOf(const KernelArguments &k) { return e.load(e.i64(), k.step, offsetof(llmc_step, n_best)); }
   void eachRow(const KernelArguments &k, llvm::function_ref<void(Value)> body) {
-    e.loop(k.number, k.rows(e, LLMC_ROWS_ASKED), k.count, ValueRange{}, [&](Value row, ValueRange) -> Values {
-      body(row);
-      return {};
-    });
+    e.loop(k.number, k.rows(e, LLMC_ROWS_ASKED), k.count, body);
   }
 
   Value toBits(Value f32) { return arith::BitcastOp::create(e, e.i32(), f32); }
@@ -100,10 +97,7 @@ private:
     return e.select(e.less(arith::CmpFPredicate::UNO, logit, logit), e.c(0), key);
   }
 
-  /// The largest u32 of the warp's lanes, in one instruction.
-  Value largestOfLanes(Value i32) {
-    return e.intrinsic("llvm.nvvm.redux.sync.umax", e.i32(), {i32, e.splat(e.i32(), -1)});
-  }
+  Value largestOfLanes(Value i32) { return reduceInts(e, "umax", i32); }
   Value largestKeyOfLanes(Value key) {
     Value high = toInt(shiftRight(key, 32)), highest = largestOfLanes(high);
     Value low = e.select(e.equal(high, highest), toInt(key), e.splat(e.i32(), 0));
@@ -115,13 +109,12 @@ private:
   Value largestOfBlock(Value key, Value turn) {
     key = largestKeyOfLanes(key);
     Value shared =
-        offsetBy(e, sharedArray(e, module, (name + "_warps").str(), 2 * 8 * warps), e.mul(turn, 8 * warps));
-    e.when(e.equal(laneNumber(e), e.c(0)),
-           [&] { e.store(key, offsetBy(e, shared, e.mul(warpNumber(e), 8))); });
+        e.at(sharedArray(e, module, (name + "_warps").str(), 2 * 8 * warps), e.mul(turn, 8 * warps));
+    e.when(e.equal(laneNumber(e), e.c(0)), [&] { e.store(key, e.at(shared, e.mul(warpNumber(e), 8))); });
     meet(e);
     Value best = e.load(e.i64(), shared);
     for (int64_t i = 1; i < warps; ++i)
-      best = larger(best, e.load(e.i64(), offsetBy(e, shared, 8 * i)));
+      best = larger(best, e.load(e.i64(), e.at(shared, 8 * i)));
     return best;
   }
 

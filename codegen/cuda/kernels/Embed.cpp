@@ -32,22 +32,19 @@ codegen::DeviceKernel emitEmbed(ModuleOp module, StringRef name, const cpu::Embe
     Value column = e.add(e.mul(readRegister(e, "ctaid.x"), threads), k.lane);
     e.when(e.less(column, e.c(columns)), [&] {
       Value isPadding = e.less(e.c(spec.width - 1), column), within = e.min(column, e.c(spec.width - 1));
-      e.loop(k.number, k.rows(e, spec.rowSpace), k.count, ValueRange{},
-             [&](Value row, ValueRange) -> cpu::Values {
-               Value token = row;
-               if (spec.rowSpace == LLMC_ROWS_ASKED)
-                 token = e.widen(e.load(e.i32(), e.at(asked, e.mul(row, 4))));
-               Value id = e.widen(e.load(e.i32(), e.at(tokens, e.mul(token, sizeof(llmc_token_row))),
-                                         offsetof(llmc_token_row, id)));
-               Value panel =
-                   e.at(table, e.mul(e.div(id, quant::panelRows), spec.scheme->panelBytes(spec.width)));
-               Value value = quant::loadElement(e, *spec.scheme, panel, e.rem(id, quant::panelRows), within);
-               if (spec.scale != 1)
-                 value = e.mulf(value, spec.scale);
-               value = e.select(isPadding, e.real(e.f32(), 0), value);
-               e.store(value, e.at(y, e.add(e.mul(row, stride), e.mul(column, 4))));
-               return {};
-             });
+      e.loop(k.number, k.rows(e, spec.rowSpace), k.count, [&](Value row) {
+        Value token = row;
+        if (spec.rowSpace == LLMC_ROWS_ASKED)
+          token = e.widen(e.load(e.i32(), e.at(asked, e.mul(row, 4))));
+        Value id = e.widen(e.load(e.i32(), e.at(tokens, e.mul(token, sizeof(llmc_token_row))),
+                                  offsetof(llmc_token_row, id)));
+        Value panel = e.at(table, e.mul(e.div(id, quant::panelRows), spec.scheme->panelBytes(spec.width)));
+        Value value = quant::loadElement(e, *spec.scheme, panel, e.rem(id, quant::panelRows), within);
+        if (spec.scale != 1)
+          value = e.mulf(value, spec.scale);
+        value = e.select(isPadding, e.real(e.f32(), 0), value);
+        e.store(value, e.at(y, e.add(e.mul(row, stride), e.mul(column, 4))));
+      });
     });
   });
   codegen::DeviceKernel kernel;

@@ -59,7 +59,7 @@ struct FewRows {
           Value slot = e.add(e.mul(e.add(token, tile * tileTokens + i), warpRows), row);
           Value at = e.add(e.mul(e.add(e.mul(warp, plan.weights), w), sumBytes()), e.mul(slot, 4));
           ValueRange ofTile = ValueRange(sums).slice((w * tiles + tile) * laneSums, laneSums);
-          e.store(sumsOfToken(e, ofTile, i), offsetBy(e, shared, at), 0, 16);
+          e.store(sumsOfToken(e, ofTile, i), e.at(shared, at), 0, 16);
         }
     meet(e);
     finish(target, rows, shared, statistics);
@@ -67,12 +67,12 @@ struct FewRows {
 
   /// [weight][tile] sums of a slice.
   Values products(Rows &x, const Target &target, Value rows, Value shared, Value statistics) {
-    Value warp = warpNumber(e), mine = offsetBy(e, shared, e.mul(warp, warpBytes));
-    Value tokens = offsetBy(e, mine, stages * plan.slotBytes());
+    Value warp = warpNumber(e), mine = e.at(shared, e.mul(warp, warpBytes));
+    Value tokens = e.at(mine, stages * plan.slotBytes());
     Value first = e.div(e.mul(warp, plan.chunks), plan.slices);
     Value last = e.div(e.mul(e.add(warp, 1), plan.chunks), plan.slices);
     const Panels panels(e, plan, target);
-    auto slot = [&](Value number) { return offsetBy(e, mine, e.mul(number, plan.slotBytes())); };
+    auto slot = [&](Value number) { return e.at(mine, e.mul(number, plan.slotBytes())); };
     auto copy = [&](Value chunk, Value number) {
       e.when(e.less(chunk, last), [&] { panels.copy(chunk, slot(number)); });
       commitCopies(e);
@@ -95,7 +95,7 @@ struct FewRows {
         sums = overGroups(e, plan, sums, [&](Value group, Values &sums) {
           Matrices matrices = loadTokens(e, plan, tokens, group);
           for (int64_t w = 0; w < plan.weights; ++w) {
-            Value chunkOfWeight = offsetBy(e, slot(number), w * plan.pairBytes());
+            Value chunkOfWeight = e.at(slot(number), w * plan.pairBytes());
             Fragments weights = loadFragments(e, plan, chunkOfWeight, group);
             auto ofTile = MutableArrayRef<Value>(sums).slice((w * tiles + tile) * laneSums, laneSums);
             llvm::copy(multiply(e, plan, weights, matrices, ofTile), ofTile.begin());
@@ -118,8 +118,8 @@ struct FewRows {
     Value whole = e.add(e.mul(chunk, quads), quad);
     e.loop(e.c(0), left, atOnce, [&](Value first) {
       Value slot = e.add(first, which), token = e.min(e.add(slot, tile * tileTokens), e.sub(rows, 1));
-      Value ofRow = plan.hasStatistics() ? offsetBy(e, statistics, e.mul(token, statisticsBytes)) : Value();
-      x.store(x.planes(token, whole, ofRow), offsetBy(e, to, e.mul(slot, plan.tokenStride())), quad);
+      Value ofRow = plan.hasStatistics() ? e.at(statistics, e.mul(token, statisticsBytes)) : Value();
+      x.store(x.planes(token, whole, ofRow), e.at(to, e.mul(slot, plan.tokenStride())), quad);
     });
   }
 
@@ -133,14 +133,14 @@ struct FewRows {
         for (int64_t w = 0; w < plan.weights; ++w) {
           Value total = e.real(e.f32(), 0);
           for (int64_t slice = 0; slice < plan.slices; ++slice) {
-            Value at = offsetBy(e, shared, (slice * plan.weights + w) * sumBytes());
-            total = e.addf(total, e.load(e.f32(), offsetBy(e, at, e.mul(number, 4))));
+            Value at = e.at(shared, (slice * plan.weights + w) * sumBytes());
+            total = e.addf(total, e.load(e.f32(), e.at(at, e.mul(number, 4))));
           }
           totals.push_back(total);
         }
         Value inverseScale;
         if (plan.isScaled())
-          inverseScale = e.load(e.f32(), offsetBy(e, statistics, e.add(e.mul(token, statisticsBytes), 12)));
+          inverseScale = e.load(e.f32(), e.at(statistics, e.add(e.mul(token, statisticsBytes), 12)));
         storeResult(e, plan, target, totals, inverseScale, e.add(e.mul(target.rowBlock, warpRows), row),
                     token);
       });

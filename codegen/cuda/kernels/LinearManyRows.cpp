@@ -22,11 +22,7 @@ constexpr int64_t maxRowBlocks = 256;
 
 /// for (i = ctaid.y; i < count; i += nctaid.y)
 static void forEachInY(Emitter &e, Value count, llvm::function_ref<void(Value)> body) {
-  e.loop(readRegister(e, "ctaid.y"), count, readRegister(e, "nctaid.y"), ValueRange{},
-         [&](Value i, ValueRange) -> Values {
-           body(i);
-           return {};
-         });
+  e.loop(readRegister(e, "ctaid.y"), count, readRegister(e, "nctaid.y"), body);
 }
 
 codegen::DeviceLaunch emitPack(ModuleOp module, StringRef name, const Plan &plan) {
@@ -47,17 +43,14 @@ codegen::DeviceLaunch emitPack(ModuleOp module, StringRef name, const Plan &plan
     forEachInY(e, arguments.rows(e, plan.spec.rowSpace), [&](Value row) {
       x.statistics(module, row, e.c(1), statistics);
       Value to = e.at(packed, e.mul(row, plan.packedRowBytes()));
-      e.loop(thread, e.c(plan.chunks * quads), e.c(plan.threads()), ValueRange{},
-             [&](Value quad, ValueRange) -> Values {
-               Value chunk = e.at(to, e.mul(e.div(quad, quads), plan.tokenBytes()));
-               x.store(x.planes(row, quad, statistics), chunk, e.rem(quad, quads));
-               return {};
-             });
+      e.loop(thread, e.c(plan.chunks * quads), plan.threads(), [&](Value quad) {
+        Value chunk = e.at(to, e.mul(e.div(quad, quads), plan.tokenBytes()));
+        x.store(x.planes(row, quad, statistics), chunk, e.rem(quad, quads));
+      });
       if (!plan.isScaled())
         return;
-      e.when(e.equal(thread, e.c(0)), [&] {
-        e.store(e.load(e.f32(), offsetBy(e, statistics, 12)), to, plan.chunks * plan.tokenBytes());
-      });
+      e.when(e.equal(thread, e.c(0)),
+             [&] { e.store(e.load(e.f32(), e.at(statistics, 12)), to, plan.chunks * plan.tokenBytes()); });
       meet(e); // before the next row's statistics
     });
   });
@@ -105,10 +98,10 @@ struct ManyRows {
     });
   }
 
-  Value stage(Value number) { return offsetBy(e, shared, e.mul(number, stageBytes())); }
+  Value stage(Value number) { return e.at(shared, e.mul(number, stageBytes())); }
   Value weightsIn(Value stage, int64_t w) {
-    Value mine = offsetBy(e, stage, e.mul(warpNumber(e), plan.slotBytes()));
-    return offsetBy(e, mine, w * plan.pairBytes());
+    Value mine = e.at(stage, e.mul(warpNumber(e), plan.slotBytes()));
+    return e.at(mine, w * plan.pairBytes());
   }
 
   void copy(Value firstToken, Value chunk, Value number) {
@@ -123,8 +116,7 @@ struct ManyRows {
           Value row = e.min(e.add(firstToken, token), e.sub(rows, 1));
           Value from = e.add(e.mul(row, plan.packedRowBytes()), e.mul(chunk, plan.tokenBytes()));
           Value at = e.add(e.mul(token, plan.tokenStride()), weightBytes());
-          copyAsync(e, offsetBy(e, to, e.add(at, e.mul(piece, 16))),
-                    e.at(packed, e.add(from, e.mul(piece, 16))));
+          copyAsync(e, e.at(to, e.add(at, e.mul(piece, 16))), e.at(packed, e.add(from, e.mul(piece, 16))));
         };
         if (done + threads <= all)
           copyPiece();
@@ -167,12 +159,12 @@ struct ManyRows {
   }
 
   Values addChunk(Value stage, ValueRange carried) {
-    Value all = offsetBy(e, stage, weightBytes());
+    Value all = e.at(stage, weightBytes());
     return overGroups(e, plan, carried, [&](Value group, Values &sums) {
       for (int64_t w = 0; w < plan.weights; ++w) {
         Fragments weights = loadFragments(e, plan, weightsIn(stage, w), group);
         for (int64_t tile = 0; tile < tiles; ++tile) {
-          Value tokens = offsetBy(e, all, tile * tileTokens * plan.tokenStride());
+          Value tokens = e.at(all, tile * tileTokens * plan.tokenStride());
           Matrices matrices = loadTokens(e, plan, tokens, group);
           auto ofTile = MutableArrayRef<Value>(sums).slice((w * tiles + tile) * laneSums, laneSums);
           llvm::copy(multiply(e, plan, weights, matrices, ofTile), ofTile.begin());

@@ -11,10 +11,10 @@ using cpu::Values;
 
 Matrices loadTokens(Emitter &e, const Plan &plan, Value tokens, Value group) {
   Value lane = laneNumber(e), inGroup = e.add(e.mul(group, 64), e.mul(e.div(lane, 8), 16));
-  Value row = offsetBy(e, tokens, e.add(e.mul(e.rem(lane, 8), plan.tokenStride()), inGroup));
+  Value row = e.at(tokens, e.add(e.mul(e.rem(lane, 8), plan.tokenStride()), inGroup));
   Matrices planes;
   for (int64_t plane = 0; plane < plan.planes; ++plane)
-    planes.push_back(loadMatrices(e, offsetBy(e, row, plane * plan.planeBytes())));
+    planes.push_back(loadMatrices(e, e.at(row, plane * plan.planeBytes())));
   return planes;
 }
 

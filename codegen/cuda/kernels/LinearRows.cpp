@@ -103,13 +103,13 @@ void Rows::statistics(ModuleOp module, Value first, Value count, Value statistic
   Value partials = sharedArray(e, module, "statistics_partials", fewRows * warps * partialBytes);
   Value thread = readRegister(e, "tid.x"), lane = laneNumber(e), warp = warpNumber(e);
   Value zero = e.real(e.f32(), 0);
-  auto ofRow = [&](Value row) { return offsetBy(e, statistics, e.mul(row, statisticsBytes)); };
+  auto ofRow = [&](Value row) { return e.at(statistics, e.mul(row, statisticsBytes)); };
 
   // Every thread's share of all rows, then a thread for each row.
   auto reduce = [&](Round round, llvm::function_ref<Values(Value row, Value quad, ValueRange)> add,
                     llvm::function_ref<void(Value to, ValueRange)> finish) {
     auto partial = [&](Value row, Value warp) {
-      return offsetBy(e, partials, e.mul(e.add(e.mul(row, warps), warp), partialBytes));
+      return e.at(partials, e.mul(e.add(e.mul(row, warps), warp), partialBytes));
     };
     e.loop(e.c(0), count, 1, [&](Value row) {
       Values values = overQuads(Values(round.count, zero),
@@ -118,7 +118,7 @@ void Rows::statistics(ModuleOp module, Value first, Value count, Value statistic
         value = i == 0 && round.hasSum ? sumOfLanes(e, value) : maxOfLanes(e, value);
       e.when(e.equal(lane, e.c(0)), [&] {
         for (auto [i, value] : llvm::enumerate(values))
-          e.store(value, offsetBy(e, partial(row, warp), 4 * int64_t(i)));
+          e.store(value, e.at(partial(row, warp), 4 * int64_t(i)));
       });
     });
     meet(e);
@@ -126,7 +126,7 @@ void Rows::statistics(ModuleOp module, Value first, Value count, Value statistic
       Values values(round.count, zero);
       for (int64_t w = 0; w < warps; ++w)
         for (auto [i, value] : llvm::enumerate(values)) {
-          Value other = e.load(e.f32(), offsetBy(e, partial(thread, e.c(w)), 4 * int64_t(i)));
+          Value other = e.load(e.f32(), e.at(partial(thread, e.c(w)), 4 * int64_t(i)));
           value = i == 0 && round.hasSum ? e.addf(value, other) : e.maxf(other, value);
         }
       finish(ofRow(thread), values);
@@ -178,7 +178,7 @@ void Rows::statistics(ModuleOp module, Value first, Value count, Value statistic
         if (hasNorm) {
           Value root = e.sqrt(e.addf(perColumn(values[0]), e.real(e.f32(), spec.eps)));
           Value inverse = e.divf(e.real(e.f32(), 1), root);
-          e.store(inverse, offsetBy(e, to, 4));
+          e.store(inverse, e.at(to, 4));
           if (plan.isScaled())
             bound = e.mulf(values[1], inverse);
           if (plan.isScaled() && normBias)
@@ -187,14 +187,14 @@ void Rows::statistics(ModuleOp module, Value first, Value count, Value statistic
         if (!plan.isScaled())
           return;
         auto [scale, inverseScale] = scaleFor(e, bound);
-        e.store(scale, offsetBy(e, to, 8));
-        e.store(inverseScale, offsetBy(e, to, 12));
+        e.store(scale, e.at(to, 8));
+        e.store(inverseScale, e.at(to, 12));
       });
 }
 
 Values Rows::planes(Value row, Value quad, Value statistics) {
   const cpu::LinearSpec &spec = plan.spec;
-  auto statistic = [&](int64_t i) { return e.broadcast(e.load(e.f32(), offsetBy(e, statistics, 4 * i)), 4); };
+  auto statistic = [&](int64_t i) { return e.broadcast(e.load(e.f32(), e.at(statistics, 4 * i)), 4); };
   Value value = load(rowAddress(e, plan, x, row), quad);
   if (spec.norm == Norm::Layer)
     value = e.subf(value, statistic(0));

@@ -44,7 +44,7 @@ void Panels::copy(Value chunk, Value to) const {
       if (isRagged)
         offset = e.min(offset, e.c(plan.panelBytes() - pieceBytes));
       for (auto [w, pair] : llvm::enumerate(addresses))
-        copyAsync(e, offsetBy(e, to, e.add(e.mul(piece, pieceBytes), int64_t(w) * plan.pairBytes())),
+        copyAsync(e, e.at(to, e.add(e.mul(piece, pieceBytes), int64_t(w) * plan.pairBytes())),
                   e.at(e.select(isSecond, pair[1], pair[0]), offset));
     };
     // One branch for all weights: LLVM would draw what stands between two into both of their ways, and a
@@ -83,11 +83,11 @@ struct Loader {
     Value lane = laneNumber(e), g = e.div(lane, 4);
     t = e.rem(lane, 4);
     quarter = e.rem(g, 4);
-    panel = offsetBy(e, chunk, e.mul(e.div(g, 4), plan.chunkBytes()));
+    panel = e.at(chunk, e.mul(e.div(g, 4), plan.chunkBytes()));
   }
 
   Value load(Type type, Value address, int64_t offset, unsigned alignment) {
-    return e.load(type, offsetBy(e, address, offset), 0, alignment);
+    return e.load(type, e.at(address, offset), 0, alignment);
   }
 
   /// From a group to the next, where each is a record and where a record has several.
@@ -100,7 +100,7 @@ struct Loader {
   Value line(Value index) {
     const int64_t groupBytes = plan.scheme.group * quant::panelRows * plan.scheme.lowBits / 8;
     Value at = e.add(e.mul(index, quant::lineBytes), e.mul(quarter, 16));
-    return load(e.vec(4, e.i32()), offsetBy(e, panel, e.add(at, ofGroup(groupBytes))), 0, 16);
+    return load(e.vec(4, e.i32()), e.at(panel, e.add(at, ofGroup(groupBytes))), 0, 16);
   }
 
   /// pairs[row][i]: the columns that instructions take for 8i + 2t and the next.
@@ -144,7 +144,7 @@ struct Loader {
 
   Value loadScales(int64_t offset) {
     Value at = e.add(e.mul(quarter, 8), ofGroup(quant::panelRows * plan.scheme.scaleBytes()));
-    Value halves = load(e.vec(4, e.f16()), offsetBy(e, panel, at), offset, 8);
+    Value halves = load(e.vec(4, e.f16()), e.at(panel, at), offset, 8);
     return arith::ExtFOp::create(e, e.vec(4, e.f32()), halves);
   }
 
@@ -161,7 +161,7 @@ struct Loader {
   void loadFloats() {
     const int64_t bytes = plan.scheme.recordBytes;
     Value inGroup = e.add(e.add(e.mul(t, bytes), e.mul(quarter, 8)), e.mul(group, 32 * bytes));
-    Value lane = offsetBy(e, panel, inGroup);
+    Value lane = e.at(panel, inGroup);
     for (int64_t step = 0; step < 2; ++step) {
       Values columns; // rows 0 and 1, then 2 and 3
       for (int64_t i = 0; i < 4; ++i)
@@ -196,12 +196,12 @@ Fragments loadFragments(Emitter &e, const Plan &plan, Value chunk, Value group) 
 void Rows::store(ValueRange planes, Value chunk, Value quad) {
   Value group = e.mul(e.div(quad, 8), 64), inGroup = e.rem(quad, 8);
   for (auto [plane, four] : llvm::enumerate(planes)) {
-    Value to = offsetBy(e, offsetBy(e, chunk, group), int64_t(plane) * plan.planeBytes());
+    Value to = e.at(e.at(chunk, group), int64_t(plane) * plan.planeBytes());
     if (!plan.scheme.isInteger()) {
       // Columns t = 0 to 3 are of lane t each, in pair i = quad / 2, half quad % 2.
       Value at = e.add(e.mul(e.div(inGroup, 2), 16), e.mul(e.rem(inGroup, 2), 2));
       for (int64_t t = 0; t < 4; ++t)
-        e.store(e.element(four, t), offsetBy(e, to, e.add(at, 4 * t)), 0, 2);
+        e.store(e.element(four, t), e.at(to, e.add(at, 4 * t)), 0, 2);
       continue;
     }
     // One lane's pairs: columns 0 and 2, then 1 and 3.
@@ -211,7 +211,7 @@ void Rows::store(ValueRange planes, Value chunk, Value quad) {
     Value at = e.add(e.mul(half, 32), e.mul(t, 4));
     for (int64_t odd = 0; odd < 2; ++odd) {
       Value pair = vector::ShuffleOp::create(e, four, four, ArrayRef<int64_t>{odd, odd + 2});
-      e.store(pair, offsetBy(e, to, e.add(at, 16 * odd)), 0, 4);
+      e.store(pair, e.at(to, e.add(at, 16 * odd)), 0, 4);
     }
   }
 }

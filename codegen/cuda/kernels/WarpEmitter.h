@@ -14,7 +14,7 @@ struct WarpEmitter : cpu::Emitter {
   Value n(int64_t value) { return splat(i32(), value); }
   Value narrow(Value i64) { return mlir::arith::TruncIOp::create(*this, i32(), i64); }
   /// A special register: "tid.x", "ctaid.y".
-  Value reg(llvm::StringRef name) { return intrinsic(("llvm.nvvm.read.ptx.sreg." + name).str(), i32(), {}); }
+  Value reg(llvm::StringRef name) { return readRegister32(*this, name); }
   using Emitter::both;
   Value isNot(Value condition) { return equal(condition, splat(i1(), 0)); }
   Value popcount(Value word) { return mlir::LLVM::CtPopOp::create(*this, i32(), word); }
@@ -23,13 +23,11 @@ struct WarpEmitter : cpu::Emitter {
   /// Lanes 16 apart first, neighbours last: as Emitter::foldLanes folds two vectors of 16.
   Value reduce(Value f32, llvm::function_ref<Value(Value, Value)> combine);
   Value ballot(Value condition);
-  Value reduceInts(llvm::StringRef operation, Value i32); // "min", "max"
 
   // With i32 bounds.
   Values loop32(Value lower, Value upper, int64_t step, mlir::ValueRange carried, Body body) {
     return loop(lower, upper, n(step), carried, body);
   }
-  void loop32(Value lower, Value upper, Value step, llvm::function_ref<void(Value)> body);
 };
 
 } // namespace llmc::cuda
