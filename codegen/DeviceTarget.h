@@ -27,7 +27,7 @@ struct DeviceImage {
 /// The fields of llmc_device_launch.
 struct DeviceLaunch {
   std::string entry;
-  uint32_t threads = 0, sharedBytes = 0, blocks = 1;
+  uint32_t threads = 0, blocks = 1;
   uint32_t minRows = 0, maxRows = UINT32_MAX;
   uint32_t rowsPerBlock = 0, maxRowBlocks = 0, keysPerBlock = 0, maxKeyBlocks = 0;
 };
@@ -55,15 +55,12 @@ public:
   virtual bool hasKernel(mlir::Operation *op, bool defaultKernels) const = 0;
   /// Bytes a row of the packed-activation buffer of the kernel; 0: it has none.
   virtual mlir::FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKernels) const = 0;
-  /// What the kernel is called that finds the best of the program's logits, beside those of the program;
-  /// empty: there is none.
-  virtual std::string samplingKernel(step::ProgramOp program, bool defaultKernels) const = 0;
   /// The architectures of a list as `--gpu-arch` takes it, those that are always there among them; else words
   /// that say what is wrong.
   virtual std::string readArchitectures(llvm::StringRef list, std::vector<std::string> &names) const = 0;
 
-  using Kernels =
-      llvm::MapVector<mlir::StringAttr, DeviceKernel>; // in the program's order, then samplingKernel()
+  /// In the program's order; behind them may be one that finds the best of the program's logits.
+  using Kernels = llvm::MapVector<mlir::StringAttr, DeviceKernel>;
   virtual mlir::FailureOr<Kernels> compile(step::ProgramOp program, llvm::ArrayRef<std::string> architectures,
                                            const CompileKernelsOptions &options,
                                            const std::function<void(uint64_t, uint64_t)> &progress) const = 0;

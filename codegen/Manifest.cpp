@@ -106,10 +106,8 @@ static llvm::json::Array devices(step::ProgramOp program, const ManifestFacts &f
         inLayers += launchesOfOneRow(*code, StringAttr::get(program->getContext(), dispatch.getKernel()));
     }
     llvm::json::Array kernels;
-    for (auto kernel : other.getBody().getOps<step::KernelOp>())
-      kernels.push_back(kernel.getSymName());
-    if (std::string name = target->samplingKernel(other, facts.defaultKernels); !name.empty())
-      kernels.push_back(name);
+    for (const auto &[name, kernel] : code->kernels)
+      kernels.push_back(name.getValue());
     llvm::json::Object device{{"name", target->name()},
                               {"architectures", strings(choice->architectures)},
                               {"kernels", std::move(kernels)}};

@@ -17,7 +17,7 @@ struct ManifestFacts {
   std::vector<const cpu::Isa *> variants;
   std::vector<DeviceChoice> devices;
   std::string assembler; // the version of what made machine code for them; empty: nothing did
-  bool portableBits = false, randomWeights = false, defaultKernels = false;
+  bool portableBits = false, randomWeights = false;
   llvm::StringRef plantedBug; // empty: none
 };
 

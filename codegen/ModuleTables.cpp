@@ -372,17 +372,17 @@ private:
   }
 
   llvm::Constant *launchesOf(const DeviceCode &device) {
-    auto *words = llvm::ArrayType::get(llvm::Type::getInt32Ty(module.getContext()), 10);
+    auto *words = llvm::ArrayType::get(llvm::Type::getInt32Ty(module.getContext()), 8);
     auto *type = llvm::StructType::get(module.getContext(), {ptr, words});
-    static_assert(sizeof(llmc_device_launch) == 48);
+    static_assert(sizeof(llmc_device_launch) == 40);
     SmallVector<llvm::Constant *> rows;
     for (const auto &[name, kernel] : device.kernels)
       for (const DeviceLaunch &launch : kernel.launches)
         rows.push_back(llvm::ConstantStruct::get(
-            type, {constants.bytes(launch.entry, "device_entry", /*addNull=*/true),
-                   numbers({launch.threads, launch.sharedBytes, launch.blocks, launch.minRows, launch.maxRows,
-                            launch.rowsPerBlock, launch.maxRowBlocks, launch.keysPerBlock,
-                            launch.maxKeyBlocks, 0})}));
+            type,
+            {constants.bytes(launch.entry, "device_entry", /*addNull=*/true),
+             numbers({launch.threads, launch.blocks, launch.minRows, launch.maxRows, launch.rowsPerBlock,
+                      launch.maxRowBlocks, launch.keysPerBlock, launch.maxKeyBlocks})}));
     return constants.array(type, rows, "device_launches");
   }
 

@@ -363,7 +363,6 @@ LogicalResult PipelineRun::emit() {
                       options.assembler ? options.assembler->version : "",
                       options.portableBits,
                       options.randomWeights,
-                      options.defaultKernels,
                       options.plantedBug};
   if (options.stopAfter == Phase::LLVM) {
     FailureOr<CompiledPrograms> compiled =

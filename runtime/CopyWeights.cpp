@@ -1,6 +1,8 @@
 // Steps deal the rows of every weight to the workers in equal runs (Shares): so are its bytes here.
 #include "runtime/CopyWeights.h"
 
+#include "runtime/Workspace.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -8,12 +10,11 @@ namespace llmc {
 
 CopyWeights::CopyWeights(const llmc_module &tables, std::span<const uint8_t> from, uint8_t *to,
                          uint32_t nWorkers)
-    : from(from), to(to), ends{0, from.size()}, cursors(nWorkers) {
-  for (uint32_t i = 0; i < tables.n_args; ++i)
-    if (tables.args[i].kind == LLMC_ARG_WEIGHT)
-      ends.push_back(tables.args[i].value);
-  std::ranges::sort(ends);
-  ends.erase(std::ranges::unique(ends).begin(), ends.end());
+    : from(from), to(to), ends(weightOffsets(tables)), cursors(nWorkers) {
+  if (ends.empty() || ends.front() != 0)
+    ends.insert(ends.begin(), 0);
+  if (ends.back() != from.size())
+    ends.push_back(from.size());
 }
 
 void CopyWeights::work(uint32_t worker, uint64_t bytes) {

@@ -3,10 +3,21 @@
 
 #include "runtime/SizedStruct.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
 namespace llmc {
+
+std::vector<uint64_t> weightOffsets(const llmc_module &module) {
+  std::vector<uint64_t> offsets;
+  for (uint32_t i = 0; i < module.n_args; ++i)
+    if (module.args[i].kind == LLMC_ARG_WEIGHT)
+      offsets.push_back(module.args[i].value);
+  std::ranges::sort(offsets);
+  offsets.erase(std::ranges::unique(offsets).begin(), offsets.end());
+  return offsets;
+}
 
 bool hasScratch(const llmc_kernel &kernel) {
   return kernel.scratch_constant || kernel.scratch_per_row || kernel.scratch_per_key ||

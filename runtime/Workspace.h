@@ -30,6 +30,9 @@ llmc_status chooseStorage(const llmc_module &module, llmc_kv_type typeK, llmc_kv
 llmc_status planWorkspace(const llmc_module &module, const llmc_session_params *params, const char *function,
                           WorkspacePlan &out, llmc_session_params &resolved);
 
+/// Where in the file weights begin, ascending, each once.
+std::vector<uint64_t> weightOffsets(const llmc_module &module);
+
 /// Whether the kernel wants scratch at any size.
 bool hasScratch(const llmc_kernel &kernel);
 /// Scratch of one worker for this many rows and keys. Kernels whose scratch grows with rows * keys are

@@ -19,7 +19,7 @@ mlir::FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKerne
 mlir::FailureOr<codegen::DeviceKernel> emitKernel(mlir::ModuleOp module, step::KernelOp kernel,
                                                   bool defaultKernels);
 
-/// The kernel beside those of the program (DeviceTarget::samplingKernel).
+/// What the kernel is called that finds the best of the program's logits; empty: there is none.
 std::string samplingKernel(step::ProgramOp program, bool defaultKernels);
 mlir::FailureOr<codegen::DeviceKernel> emitSamplingKernel(mlir::ModuleOp module, step::ProgramOp program);
 

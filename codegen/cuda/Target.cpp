@@ -44,9 +44,6 @@ public:
   FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKernels) const override {
     return cuda::packedRowBytes(kernel, defaultKernels);
   }
-  std::string samplingKernel(step::ProgramOp program, bool defaultKernels) const override {
-    return cuda::samplingKernel(program, defaultKernels);
-  }
   std::string readArchitectures(StringRef list, std::vector<std::string> &names) const override {
     return cuda::readArchitectures(list, names);
   }
@@ -81,7 +78,7 @@ CudaTarget::compile(step::ProgramOp program, ArrayRef<std::string> architectures
           return cuda::emitKernel(module, kernel, options.defaultKernels);
         })))
       return failure();
-  if (const std::string name = samplingKernel(program, options.defaultKernels); !name.empty())
+  if (const std::string name = cuda::samplingKernel(program, options.defaultKernels); !name.empty())
     if (failed(add(name, program.getLoc(),
                    [&](ModuleOp module) { return cuda::emitSamplingKernel(module, program); })))
       return failure();

@@ -1,5 +1,7 @@
 #include "runtime/device/DeviceModel.h"
 
+#include "runtime/Workspace.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -36,13 +38,7 @@ llmc_status DeviceModel::upload(std::span<const uint8_t> bytes, const char *path
     return LLMC_OK;
   if (llmc_status status = ownWeights.allocate(*ownDevice, bytes.size(), "the weights"))
     return status;
-  std::vector<uint64_t> parts;
-  for (uint32_t i = 0; i < table->program->n_args; ++i)
-    if (const llmc_arg &arg = table->program->args[i]; arg.kind == LLMC_ARG_WEIGHT)
-      parts.push_back(arg.value);
-  std::sort(parts.begin(), parts.end());
-  parts.erase(std::unique(parts.begin(), parts.end()), parts.end());
-  ownDevice->setConstant(ownWeights.address(), std::move(parts));
+  ownDevice->setConstant(ownWeights.address(), weightOffsets(*table->program));
   const uint64_t chunk = std::min<uint64_t>(chunkBytes, bytes.size());
   StagingMemory staging[2];
   for (StagingMemory &buffer : staging)

@@ -44,7 +44,6 @@ FailureOr<DeviceKernel> emitAttention(ModuleOp module, StringRef name, const cpu
                             .maxRowBlocks = AttentionShape::mostSplitRows};
   DeviceLaunch launch = few;
   launch.entry = split;
-  launch.sharedBytes = splitSharedBytes(shape);
   launch.blocks = spec.kvHeads;
   launch.keysPerBlock = AttentionShape::blockKeys;
   launch.maxKeyBlocks = mostBlocks;
@@ -59,10 +58,8 @@ FailureOr<DeviceKernel> emitAttention(ModuleOp module, StringRef name, const cpu
   launch.maxRowBlocks = mostBlocks;
   launch.blocks = spec.kvHeads;
   launch.entry = append;
-  launch.sharedBytes = AttentionRows::scratchBytes(shape);
   kernel.launches.push_back(launch);
   launch.entry = prompt;
-  launch.sharedBytes = promptSharedBytes(shape);
   kernel.launches.push_back(launch);
   // A key block of every query; the last one of a sequence may be short.
   const uint64_t perBlock = shape.recordBytesPerBlock();

@@ -156,7 +156,6 @@ codegen::DeviceLaunch emitFewRows(ModuleOp module, StringRef name, const Plan &p
   codegen::DeviceLaunch launch;
   launch.entry = (name + "_rows" + Twine(kernel.tokens())).str();
   launch.threads = plan.threads();
-  launch.sharedBytes = kernel.sharedBytes;
   launch.blocks = blocksOf(plan, 1);
   launch.minRows = tiles > 1 ? kernel.tokens() / 2 + 1 : 1;
   launch.maxRows = kernel.tokens();

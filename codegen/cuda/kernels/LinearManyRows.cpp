@@ -203,7 +203,6 @@ codegen::DeviceLaunch emitManyRows(ModuleOp module, StringRef name, const Plan &
   codegen::DeviceLaunch launch;
   launch.entry = (name + "_tiles").str();
   launch.threads = ManyRows::threads;
-  launch.sharedBytes = kernel.sharedBytes();
   launch.blocks = blocksOf(plan, largeWarps);
   launch.minRows = fewRows + 1;
   launch.rowsPerBlock = kernel.tokens();

@@ -30,7 +30,7 @@ extern "C" {
 #define LLMC_MODULE_SYMBOL "llmc_module"
 #define LLMC_MODULE_MAGIC "LLMCMOD" /* 7 characters and a NUL */
 #define LLMC_FOOTER_MAGIC "LLMCEND"
-#define LLMC_MODULE_ABI 6u      /* raised by every change of this file that an older reader would misread */
+#define LLMC_MODULE_ABI 7u      /* raised by every change of this file that an older reader would misread */
 #define LLMC_MODULE_ALIGN 4096u /* file alignment of the weights */
 #define LLMC_NONE 0xffffffffu   /* no layer, no buffer, no location */
 
@@ -202,13 +202,11 @@ typedef struct {
 typedef struct {
   const char *entry;           /* symbol in the images of this kernel */
   uint32_t threads;            /* of a block, a multiple of 32, at most 1024 */
-  uint32_t shared_bytes;       /* static shared memory of a block */
   uint32_t blocks;             /* 1 to 2^31 - 1 */
   uint32_t min_rows, max_rows; /* it is left out where rows is less or more; any number of rows of at least 1
                                   has a launch */
   uint32_t rows_per_block, max_row_blocks;
   uint32_t keys_per_block, max_key_blocks;
-  uint32_t reserved; /* 0 */
 } llmc_device_launch;
 
 /* A kernel is its launches, in order. Those before a launch and before its kernel in the table are done when
