@@ -11,7 +11,8 @@ namespace llmc {
 namespace {
 
 constexpr uint32_t mostDevices = 16, mostThreads = 1024, warp = 32, mostBlocks = 1u << 16,
-                   mostLaunches = 1u << 20, mostCandidates = 1024, mostSamplingBytes = 1u << 24;
+                   mostLaunches = 1u << 20, mostLaunchesOfKernel = 64, mostCandidates = 1024,
+                   mostSamplingBytes = 1u << 24;
 
 llmc_status fail(const char *name, const llmc_device &device, const char *table, uint64_t index,
                  const char *field, uint64_t value, const char *expected) {
@@ -44,9 +45,9 @@ llmc_status checkKernel(const llmc_device &device, uint32_t number, const char *
   auto wrong = [&](const char *field, uint64_t value, const char *expected) {
     return fail(name, device, "kernel", number, field, value, expected);
   };
-  if (kernel.n_launches == 0 || kernel.first_launch > device.n_launches ||
-      kernel.n_launches > device.n_launches - kernel.first_launch)
-    return wrong("n_launches", kernel.n_launches, "at least 1, and all of them among those of the device");
+  if (kernel.n_launches == 0 || kernel.n_launches > mostLaunchesOfKernel ||
+      kernel.first_launch > device.n_launches || kernel.n_launches > device.n_launches - kernel.first_launch)
+    return wrong("n_launches", kernel.n_launches, "1 to 64, and all of them among those of the device");
   for (uint64_t rows = 1; rows <= UINT32_MAX;) { // no step may leave the kernel out
     uint64_t next = rows;
     for (uint32_t i = 0; i < kernel.n_launches; ++i)

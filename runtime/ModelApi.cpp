@@ -24,7 +24,7 @@ static llmc_status checkParams(const llmc_model_params &params) {
     return setError(LLMC_EARG, "llmc_model_load: the allocator lacks struct_size, alloc or free");
   const DeviceKind *kind;
   std::string options;
-  if (params.device && strcmp(params.device, "auto") != 0)
+  if (params.device && strcmp(params.device, anyDevice) != 0)
     return findDeviceKind(params.device, kind, options);
   return LLMC_OK;
 }

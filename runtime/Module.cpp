@@ -109,11 +109,11 @@ llmc_status Module::chooseDevice(const char *path, const llmc_model_params &para
   };
   const DeviceKind *kind = nullptr;
   std::string options;
-  const bool isAny = !params.device || strcmp(params.device, "auto") == 0;
-  if (llmc_status status = findDeviceKind(isAny ? "cuda" : params.device, kind, options))
+  const bool isAny = !params.device || strcmp(params.device, anyDevice) == 0;
+  if (llmc_status status = findDeviceKind(isAny ? cudaDevice : params.device, kind, options))
     return status;
   if (isAny && (!programOf(*kind) || (module->n_variants && kind->count() == 0)))
-    findDeviceKind("cpu", kind, options);
+    findDeviceKind(cpuDevice, kind, options);
   cpuInstead = isAny && module->n_variants ? module : nullptr;
   deviceProgram = programOf(*kind);
   if (kind->program && !deviceProgram)

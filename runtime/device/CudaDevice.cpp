@@ -40,7 +40,7 @@ public:
 class CudaDevice final : public Device {
 public:
   CudaDevice(const Driver &driver, int ordinal)
-      : Device("cuda:" + std::to_string(ordinal)), driver(driver), ordinal(ordinal) {}
+      : Device(std::string(cudaDevice) + ":" + std::to_string(ordinal)), driver(driver), ordinal(ordinal) {}
   ~CudaDevice() override;
   llmc_status open();
 
@@ -67,7 +67,8 @@ public:
   llmc_status clear(DeviceAddress address, uint64_t bytes) override {
     return done(driver.cuMemsetD8Async(address, 0, bytes, stream), "cuMemsetD8Async");
   }
-  llmc_status load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) override;
+  llmc_status load(const llmc_device &program, const char *path, const KernelProgress &progress,
+                   std::unique_ptr<DeviceCode> &out) override;
   llmc_status launch(const DeviceCode &code, uint32_t number, Grid grid, DeviceAddress step,
                      DeviceAddress args) override;
   llmc_status synchronize() override {
@@ -181,10 +182,14 @@ llmc_status CudaDevice::loadImage(const llmc_device_image &image, const char *en
                   int(line.size()), line.data());
 }
 
-llmc_status CudaDevice::load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) {
+llmc_status CudaDevice::load(const llmc_device &program, const char *path, const KernelProgress &progress,
+                             std::unique_ptr<DeviceCode> &out) {
   auto code = std::make_unique<CudaCode>(driver);
   code->launches.resize(program.n_launches);
-  for (uint32_t i = 0; i < program.program->n_kernels; ++i) {
+  const uint32_t n = program.program->n_kernels;
+  for (uint32_t i = 0; i < n; ++i) {
+    if (!progress(i, n))
+      return setError(LLMC_ECANCELLED, "%s: cancelled while its kernels were compiled", path);
     const llmc_device_kernel &kernel = program.kernels[i];
     const char *entry = program.launches[kernel.first_launch].entry;
     const std::vector<const llmc_device_image *> images = imagesFor(program, i);

@@ -6,6 +6,7 @@
 #include "llmc/module_abi.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -63,13 +64,15 @@ public:
   /// What stands there counts no more.
   virtual void forget(DeviceAddress, uint64_t /*bytes*/) {}
   /// `path`: of the model, for messages.
-  virtual llmc_status load(const llmc_device &program, const char *path,
+  virtual llmc_status load(const llmc_device &program, const char *path, const KernelProgress &progress,
                            std::unique_ptr<DeviceCode> &out) = 0;
   virtual llmc_status launch(const DeviceCode &code, uint32_t number, Grid grid, DeviceAddress step,
                              DeviceAddress args) = 0;
   virtual llmc_status synchronize() = 0;
   /// Between both launches are recorded instead of run; endCapture also ends a recording that failed.
   virtual llmc_status beginCapture() = 0;
+  /// Hears of kernels that are compiled; false cancels.
+  using KernelProgress = std::function<bool(uint64_t done, uint64_t total)>;
   virtual llmc_status endCapture(std::unique_ptr<DeviceGraph> &out) = 0;
   virtual llmc_status replay(DeviceGraph &graph) = 0;
 

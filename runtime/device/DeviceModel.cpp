@@ -26,7 +26,10 @@ llmc_status DeviceModel::load(std::unique_ptr<Device> opened, const llmc_device 
   std::lock_guard lock(ownDevice->mutex);
   if (llmc_status status = ownDevice->enter())
     return status;
-  if (llmc_status status = ownDevice->load(program, path, ownCode))
+  auto compiled = [&](uint64_t done, uint64_t total) {
+    return !progress || progress("kernels", done, total, progressData);
+  };
+  if (llmc_status status = ownDevice->load(program, path, compiled, ownCode))
     return status;
   return upload(bytes, path, progress, progressData);
 }

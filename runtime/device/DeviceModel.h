@@ -10,7 +10,7 @@ namespace llmc {
 class DeviceModel {
 public:
   ~DeviceModel();
-  /// `progress` (may be null) hears of the weights as "weights"; false from it cancels.
+  /// `progress` (may be null) hears of kernels that are compiled and of weights; false from it cancels.
   llmc_status load(std::unique_ptr<Device> device, const llmc_device &program,
                    std::span<const uint8_t> weights, const char *path, llmc_progress_fn progress,
                    void *progressData);

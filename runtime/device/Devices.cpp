@@ -14,9 +14,9 @@ static llmc_status openCpu(const std::string &options, const char *, std::unique
 }
 
 static const DeviceKind kinds[] = {
-    {"cpu", nullptr, one, openCpu},
-    {"cuda", "cuda", countCuda, openCuda},
-    {"simt", "cuda", one, openSimt},
+    {cpuDevice, deviceTarget(cpuDevice), one, openCpu},
+    {cudaDevice, deviceTarget(cudaDevice), countCuda, openCuda},
+    {simtDevice, deviceTarget(simtDevice), one, openSimt},
 };
 
 std::span<const DeviceKind> deviceKinds() { return kinds; }
@@ -26,14 +26,15 @@ std::vector<std::string> deviceNames() {
   for (const DeviceKind &kind : kinds) {
     const uint32_t count = kind.count();
     for (uint32_t i = 0; i < count; ++i)
-      names.push_back(strcmp(kind.name, "cuda") == 0 ? kind.name + (":" + std::to_string(i)) : kind.name);
+      names.push_back(deviceWord(kind.name) == cudaDevice ? kind.name + (":" + std::to_string(i))
+                                                          : kind.name);
   }
   return names;
 }
 
 llmc_status findDeviceKind(const char *name, const DeviceKind *&kind, std::string &options) {
   const char *colon = strchr(name, ':');
-  const std::string word(name, colon ? size_t(colon - name) : strlen(name));
+  const std::string_view word = deviceWord(name);
   std::string listed;
   for (const DeviceKind &candidate : kinds) {
     if (word == candidate.name) {

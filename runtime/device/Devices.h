@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/device/Device.h"
+#include "runtime/device/DeviceNames.h"
 
 #include <span>
 #include <string>

@@ -46,7 +46,7 @@ public:
 class SimtDevice final : public Device {
 public:
   SimtDevice(std::string codePath, std::string countsPath, const simt::RunOptions &options)
-      : Device("simt"), codePath(std::move(codePath)), countsPath(std::move(countsPath)) {
+      : Device(simtDevice), codePath(std::move(codePath)), countsPath(std::move(countsPath)) {
     emulator.options = options;
   }
   ~SimtDevice() override { writeCounts(); }
@@ -92,7 +92,8 @@ public:
     if (bytes)
       emulator.memory.forget(reinterpret_cast<void *>(address), bytes);
   }
-  llmc_status load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) override;
+  llmc_status load(const llmc_device &program, const char *path, const KernelProgress &progress,
+                   std::unique_ptr<DeviceCode> &out) override;
   llmc_status launch(const DeviceCode &code, uint32_t number, Grid grid, DeviceAddress step,
                      DeviceAddress args) override {
     const SimtLaunch launch{static_cast<const SimtCode *>(&code), number, grid, step, args};
@@ -178,7 +179,8 @@ void SimtDevice::writeCounts() const {
         << counts.storeTransactions << '\t' << counts.memory << '\n';
 }
 
-llmc_status SimtDevice::load(const llmc_device &program, const char *path, std::unique_ptr<DeviceCode> &out) {
+llmc_status SimtDevice::load(const llmc_device &program, const char *path, const KernelProgress &,
+                             std::unique_ptr<DeviceCode> &out) {
   auto library = std::make_unique<simt::Library>();
   if (const std::string error = library->load(codePath); !error.empty())
     return setError(LLMC_EFORMAT, "%s (the emulator's code of a model is made by llmc-compile simt)",

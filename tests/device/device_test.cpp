@@ -86,8 +86,10 @@ TEST(Loading, weights_are_copied_with_progress) {
   params.device = device.c_str();
   params.progress = [](const char *stage, uint64_t done, uint64_t total, void *ud) {
     Told &t = *static_cast<Told *>(ud);
-    if (std::string(stage) != "weights")
+    if (std::string(stage) != "weights") {
+      EXPECT_TRUE(std::string(stage) == "load" || std::string(stage) == "kernels") << stage;
       return true;
+    }
     EXPECT_GT(done, t.done);
     ++t.calls, t.done = done, t.total = total;
     return t.goesOn;

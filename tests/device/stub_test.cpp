@@ -62,6 +62,33 @@ TEST_F(CudaStub, another_device_is_refused) {
   EXPECT_NE(runScenario(model, "cuda:x").error.find("expected a number behind the colon"), std::string::npos);
 }
 
+TEST_F(CudaStub, a_load_tells_of_each_kernel_that_is_compiled) {
+  struct Told {
+    uint64_t next = 0, total = 0, stopAt;
+  } told{.stopAt = UINT64_MAX};
+  llmc_model_params params;
+  llmc_model_params_init(&params, sizeof params);
+  params.device = "cuda";
+  params.progress = [](const char *stage, uint64_t done, uint64_t total, void *ud) {
+    Told &t = *static_cast<Told *>(ud);
+    if (std::string(stage) != "kernels")
+      return true;
+    EXPECT_EQ(done, t.next++);
+    t.total = total;
+    return done != t.stopAt;
+  };
+  params.progress_ud = &told;
+  llmc_model *loaded = nullptr;
+  ASSERT_EQ(llmc_model_load(model.c_str(), &params, &loaded), LLMC_OK) << llmc_last_error();
+  llmc_model_release(loaded);
+  EXPECT_GT(told.total, 5u);
+  EXPECT_EQ(told.next, told.total);
+  told = {.stopAt = 2};
+  EXPECT_EQ(llmc_model_load(model.c_str(), &params, &loaded), LLMC_ECANCELLED);
+  EXPECT_NE(std::string(llmc_last_error()).find("cancelled while its kernels were compiled"),
+            std::string::npos);
+}
+
 TEST_F(CudaStub, no_memory_is_one_sentence) {
   for (uint64_t limit : {uint64_t(1) << 10, uint64_t(1) << 18}) {
     llmc_stub_limit(limit);

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 using namespace llmc;
 
@@ -52,6 +53,14 @@ TEST(DeviceTables, bad_fields) {
                 "device 0 has no name, no program or no kernels");
   expectRefusal([](Tables &t) { t.device.n_launches = uint64_t(1) << 40; }, "'n_launches' is 1099511627776");
   expectRefusal([](Tables &t) { t.entry.n_launches = 0; }, "device 'cuda': kernel 0: 'n_launches' is 0");
+  std::vector<llmc_device_launch> many;
+  expectRefusal(
+      [&](Tables &t) {
+        many.assign(65, t.launch);
+        t.device.launches = many.data();
+        t.entry.n_launches = 65, t.device.n_launches = 65;
+      },
+      "'n_launches' is 65, expected 1 to 64");
   expectRefusal([](Tables &t) { t.entry.first_launch = ~0u; }, "kernel 0: 'n_launches' is 1");
   expectRefusal([](Tables &t) { t.entry.first_launch = 1; }, "kernel 0: 'n_launches' is 1");
   expectRefusal([](Tables &t) { t.launch.entry = ""; }, "device 'cuda': launch 0: 'entry'");

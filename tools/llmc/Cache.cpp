@@ -181,8 +181,8 @@ std::vector<std::string> compileOptions(const ModelOptions &options) {
   std::vector<std::string> words;
   if (options.kv != "auto")
     words = {"--kv", options.kv};
-  if (options.device.starts_with("cuda") || options.device.starts_with("simt"))
-    words.insert(words.end(), {"--target", "cuda"});
+  if (const char *target = deviceTarget(deviceWord(options.device)))
+    words.insert(words.end(), {"--target", target});
   return words;
 }
 

@@ -7,6 +7,8 @@
 #ifndef LLMC_TOOLS_LLMC_COMMANDS_H
 #define LLMC_TOOLS_LLMC_COMMANDS_H
 
+#include "runtime/device/DeviceNames.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,7 +19,7 @@ namespace llmc::cli {
 /// What every command takes that runs a model. 0 means: not given.
 struct ModelOptions {
   std::string model;
-  std::string device = "auto", kv = "auto";
+  std::string device = anyDevice, kv = "auto";
   uint32_t threads = 0, ctx = 0, batch = 0;
   bool verbose = false, noCache = false, copyWeights = false;
 };

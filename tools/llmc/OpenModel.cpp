@@ -23,7 +23,10 @@ struct LoadProgress {
     auto &self = *static_cast<LoadProgress *>(ud);
     if (!self.bar || self.stage != stage) {
       self.stage = stage;
-      self.bar = std::make_unique<Progress>(self.stage == "weights" ? "copy weights" : stage, total);
+      self.bar = std::make_unique<Progress>(self.stage == "weights"   ? "copy weights"
+                                            : self.stage == "kernels" ? "compile kernels"
+                                                                      : stage,
+                                            total);
     }
     self.bar->update(done);
     return true;
@@ -35,7 +38,7 @@ class EmulatorCode {
 public:
   /// The device with its code, where the options name the emulator without saying where its code is.
   std::string deviceFor(const std::string &modelPath, const std::string &device) {
-    if (!(device == "simt" || device.starts_with("simt:")) || device.find("code=") != std::string::npos)
+    if (deviceWord(device) != simtDevice || device.find("code=") != std::string::npos)
       return device;
     folder = (std::filesystem::temp_directory_path() / "llmc-XXXXXX").string();
     if (!mkdtemp(folder.data()))
@@ -47,7 +50,7 @@ public:
       arguments.push_back("--checks");
     if (int code = runCompiler(arguments, -1))
       throw Exit{code}; // the compiler has said why
-    return device + (device == "simt" ? ":code=" : ",code=") + file;
+    return device + (device == simtDevice ? ":code=" : ",code=") + file;
   }
   ~EmulatorCode() {
     std::error_code error;
@@ -64,7 +67,7 @@ llmc_status load(const std::string &path, const ModelOptions &options, ModelPtr 
   const std::string device = emulatorCode.deviceFor(path, options.device);
   llmc_model_params params;
   llmc_model_params_init(&params, sizeof params);
-  params.device = device == "auto" ? nullptr : device.c_str();
+  params.device = device == anyDevice ? nullptr : device.c_str();
   const char *cpu = std::getenv("LLMC_CPU");
   params.cpu_variant = cpu && *cpu ? cpu : nullptr;
   params.n_threads = options.threads;

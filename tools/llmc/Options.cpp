@@ -1,6 +1,7 @@
 //===- Options.cpp - what options share -----------------------------------===//
 #include "tools/llmc/Options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -73,11 +74,9 @@ void addModelOptions(CLI::App *command, ModelOptions &options) {
           "takes seed=N, checks=bounds+races and counts=FILE behind a colon (default: auto)")
       ->type_name("NAME")
       ->check([](const std::string &text) -> std::string {
-        const std::string word = text.substr(0, text.find(':'));
-        for (const char *kind : {"auto", "cpu", "cuda", "simt"})
-          if (word == kind)
-            return "";
-        return fmt::format("expected one of auto, cpu, cuda, simt, but found '{}'", text);
+        if (std::ranges::find(deviceWords, deviceWord(text)) != std::end(deviceWords))
+          return "";
+        return fmt::format("expected one of {}, but found '{}'", fmt::join(deviceWords, ", "), text);
       });
   command->add_flag("--copy-weights", options.copyWeights,
                     "copy the weights into memory of their own, in huge pages, each part by the thread that "
