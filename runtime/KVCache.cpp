@@ -115,8 +115,31 @@ bool KVCache::hasRoom(llmc_seq seq, uint32_t n) const {
 }
 
 uint64_t KVCache::newPages(const Group &group, size_t seq, uint32_t n) const {
-  const uint64_t length = sequences[seq].length;
-  return ceilDiv(length + n, group.pageTokens) - ceilDiv(length, group.pageTokens);
+  const uint64_t after = std::max<uint64_t>(uint64_t(sequences[seq].length) + n, sequences[seq].reserved);
+  return ceilDiv(after, group.pageTokens) - ceilDiv(sequences[seq].reserved, group.pageTokens);
+}
+
+void KVCache::noteChange(const Group &group, uint64_t begin, uint64_t end) {
+  constexpr size_t mostChanges = 1024; // whoever makes so many without a step sends some in vain
+  if (!device || begin >= end)
+    return;
+  changes.push_back({uint32_t(&group - groups.data()), begin, end});
+  if (changes.size() > mostChanges)
+    tableChanges(UINT64_MAX);
+}
+
+std::span<const KVCache::TableChange> KVCache::tableChanges(uint64_t gap) {
+  std::ranges::sort(changes);
+  size_t kept = 0;
+  for (const TableChange &change : changes) {
+    TableChange *last = kept ? &changes[kept - 1] : nullptr;
+    if (last && last->table == change.table && (change.begin <= last->end || change.begin - last->end <= gap))
+      last->end = std::max(last->end, change.end);
+    else
+      changes[kept++] = change;
+  }
+  changes.resize(kept);
+  return changes;
 }
 
 int32_t KVCache::takePage(Group &group) {
@@ -164,12 +187,14 @@ llmc_status KVCache::writePage(uint8_t *page, uint64_t bytes) {
 
 void KVCache::extend(llmc_seq seq, uint32_t n) {
   Sequence &sequence = sequences[seq];
-  uint32_t before = sequence.reserved;
-  sequence.reserved += n;
+  const uint32_t before = sequence.reserved;
+  sequence.reserved = std::max(before, sequence.length + n);
   for (Group &group : groups) {
-    uint64_t last = ceilDiv(sequence.reserved, group.pageTokens);
-    for (uint64_t i = ceilDiv(before, group.pageTokens); i < last; ++i)
-      group.table[seq * group.stride + i] = takePage(group);
+    const uint64_t first = ceilDiv(before, group.pageTokens), row = seq * group.stride;
+    const uint64_t last = ceilDiv(sequence.reserved, group.pageTokens);
+    for (uint64_t i = first; i < last; ++i)
+      group.table[row + i] = takePage(group);
+    noteChange(group, row + first, row + last);
   }
 }
 
@@ -181,10 +206,12 @@ void KVCache::commit(llmc_seq seq, uint32_t n) {
 void KVCache::truncate(llmc_seq seq, uint32_t length) {
   Sequence &sequence = sequences[seq];
   for (Group &group : groups) {
+    const uint64_t kept = ceilDiv(length, group.pageTokens), row = seq * group.stride;
+    const uint64_t held = ceilDiv(sequence.reserved, group.pageTokens);
+    noteChange(group, row + kept, row + held);
     // Backwards, so that pages are taken again in the order of positions.
-    for (uint64_t i = ceilDiv(sequence.reserved, group.pageTokens); i > ceilDiv(length, group.pageTokens);
-         --i) {
-      int32_t &entry = group.table[seq * group.stride + i - 1];
+    for (uint64_t i = held; i > kept; --i) {
+      int32_t &entry = group.table[row + i - 1];
       if (--group.references[entry] == 0)
         group.freePages.push_back(entry);
       entry = 0;

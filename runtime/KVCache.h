@@ -8,6 +8,7 @@
 
 #include "llmc/module_abi.h"
 
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -45,8 +46,8 @@ public:
   /// The same of one sequence, without a sentence.
   bool hasRoom(llmc_seq seq, uint32_t n) const;
 
-  /// Takes the pages for positions length..length + n - 1. Cannot fail after checkRoom. The length stays:
-  /// commit() or truncate(seq, length(seq)) ends the step.
+  /// Takes the pages for positions length..length + n - 1 that it does not have yet. Cannot fail after
+  /// checkRoom. The length stays: commit() or truncate(seq, length(seq)) ends the step.
   void extend(llmc_seq seq, uint32_t n);
   void commit(llmc_seq seq, uint32_t n);
   /// Cuts the sequence to `length` tokens and returns the pages beyond.
@@ -88,6 +89,16 @@ public:
     return LLMC_OK;
   }
 
+  /// Of a cache on a device: which entries of the tables, numbered as eachTable calls them, were written
+  /// since they were forgotten; those of a table that are no more than `gap` entries apart are one.
+  struct TableChange {
+    uint32_t table;
+    uint64_t begin, end;
+    auto operator<=>(const TableChange &) const = default;
+  };
+  std::span<const TableChange> tableChanges(uint64_t gap);
+  void forgetTableChanges() { changes.clear(); }
+
   /// One entry a cache, in the module's order, valid as long as the cache.
   const llmc_kv_pool *pools() const { return views.data(); }
   void stats(llmc_kv_stats &out) const;
@@ -113,12 +124,13 @@ private:
   };
   struct Sequence {
     bool isUsed = false;
-    uint32_t length = 0, reserved = 0; ///< tokens; `reserved` counts what the running step adds, too
+    uint32_t length = 0, reserved = 0; ///< tokens; `reserved` counts what the steps under way add, too
   };
 
   /// Pages that `n` more tokens of a sequence take.
   uint64_t newPages(const Group &group, size_t seq, uint32_t n) const;
   int32_t takePage(Group &group);
+  void noteChange(const Group &group, uint64_t begin, uint64_t end);
   llmc_status allocateThere(Store &store, uint64_t bytes);
   llmc_status readPage(const uint8_t *page, uint64_t bytes);
   llmc_status writePage(uint8_t *page, uint64_t bytes);
@@ -136,6 +148,7 @@ private:
   Device *device = nullptr;
   std::vector<uint8_t> pageCopy;
   std::vector<std::pair<uint8_t *, uint64_t>> dirtyPages; ///< on a device: to be cleared before the next step
+  std::vector<TableChange> changes;
   CacheLimits bounds = {};
   uint64_t tokensHeld = 0;
   std::vector<Sequence> sequences;

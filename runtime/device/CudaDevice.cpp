@@ -37,6 +37,14 @@ public:
   GraphExecHandle *exec;
 };
 
+class CudaMark final : public DeviceMark {
+public:
+  CudaMark(const Driver &driver, EventHandle *event) : driver(driver), event(event) {}
+  ~CudaMark() override { driver.cuEventDestroy_v2(event); }
+  const Driver &driver;
+  EventHandle *event;
+};
+
 class CudaDevice final : public Device {
 public:
   CudaDevice(const Driver &driver, int ordinal)
@@ -52,7 +60,10 @@ public:
     driver.cuMemFree_v2(address);
   }
   llmc_status allocateHost(uint64_t bytes, void *&out) override {
-    return done(driver.cuMemHostAlloc(&out, bytes, 0), "cuMemHostAlloc");
+    return done(driver.cuMemHostAlloc(&out, bytes, hostPortable | hostMapped), "cuMemHostAlloc");
+  }
+  llmc_status map(void *memory, uint64_t, const char *, DeviceAddress &out) override {
+    return done(driver.cuMemHostGetDevicePointer_v2(&out, memory, 0), "cuMemHostGetDevicePointer");
   }
   void freeHost(void *memory) override {
     driver.cuCtxSetCurrent(context);
@@ -73,6 +84,13 @@ public:
                      DeviceAddress args) override;
   llmc_status synchronize() override {
     return done(driver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+  }
+  llmc_status newMark(std::unique_ptr<DeviceMark> &out) override;
+  llmc_status set(DeviceMark &mark) override {
+    return done(driver.cuEventRecord(static_cast<CudaMark &>(mark).event, stream), "cuEventRecord");
+  }
+  llmc_status wait(DeviceMark &mark) override {
+    return done(driver.cuEventSynchronize(static_cast<CudaMark &>(mark).event), "cuEventSynchronize");
   }
   llmc_status beginCapture() override {
     return done(driver.cuStreamBeginCapture_v2(stream, captureOfThread), "cuStreamBeginCapture");
@@ -224,6 +242,14 @@ llmc_status CudaDevice::launch(const DeviceCode &code, uint32_t number, Grid gri
   return done(driver.cuLaunchKernel(launch.function, grid.x, grid.y, grid.z, launch.threads, 1, 1, 0, stream,
                                     params, nullptr),
               "cuLaunchKernel");
+}
+
+llmc_status CudaDevice::newMark(std::unique_ptr<DeviceMark> &out) {
+  EventHandle *event = nullptr;
+  if (llmc_status status = done(driver.cuEventCreate(&event, eventWithoutTime), "cuEventCreate"))
+    return status;
+  out = std::make_unique<CudaMark>(driver, event);
+  return LLMC_OK;
 }
 
 llmc_status CudaDevice::endCapture(std::unique_ptr<DeviceGraph> &out) {

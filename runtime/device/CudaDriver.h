@@ -19,10 +19,13 @@ struct FunctionHandle;
 struct StreamHandle;
 struct GraphHandle;
 struct GraphExecHandle;
+struct EventHandle;
 
 constexpr Result outOfMemory = 2;
-constexpr int computeMajor = 75, computeMinor = 76; ///< attributes of a device
-constexpr unsigned captureOfThread = 1;             ///< calls of other threads do not end a capture
+constexpr int computeMajor = 75, computeMinor = 76;  ///< attributes of a device
+constexpr unsigned captureOfThread = 1;              ///< calls of other threads do not end a capture
+constexpr unsigned hostPortable = 1, hostMapped = 2; ///< memory of the host for all contexts, and for kernels
+constexpr unsigned eventWithoutTime = 2;
 
 /// Name in the library, then result and parameters. cuda.h calls some of them by shorter names.
 #define LLMC_CUDA_FUNCTIONS(X)                                                                               \
@@ -43,12 +46,17 @@ constexpr unsigned captureOfThread = 1;             ///< calls of other threads 
   X(cuMemFree_v2, (Address address))                                                                         \
   X(cuMemHostAlloc, (void **out, size_t bytes, unsigned flags))                                              \
   X(cuMemFreeHost, (void *memory))                                                                           \
+  X(cuMemHostGetDevicePointer_v2, (Address * out, void *memory, unsigned flags))                             \
   X(cuMemcpyHtoDAsync_v2, (Address to, const void *from, size_t bytes, StreamHandle *stream))                \
   X(cuMemcpyDtoHAsync_v2, (void *to, Address from, size_t bytes, StreamHandle *stream))                      \
   X(cuMemsetD8Async, (Address to, unsigned char value, size_t bytes, StreamHandle *stream))                  \
   X(cuStreamCreate, (StreamHandle * *out, unsigned flags))                                                   \
   X(cuStreamDestroy_v2, (StreamHandle * stream))                                                             \
   X(cuStreamSynchronize, (StreamHandle * stream))                                                            \
+  X(cuEventCreate, (EventHandle * *out, unsigned flags))                                                     \
+  X(cuEventRecord, (EventHandle * event, StreamHandle * stream))                                             \
+  X(cuEventSynchronize, (EventHandle * event))                                                               \
+  X(cuEventDestroy_v2, (EventHandle * event))                                                                \
   X(cuLaunchKernel, (FunctionHandle * function, unsigned gridX, unsigned gridY, unsigned gridZ,              \
                      unsigned blockX, unsigned blockY, unsigned blockZ, unsigned sharedBytes,                \
                      StreamHandle *stream, void **params, void **extra))                                     \

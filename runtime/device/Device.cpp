@@ -30,14 +30,24 @@ void DeviceMemory::reset() {
   start = bytes = 0;
 }
 
-StagingMemory::~StagingMemory() {
-  if (!owner)
-    return;
-  std::lock_guard lock(owner->mutex);
-  owner->freeHost(start);
+void StagingMemory::reset() {
+  if (owner) {
+    std::lock_guard lock(owner->mutex);
+    owner->freeHost(start);
+  }
+  owner = nullptr;
+  start = nullptr;
+  mapped = bytes = 0;
+}
+
+llmc_status StagingMemory::allocateMapped(Device &device, uint64_t size, const char *what) {
+  if (llmc_status status = allocate(device, size))
+    return status;
+  return device.map(start, size, what, mapped);
 }
 
 llmc_status StagingMemory::allocate(Device &device, uint64_t size) {
+  reset();
   if (llmc_status status = device.allocateHost(size, start))
     return status;
   owner = &device;

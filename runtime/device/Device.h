@@ -23,10 +23,16 @@ public:
   virtual ~DeviceCode() = default;
 };
 
-/// Launches that were recorded and can be repeated at once.
+/// Work that was recorded and can be repeated at once.
 class DeviceGraph {
 public:
   virtual ~DeviceGraph() = default;
+};
+
+/// A place in the order of work, to wait for.
+class DeviceMark {
+public:
+  virtual ~DeviceMark() = default;
 };
 
 /// What is asked for runs in order, and later: host memory named in a copy stays as it is until
@@ -53,6 +59,8 @@ public:
   /// Host memory that copies are quick to and from.
   virtual llmc_status allocateHost(uint64_t bytes, void *&out) = 0;
   virtual void freeHost(void *memory) = 0;
+  /// Where kernels find such memory, which they may write from now on; `what` it is for.
+  virtual llmc_status map(void *memory, uint64_t bytes, const char *what, DeviceAddress &out) = 0;
   virtual llmc_status copyIn(DeviceAddress to, const void *from, uint64_t bytes) = 0;
   virtual llmc_status copyOut(void *to, DeviceAddress from, uint64_t bytes) = 0;
   virtual llmc_status clear(DeviceAddress address, uint64_t bytes) = 0;
@@ -63,16 +71,21 @@ public:
   virtual void setScratch(DeviceAddress) {}
   /// What stands there counts no more.
   virtual void forget(DeviceAddress, uint64_t /*bytes*/) {}
+  /// Hears of kernels that are compiled; false cancels.
+  using KernelProgress = std::function<bool(uint64_t done, uint64_t total)>;
   /// `path`: of the model, for messages.
   virtual llmc_status load(const llmc_device &program, const char *path, const KernelProgress &progress,
                            std::unique_ptr<DeviceCode> &out) = 0;
   virtual llmc_status launch(const DeviceCode &code, uint32_t number, Grid grid, DeviceAddress step,
                              DeviceAddress args) = 0;
   virtual llmc_status synchronize() = 0;
-  /// Between both launches are recorded instead of run; endCapture also ends a recording that failed.
+  virtual llmc_status newMark(std::unique_ptr<DeviceMark> &out) = 0;
+  /// Behind all that was asked for so far.
+  virtual llmc_status set(DeviceMark &mark) = 0;
+  virtual llmc_status wait(DeviceMark &mark) = 0;
+  /// Between both launches, and copies to memory of allocateHost(), are recorded instead of run; endCapture
+  /// also ends a recording that failed.
   virtual llmc_status beginCapture() = 0;
-  /// Hears of kernels that are compiled; false cancels.
-  using KernelProgress = std::function<bool(uint64_t done, uint64_t total)>;
   virtual llmc_status endCapture(std::unique_ptr<DeviceGraph> &out) = 0;
   virtual llmc_status replay(DeviceGraph &graph) = 0;
 
@@ -102,16 +115,21 @@ private:
 class StagingMemory {
 public:
   StagingMemory() = default;
-  ~StagingMemory();
+  ~StagingMemory() { reset(); }
   StagingMemory(const StagingMemory &) = delete;
   StagingMemory &operator=(const StagingMemory &) = delete;
   llmc_status allocate(Device &device, uint64_t bytes);
+  /// Of which kernels write address().
+  llmc_status allocateMapped(Device &device, uint64_t bytes, const char *what);
+  void reset();
   uint8_t *data() const { return static_cast<uint8_t *>(start); }
+  DeviceAddress address() const { return mapped; }
   uint64_t size() const { return bytes; }
 
 private:
   Device *owner = nullptr;
   void *start = nullptr;
+  DeviceAddress mapped = 0; ///< 0: kernels do not know of it
   uint64_t bytes = 0;
 };
 

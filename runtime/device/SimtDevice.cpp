@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <vector>
 
 namespace llmc {
@@ -39,7 +40,7 @@ struct SimtLaunch {
 
 class SimtGraph final : public DeviceGraph {
 public:
-  std::vector<SimtLaunch> launches;
+  std::vector<std::function<llmc_status()>> work;
 };
 
 /// Everything is done at once.
@@ -68,12 +69,20 @@ public:
     out = malloc(bytes);
     return out ? LLMC_OK : setError(LLMC_ENOMEM, "simt: no memory for copies");
   }
-  void freeHost(void *memory) override { ::free(memory); }
+  void freeHost(void *memory) override {
+    emulator.memory.remove(memory);
+    ::free(memory);
+  }
+  llmc_status map(void *memory, uint64_t bytes, const char *what, DeviceAddress &out) override {
+    emulator.memory.add(memory, bytes, what);
+    out = DeviceAddress(memory);
+    return LLMC_OK;
+  }
   llmc_status copyIn(DeviceAddress to, const void *from, uint64_t bytes) override {
     return copy(reinterpret_cast<void *>(to), from, bytes, to);
   }
   llmc_status copyOut(void *to, DeviceAddress from, uint64_t bytes) override {
-    return copy(to, reinterpret_cast<const void *>(from), bytes, from);
+    return now([=, this] { return copy(to, reinterpret_cast<const void *>(from), bytes, from); });
   }
   llmc_status clear(DeviceAddress address, uint64_t bytes) override {
     if (llmc_status status = checkRange(address, bytes))
@@ -97,12 +106,15 @@ public:
   llmc_status launch(const DeviceCode &code, uint32_t number, Grid grid, DeviceAddress step,
                      DeviceAddress args) override {
     const SimtLaunch launch{static_cast<const SimtCode *>(&code), number, grid, step, args};
-    if (!recording)
-      return run(launch);
-    recording->launches.push_back(launch);
-    return LLMC_OK;
+    return now([=, this] { return run(launch); });
   }
   llmc_status synchronize() override { return LLMC_OK; }
+  llmc_status newMark(std::unique_ptr<DeviceMark> &out) override {
+    out = std::make_unique<DeviceMark>();
+    return LLMC_OK;
+  }
+  llmc_status set(DeviceMark &) override { return LLMC_OK; }
+  llmc_status wait(DeviceMark &) override { return LLMC_OK; }
   llmc_status beginCapture() override {
     recording = std::make_unique<SimtGraph>();
     return LLMC_OK;
@@ -112,13 +124,20 @@ public:
     return LLMC_OK;
   }
   llmc_status replay(DeviceGraph &graph) override {
-    for (const SimtLaunch &launch : static_cast<SimtGraph &>(graph).launches)
-      if (llmc_status status = run(launch))
+    for (const auto &work : static_cast<SimtGraph &>(graph).work)
+      if (llmc_status status = work())
         return status;
     return LLMC_OK;
   }
 
 private:
+  /// Or not now, where it is recorded.
+  llmc_status now(std::function<llmc_status()> work) {
+    if (!recording)
+      return work();
+    recording->work.push_back(std::move(work));
+    return LLMC_OK;
+  }
   llmc_status run(const SimtLaunch &launch);
   bool beginsKernel(const SimtLaunch &launch) const;
   llmc_status checkRange(DeviceAddress address, uint64_t bytes) const {

@@ -4,8 +4,9 @@
 #include "runtime/device/CudaDriver.h"
 #include "runtime/device/simt/Emulator.h"
 
+#include <deque>
 #include <functional>
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,11 @@ struct GraphHandle {
 struct GraphExecHandle {
   std::vector<std::function<Result()>> work;
 };
+struct EventHandle {
+  bool isReached = false;
+};
 struct StreamHandle {
-  std::vector<std::function<Result()>> waiting;
+  std::deque<std::function<Result()>> waiting;
   GraphHandle *captured = nullptr;
 };
 } // namespace llmc::cuda
@@ -46,10 +50,15 @@ struct State {
   bool hasFailed = false;
   const char *failedCall = "";
   std::string lastError;
-  std::set<void *> hostMemory;
+  struct HostMemory {
+    size_t bytes;
+    unsigned flags;
+  };
+  std::map<void *, HostMemory> hostMemory;
+  uint64_t bytesIn = 0; ///< copied to the device
   std::vector<cuda::FunctionHandle *> functions;
   cuda::StreamHandle *stream = nullptr;
-  long contexts = 0, streams = 0, modules = 0, graphs = 0;
+  long contexts = 0, streams = 0, modules = 0, graphs = 0, events = 0;
   uint64_t generation = 0; ///< of the context: it goes with its last user, and the next one is another
 };
 
@@ -65,8 +74,8 @@ void setContext(const cuda::ContextHandle *context);
 /// Done by a thread that records a graph, such a call makes the graph invalid.
 bool isCapturing();
 
-/// Does what waits on the stream.
-Result drain(cuda::StreamHandle *stream);
+/// Does what waits on the stream, up to an event if there is one.
+Result drain(cuda::StreamHandle *stream, const cuda::EventHandle *event = nullptr);
 
 } // namespace llmc::stub
 

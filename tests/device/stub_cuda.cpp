@@ -137,10 +137,21 @@ EXPORT Result cuMemFree_v2(Address address) {
   CALL(cuMemFree_v2);
   return isThere ? 0 : invalidValue;
 }
-EXPORT Result cuMemHostAlloc(void **out, size_t bytes, unsigned) {
+EXPORT Result cuMemHostAlloc(void **out, size_t bytes, unsigned flags) {
   CALL_OUTSIDE_CAPTURE(cuMemHostAlloc);
   *out = std::malloc(bytes);
-  state().hostMemory.insert(*out);
+  std::memset(*out, 0xff, bytes);
+  state().hostMemory[*out] = {bytes, flags};
+  return 0;
+}
+/// From now on kernels may write there.
+EXPORT Result cuMemHostGetDevicePointer_v2(Address *out, void *memory, unsigned) {
+  CALL_IN_CONTEXT(cuMemHostGetDevicePointer_v2);
+  auto found = state().hostMemory.find(memory);
+  if (found == state().hostMemory.end() || !(found->second.flags & hostMapped))
+    return invalidValue;
+  state().emulator.memory.add(memory, found->second.bytes, "host memory");
+  *out = Address(memory);
   return 0;
 }
 EXPORT Result cuMemFreeHost(void *memory) {
@@ -150,8 +161,10 @@ EXPORT Result cuMemFreeHost(void *memory) {
     return captureUnsupported;
   if (state().stream)
     drain(state().stream);
-  if (state().hostMemory.erase(memory))
+  if (state().hostMemory.erase(memory)) {
+    state().emulator.memory.remove(memory);
     std::free(memory);
+  }
   CALL(cuMemFreeHost);
   return 0;
 }
@@ -170,15 +183,17 @@ EXPORT Result cuGetErrorString(Result, const char **out) {
 
 EXPORT void llmc_stub_fail_at(uint64_t call) {
   State &s = state();
-  s.calls = 0;
+  s.calls = s.bytesIn = 0;
   s.failAt = call;
   s.hasFailed = false;
 }
 EXPORT const char *llmc_stub_failed_call() { return state().hasFailed ? state().failedCall : nullptr; }
+EXPORT uint64_t llmc_stub_calls() { return state().calls; }
+EXPORT uint64_t llmc_stub_bytes_in() { return state().bytesIn; }
 EXPORT void llmc_stub_limit(uint64_t bytes) { state().emulator.memory.limit = bytes; }
 EXPORT const char *llmc_stub_last_error() { return state().lastError.c_str(); }
 EXPORT uint64_t llmc_stub_left() {
   State &s = state();
   return s.emulator.memory.allocations() + s.hostMemory.size() +
-         uint64_t(s.contexts + s.streams + s.modules + s.graphs);
+         uint64_t(s.contexts + s.streams + s.modules + s.graphs + s.events);
 }

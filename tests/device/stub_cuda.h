@@ -8,10 +8,13 @@ extern "C" {
 void llmc_stub_fail_at(uint64_t call);
 /// The function that failed so; null: none did.
 const char *llmc_stub_failed_call();
+/// Calls since then, and bytes that they copied to the device.
+uint64_t llmc_stub_calls();
+uint64_t llmc_stub_bytes_in();
 /// The device has so much memory; 0: as much as there is.
 void llmc_stub_limit(uint64_t bytes);
 /// What the emulator said of the last kernel.
 const char *llmc_stub_last_error();
-/// Allocations, contexts, streams, modules and graphs that are still there.
+/// Allocations, contexts, streams, events, modules and graphs that are still there.
 uint64_t llmc_stub_left();
 }

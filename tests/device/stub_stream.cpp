@@ -16,12 +16,14 @@ bool stub::isCapturing() {
   return true;
 }
 
-Result stub::drain(StreamHandle *stream) {
+Result stub::drain(StreamHandle *stream, const EventHandle *event) {
   Result result = 0;
-  for (const auto &work : stream->waiting)
-    if (!result)
-      result = work();
-  stream->waiting.clear();
+  while (!stream->waiting.empty() && !(event && event->isReached)) {
+    const auto work = std::move(stream->waiting.front());
+    stream->waiting.pop_front();
+    if (result = work(); result)
+      stream->waiting.clear();
+  }
   return result;
 }
 
@@ -30,22 +32,47 @@ static bool isMemory(Address address, size_t bytes) {
   return region && region->holds(address, bytes);
 }
 
-/// Queues work on device memory.
+static bool isHostMemory(const void *memory, size_t bytes) {
+  const auto &all = state().hostMemory;
+  auto after = all.upper_bound(const_cast<void *>(memory));
+  if (after == all.begin())
+    return false;
+  const auto &[start, its] = *std::prev(after);
+  const size_t offset = size_t(static_cast<const uint8_t *>(memory) - static_cast<uint8_t *>(start));
+  return offset <= its.bytes && bytes <= its.bytes - offset;
+}
+
+static void enqueue(StreamHandle *stream, std::function<Result()> work) {
+  if (stream->captured)
+    stream->captured->work.push_back(std::move(work));
+  else
+    stream->waiting.push_back(std::move(work));
+}
+
+/// Queues or records work on device memory.
 static Result onMemory(StreamHandle *stream, Address memory, size_t bytes, std::function<Result()> work) {
   if (!isMemory(memory, bytes))
     return invalidValue;
-  stream->waiting.push_back(std::move(work));
+  enqueue(stream, std::move(work));
   return 0;
 }
 EXPORT Result cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, StreamHandle *stream) {
   CALL_OUTSIDE_CAPTURE(cuMemcpyHtoDAsync_v2);
+  state().bytesIn += bytes;
   return onMemory(stream, to, bytes, [=] {
     std::memcpy(reinterpret_cast<void *>(to), from, bytes);
     return 0;
   });
 }
 EXPORT Result cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, StreamHandle *stream) {
-  CALL_OUTSIDE_CAPTURE(cuMemcpyDtoHAsync_v2);
+  if (fails("cuMemcpyDtoHAsync_v2")) {
+    isCapturing();
+    return injected;
+  }
+  if (!hasContext())
+    return invalidContext;
+  if (stream->captured && !isHostMemory(to, bytes))
+    return invalidValue;
   return onMemory(stream, from, bytes, [=] {
     std::memcpy(to, reinterpret_cast<const void *>(from), bytes);
     return 0;
@@ -78,6 +105,36 @@ EXPORT Result cuStreamSynchronize(StreamHandle *stream) {
   CALL_OUTSIDE_CAPTURE(cuStreamSynchronize);
   return drain(stream);
 }
+EXPORT Result cuEventCreate(EventHandle **out, unsigned) {
+  CALL_IN_CONTEXT(cuEventCreate);
+  *out = new EventHandle;
+  ++state().events;
+  return 0;
+}
+EXPORT Result cuEventRecord(EventHandle *event, StreamHandle *stream) {
+  CALL_OUTSIDE_CAPTURE(cuEventRecord);
+  event->isReached = false;
+  stream->waiting.push_back([event] {
+    event->isReached = true;
+    return 0;
+  });
+  return 0;
+}
+EXPORT Result cuEventSynchronize(EventHandle *event) {
+  CALL_OUTSIDE_CAPTURE(cuEventSynchronize);
+  const Result result = drain(state().stream, event);
+  return result || event->isReached ? result : illegalState;
+}
+EXPORT Result cuEventDestroy_v2(EventHandle *event) {
+  if (!hasContext())
+    return invalidContext;
+  if (state().stream)
+    drain(state().stream); // a driver waits until nobody needs it
+  delete event;
+  --state().events;
+  CALL(cuEventDestroy_v2);
+  return 0;
+}
 EXPORT Result cuLaunchKernel(FunctionHandle *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
                              unsigned by, unsigned bz, unsigned sharedBytes, StreamHandle *stream,
                              void **params, void **) {
@@ -104,7 +161,7 @@ EXPORT Result cuLaunchKernel(FunctionHandle *function, unsigned gx, unsigned gy,
         s.library.table().is_instrumented);
     return s.lastError.empty() ? 0 : illegalAddress;
   };
-  (stream->captured ? stream->captured->work : stream->waiting).push_back(work);
+  enqueue(stream, std::move(work));
   return 0;
 }
 EXPORT Result cuStreamBeginCapture_v2(StreamHandle *stream, unsigned) {

@@ -16,11 +16,16 @@ int cuDevicePrimaryCtxRelease_v2(int);
 int cuCtxSetCurrent(void *);
 int cuMemAlloc_v2(uint64_t *, size_t);
 int cuMemFree_v2(uint64_t);
+int cuMemHostAlloc(void **, size_t, unsigned);
+int cuMemHostGetDevicePointer_v2(uint64_t *, void *, unsigned);
+int cuMemFreeHost(void *);
+int cuMemcpyDtoHAsync_v2(void *, uint64_t, size_t, void *);
 int cuStreamCreate(void **, unsigned);
 int cuStreamDestroy_v2(void *);
 int cuStreamSynchronize(void *);
 int cuStreamBeginCapture_v2(void *, unsigned);
 int cuStreamEndCapture(void *, void **);
+int cuGraphDestroy(void *);
 int cuLaunchKernel(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *,
                    void **, void **);
 }
@@ -57,11 +62,6 @@ TEST_F(CudaStub, computes_what_the_cpu_computes) {
   EXPECT_EQ(simt.logits, cuda.logits); // the very same kernels
 }
 
-TEST_F(CudaStub, another_device_is_refused) {
-  EXPECT_EQ(runScenario(model, "cuda:1").error, "cuda:1: there is no such device, only 1");
-  EXPECT_NE(runScenario(model, "cuda:x").error.find("expected a number behind the colon"), std::string::npos);
-}
-
 TEST_F(CudaStub, a_load_tells_of_each_kernel_that_is_compiled) {
   struct Told {
     uint64_t next = 0, total = 0, stopAt;
@@ -87,6 +87,11 @@ TEST_F(CudaStub, a_load_tells_of_each_kernel_that_is_compiled) {
   EXPECT_EQ(llmc_model_load(model.c_str(), &params, &loaded), LLMC_ECANCELLED);
   EXPECT_NE(std::string(llmc_last_error()).find("cancelled while its kernels were compiled"),
             std::string::npos);
+}
+
+TEST_F(CudaStub, another_device_is_refused) {
+  EXPECT_EQ(runScenario(model, "cuda:1").error, "cuda:1: there is no such device, only 1");
+  EXPECT_NE(runScenario(model, "cuda:x").error.find("expected a number behind the colon"), std::string::npos);
 }
 
 TEST_F(CudaStub, no_memory_is_one_sentence) {
@@ -126,6 +131,55 @@ TEST_F(CudaStub, any_thread_may_use_it) {
   elsewhere([&] { llmc_model_release(loaded); });
 }
 
+/// Once a step is recorded: the context, its head, the graph, one wait; however large the page tables are.
+TEST_F(CudaStub, a_decode_step_is_few_calls_and_few_bytes) {
+  llmc_model_params params;
+  llmc_model_params_init(&params, sizeof params);
+  params.device = "cuda";
+  llmc_model *loaded = nullptr;
+  ASSERT_EQ(llmc_model_load(model.c_str(), &params, &loaded), LLMC_OK) << llmc_last_error();
+  llmc_session_params limits;
+  llmc_session_params_init(&limits, sizeof limits);
+  limits.n_ctx = 2048, limits.n_seq_max = 64;
+  llmc_session *session = nullptr;
+  ASSERT_EQ(llmc_session_new(loaded, &limits, &session), LLMC_OK) << llmc_last_error();
+  llmc_sampling_params sampling;
+  llmc_sampling_params_init(&sampling, sizeof sampling);
+  llmc_sampler *sampler = nullptr;
+  ASSERT_EQ(llmc_sampler_new(loaded, &sampling, &sampler), LLMC_OK);
+  llmc_batch *batch = nullptr;
+  ASSERT_EQ(llmc_batch_new(2, &batch), LLMC_OK);
+  llmc_seq seqs[2];
+  for (llmc_seq &seq : seqs)
+    ASSERT_EQ(llmc_seq_new(session, &seq), LLMC_OK);
+  for (bool samples : {false, true}) // rows of logits, and candidates
+    for (llmc_token token = 1; token <= 8; ++token) {
+      llmc_batch_clear(batch);
+      for (llmc_seq seq : seqs) {
+        ASSERT_EQ(llmc_batch_add(batch, seq, &token, 1, LLMC_OUT_LAST, nullptr), LLMC_OK);
+        if (samples)
+          ASSERT_EQ(llmc_batch_sample(batch, -1, sampler), LLMC_OK);
+      }
+      llmc_stub_fail_at(0);
+      ASSERT_EQ(llmc_eval(session, batch), LLMC_OK) << llmc_last_error();
+      if (token < 7) // 5 to 8 keys are of one shape, and 9 to 16: the second of them records it
+        continue;
+      EXPECT_EQ(llmc_stub_calls(), 4u);
+      EXPECT_LE(llmc_stub_bytes_in(), 256u);
+    }
+  llmc_batch_free(batch);
+  llmc_sampler_free(sampler);
+  llmc_session_free(session);
+  llmc_model_release(loaded);
+}
+
+/// Each write of kernels is looked at, those to memory of the host among them.
+TEST_F(CudaStub, kernels_write_where_they_may) {
+  setenv("LLMC_STUB_CODE", LLMC_DEVICE_MODELS "/llama-gqa.checked.simt", 1); // read once a process
+  const ScenarioResult checked = runScenario(model, "cuda");
+  EXPECT_EQ(checked.error, "") << llmc_stub_last_error();
+}
+
 /// The stub itself: what a driver refuses, it refuses, too.
 TEST_F(CudaStub, refuses_what_a_driver_refuses) {
   constexpr int invalidValue = 1, invalidContext = 201, captureUnsupported = 900, captureInvalidated = 901;
@@ -150,6 +204,17 @@ TEST_F(CudaStub, refuses_what_a_driver_refuses) {
     ASSERT_EQ(cuStreamBeginCapture_v2(stream, 1), 0);
     EXPECT_EQ(cuMemFree_v2(memory), captureUnsupported);
     EXPECT_EQ(cuStreamEndCapture(stream, &graph), captureInvalidated);
+    // Kernels know of host memory only where it was allocated for that, and graphs copy only to such.
+    void *host = nullptr;
+    uint64_t mapped = 0, word = 0;
+    ASSERT_EQ(cuMemHostAlloc(&host, 16, 0), 0);
+    EXPECT_EQ(cuMemHostGetDevicePointer_v2(&mapped, host, 0), invalidValue);
+    EXPECT_EQ(cuMemHostGetDevicePointer_v2(&mapped, &word, 0), invalidValue);
+    ASSERT_EQ(cuStreamBeginCapture_v2(stream, 1), 0);
+    EXPECT_EQ(cuMemcpyDtoHAsync_v2(&word, memory, 8, stream), invalidValue);
+    EXPECT_EQ(cuStreamEndCapture(stream, &graph), 0);
+    EXPECT_EQ(cuGraphDestroy(graph), 0);
+    EXPECT_EQ(cuMemFreeHost(host), 0);
   })
       .join();
   EXPECT_EQ(cuMemFree_v2(memory), invalidContext);

@@ -64,10 +64,12 @@ public:
     step.rows[LLMC_ROWS_ASKED] = rows.size();
     step.n_best = wanted;
     result = library.allocate<uint8_t>(rows.size() * sampling.rowBytes, "results");
-    void *args[] = {library.upload(logits, "logits"), result,
+    step.candidates = result;
+    step.chosen = chosen = library.allocate<int32_t>(rows.size(), "chosen");
+    void *args[] = {library.upload(logits, "logits"),
                     library.allocate<uint8_t>(rows.size() * sampling.workBytes, "work")};
     llmc_step *stepThere = library.upload(std::vector<llmc_step>{step}, "step");
-    void **argsThere = library.upload(std::vector<void *>(args, args + 3), "args");
+    void **argsThere = library.upload(std::vector<void *>(args, args + 2), "args");
     // Blocks in y share the rows: fewer than there are do as well.
     const uint32_t y = seed % 2 ? uint32_t(rows.size()) : 1;
     for (const codegen::DeviceLaunch &launch : kernel.launches)
@@ -75,6 +77,7 @@ public:
           library.launch(launch.entry.c_str(), {launch.blocks, y}, {launch.threads}, stepThere, argsThere),
           "");
   }
+  int32_t chosenOf(size_t row) const { return chosen[row]; }
   RowSummary row(size_t number, uint64_t wanted) const {
     const uint8_t *start = result + number * kernel.sampling->rowBytes;
     return {{reinterpret_cast<const llmc_candidate *>(start), wanted},
@@ -86,6 +89,7 @@ private:
   codegen::DeviceKernel kernel;
   KernelLibrary library;
   uint8_t *result = nullptr;
+  int32_t *chosen = nullptr;
 };
 
 std::vector<std::vector<float>> makeRows(uint32_t vocab, uint32_t seed) {
@@ -167,6 +171,7 @@ TEST_P(Choose, candidates_are_in_order) {
       return rows[row][a] != rows[row][b] ? rows[row][a] > rows[row][b] : a < b;
     });
     order.resize(64, -1);
+    EXPECT_EQ(choosing.chosenOf(row), std::max(order[0], 0)) << "row " << row;
     for (size_t i = 0; i < 64; ++i) {
       const llmc_candidate &found = choosing.row(row, 64).best[i];
       EXPECT_EQ(found.token, order[i]) << "row " << row << ", place " << i;

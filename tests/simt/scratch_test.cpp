@@ -109,4 +109,42 @@ TEST_F(ScratchOfDevice, constants_are_not_written) {
       << lastError();
 }
 
+/// Host memory that is mapped is written like the device's own, and no byte beyond.
+TEST_F(ScratchOfDevice, host_memory_is_written_where_it_is_mapped) {
+  StagingMemory slot;
+  ASSERT_EQ(slot.allocateMapped(*device, 4, "a slot"), LLMC_OK);
+  auto writeTo = [&](DeviceAddress place) {
+    EXPECT_EQ(device->copyIn(args.address() + 8, &place, sizeof place), LLMC_OK);
+    return launch(0);
+  };
+  ASSERT_EQ(writeTo(slot.address()), LLMC_OK) << lastError();
+  EXPECT_EQ(*reinterpret_cast<uint32_t *>(slot.data()), 7u);
+  ASSERT_EQ(writeTo(slot.address() + 4), LLMC_EINTERNAL);
+  EXPECT_NE(std::string(lastError()).find("writes 4 bytes at offset 4 of 'a slot', which has 4"),
+            std::string::npos)
+      << lastError();
+  StagingMemory other; // which kernels do not know of
+  ASSERT_EQ(other.allocate(*device, 4), LLMC_OK);
+  EXPECT_EQ(writeTo(DeviceAddress(other.data())), LLMC_EINTERNAL);
+  const DeviceAddress gone = slot.address();
+  slot.reset();
+  EXPECT_EQ(writeTo(gone), LLMC_EINTERNAL);
+}
+
+TEST_F(ScratchOfDevice, copies_to_the_host_are_repeated_with_launches) {
+  StagingMemory rows;
+  ASSERT_EQ(rows.allocate(*device, 4), LLMC_OK);
+  std::unique_ptr<DeviceGraph> graph;
+  ASSERT_EQ(device->beginCapture(), LLMC_OK);
+  for (uint32_t number : {0, 1})
+    ASSERT_EQ(launch(number), LLMC_OK);
+  ASSERT_EQ(device->copyOut(rows.data(), out.address(), 4), LLMC_OK);
+  ASSERT_EQ(device->endCapture(graph), LLMC_OK);
+  for (int i = 0; i < 2; ++i) {
+    *reinterpret_cast<uint32_t *>(rows.data()) = 0;
+    ASSERT_EQ(device->replay(*graph), LLMC_OK) << lastError();
+    EXPECT_EQ(*reinterpret_cast<uint32_t *>(rows.data()), 7u);
+  }
+}
+
 } // namespace

@@ -7,6 +7,8 @@
 //   2. NAME_best: a block for each row does the same with what the parts have found.
 //   3. NAME_sums: sums of exp(logit - best), each in the order and the arithmetic of the runtime's logSumExp.
 //
+// Results go straight to memory of the host: neighbours by neighbouring threads, and nothing is read there.
+//
 //===----------------------------------------------------------------------===//
 #include "codegen/cuda/kernels/Choose.h"
 
@@ -66,13 +68,14 @@ private:
   using Value = mlir::Value;
 
   int64_t resultBytes() const { return cpu::roundUp(8 * most + 4 * sums, 16); }
-  int64_t workBytes() const { return 8 * most * parts; }
-  Value rowOf(const KernelArguments &k, int64_t argument, Value row, int64_t bytes) {
-    return e.at(k.pointer(e, argument), e.mul(row, bytes));
+  int64_t workBytes() const { return 8 * most * parts + 8; } // what parts have found, and the best logit
+  Value logitsOf(const KernelArguments &k, Value row) {
+    return e.at(k.pointer(e, 0), e.mul(row, cpu::rowStride(vocab)));
   }
-  Value logitsOf(const KernelArguments &k, Value row) { return rowOf(k, 0, row, cpu::rowStride(vocab)); }
-  Value resultOf(const KernelArguments &k, Value row) { return rowOf(k, 1, row, resultBytes()); }
-  Value workOf(const KernelArguments &k, Value row) { return rowOf(k, 2, row, workBytes()); }
+  Value workOf(const KernelArguments &k, Value row) { return e.at(k.pointer(e, 1), e.mul(row, workBytes())); }
+  Value resultOf(const KernelArguments &k, Value row) {
+    return e.at(e.load(e.ptr(), k.step, offsetof(llmc_step, candidates)), e.mul(row, resultBytes()));
+  }
   Value wantedOf(const KernelArguments &k) { return e.load(e.i64(), k.step, offsetof(llmc_step, n_best)); }
   void eachRow(const KernelArguments &k, llvm::function_ref<void(Value)> body) {
     e.loop(k.number, k.rows(e, LLMC_ROWS_ASKED), k.count, body);
@@ -118,18 +121,21 @@ private:
     return best;
   }
 
-  /// Calls found(i, key) in thread 0 for the best, the next one, ... of all threads' keys.
+  /// Calls found(i, key) in thread i for the i-th best of all threads' keys, as often as is wanted.
   void inOrder(const KernelArguments &k, ArrayRef<Value> keys, llvm::function_ref<void(Value, Value)> found) {
-    e.loop(e.c(0), wantedOf(k), e.c(1), e.c(-1), [&](Value i, ValueRange carried) -> Values {
+    static_assert(most <= threads);
+    auto next = [&](Value i, ValueRange carried) -> Values {
       Value best = e.c(0);
       for (Value key : keys) {
         Value isBelow = e.compare(arith::CmpIPredicate::ult, key, carried.front());
         best = larger(best, e.select(isBelow, key, e.c(0)));
       }
       best = largestOfBlock(best, e.rem(i, 2));
-      e.when(e.equal(k.lane, e.c(0)), [&] { found(i, best); });
-      return {best};
-    });
+      return {best, e.select(e.equal(k.lane, i), best, carried.back())};
+    };
+    Value wanted = wantedOf(k);
+    Value mine = e.loop(e.c(0), wanted, e.c(1), ValueRange{e.c(-1), e.c(0)}, next).back();
+    e.when(e.less(k.lane, wanted), [&] { found(k.lane, mine); });
     meet(e); // before the next row uses shared memory
   }
 
@@ -164,9 +170,15 @@ private:
         Value isNone = e.equal(key, e.c(0)), token = flip(toInt(key));
         Value within = e.select(isNone, e.c(0), toLong(token));
         Value logit = e.load(e.f32(), e.at(logits, e.mul(within, 4)));
-        Value out = e.at(result, e.mul(i, 8));
-        e.store(logit, out, offsetof(llmc_candidate, logit));
-        e.store(e.select(isNone, e.splat(e.i32(), -1), token), out, offsetof(llmc_candidate, token));
+        static_assert(offsetof(llmc_candidate, logit) == 0 && offsetof(llmc_candidate, token) == 4);
+        Value tokenOrNone = e.select(isNone, e.splat(e.i32(), -1), token);
+        Value both = arith::OrIOp::create(e, shiftLeft(toLong(tokenOrNone), 32), toLong(toBits(logit)));
+        e.store(both, e.at(result, e.mul(i, 8)));
+        e.when(e.equal(i, e.c(0)), [&] {
+          e.store(logit, work, 8 * most * parts);
+          Value chosen = e.load(e.ptr(), k.step, offsetof(llmc_step, chosen));
+          e.store(e.select(isNone, e.splat(e.i32(), 0), token), e.at(chosen, e.mul(row, 4)));
+        });
       });
     });
   }
@@ -194,7 +206,7 @@ private:
     e.when(e.less(number, e.c(sums / sumLanes)), [&] {
       eachRow(k, [&](Value row) {
         Value logits = logitsOf(k, row), result = resultOf(k, row);
-        Value best = e.load(e.f32(), result, offsetof(llmc_candidate, logit)), none = e.real(e.f32(), 0);
+        Value best = e.load(e.f32(), workOf(k, row), 8 * most * parts), none = e.real(e.f32(), 0);
         auto logit = [&](Value column) { return e.load(e.f32(), e.at(logits, e.mul(column, 4))); };
         Value first = e.add(e.mul(number, sumColumns), place);
         auto several = [&](Value i, ValueRange carried) -> Values {

@@ -82,8 +82,11 @@ typedef struct llmc_step {
   void (*count_load)(const struct llmc_step *, const void *address,
                      uint64_t bytes); /* called by instrumented kernels only */
   void *count_load_data;
-  uint64_t n_best; /* on devices: how many of the best logits of each asked row are wanted
-                      (llmc_device_sampling) */
+  /* On devices, for llmc_device_sampling: */
+  uint64_t n_best;     /* how many of the best logits of each asked row are wanted */
+  uint8_t *candidates; /* rows of results; pinned memory of the host, which is written once and not read */
+  int32_t *chosen;     /* the best token of each asked row. A token row whose id is -1 is of the token that stands
+                          at its place here, as the step before has left it */
 } llmc_step;
 
 /* What one call is to do: the work of a kernel is cut into `count` shares, of which this is share `number`.
@@ -227,8 +230,8 @@ typedef struct {
  * token, the sum of exp(logit - best) over all; a device finds both, so that no row of logits has to leave
  * it. No op of a model does that, so it stands beside the program: one kernel that no dispatch names,
  * launched behind the dispatches over the rows of ASKED where step->n_best, at most `most`, is not 0. Its
- * arguments are the logits buffer, the results and memory to work in, row_bytes and work_bytes for each row.
- * A row of results:
+ * arguments are the logits buffer and memory to work in, work_bytes for each row. A row of results, row_bytes
+ * in step->candidates:
  *
  *     llmc_candidate best[most];
  *     float sums[n_sums];
@@ -238,7 +241,7 @@ typedef struct {
  * LLMC_SAMPLING_SUM_COLUMNS logits: the sums over those whose numbers are equal modulo the former (of what
  * remains of vocab divided by that, all are added to the first), in f32 and in ascending order. Added up in
  * f64 in this order they are what the sampler of the CPU computes, bit for bit; without meaning where
- * best[0] is infinite or none. */
+ * best[0] is infinite or none. step->chosen of the row becomes best[0].token, or 0 if that is none. */
 #define LLMC_SAMPLING_SUM_COLUMNS 1024
 #define LLMC_SAMPLING_SUM_LANES 16
 typedef struct {

@@ -1,0 +1,59 @@
+#include "runtime/device/StepScratch.h"
+
+#include <algorithm>
+
+namespace llmc {
+
+llmc_status StepScratch::create(DeviceModel &newModel, uint64_t newBlocks) {
+  model = &newModel;
+  blocks = newBlocks;
+  return starts.allocate(model->device(), blocks * sizeof(DeviceAddress), "scratch");
+}
+
+llmc_status StepScratch::reserve(const llmc_step &step, uint64_t nKeys, const char *function) {
+  uint64_t each, total;
+  if (!scratchNeeded(*model->program().program, step.rows, nKeys, true, each) ||
+      !mulAdd(each, blocks, 0, total) || !commonNeeded(nKeys, total))
+    return setError(LLMC_ENOMEM, "%s: the scratch memory of this step does not fit in 64 bits", function);
+  if (each <= blockBytes && total <= memory.size())
+    return LLMC_OK;
+  Device &device = model->device();
+  std::lock_guard lock(device.mutex);
+  if (llmc_status status = device.enter())
+    return status;
+  if (llmc_status status = device.synchronize()) // a step ahead may be under way
+    return status;
+  return grow(std::max(total, memory.size() + memory.size() / 4)); // the next steps have a few keys more
+}
+
+llmc_status StepScratch::grow(uint64_t bytes) {
+  Device &device = model->device();
+  blockBytes = 0;
+  memory.reset();
+  if (llmc_status status = memory.allocate(device, bytes, "scratch"))
+    return status;
+  device.setScratch(memory.address());
+  const uint64_t stride = bytes / blocks / 64 * 64;
+  std::vector<DeviceAddress> addresses(blocks);
+  for (uint64_t i = 0; i < blocks; ++i)
+    addresses[i] = memory.address() + i * stride;
+  if (llmc_status status = device.copyIn(starts.address(), addresses.data(), starts.size()))
+    return status;
+  if (llmc_status status = device.synchronize())
+    return status;
+  blockBytes = stride;
+  return LLMC_OK;
+}
+
+bool StepScratch::commonNeeded(uint64_t nKeys, uint64_t &out) const {
+  const llmc_device &program = model->program();
+  for (uint32_t i = 0; i < program.program->n_kernels; ++i) {
+    uint64_t bytes;
+    if (!mulAdd(program.kernels[i].common_per_key, nKeys, program.kernels[i].common_constant, bytes))
+      return false;
+    out = std::max(out, bytes);
+  }
+  return true;
+}
+
+} // namespace llmc
