@@ -119,8 +119,21 @@ static llmc_status holdSamplers(std::span<const RowSampler> samplers, std::deque
   return LLMC_OK;
 }
 
+/// Whether this very step is what a device has begun ahead.
+bool Session::isUnderWay(const StepTokens &tokens) const {
+  return onDevice && tokens.reader && tokens.ids.size() == 1 &&
+         onDevice->isAhead(tokens.ids[0], tokens.seqs[0], llmc_pos(cache.length(tokens.seqs[0])));
+}
+
+/// Whether a device may begin with the step behind this one: the reader will take the first candidate in any
+/// case, there is room, and nobody looks at the steps one by one.
+bool Session::mayBeFollowed(const StepTokens &tokens, const llmc_step &step) const {
+  return tokens.isFollowed && step.rows[LLMC_ROWS_TOKENS] == 1 && step.n_best == 1 && !module().uses_keys &&
+         !observer && !profile && hasRoom(tokens.seqs[0], 2);
+}
+
 /// What the kernels are told. Everything that can run out of memory is here, before the first page is taken.
-llmc_status Session::prepareStep(const StepTokens &tokens, llmc_step &step, uint64_t &nKeys,
+llmc_status Session::prepareStep(const StepTokens &tokens, llmc_step &step, uint64_t &nKeys, bool &isFollowed,
                                  std::vector<OutputRow> &rows, const char *function) {
   buildRows(tokens);
   bool anyHidden = false;
@@ -141,6 +154,8 @@ llmc_status Session::prepareStep(const StepTokens &tokens, llmc_step &step, uint
   step.rows[LLMC_ROWS_KEYS] = module().uses_keys ? nKeys : 0;
   step.rows[LLMC_ROWS_HIDDEN] = anyHidden ? asked.size() : 0;
   step.n_best = asked.empty() ? 0 : wantedCandidates(tokens);
+  isFollowed = onDevice && mayBeFollowed(tokens, step) &&
+               onDevice->reserve(step, nKeys + 1, function) == LLMC_OK; // else without
   if (llmc_status status =
           onDevice ? onDevice->reserve(step, nKeys, function) : reserveScratch(step.rows, nKeys, function))
     return status;
@@ -156,21 +171,24 @@ llmc_status Session::prepareStep(const StepTokens &tokens, llmc_step &step, uint
 
 /// The pages of a step, kept or given back.
 void Session::settlePages(bool isKept) {
+  if (!isKept)
+    dropAhead();
   for (size_t seq = 0; seq < newTokens.size(); ++seq) {
     if (!newTokens[seq])
       continue;
     if (isKept)
       cache.commit(llmc_seq(seq), newTokens[seq]);
-    else
+    if (!isKept || (onDevice && !onDevice->hasAhead())) // one that did not begin may have a page, too
       cache.truncate(llmc_seq(seq), cache.length(llmc_seq(seq)));
   }
 }
 
-llmc_status Session::runStep(StepRun &run, const llmc_step &step, uint64_t nKeys, const char *function) {
+llmc_status Session::runStep(StepRun &run, const llmc_step &step, uint64_t nKeys, bool isFollowed,
+                             const char *function) {
   if (onDevice) {
     if (profile)
       profile->beginStep(step, nKeys);
-    const llmc_status status = guarded([&] { return onDevice->run(*this, run, step, function); });
+    const llmc_status status = guarded([&] { return onDevice->run(*this, run, step, isFollowed, function); });
     if (profile)
       profile->endStep(status == LLMC_OK);
     return status;
@@ -184,24 +202,27 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
   std::deque<BusyGuard> samplersInUse;
   if (llmc_status status = holdSamplers(tokens.samplers, samplersInUse, function))
     return status;
+  if (!isUnderWay(tokens))
+    dropAhead();
   if (llmc_status status = cache.checkRoom(newTokens))
     return status;
   if (takeInterrupt())
     return setError(LLMC_ECANCELLED, "%s: interrupted", function);
   llmc_step step;
   uint64_t nKeys;
+  bool isFollowed;
   std::vector<OutputRow> rows;
-  if (llmc_status status = prepareStep(tokens, step, nKeys, rows, function))
+  if (llmc_status status = prepareStep(tokens, step, nKeys, isFollowed, rows, function))
     return status;
   StepRun run(*this, step, nKeys);
 
   for (size_t seq = 0; seq < newTokens.size(); ++seq)
     if (newTokens[seq])
-      cache.extend(llmc_seq(seq), newTokens[seq]);
+      cache.extend(llmc_seq(seq), newTokens[seq] + isFollowed);
   hasOutputs = false;
   nBest = step.n_best;
   hasLogits = nBest == 0;
-  llmc_status status = runStep(run, step, nKeys, function);
+  llmc_status status = runStep(run, step, nKeys, isFollowed, function);
   stepScratch.reset();
   ++nSteps;
   if (status == LLMC_OK)

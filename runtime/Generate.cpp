@@ -23,6 +23,7 @@ public:
              std::vector<std::string> stops, llmc_event_fn callback, void *callbackData)
       : session(session), seq(seq), sampler(sampler), params(params), matcher(std::move(stops)),
         callback(callback), callbackData(callbackData) {}
+  ~Generation() { session.dropAhead(); }
 
   llmc_status run(int32_t &stop);
 
@@ -161,8 +162,9 @@ llmc_status Generation::run(int32_t &stop) {
     // Evaluated before it is shown: when a step fails or is cancelled, nothing was shown that the cache
     // lacks. Accepted only then: what the sampler has heard of cannot be taken back.
     const uint8_t output = LLMC_OUT_LAST;
+    const bool isLast = params.max_tokens && made + 1 == params.max_tokens;
     if (llmc_status status =
-            session.eval({{&token, 1}, {&seq, 1}, {&output, 1}, {}, &sampler}, "llmc_generate"))
+            session.eval({{&token, 1}, {&seq, 1}, {&output, 1}, {}, &sampler, !isLast}, "llmc_generate"))
       return undone(status);
     if (llmc_status status = sampler.accept(token)) {
       session.truncate(seq, uint32_t(pos));
@@ -174,7 +176,7 @@ llmc_status Generation::run(int32_t &stop) {
     int32_t reason = LLMC_STOP_NONE;
     if (matcher.isStopped())
       reason = LLMC_STOP_STRING;
-    else if (params.max_tokens && made + 1 == params.max_tokens)
+    else if (isLast)
       reason = LLMC_STOP_LENGTH;
     else if (!isWindow && !session.hasRoom(seq, 1))
       reason = LLMC_STOP_CTX;

@@ -214,7 +214,13 @@ int32_t Session::lastRow(llmc_seq seq) const {
   return -1;
 }
 
+void Session::dropAhead() {
+  if (const llmc_seq seq = onDevice ? onDevice->dropAhead() : -1; seq >= 0)
+    cache.truncate(seq, cache.length(seq));
+}
+
 void Session::truncate(llmc_seq seq, uint32_t length) {
+  dropAhead();
   cache.truncate(seq, length);
   pooling.truncate(seq, length);
   for (OutputRow &row : outputRows)

@@ -33,6 +33,9 @@ struct StepTokens {
   std::span<const RowSampler> samplers = {};
   const Sampler *reader =
       nullptr; ///< who will read the rows next: what it does not need may stay on a device
+  /// It reads one row, and the token that it chooses will be a step of its own, most likely: a device may
+  /// begin with that step. Whoever says so calls dropAhead() in the end.
+  bool isFollowed = false;
 };
 
 class Session {
@@ -63,6 +66,8 @@ public:
   llmc_status sampled(int32_t row, const char *function, llmc_token &token, float &logprob) const;
   /// The row that holds the logits of the sequence's last token, or -1.
   int32_t lastRow(llmc_seq seq) const;
+  /// A step that a device has begun ahead is not wanted.
+  void dropAhead();
   /// Cuts a sequence; rows of positions that are gone no longer stand for it.
   void truncate(llmc_seq seq, uint32_t length);
   bool takeInterrupt() { return interrupted.load(std::memory_order_relaxed) && interrupted.exchange(false); }
@@ -96,12 +101,15 @@ private:
   const llmc_module &module() const;
   llmc_status checkTokens(std::span<const llmc_token> ids, const char *function) const;
   llmc_status checkStep(const StepTokens &tokens, const char *function);
-  llmc_status prepareStep(const StepTokens &tokens, llmc_step &step, uint64_t &nKeys,
+  llmc_status prepareStep(const StepTokens &tokens, llmc_step &step, uint64_t &nKeys, bool &isFollowed,
                           std::vector<OutputRow> &rows, const char *function);
+  bool isUnderWay(const StepTokens &tokens) const;
+  bool mayBeFollowed(const StepTokens &tokens, const llmc_step &step) const;
   void settlePages(bool isKept);
   llmc_status createOnDevice(DeviceModel &device, const llmc_session_params &params);
   llmc_status createOnCpu(const llmc_session_params &params);
-  llmc_status runStep(StepRun &run, const llmc_step &step, uint64_t nKeys, const char *function);
+  llmc_status runStep(StepRun &run, const llmc_step &step, uint64_t nKeys, bool isFollowed,
+                      const char *function);
   llmc_status reserveScratch(const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t keys, const char *function);
   uint32_t wantedCandidates(const StepTokens &tokens) const;
   llmc_status sampleFrom(size_t row, Sampler &sampler, llmc_token &token, float *logprob) const;

@@ -15,6 +15,9 @@ DeviceStep::~DeviceStep() {
     return;
   std::lock_guard lock(model->device().mutex);
   model->device().enter();
+  if (ahead || isSurplusUnderWay)
+    model->device().synchronize();
+  beforeAhead.reset();
   recorded.clear();
 }
 
@@ -51,7 +54,13 @@ llmc_status DeviceStep::createBuffers(const uint64_t (&mostRows)[LLMC_ROW_SPACES
     for (std::vector<DeviceAddress> &of : addresses)
       of.push_back(buffers[i].address());
   }
-  return LLMC_OK;
+  if (!mostCandidates()) // nor steps ahead
+    return LLMC_OK;
+  if (llmc_status status = otherLogits.allocate(
+          model->device(), module.buffers[module.logits_buffer].row_bytes, "logits of a step ahead"))
+    return status;
+  addresses[1][module.logits_buffer] = otherLogits.address();
+  return model->device().newMark(beforeAhead);
 }
 
 llmc_status DeviceStep::reserve(const llmc_step &step, uint64_t nKeys, const char *function) {
@@ -71,18 +80,25 @@ StepShape DeviceStep::shapeOf(const llmc_step &step, uint32_t turn) const {
   return shape;
 }
 
-/// What the step before has computed counts no more.
+/// What the step before has computed counts no more, but for logits of the other turn.
 void DeviceStep::forget(uint32_t turn) {
-  for (const DeviceMemory &buffer : buffers)
-    model->device().forget(buffer.address(), buffer.size());
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    const DeviceMemory &memory = addresses[turn][i] == buffers[i].address() ? buffers[i] : otherLogits;
+    model->device().forget(memory.address(), memory.size());
+  }
   results.forget(turn);
 }
 
 /// Asks the device for all of the step. With `walk`, for an observer or a profile, it rests after each
-/// dispatch.
+/// dispatch. `function` is null for a step ahead, which no interrupt is for.
 llmc_status DeviceStep::begin(Session &session, StepRun *walk, const llmc_step &step, const StepShape &shape,
                               const char *function) {
   Device &device = model->device();
+  if (isSurplusUnderWay) { // it reads what is to be told now
+    if (llmc_status status = device.synchronize())
+      return status;
+    isSurplusUnderWay = false;
+  }
   auto clear = [&](const uint8_t *page, uint64_t bytes) { return device.clear(DeviceAddress(page), bytes); };
   if (llmc_status status = session.cache.takeDirtyPages(clear))
     return status;
@@ -107,7 +123,7 @@ llmc_status DeviceStep::launchAll(Session &session, StepRun *walk, const StepSha
     const llmc_dispatch &dispatch = module.dispatches[i];
     if (!plan->runs(dispatch) || shape.rows[dispatch.rows] == 0)
       continue;
-    if (session.takeInterrupt())
+    if (function && session.takeInterrupt())
       return setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);
     if (slots)
       slots[i].begin = Profile::now();
@@ -145,7 +161,7 @@ llmc_status DeviceStep::bringLogits(uint64_t rows, uint8_t *to) {
   std::lock_guard lock(device.mutex);
   if (llmc_status status = device.enter())
     return status;
-  return results.fetch(model->program().program->logits_buffer, 0, rows, to);
+  return results.fetch(model->program().program->logits_buffer, lastTurn, rows, to);
 }
 
 RowSummary DeviceStep::summaryOf(std::span<const uint8_t> summaries, size_t row, uint64_t nBest) const {
@@ -155,25 +171,60 @@ RowSummary DeviceStep::summaryOf(std::span<const uint8_t> summaries, size_t row,
           {reinterpret_cast<const float *>(start + sampling.most * sizeof(llmc_candidate)), sampling.n_sums}};
 }
 
-llmc_status DeviceStep::runEntered(Session &session, StepRun &walk, const llmc_step &step,
-                                   const char *function) {
-  const StepShape shape = shapeOf(step, 0);
-  const bool isWatched = session.observer || session.profile;
-  if (llmc_status status = begin(session, isWatched ? &walk : nullptr, step, shape, function))
-    return status;
-  if (llmc_status status = model->device().synchronize())
-    return status;
-  return results.read(shape, session.arena.data(), session.rowSummaries);
+bool DeviceStep::isAhead(llmc_token token, llmc_seq seq, llmc_pos pos) const {
+  return ahead && ahead->token == token && ahead->seq == seq && ahead->pos == pos;
 }
 
-llmc_status DeviceStep::run(Session &session, StepRun &walk, const llmc_step &step, const char *function) {
+llmc_seq DeviceStep::dropAhead() {
+  if (!ahead)
+    return -1;
+  isSurplusUnderWay = true;
+  return std::exchange(ahead, std::nullopt)->seq;
+}
+
+/// If it fails there is none, and what is wrong will be found by the step in its place.
+void DeviceStep::beginAhead(Session &session, const llmc_step &step, uint32_t turn) {
+  llmc_token_row row = *step.tokens;
+  row.id = -1;
+  ++row.pos;
+  llmc_step next = step;
+  next.tokens = &row;
+  if (model->device().set(*beforeAhead) == LLMC_OK &&
+      begin(session, nullptr, next, shapeOf(next, turn), nullptr) == LLMC_OK)
+    ahead = {row.seq, row.pos, turn};
+  else
+    isSurplusUnderWay = true;
+}
+
+llmc_status DeviceStep::runEntered(Session &session, StepRun &walk, const llmc_step &step, bool isFollowed,
+                                   const char *function) {
+  const StepShape shape = shapeOf(step, ahead ? ahead->turn : 0);
+  const bool isWatched = session.observer || session.profile;
+  if (!std::exchange(ahead, std::nullopt))
+    if (llmc_status status = begin(session, isWatched ? &walk : nullptr, step, shape, function))
+      return status;
+  if (isFollowed)
+    beginAhead(session, step, 1 - shape.turn);
+  Device &device = model->device();
+  if (llmc_status status = ahead ? device.wait(*beforeAhead) : device.synchronize())
+    return status;
+  lastTurn = shape.turn;
+  if (llmc_status status = results.read(shape, session.arena.data(), session.rowSummaries))
+    return status;
+  if (ahead)
+    ahead->token = summaryOf(session.rowSummaries, 0, 1).best.front().token;
+  return LLMC_OK;
+}
+
+llmc_status DeviceStep::run(Session &session, StepRun &walk, const llmc_step &step, bool isFollowed,
+                            const char *function) {
   Device &device = model->device();
   std::lock_guard lock(device.mutex);
   if (llmc_status status = device.enter())
     return status;
   llmc_status status;
   try {
-    status = runEntered(session, walk, step, function);
+    status = runEntered(session, walk, step, isFollowed, function);
   } catch (...) { // nothing of the step is under way when its pages are given back
     device.synchronize();
     throw;

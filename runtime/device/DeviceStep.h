@@ -1,9 +1,16 @@
 // A session's steps on a device: its buffers there, and each step from what it is told to what it leaves.
+//
+// A step ahead is one of a single token that is asked for before the token is known: it is the best one of
+// the step before, which leaves it on the device (llmc_step.chosen). So the device goes on while the host
+// reads what that step has left. It changes nothing that anybody sees before it has become a step like
+// others: its page counts as reserved, and its logits go to a row of their own.
 #pragma once
 
 #include "runtime/device/RecordedSteps.h"
 #include "runtime/device/StepResults.h"
 #include "runtime/device/StepScratch.h"
+
+#include <optional>
 
 namespace llmc {
 
@@ -20,7 +27,15 @@ public:
   llmc_status reserve(const llmc_step &step, uint64_t nKeys, const char *function);
   /// Runs the step; what it leaves that can be read stands in the session's arena afterwards, but where
   /// candidates are wanted, these stand in its rowSummaries, and the logits stay here.
-  llmc_status run(Session &session, StepRun &walk, const llmc_step &step, const char *function);
+  /// `isFollowed`: a step ahead is begun behind it, if that works, for which memory is reserved.
+  llmc_status run(Session &session, StepRun &walk, const llmc_step &step, bool isFollowed,
+                  const char *function);
+
+  /// Whether a step ahead has begun, and is of this token: then run() goes on with it.
+  bool hasAhead() const { return ahead.has_value(); }
+  bool isAhead(llmc_token token, llmc_seq seq, llmc_pos pos) const;
+  /// Its sequence, or -1 if there is none.
+  llmc_seq dropAhead();
 
   /// How many candidates of a row can be asked for (llmc_step.n_best).
   uint32_t mostCandidates() const { return model->program().sampling.most; }
@@ -37,17 +52,31 @@ private:
   void forget(uint32_t turn);
   llmc_status launchAll(Session &session, StepRun *walk, const StepShape &shape, const char *function);
   llmc_status observe(StepRun &walk, uint32_t dispatch, uint32_t turn, const char *function);
-  llmc_status runEntered(Session &session, StepRun &walk, const llmc_step &step, const char *function);
+  llmc_status runEntered(Session &session, StepRun &walk, const llmc_step &step, bool isFollowed,
+                         const char *function);
+  void beginAhead(Session &session, const llmc_step &step, uint32_t turn);
 
   DeviceModel *model = nullptr;
   const WorkspacePlan *plan = nullptr;
   std::vector<DeviceMemory> buffers; ///< each by itself: so a device that checks sees where one ends
+  DeviceMemory otherLogits;          ///< of turn 1, in place of the buffer: one row
   std::vector<DeviceAddress> addresses[turns]; ///< of them
   StepHead head;
   StepScratch scratch;
   StepLaunches launches;
   StepResults results;
   RecordedSteps recorded;
+
+  struct Ahead {
+    llmc_seq seq;
+    llmc_pos pos;
+    uint32_t turn;
+    llmc_token token = -1; ///< known when the step before is done
+  };
+  std::optional<Ahead> ahead;
+  std::unique_ptr<DeviceMark> beforeAhead;
+  bool isSurplusUnderWay = false; ///< a step ahead, or a part of one, that nobody wants any more
+  uint32_t lastTurn = 0;          ///< of the step whose results are there to be read
 };
 
 } // namespace llmc

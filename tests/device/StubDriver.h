@@ -56,6 +56,7 @@ struct State {
   };
   std::map<void *, HostMemory> hostMemory;
   uint64_t bytesIn = 0; ///< copied to the device
+  uint64_t waitsAhead = 0;
   std::vector<cuda::FunctionHandle *> functions;
   cuda::StreamHandle *stream = nullptr;
   long contexts = 0, streams = 0, modules = 0, graphs = 0, events = 0;

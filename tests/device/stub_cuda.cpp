@@ -189,6 +189,7 @@ EXPORT void llmc_stub_fail_at(uint64_t call) {
 }
 EXPORT const char *llmc_stub_failed_call() { return state().hasFailed ? state().failedCall : nullptr; }
 EXPORT uint64_t llmc_stub_calls() { return state().calls; }
+EXPORT uint64_t llmc_stub_waits_ahead() { return state().waitsAhead; }
 EXPORT uint64_t llmc_stub_bytes_in() { return state().bytesIn; }
 EXPORT void llmc_stub_limit(uint64_t bytes) { state().emulator.memory.limit = bytes; }
 EXPORT const char *llmc_stub_last_error() { return state().lastError.c_str(); }

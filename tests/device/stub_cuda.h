@@ -11,6 +11,8 @@ const char *llmc_stub_failed_call();
 /// Calls since then, and bytes that they copied to the device.
 uint64_t llmc_stub_calls();
 uint64_t llmc_stub_bytes_in();
+/// How often somebody has waited for an event while there was more to do behind it.
+uint64_t llmc_stub_waits_ahead();
 /// The device has so much memory; 0: as much as there is.
 void llmc_stub_limit(uint64_t bytes);
 /// What the emulator said of the last kernel.

@@ -123,6 +123,7 @@ EXPORT Result cuEventRecord(EventHandle *event, StreamHandle *stream) {
 EXPORT Result cuEventSynchronize(EventHandle *event) {
   CALL_OUTSIDE_CAPTURE(cuEventSynchronize);
   const Result result = drain(state().stream, event);
+  state().waitsAhead += !state().stream->waiting.empty();
   return result || event->isReached ? result : illegalState;
 }
 EXPORT Result cuEventDestroy_v2(EventHandle *event) {
