@@ -156,6 +156,7 @@ static LogicalResult emitKernels(step::ProgramOp program, const cpu::Isa &isa,
   Stopwatch watch;
   OwningOpRef<ModuleOp> module = ModuleOp::create(program.getLoc());
   std::vector<std::string> entries;
+  const cpu::Isa tuned = cpu::tunedFor(isa, *options.family);
   for (step::KernelOp kernel : program.getBody().getOps<step::KernelOp>()) {
     FailureOr<KernelSpec> spec = kernelSpec(kernel);
     if (failed(spec))
@@ -164,7 +165,7 @@ static LogicalResult emitKernels(step::ProgramOp program, const cpu::Isa &isa,
     if (llvm::none_of(options.variants,
                       [&](const cpu::Isa *variant) { return &isaOf(*spec, *variant, options) == &isa; }))
       continue;
-    FailureOr<KernelFacts> facts = emitKernel(*module, kernel, *spec, isa, options);
+    FailureOr<KernelFacts> facts = emitKernel(*module, kernel, *spec, tuned, options);
     if (failed(facts))
       return failure();
     facts->compiledFor = {&isa};

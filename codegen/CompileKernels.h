@@ -24,6 +24,7 @@ struct CompileKernelsOptions {
   std::string plantedBug; // for tests only (PlantBug.h)
   std::vector<DeviceChoice> devices;
   std::shared_ptr<const DeviceAssembler> assembler; // may be null
+  const cpu::CpuFamily *family = &cpu::otherCpus(); // whose sizes the kernels of CPUs have
 };
 
 /// What the tables must know of one kernel, for all variants.

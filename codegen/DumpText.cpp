@@ -100,6 +100,7 @@ void codegen::printDump(const PassRun &run, const std::string &folder, llvm::raw
   asked.addList("quantize", options.quantize.texts());
   asked.addList("disable_pass", options.disabledPasses);
   asked.addList("cpu", namesOf(options.variants));
+  asked.add("tune", options.family->name);
   asked.addList("devices", namesOf(options.devices));
   asked.add("portable_bits", options.portableBits);
   asked.add("default_kernels", options.defaultKernels);
@@ -163,6 +164,7 @@ llvm::json::Object codegen::describeCompile(const PassRun &run) {
                                    {"quantize", Array(options.quantize.texts())},
                                    {"disable_pass", Array(options.disabledPasses)},
                                    {"cpu", std::move(variants)},
+                                   {"tune", options.family->name},
                                    {"devices", Array(namesOf(options.devices))},
                                    {"portable_bits", options.portableBits},
                                    {"default_kernels", options.defaultKernels},
@@ -352,6 +354,11 @@ static void readOptions(DictionaryAttr dump, PipelineOptions &options, std::stri
       options.variants.push_back(isa);
     else if (error.empty())
       error = "names the variant '" + name + "', which this llmc does not know";
+  const std::string tune = asked.string("tune");
+  if (const cpu::CpuFamily *family = cpu::familyByName(tune))
+    options.family = family;
+  else if (error.empty())
+    error = "names the family of CPUs '" + tune + "', which this llmc does not know";
   options.devices.clear();
   for (const std::string &text : asked.strings("devices")) {
     auto [name, list] = StringRef(text).split(':');

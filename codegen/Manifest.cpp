@@ -168,6 +168,8 @@ std::string codegen::makeManifest(step::ProgramOp program, const ManifestFacts &
       {"dispatches", dispatches(program)}};
   if (!facts.devices.empty())
     manifest["devices"] = devices(program, facts, compiled);
+  if (!facts.variants.empty())
+    (*manifest.getObject("options"))["tune"] = facts.family;
   if (facts.portableBits)
     (*manifest.getObject("options"))["portable_bits"] = true;
   if (facts.randomWeights)

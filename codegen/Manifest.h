@@ -15,6 +15,7 @@ struct ManifestFacts {
   const PipelineState &state;
   std::vector<std::string> quantize; // rules; those of files are named by what they say
   std::vector<const cpu::Isa *> variants;
+  llvm::StringRef family; // of CPUs, whose sizes their kernels have
   std::vector<DeviceChoice> devices;
   std::string assembler; // the version of what made machine code for them; empty: nothing did
   bool portableBits = false, randomWeights = false;

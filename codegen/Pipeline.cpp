@@ -351,7 +351,7 @@ LogicalResult PipelineRun::emit() {
   time("tokenizer");
   CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads,
                                 options.cacheDir, options.observers,      options.plantedBug,
-                                options.devices,  options.assembler};
+                                options.devices,  options.assembler,      options.family};
   if (state.sources.empty())
     for (const auto &file : weights->openFiles())
       state.sources.push_back(hashOf(*file, options.progress));
@@ -359,6 +359,7 @@ LogicalResult PipelineRun::emit() {
   ManifestFacts facts{state,
                       options.quantize.texts(),
                       options.variants,
+                      options.family->name,
                       options.devices,
                       options.assembler ? options.assembler->version : "",
                       options.portableBits,

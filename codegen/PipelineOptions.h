@@ -59,9 +59,10 @@ struct PipelineOptions {
   std::string cacheTypes = "auto";
   QuantizeRules quantize; // of lm-quantize
   std::vector<std::string> disabledPasses;
-  std::vector<const cpu::Isa *> variants; // of the CPU; empty: no code for CPUs
-  bool portableBits = false;              // variants give the same bits: those that cannot are refused
-  std::vector<DeviceChoice> devices;      // beside the CPU
+  std::vector<const cpu::Isa *> variants;           // of the CPU; empty: no code for CPUs
+  const cpu::CpuFamily *family = &cpu::otherCpus(); // whose sizes their kernels have
+  bool portableBits = false;         // variants give the same bits: those that cannot are refused
+  std::vector<DeviceChoice> devices; // beside the CPU
   std::shared_ptr<const DeviceAssembler> assembler; // null: devices get text alone
   std::string cacheDir;                             // of compiled kernels; empty: none
   Phase startFrom = Phase::Fuse;                    // the module is what the phases before have left

@@ -126,7 +126,8 @@ public:
   /// 16 floats, or 16 halves widened.
   Value loadFloats(Value pointer, int64_t offset = 0, bool halves = false);
   Value scratch(int64_t bytes); // of the stack; call in the entry block
-  void prefetch(Value pointer) { mlir::LLVM::Prefetch::create(*this, pointer, 0, 3, 1); }
+  /// Into the cache of this level.
+  void prefetch(Value pointer, int level) { mlir::LLVM::Prefetch::create(*this, pointer, 0, 4 - level, 1); }
 
   // Control.
   using Body = llvm::function_ref<Values(Value, mlir::ValueRange)>;

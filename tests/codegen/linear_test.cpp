@@ -288,6 +288,44 @@ void checkPlainProducts(ActivationType type) {
 TEST(Linear, PlainProductsOfFloats) { checkPlainProducts(ActivationType::F32); }
 TEST(Linear, PlainProductsOfInt8) { checkPlainProducts(ActivationType::Int8); }
 
+// Sizes are a matter of speed. Records of one chunk and of several.
+TEST(Linear, FamiliesGiveTheSameBits) {
+  for (const char *scheme : {"q4_0", "q6_k"}) {
+    PortableBits portable;
+    for (const cpu::Isa *isa : runnableIsas())
+      for (const cpu::CpuFamily &family : cpu::allFamilies()) {
+        SCOPED_TRACE(scheme + (" " + isa->name.str()) + " " + family.name.str());
+        const cpu::Isa tuned = cpu::tunedFor(*isa, family);
+        Random random(8);
+        Linear linear(plain(*quant::schemeByName(scheme), 83, 576, ActivationType::Int8), random);
+        KernelJit jit;
+        linear.emit(jit, "linear", tuned);
+        ASSERT_TRUE(jit.compile());
+        linear.checkSameBits(jit, "linear", tuned);
+        portable.check(linear, jit, "linear", scheme, tuned);
+      }
+  }
+}
+
+TEST(Tuning, EveryVariantHasSizes) {
+  for (const cpu::Isa &isa : cpu::allIsas())
+    for (const cpu::CpuFamily &family : cpu::allFamilies()) {
+      SCOPED_TRACE(isa.name.str() + " " + family.name.str());
+      const cpu::Tuning &tuning = cpu::tuningOf(family, isa.name);
+      for (llvm::ArrayRef<int> sizes : {tuning.decodePanels, tuning.int8TileRows, tuning.floatTileRows}) {
+        ASSERT_FALSE(sizes.empty());
+        EXPECT_TRUE(llvm::is_sorted(sizes, std::greater<int>()));
+        EXPECT_EQ(sizes.back(), 1);
+      }
+    }
+}
+
+TEST(Tuning, UnknownCpusGetTheMeasuredDefault) {
+  EXPECT_EQ(cpu::otherCpus().name, "generic");
+  EXPECT_EQ(&cpu::tuningOf(*cpu::familyByName("zen4"), "amx"), &cpu::tuningOf(cpu::otherCpus(), "amx"));
+  EXPECT_EQ(cpu::familyByName("znver4"), nullptr);
+}
+
 // Weights beyond a block of columns and rows beyond what stays in cache: small limits stand for large shapes.
 TEST(Linear, TilesInBlocks) {
   Random random(6);

@@ -54,6 +54,7 @@ changed 'written by llmc 0.0.0' "$import" '/^module attributes/s/llmc = "[^"]*"/
 changed "'options'.* but it is missing" "$import" '/^module attributes/s/ options = / choices = /'
 changed "'passes'.* a list of strings" "$plan" '/^module attributes/s/passes = \[/passes = [3, /'
 changed "variant 'sse9'" "$import" '/^module attributes/s/"avx2"/"sse9"/'
+changed "family of CPUs 'zen9'" "$import" '/^module attributes/s/tune = "[^"]*"/tune = "zen9"/'
 changed "expected one 'step.program'" "$import" '/^module attributes/s/start_from = "fuse"/start_from = "llvm"/'
 changed "a phase of fuse to llvm" "$import" '/^module attributes/s/start_from = "fuse"/start_from = "link"/'
 changed "is a dump, which llmc compile alone goes on with" "$plan" '/^module attributes/s/{llmc.dump/{a.b = 1 : i64, llmc.dump/'

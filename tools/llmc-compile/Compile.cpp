@@ -39,6 +39,7 @@ struct CompileArguments {
   std::string stopAfter = "link";
   std::string startFrom; // empty: what the dump says
   std::string variants;  // "avx2,amx"; empty: those that are compiled for by default
+  std::string tune = "native";
   std::string targets = "cpu", architectures, ptxas;
   bool isFast = false;
   std::string dumpDir, dumpFilter;
@@ -62,9 +63,13 @@ public:
 } // namespace
 
 /// Options that a dump carries.
-static const char *const carriedOptions[] = {
-    "--activations",  "--kv",  "--quantize",        "--cpu",         "--target",        "--gpu-arch",
-    "--disable-pass", "--ctx", "--default-kernels", "--count-loads", "--portable-bits", "--random-weights"};
+static const char *const carriedOptions[] = {"--activations",   "--kv",
+                                             "--quantize",      "--cpu",
+                                             "--tune",          "--target",
+                                             "--gpu-arch",      "--disable-pass",
+                                             "--ctx",           "--default-kernels",
+                                             "--count-loads",   "--portable-bits",
+                                             "--random-weights"};
 
 /// The variants of `--cpu`: names, or `native` for the best that this machine can run. With `isFast`, those
 /// whose bits depend on the number of rows are among them.
@@ -88,6 +93,17 @@ static std::string chooseVariants(llvm::StringRef list, bool isFast,
   if (isFast && !names.empty() && !llvm::is_contained(names, "native") && llvm::none_of(variants, mixesUnits))
     return "--fast: chooses nothing among the variants that --cpu names: add amx-fast to them, or native";
   return variants.empty() ? "--cpu: this machine's CPU runs none of the variants" : "";
+}
+
+/// The family of CPUs of `--tune`.
+static std::string chooseFamily(llvm::StringRef name, const cpu::CpuFamily *&family) {
+  family = name == "native" ? &cpu::familyHere() : cpu::familyByName(name);
+  if (family)
+    return "";
+  std::vector<std::string> known;
+  for (const cpu::CpuFamily &one : cpu::allFamilies())
+    known.push_back(one.name.str());
+  return "--tune: expected native or one of " + llvm::join(known, ", ") + " but got '" + name.str() + "'";
 }
 
 /// What --portable-bits cannot be asked for together with.
@@ -129,8 +145,11 @@ static std::string chooseTargets(const CompileArguments &arguments, PipelineOpti
   }
   if (options.devices.empty() && !arguments.architectures.empty())
     return "--gpu-arch: belongs to --target cuda, which is not given";
-  if (llvm::is_contained(words, "cpu"))
+  if (llvm::is_contained(words, "cpu")) {
+    if (std::string why = chooseFamily(arguments.tune, options.family); !why.empty())
+      return why;
     return chooseVariants(arguments.variants, arguments.isFast, options.variants);
+  }
   if (!arguments.variants.empty())
     return "--cpu: belongs to --target cpu, which is not given";
   if (options.activations == "int8")
@@ -383,6 +402,13 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
                    "long prompts are "
                    "several times as fast, single tokens slower")
       ->type_name("LIST");
+  command
+      ->add_option("--tune", arguments->tune,
+                   "the family of CPUs whose tile sizes and prefetching kernels get: native (that of this "
+                   "machine), zen4, or generic (all others); the model runs anywhere with any, and gives the "
+                   "same bits")
+      ->type_name("FAMILY")
+      ->capture_default_str();
   command
       ->add_option(
           "--target", arguments->targets,

@@ -7,40 +7,48 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 
+#include <vector>
+
 namespace llmc::cpu {
 namespace {
-
-constexpr int decode421[] = {4, 2, 1};
-constexpr int rows6321[] = {6, 3, 2, 1}, rows4321[] = {4, 3, 2, 1}, rows21[] = {2, 1};
 
 constexpr uint64_t avx512Features = LLMC_CPU_AVX2 | LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI,
                    amxFeatures = avx512Features | LLMC_CPU_AVX512FP16 | LLMC_CPU_AMX_BF16;
 constexpr char amxTargetFeatures[] = "+avx512vnni,+avx512fp16,+amx-tile,+amx-bf16";
-constexpr Tuning avx512Tuning = {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 512 << 10, 16, 0},
-                 amxTuning = {decode421, rows6321, 2, rows6321, 2, 64 << 10, 2048, 1 << 20, 16, 512},
-                 avx2Tuning = {decode421, rows21, 1, rows4321, 1, 64 << 10, 4096, 256 << 10, 6, 0},
-                 avx2VnniTuning = {decode421, rows4321, 1, rows4321, 1, 64 << 10, 4096, 256 << 10, 6, 0};
 /// From here on decoding weights to bf16 is quicker than multiplying them row by row.
 constexpr int64_t fastTileRows = 8;
 
 /// By default for what users may have: those with AVX-512, CPUs with AVX-VNNI alone, and the rest
 /// (Rationale.md).
-const Isa isas[] = {
-    {"amx-fast", "x86-64-v4", amxTargetFeatures, amxFeatures, DotUnit::Vnni, fastTileRows, "avx512", false,
-     amxTuning},
-    {"amx", "x86-64-v4", amxTargetFeatures, amxFeatures, DotUnit::Vnni, 1, "avx512", false, amxTuning},
-    {"avx512", "x86-64-v4", "+avx512vnni", avx512Features, DotUnit::Vnni, 0, "", true, avx512Tuning},
-    {"avx2-vnni", "x86-64-v3", "+avxvnni", LLMC_CPU_AVX2 | LLMC_CPU_AVXVNNI, DotUnit::AvxVnni, 0, "avx2",
-     true, avx2VnniTuning},
-    {"avx2", "x86-64-v3", "", LLMC_CPU_AVX2, DotUnit::MaddUbs, 0, "", true, avx2Tuning},
-};
+std::vector<Isa> makeIsas() {
+  std::vector<Isa> isas = {
+      {"amx-fast", "x86-64-v4", amxTargetFeatures, amxFeatures, DotUnit::Vnni, fastTileRows, "avx512", false},
+      {"amx", "x86-64-v4", amxTargetFeatures, amxFeatures, DotUnit::Vnni, 1, "avx512", false},
+      {"avx512", "x86-64-v4", "+avx512vnni", avx512Features, DotUnit::Vnni, 0, "", true},
+      {"avx2-vnni", "x86-64-v3", "+avxvnni", LLMC_CPU_AVX2 | LLMC_CPU_AVXVNNI, DotUnit::AvxVnni, 0, "avx2",
+       true},
+      {"avx2", "x86-64-v3", "", LLMC_CPU_AVX2, DotUnit::MaddUbs, 0, "", true},
+  };
+  for (Isa &isa : isas)
+    isa = tunedFor(isa, otherCpus());
+  return isas;
+}
 
 } // namespace
 
-llvm::ArrayRef<Isa> allIsas() { return isas; }
+Isa tunedFor(const Isa &isa, const CpuFamily &family) {
+  Isa tuned = isa;
+  tuned.tuning = tuningOf(family, isa.name);
+  return tuned;
+}
+
+llvm::ArrayRef<Isa> allIsas() {
+  static const std::vector<Isa> isas = makeIsas();
+  return isas;
+}
 
 const Isa *isaByName(llvm::StringRef name) {
-  for (const Isa &isa : isas)
+  for (const Isa &isa : allIsas())
     if (isa.name == name)
       return &isa;
   return nullptr;
@@ -49,7 +57,7 @@ const Isa *isaByName(llvm::StringRef name) {
 bool isOffered(const Isa &isa, bool isFast) { return isa.isDefault || (isFast && isa.mixesUnits()); }
 
 const Isa *bestHere(bool isFast) {
-  for (const Isa &isa : isas)
+  for (const Isa &isa : allIsas())
     if (isOffered(isa, isFast) && runsHere(isa))
       return &isa;
   return nullptr;

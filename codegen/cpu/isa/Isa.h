@@ -1,11 +1,14 @@
 //===- Isa.h - the instruction-set variants of CPU kernels ------*- C++ -*-===//
 //
 // A variant is one value: what the backend may use, how a CPU is recognized, the dot unit of int8 products,
-// and tile sizes as data. Tile sizes change speed only; every variant has one arithmetic for all of them.
+// and the sizes of tiles (Tuning.h). Sizes change speed only; every variant has one arithmetic for all of
+// them.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_CPU_ISA_ISA_H
 #define LLMC_CODEGEN_CPU_ISA_ISA_H
+
+#include "codegen/cpu/isa/Tuning.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -24,22 +27,6 @@ enum class DotUnit {
 /// Bytes of the vectors that a unit works on: a panel's quad of 64 bytes is one of them, or two.
 constexpr int64_t vectorBytes(DotUnit unit) { return unit == DotUnit::Vnni ? 64 : 32; }
 
-/// Sizes of the tiles, for one instruction set. A panel is 16 output rows.
-struct Tuning {
-  llvm::ArrayRef<int> decodePanels;  // panels at once for a single row, largest first, ending in 1
-  llvm::ArrayRef<int> int8TileRows;  // rows at once for several rows, largest first, ending in 1
-  int int8TilePanels;                // panels at once for several rows
-  llvm::ArrayRef<int> floatTileRows; // the same with f32 activations
-  int floatTilePanels;
-  // Prefetching of weights: the panels of the next tile, at the same place, if a tile's panels are no larger
-  // than prefetchPanels bytes; else so many bytes ahead in each panel. 0: none.
-  int64_t prefetchPanels;
-  int64_t prefetchBytes;
-  int64_t activationBytes;   // packed activations that should stay in the second-level cache
-  int attentionAccumulators; // vectors of 16 that a loop may keep in registers
-  int64_t tileColumns;       // columns of two panels whose decoded weights stay in the first-level cache
-};
-
 struct Isa {
   llvm::StringRef name, targetCpu, targetFeatures;
   uint64_t features; // LLMC_CPU_* of module_abi.h
@@ -49,7 +36,7 @@ struct Isa {
   int64_t tileRows;
   llvm::StringRef base; // the variant whose kernels it shares where they would not differ; empty: none
   bool isDefault;       // compiled for where nobody asks for variants
-  Tuning tuning;
+  Tuning tuning = {};   // of otherCpus() in allIsas()
 
   bool hasTiles() const { return tileRows > 0; }
   bool mixesUnits() const { return tileRows > 1; }
@@ -57,6 +44,9 @@ struct Isa {
   /// variant may choose then changes the order or the rounding of a sum (codegen/cpu/Rationale.md).
   bool isPortable() const { return !hasTiles(); }
 };
+
+/// The variant with the sizes of a family.
+Isa tunedFor(const Isa &, const CpuFamily &);
 
 /// Best first.
 llvm::ArrayRef<Isa> allIsas();

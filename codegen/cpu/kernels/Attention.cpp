@@ -90,17 +90,36 @@ struct AttentionEmitter {
             k.immediate(e, immediates() + 1),
             k.immediate(e, immediates() + 2)};
   }
-  Value page(const Cache &c, Value sequence, Value number) {
+  /// In bytes, where a page stands.
+  Value pageAt(const Cache &c, Value sequence, Value number) {
     Value entry = e.add(e.mul(sequence, c.tableStride), number);
-    Value index = e.widen(e.load(e.i32(), e.at(c.table, e.mul(entry, 4))));
-    return e.at(c.pages, e.mul(index, c.pageBytes));
+    return e.mul(e.widen(e.load(e.i32(), e.at(c.table, e.mul(entry, 4)))), c.pageBytes);
+  }
+  Value page(const Cache &c, Value sequence, Value number) {
+    return e.at(c.pages, pageAt(c, sequence, number));
+  }
+  /// How far it is to the page behind, if that is below `end`, else 0.
+  Value toNextPage(const Cache &c, Value sequence, Value number, Value end) {
+    Value next = e.min(e.add(number, 1), e.sub(end, 1));
+    return e.sub(pageAt(c, sequence, next), pageAt(c, sequence, number));
+  }
+  /// The store of a single token, which reads a page once, and fetches the one `ahead` of it meanwhile: pages
+  /// are too short, and lie too far from each other, for the CPU to do that by itself.
+  KVStore streaming(Value ahead) {
+    KVStore pages = store;
+    if (isa.tuning.pagePrefetchLevel)
+      pages.prefetchAhead(ahead, isa.tuning.pagePrefetchLevel);
+    return pages;
   }
 
-  /// addPart(scratch, query, keys, values, first, last): keys [first, last) of a page to one token's queries.
+  /// addPart(scratch, query, keys, values, first, last, ahead): keys [first, last) of a page to one token's
+  /// queries.
   LLVM::LLVMFuncOp emitAddPart() {
-    SmallVector<Type> types = {e.ptr(), e.i64(), e.ptr(), e.ptr(), e.i64(), e.i64()};
-    return e.function(module, name + ".add_part", isa, types, true,
-                      [&](ValueRange a) { pageSums.add(store, a[0], a[1], group, a[2], a[3], a[4], a[5]); });
+    SmallVector<Type> types = {e.ptr(), e.i64(), e.ptr(), e.ptr(), e.i64(), e.i64(), e.i64()};
+    return e.function(module, name + ".add_part", isa, types, true, [&](ValueRange a) {
+      KVStore pages = streaming(a[6]);
+      pageSums.add(pages, a[0], a[1], group, a[2], a[3], a[4], a[5]);
+    });
   }
 
   /// A page as floats, in the scratch if it is not stored so.
@@ -233,7 +252,8 @@ struct AttentionEmitter {
       Value first = e.max(e.sub(start, base), e.c(0)), last = e.min(e.sub(stop, base), e.c(spec.pageTokens));
       auto [keys, values] = pageOf(r, t.sequence, number);
       countLoads(r, keys, values, e.sub(last, first));
-      e.call(emitAddPart(), {r.scratch, query, keys, values, first, last});
+      e.call(emitAddPart(),
+             {r.scratch, query, keys, values, first, last, toNextPage(r.c, t.sequence, number, to)});
     });
   }
 
@@ -278,11 +298,13 @@ struct AttentionEmitter {
     return {e.both(isUsed, e.less(e.add(from, minPagesToShare - 1), to)), from, to};
   }
 
-  /// addToRecord(scratch, keys, values, record): a whole page of the token whose queries come first.
+  /// addToRecord(scratch, keys, values, record, ahead): a whole page of the token whose queries come first.
   LLVM::LLVMFuncOp emitRecord() {
-    SmallVector<Type> types(4, e.ptr());
-    return e.function(module, name + ".record", isa, types, true,
-                      [&](ValueRange a) { pageSums.record(store, a[0], e.c(0), group, a[1], a[2], a[3]); });
+    SmallVector<Type> types = {e.ptr(), e.ptr(), e.ptr(), e.ptr(), e.i64()};
+    return e.function(module, name + ".record", isa, types, true, [&](ValueRange a) {
+      KVStore pages = streaming(a[4]);
+      pageSums.record(pages, a[0], e.c(0), group, a[1], a[2], a[3]);
+    });
   }
 
   void recordPages(Run r, const Shared &shared) {
@@ -294,10 +316,11 @@ struct AttentionEmitter {
       Value inHead = e.sub(item, e.mul(r.kvHead, pages));
       Value isNew = arith::OrIOp::create(e, e.equal(item, first), e.equal(inHead, e.c(0)));
       e.when(isNew, [&] { begin(r, e.c(0), t, e.c(0)); });
-      auto [keys, values] = pageOf(r, t.sequence, e.add(shared.from, inHead));
+      Value number = e.add(shared.from, inHead);
+      auto [keys, values] = pageOf(r, t.sequence, number);
       countLoads(r, keys, values, e.c(spec.pageTokens));
       Value record = e.at(r.scratch, e.add(e.mul(e.sub(item, first), places.recordBytes), recordsAt));
-      e.call(emitRecord(), {r.scratch, keys, values, record});
+      e.call(emitRecord(), {r.scratch, keys, values, record, toNextPage(r.c, t.sequence, number, shared.to)});
     });
   }
 

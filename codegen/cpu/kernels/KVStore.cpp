@@ -31,12 +31,22 @@ Value KVStore::narrow(Value f32) {
   return type.name == "f16" ? e.truncToF16(f32) : f32;
 }
 
+/// Of `bytes` that are read at `offset`, those that begin a line there.
+void KVStore::prefetch(Value read, int64_t offset, int64_t bytes) {
+  constexpr int64_t line = 64;
+  if (!ahead)
+    return;
+  for (int64_t at = roundUp(offset, line); at < offset + bytes; at += line)
+    e.prefetch(e.at(e.at(read, ahead), at), aheadLevel);
+}
+
 Values KVStore::forEachDimension(Value head, int64_t vectors, ValueRange carried, DimensionBody body) {
   const int64_t stride = layout.pageTokens * type.bytes;
   auto stored = e.vec(lanes, storedType());
   auto loop = [&](Value first, Value last, ArrayRef<Value> scales, ValueRange carried) {
     return e.loop(first, last, e.c(1), carried, [&](Value d, ValueRange carried) {
       Value at = e.at(head, e.mul(d, stride));
+      prefetch(at, 0, vectors * lanes * type.bytes);
       Values keys;
       for (int64_t v = 0; v < vectors; ++v) {
         Value key = widen(e.load(stored, at, v * lanes * type.bytes));
@@ -59,9 +69,9 @@ Values KVStore::forEachDimension(Value head, int64_t vectors, ValueRange carried
 }
 
 Value KVStore::values(Value head, Value slot, Value column, int64_t offset) {
-  Value place = e.add(e.mul(slot, layout.dimVPadded()), column);
-  Value v =
-      widen(e.load(e.vec(lanes, storedType()), e.at(head, e.mul(place, type.bytes)), offset * type.bytes));
+  Value place = e.at(head, e.mul(e.add(e.mul(slot, layout.dimVPadded()), column), type.bytes));
+  prefetch(place, offset * type.bytes, lanes * type.bytes);
+  Value v = widen(e.load(e.vec(lanes, storedType()), place, offset * type.bytes));
   if (!type.perScale)
     return v;
   Value group = e.add(e.mul(slot, layout.groups(layout.dimV)), e.div(e.add(column, offset), type.perScale));

@@ -18,6 +18,9 @@ public:
   using ValueRange = mlir::ValueRange;
   KVStore(Emitter &e, const KVLayout &layout) : e(e), layout(layout), type(*layout.type) {}
 
+  /// From now on, what is `ahead` bytes from keys and values that are read is prefetched.
+  void prefetchAhead(Value bytes, int level) { ahead = bytes, aheadLevel = level; }
+
   /// For each dimension in order: body(d, the first `vectors` vectors of 16 keys, what is carried).
   using DimensionBody = llvm::function_ref<Values(Value d, llvm::ArrayRef<Value> keys, ValueRange carried)>;
   Values forEachDimension(Value head, int64_t vectors, ValueRange carried, DimensionBody body);
@@ -46,6 +49,7 @@ public:
 
 private:
   using Place = llvm::function_ref<Value(Value)>;
+  void prefetch(Value read, int64_t offset, int64_t bytes);
   Value scale(Value address) { return mlir::arith::ExtFOp::create(e, e.f32(), e.load(e.f16(), address)); }
   void store(Value row, int64_t dim, int64_t unit, Place place, Place scalePlace);
   void storeScaled(Value row, Value first, Value last, Place place, Value scaleAddress);
@@ -53,6 +57,8 @@ private:
   Emitter &e;
   const KVLayout layout;
   const KVType &type;
+  Value ahead; // null: nothing
+  int aheadLevel = 0;
 };
 
 } // namespace llmc::cpu

@@ -73,7 +73,8 @@ int64_t tileRecords(const quant::QuantScheme &, int64_t k);
 int64_t tileScratchBytes(const quant::QuantScheme &, const Isa &);
 
 /// The lines of one of a record's chunks, as if each had as many of them: together they are the record.
-void prefetchChunk(Emitter &, mlir::Value record, mlir::Value chunk, int64_t recordBytes, int64_t chunks);
+void prefetchChunk(Emitter &, const Isa &, mlir::Value record, mlir::Value chunk, int64_t recordBytes,
+                   int64_t chunks);
 
 /// The activation of an f32 scalar or vector.
 mlir::Value emitActivation(Emitter &, Activation, mlir::Value x);

@@ -85,7 +85,7 @@ Values Tile::overChunks(Value w, Value wStride, Value x, Value xStride, Value re
           SmallVector<ChunkReader, 0> weights;
           for (int p = 0; p < panels; ++p) {
             if (ahead)
-              prefetchChunk(e, e.at(bases[p], ahead), chunk, scheme.recordBytes, chunks);
+              prefetchChunk(e, isa, e.at(bases[p], ahead), chunk, scheme.recordBytes, chunks);
             weights.push_back(reader(bases[p], chunk, outer[p], walk.columns));
           }
           for (int i = 0; i < rows; ++i)
@@ -225,12 +225,13 @@ Values Tile::floats(Value w, Value wStride, Value x, Value xStride, Value record
 
 } // namespace
 
-void prefetchChunk(Emitter &e, Value record, Value chunk, int64_t recordBytes, int64_t chunks) {
+void prefetchChunk(Emitter &e, const Isa &isa, Value record, Value chunk, int64_t recordBytes,
+                   int64_t chunks) {
   const int64_t lines = roundUp(recordBytes, quant::lineBytes) / quant::lineBytes;
   const int64_t linesPerChunk = roundUp(lines, chunks) / chunks;
   Value first = e.at(record, e.mul(chunk, linesPerChunk * quant::lineBytes));
   for (int64_t line = 0; line < linesPerChunk; ++line)
-    e.prefetch(e.at(first, line * quant::lineBytes));
+    e.prefetch(e.at(first, line * quant::lineBytes), isa.tuning.prefetchLevel);
 }
 
 bool needsHalfSums(const QuantScheme &scheme, const Isa &isa) {

@@ -209,7 +209,7 @@ struct TileLinear {
               Values c(carried);
               Value row = t.load(rows, e.at(x, arith::MulIOp::create(e, e.add(first, chunk), xLine)), line);
               for (int p = 0; p < panels; ++p) {
-                prefetchChunk(e, e.at(records[p], a[7]), chunk, size.bytes, chunks);
+                prefetchChunk(e, isa, e.at(records[p], a[7]), chunk, size.bytes, chunks);
                 Value out = e.at(a[8], p * tile::bytes);
                 decoder.chunk(records[p], chunk, outer[p], out);
                 c[p] = t.dot(rows, c[p], row, t.load(t.fullRows(), out, line));

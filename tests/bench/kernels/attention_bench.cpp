@@ -42,7 +42,7 @@ struct Cache {
 };
 
 struct Attention {
-  const cpu::Isa &isa;
+  const cpu::Isa isa;
   cpu::AttentionSpec spec;
   LazyKernel kernel;
 
@@ -108,7 +108,7 @@ void llmc::bench::registerAttention() {
       isTiny ? std::vector<int64_t>{48} : std::vector<int64_t>{128, 512, 2048};
   for (const cpu::Isa *isa : test::runnableIsas())
     for (const cpu::KVType &type : cpu::allKVTypes()) {
-      auto attention = std::make_shared<Attention>(*isa, type);
+      auto attention = std::make_shared<Attention>(cpu::tunedFor(*isa, cpu::familyHere()), type);
       const std::string name = "attention/" + isa->name.str() + "/" + type.name.str();
       auto add = [&](const char *kind, int64_t count, int64_t depth, int64_t rows) {
         benchmark::RegisterBenchmark((name + kind + std::to_string(count)).c_str(),

@@ -39,7 +39,7 @@ void fillMatrix(const quant::QuantScheme &scheme, Buffer &packed) {
 
 struct Linear {
   const quant::QuantScheme &scheme;
-  const cpu::Isa &isa;
+  const cpu::Isa isa;
   ActivationType activations;
   int64_t panels;
   LazyKernel kernel;
@@ -102,7 +102,7 @@ void llmc::bench::registerLinear() {
         for (int64_t rows : rowCounts) {
           const int64_t n = panels(scheme, rows);
           if (!last || last->panels != n)
-            last = std::make_shared<Linear>(scheme, *isa, type, n);
+            last = std::make_shared<Linear>(scheme, cpu::tunedFor(*isa, cpu::familyHere()), type, n);
           const std::string name = "linear/" + isa->name.str() + "/" + std::string(scheme.name) + "/" +
                                    typeName + "/" + std::to_string(rows);
           benchmark::RegisterBenchmark(name.c_str(),
