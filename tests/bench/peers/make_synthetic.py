@@ -25,6 +25,13 @@ TYPES = {
     "q4_0": gguf.GGMLQuantizationType.Q4_0,
 }
 
+FILE_TYPES = {
+    gguf.GGMLQuantizationType.F16: gguf.LlamaFileType.MOSTLY_F16,
+    gguf.GGMLQuantizationType.BF16: gguf.LlamaFileType.MOSTLY_BF16,
+    gguf.GGMLQuantizationType.Q8_0: gguf.LlamaFileType.MOSTLY_Q8_0,
+    gguf.GGMLQuantizationType.Q4_0: gguf.LlamaFileType.MOSTLY_Q4_0,
+}
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -60,6 +67,7 @@ def write(shape, kind, output):
     writer.add_rope_freq_base(10000.0)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_tokenizer_model("none")
+    writer.add_file_type(FILE_TYPES[kind])  # OpenVINO reads no file without
 
     random = np.random.default_rng(1)
 
