@@ -26,5 +26,6 @@ refused 2 "--cpu: belongs to --target cpu, which is not given" --target cuda --c
 refused 2 "--verify-device: belongs to --verify-passes, which is not given" --target cpu,cuda --verify-device
 refused 2 "--verify-device: belongs to --target cuda, which is not given" --verify-passes --verify-device
 refused 2 "--activations: kernels for cuda multiply in f32, f16 or bf16, not in int8" --target cuda --activations int8
+refused 2 "--portable-bits: kernels for cuda sum in another order than those for CPUs" --target cpu,cuda --portable-bits
 refused 2 "--verify-passes: checks code for the CPU: add cpu to --target" --target cuda --verify-passes
 [ $failures -eq 0 ]

@@ -112,6 +112,9 @@ static std::string checkPortableBits(const CompileArguments &arguments) {
     return "";
   if (arguments.isFast)
     return "--portable-bits: logits with --fast depend on the CPU and on how many tokens a step has";
+  if (!arguments.pipeline.devices.empty())
+    return "--portable-bits: kernels for " + arguments.pipeline.devices.front().target->name().str() +
+           " sum in another order than those for CPUs, which gives other bits";
   std::vector<std::string> portable;
   for (const cpu::Isa &isa : cpu::allIsas())
     if (isa.isPortable())
