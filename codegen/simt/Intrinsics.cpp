@@ -29,11 +29,8 @@ public:
 
 private:
   Value *operand(unsigned i) { return intrinsic.getArgOperand(i); }
-  Value *site(uint32_t operation, uint32_t count = 0) {
-    return rewriter.site(builder, operation, count, intrinsic, name);
-  }
-  Value *warp(uint32_t operation, uint32_t count, bool hasMask);
-  Value *results(Value *words);
+  Value *site(uint32_t operation) { return rewriter.site(builder, operation, 0, intrinsic, name); }
+  Value *warp(uint32_t operation);
   Value *copyAsync();
   Value *elementwise(function_ref<Value *(Value *)> each);
   Value *math();
@@ -62,12 +59,10 @@ Value *CallRewriter::rewrite() {
   case Kind::Barrier:
     return rewriter.call(builder, Call::Barrier, {site(row.number), operand(0)});
   case Kind::Warp:
-    return warp(row.number, 0, /*hasMask=*/true);
+    return warp(row.number);
   case Kind::Matrix:
-    return warp(row.number, 0, /*hasMask=*/false);
   case Kind::Load:
-    return warp(name.contains(".trans.") ? LLMC_SIMT_LDMATRIX_TRANSPOSED : LLMC_SIMT_LDMATRIX, row.number,
-                /*hasMask=*/false);
+    llvm_unreachable("is of a run");
   case Kind::CopyAsync:
     return copyAsync();
   case Kind::Commit:
@@ -98,50 +93,17 @@ Value *CallRewriter::rewrite() {
   return nullptr;
 }
 
-/// Operands become words: the mask, then one for each, two for an address.
-Value *CallRewriter::warp(uint32_t operation, uint32_t count, bool hasMask) {
+/// Operands become words, the mask first.
+Value *CallRewriter::warp(uint32_t operation) {
   Function &function = *intrinsic.getFunction();
   Value *in = rewriter.words(function, false), *out = rewriter.words(function, true);
-  Type *i32 = builder.getInt32Ty();
-  unsigned next = 0;
-  auto put = [&](Value *word) { builder.CreateStore(word, builder.CreateConstGEP1_32(i32, in, next++)); };
-  if (!hasMask)
-    put(builder.getInt32(~0u));
   SmallVector<Value *> operands(intrinsic.args());
   if (operation >= LLMC_SIMT_REDUCE_ADD && operation <= LLMC_SIMT_REDUCE_XOR)
     std::swap(operands[0], operands[1]); // redux.sync has its mask last
-  for (Value *value : operands) {
-    if (value->getType()->isPointerTy()) {
-      Value *address = builder.CreatePtrToInt(value, builder.getInt64Ty());
-      put(builder.CreateTrunc(address, i32));
-      put(builder.CreateTrunc(builder.CreateLShr(address, 32), i32));
-    } else if (value->getType()->isIntegerTy()) {
-      put(builder.CreateZExt(value, i32));
-    } else {
-      put(builder.CreateBitCast(value, i32));
-    }
-  }
-  rewriter.call(builder, Call::Warp, {site(operation, count), in, out});
-  return results(out);
-}
-
-Value *CallRewriter::results(Value *words) {
-  Type *i32 = builder.getInt32Ty();
-  unsigned next = 0;
-  auto take = [&](Type *type) -> Value * {
-    Value *word = builder.CreateLoad(i32, builder.CreateConstGEP1_32(i32, words, next++));
-    return type->isIntegerTy() ? builder.CreateTrunc(word, type) : builder.CreateBitCast(word, type);
-  };
-  Type *type = intrinsic.getType();
-  if (type->isVoidTy())
-    return nullptr;
-  auto *group = dyn_cast<StructType>(type);
-  if (!group)
-    return take(type);
-  Value *all = PoisonValue::get(type);
-  for (unsigned i = 0; i < group->getNumElements(); ++i)
-    all = builder.CreateInsertValue(all, take(group->getElementType(i)), i);
-  return all;
+  Rewriter::putWords(builder, in, 0, operands);
+  rewriter.call(builder, Call::Warp, {site(operation), in, out});
+  return intrinsic.getType()->isVoidTy() ? nullptr
+                                         : Rewriter::takeWords(builder, intrinsic.getType(), out, 0);
 }
 
 Value *CallRewriter::copyAsync() {

@@ -1,7 +1,7 @@
 //===- Rewrite.cpp - GPU kernels => code for the emulator -----------------===//
 //
-//   1. Kernels are found, block copies become loops, and accesses are reported if asked for: all this on the
-//      module as it came.
+//   1. Kernels are found, block copies become loops, matrix operations are put together to runs, and accesses
+//      are reported if asked for: all this on the module as it came.
 //   2. Variables in shared memory become places behind the address that the emulator gives.
 //   3. Calls of intrinsics become calls of the emulator, or plain LLVM IR.
 //   4. What names the GPU goes; each kernel gets an entry that takes its parameters one address each.
@@ -36,6 +36,8 @@ std::string Rewriter::run() {
   findKernels();
   if (error.empty())
     expandMemoryIntrinsics();
+  if (error.empty())
+    findRuns();
   if (error.empty() && options.instrument)
     instrument();
   if (error.empty())
@@ -76,7 +78,9 @@ Value *Rewriter::words(Function &function, bool isResult) {
   Value *&frame = frames[&function][isResult];
   if (!frame) {
     IRBuilder<> builder(&function.getEntryBlock(), function.getEntryBlock().begin());
-    auto *room = builder.CreateAlloca(ArrayType::get(builder.getInt32Ty(), LLMC_SIMT_WORDS));
+    const size_t ofRun = longestRun.lookup(&function) * (isResult ? LLMC_SIMT_RUN_OUT : LLMC_SIMT_RUN_IN);
+    auto *room =
+        builder.CreateAlloca(ArrayType::get(builder.getInt32Ty(), std::max<size_t>(LLMC_SIMT_WORDS, ofRun)));
     room->setAlignment(Align(16));
     frame = room;
   }
@@ -178,8 +182,13 @@ void Rewriter::rewriteCalls() {
     for (Instruction &instruction : instructions(function))
       if (auto *call = dyn_cast<CallInst>(&instruction); call && call->getCalledFunction())
         found.push_back(call);
-    for (CallInst *call : found)
-      rewriteCall(*call);
+    for (CallInst *call : found) {
+      auto member = runOf.find(call);
+      if (member == runOf.end())
+        rewriteCall(*call);
+      else if (call == runs[member->second].calls.back()) // the others come with it
+        rewriteRun(runs[member->second]);
+    }
   }
   for (Function &function : make_early_inc_range(module))
     if (function.isDeclaration() && function.use_empty())

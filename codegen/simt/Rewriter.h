@@ -31,6 +31,12 @@ public:
                     const llvm::Instruction &instruction, llvm::StringRef what, uint32_t space = 0);
   /// Room for words of warp operations in this function's frame: operands and results.
   llvm::Value *words(llvm::Function &function, bool isResult);
+  /// Stores operands from this word on: one for each, two for an address.
+  static void putWords(llvm::IRBuilder<> &builder, llvm::Value *words, unsigned first,
+                       llvm::ArrayRef<llvm::Value *> operands);
+  /// A result of this type, a structure or one word, that stands from this word on.
+  static llvm::Value *takeWords(llvm::IRBuilder<> &builder, llvm::Type *type, llvm::Value *words,
+                                unsigned first);
   /// Keeps the first sentence.
   void fail(const llvm::Instruction &instruction, const llvm::Twine &message);
 
@@ -38,6 +44,12 @@ private:
   struct Site {
     uint32_t operation, count, space;
     std::string text;
+    uint8_t run = 0, sumFrom = 0, columnsFrom = 0, columnsWord = 0; // as in llmc_simt_site
+  };
+  /// Matrix operations of a basic block that are done together, and what has to move behind the last of them.
+  struct Run {
+    llvm::SmallVector<llvm::CallInst *> calls;
+    llvm::SmallVector<llvm::Instruction *> behind;
   };
   struct Kernel {
     llvm::Function *function;
@@ -53,11 +65,13 @@ private:
   // Each step of run() by itself, in its order.
   void findKernels();
   void expandMemoryIntrinsics();
+  void findRuns();    // Runs.cpp
   void instrument();  // Instrument.cpp
   void placeShared(); // SharedMemory.cpp
   void replaceShared();
   void rewriteCalls();
   void rewriteCall(llvm::CallInst &call); // Intrinsics.cpp
+  void rewriteRun(const Run &run);        // Runs.cpp
   void rewriteBfloats();
   void checkStack();
   void shedTarget();
@@ -77,6 +91,9 @@ private:
   std::vector<std::string> sharedNames;
   uint64_t sharedBytes = 0;
   std::vector<Site> sites;
+  std::vector<Run> runs;
+  llvm::DenseMap<llvm::CallInst *, size_t> runOf;
+  llvm::DenseMap<llvm::Function *, size_t> longestRun;
   llvm::DenseMap<llvm::Function *, std::array<llvm::Value *, 2>> frames; // operands, results
   std::string error;
 };

@@ -78,11 +78,15 @@ void Rewriter::addTable() {
                      word(kernel.shared.size()), word(kernel.function->arg_size()), word(kernel.maxThreads),
                      word(std::min<uint64_t>(kernel.sharedBytes, UINT32_MAX))}));
   }
-  auto *siteType = StructType::get(context, {i32, i32, i32, i32, ptr});
+  auto *i8 = Type::getInt8Ty(context);
+  auto *siteType = StructType::get(context, {i32, i32, i32, i8, i8, i8, i8, ptr});
   static_assert(sizeof(llmc_simt_site) == 24);
-  for (const Site &site : sites)
+  for (const Site &site : sites) {
+    auto byte = [&](uint8_t value) { return ConstantInt::get(i8, value); };
     siteRows.push_back(ConstantStruct::get(
-        siteType, {word(site.operation), word(site.count), word(site.space), word(0), text(site.text)}));
+        siteType, {word(site.operation), word(site.count), word(site.space), byte(site.run),
+                   byte(site.sumFrom), byte(site.columnsFrom), byte(site.columnsWord), text(site.text)}));
+  }
   auto *sharedType = StructType::get(context, {ptr, i64, i64});
   static_assert(sizeof(llmc_simt_shared) == 24);
   for (auto [number, place] : enumerate(shared))

@@ -27,8 +27,7 @@ void Block::shuffle(std::vector<uint32_t> &numbers) {
 
 bool Block::prepare() {
   const uint64_t n = launch.block.count();
-  threads.clear();
-  threads.resize(n);
+  threads.resize(n); // their room for copies stays
   order.resize(n);
   for (uint32_t i = 0; i < n; ++i) {
     threads[i].index = order[i] = i;
@@ -109,7 +108,9 @@ void Block::runOne(Extent which) {
   std::vector<uint32_t> next((order.size() + LLMC_SIMT_WARP - 1) / LLMC_SIMT_WARP);
   for (uint32_t index : order)
     orderInWarps[index / LLMC_SIMT_WARP * LLMC_SIMT_WARP + next[index / LLMC_SIMT_WARP]++] = index;
-  locksteps.assign((threads.size() + LLMC_SIMT_WARP - 1) / LLMC_SIMT_WARP, {});
+  locksteps.assign(next.size(), {.lanes = UINT32_MAX});
+  if (const size_t rest = threads.size() % LLMC_SIMT_WARP)
+    locksteps.back().lanes = (1u << rest) - 1;
   std::fill(std::begin(arrivedAt), std::end(arrivedAt), 0);
   nextStart = nDone = 0;
   ready.clear();
@@ -133,6 +134,7 @@ Fiber *Block::freeFiber() {
     } catch (const std::bad_alloc &) {
       return nullptr;
     }
+    fibers.back()->number = fibers.size();
     fibers.back()->restart([](Fiber &self, void *block) { static_cast<Block *>(block)->work(self); }, this);
     return fibers.back().get();
   }
@@ -144,14 +146,14 @@ Fiber *Block::freeFiber() {
 bool Block::startsNext() {
   if (!mayStart() || ready.empty())
     return mayStart();
-  return options.seed == 0 || draw(2);
+  return options.seed && draw(2);
 }
 
 Block::Thread *Block::takeReady() {
   if (options.seed)
-    std::swap(ready.front(), ready[draw(uint32_t(ready.size()))]);
-  Thread *thread = ready.front();
-  ready.pop_front();
+    std::swap(ready.back(), ready[draw(uint32_t(ready.size()))]);
+  Thread *thread = ready.back();
+  ready.pop_back();
   return thread;
 }
 
@@ -272,14 +274,9 @@ void Block::barrier(uint32_t site, uint32_t number) {
   arrivedAt[number] = 0;
   if (checksRaces())
     races.blockMet();
-  for (uint32_t index : order)
-    if (threads[index].waitsAt != nowhere && !threads[index].in && threads[index].barrier == number)
-      release(threads[index]);
-}
-
-uint32_t Block::lanesOf(const Thread &thread) const {
-  const size_t lanes = std::min<size_t>(LLMC_SIMT_WARP, threads.size() - warpOf(thread) * LLMC_SIMT_WARP);
-  return uint32_t((uint64_t(1) << lanes) - 1);
+  for (size_t i = order.size(); i-- > 0;)
+    if (Thread &other = threads[order[i]]; other.waitsAt != nowhere && !other.in && other.barrier == number)
+      release(other);
 }
 
 uint32_t Block::number(uint32_t which) const {

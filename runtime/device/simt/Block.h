@@ -2,7 +2,8 @@
 // operations as meetings, and what a kernel asks the machine for.
 //
 // A thread that is never held up runs from begin to end on the stack of the one before it. In which order
-// blocks run, and threads begin and go on, is drawn from a seed; seed 0 takes them in order.
+// blocks run, and threads begin and go on, is drawn from a seed; seed 0 takes them in order, and each warp as
+// far as it comes, which is the quickest way: what few threads need at a time is in the first cache.
 #pragma once
 
 #include "runtime/device/simt/Counters.h"
@@ -12,7 +13,6 @@
 
 #include "llmc/simt_abi.h"
 
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -91,6 +91,7 @@ private:
 
   /// Of a warp, by lane: what the scan of its threads would tell.
   struct Lockstep {
+    uint32_t lanes = 0;                    ///< that it has
     uint32_t done = 0, waiting = 0;        ///< ended; at a barrier or warp operation
     uint32_t here = 0, site = 0, mask = 0; ///< at the operation that a lane came to last, and with which mask
   };
@@ -116,6 +117,8 @@ private:
   void barrier(uint32_t site, uint32_t number);
   void warp(uint32_t site, const uint32_t *in, uint32_t *out);
   uint32_t lanesAt(const Thread &thread, uint32_t site, uint32_t mask);
+  void checkMatrices(uint32_t site, const uint32_t *in, uint32_t lane);
+  void runMatrices(uint32_t site, uint32_t firstThread);
   void operate(uint32_t site, const Lanes &lanes, const Thread &thread);
   void forgetCopies();
   void copyAsync(const Copy &copy);
@@ -143,8 +146,6 @@ private:
   uint32_t warpOf(const Thread &thread) const { return thread.index / LLMC_SIMT_WARP; }
   Lockstep &lockstepOf(const Thread &thread) { return locksteps[warpOf(thread)]; }
   static uint32_t laneBit(const Thread &thread) { return 1u << thread.index % LLMC_SIMT_WARP; }
-  /// The lanes that the warp of this thread has.
-  uint32_t lanesOf(const Thread &thread) const;
 
   const Memory &memory;
   Launch launch = {};
@@ -155,7 +156,7 @@ private:
   std::vector<Lockstep> locksteps; ///< of the warps
   std::vector<uint32_t> order, orderInWarps, blockOrder;
   size_t nextStart = 0, nDone = 0;
-  std::deque<Thread *> ready;
+  std::vector<Thread *> ready; ///< who may go on; the last one first, unless a seed draws
   Thread *current = nullptr, *starting = nullptr;
   uint32_t arrivedAt[16] = {}; ///< threads at each barrier
   Thread *firstAt[16] = {};

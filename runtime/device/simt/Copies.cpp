@@ -81,6 +81,10 @@ void Block::finishCopies(Thread &thread, uint32_t beforeGroup) {
     markCopy(*copy, {});
     check(copy->site, LLMC_SIMT_COPY_ASYNC, uint64_t(copy->to), copy->bytes, 0, LLMC_SIMT_SPACE_SHARED);
     checkSource(*copy);
+    if (copy->sourceBytes == 16) {
+      memcpy(copy->to, copy->from, 16); // nearly all of them
+      continue;
+    }
     memcpy(copy->to, copy->from, copy->sourceBytes);
     memset(copy->to + copy->sourceBytes, 0, copy->bytes - copy->sourceBytes);
   }

@@ -9,7 +9,6 @@
 #error "the switch between fibers is written for x86-64 only"
 #endif
 
-extern "C" void llmc_simt_switch(void **from, void *to);
 extern "C" void llmc_simt_enter();
 
 // llmc_simt_enter: what a new fiber "returns" to; the address of the fiber stands in rbx.
@@ -70,7 +69,7 @@ void Fiber::restart(Body newBody, void *newContext) {
   context = newContext;
   // As llmc_simt_switch leaves a stack: six registers, then the address to return to. The stack is a multiple
   // of 16 there, as it has to be before a call.
-  auto *top = reinterpret_cast<uint64_t *>(stack + guardBytes + stackBytes - 64);
+  auto *top = reinterpret_cast<uint64_t *>(stack + guardBytes + stackBytes - 64 - number * 1088 % 4096);
   *--top = uint64_t(&llmc_simt_enter);
   *--top = 0;                // rbp
   *--top = uint64_t(this);   // rbx
@@ -78,9 +77,5 @@ void Fiber::restart(Body newBody, void *newContext) {
   *--top = 0, *--top = 0, *--top = 0;
   place = top;
 }
-
-void Fiber::change(void *&from, Fiber &to) { llmc_simt_switch(&from, to.place); }
-void Fiber::change(Fiber &from, void *&to) { llmc_simt_switch(&from.place, to); }
-void Fiber::change(Fiber &from, Fiber &to) { llmc_simt_switch(&from.place, to.place); }
 
 } // namespace llmc::simt

@@ -6,6 +6,9 @@
 #include <memory>
 #include <vector>
 
+/// Fiber.cpp: saves the place in *from and goes on at `to`.
+extern "C" void llmc_simt_switch(void **from, void *to);
+
 namespace llmc::simt {
 
 /// A place to run on. What runs there never returns; it is left by switching away.
@@ -21,9 +24,9 @@ public:
   /// The next switch here begins with body(self, context), whatever stood on the stack before.
   void restart(Body body, void *context);
   /// Leaves `from`, whose place is kept in it, and goes on here.
-  static void change(void *&from, Fiber &to);
-  static void change(Fiber &from, void *&to);
-  static void change(Fiber &from, Fiber &to);
+  static void change(void *&from, Fiber &to) { llmc_simt_switch(&from, to.place); }
+  static void change(Fiber &from, void *&to) { llmc_simt_switch(&from.place, to); }
+  static void change(Fiber &from, Fiber &to) { llmc_simt_switch(&from.place, to.place); }
 
   bool holds(const void *address) const {
     return uintptr_t(address) - uintptr_t(stack) < stackBytes + guardBytes;

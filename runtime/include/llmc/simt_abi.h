@@ -17,9 +17,13 @@ extern "C" {
 
 #define LLMC_SIMT_SYMBOL "llmc_simt_library"
 #define LLMC_SIMT_MAGIC "LLMCSIM" /* 7 characters and a NUL */
-#define LLMC_SIMT_ABI 2u
+#define LLMC_SIMT_ABI 3u
 #define LLMC_SIMT_WARP 32u
 #define LLMC_SIMT_WORDS 16u /* most words that a warp operation takes or gives */
+/* Matrix operations that follow each other are one meeting, a run. */
+#define LLMC_SIMT_RUN 32u    /* most operations of a run */
+#define LLMC_SIMT_RUN_IN 12u /* words from the mask of one to where that of the next would stand */
+#define LLMC_SIMT_RUN_OUT 4u /* words from the results of one to those of the next */
 
 /* What a site does. The words of a warp operation begin with the mask of the lanes that take part; behind it
  * stand the operands in the order of PTX, and the results likewise. */
@@ -69,7 +73,11 @@ typedef struct {
   uint32_t operation;
   uint32_t count; /* matrices of LDMATRIX; of an access the alignment in bytes */
   uint32_t space; /* of an access, what the address is said to be of: LLMC_SIMT_SPACE_* */
-  uint32_t reserved;
+  /* Of the first matrix operation of a run, how many there are: theirs are the sites from here on. */
+  uint8_t run;
+  /* Of a product, where not all operands stand in words: C is the result of the operation that many before
+   * it, and B stands in the result of the one so many before it, from that word on. 0: it stands in words. */
+  uint8_t sum_from, columns_from, columns_word;
   const char *text; /* the instruction, and where in the module it stands */
 } llmc_simt_site;
 
