@@ -3,6 +3,7 @@
 
 #include "codegen/simt/Library.h"
 
+#include <cstdio>
 #include <gtest/gtest.h>
 
 using namespace llmc;
@@ -83,6 +84,61 @@ TEST(Rewrite, variables_that_no_stack_holds_are_refused) {
   const std::string error =
       errorOf(kernelOf("  %room = alloca [200000 x i8]\n  store volatile i8 1, ptr %room"));
   EXPECT_NE(error.find("a thread's own variables take more than 131072 bytes"), std::string::npos) << error;
+}
+
+/// Of each meeting of a warp, how many operations it has.
+std::vector<unsigned> runsOf(const std::string &between) {
+  const std::string halves = "<2 x half>", words = "{ float, float, float, float }";
+  const std::string load =
+      "call { i32, i32 } @llvm.nvvm.ldmatrix.sync.aligned.m8n8.x2.b16.p3(ptr addrspace(3) @tile)\n";
+  auto product = [&](const std::string &name, const std::string &b, const std::string &c) {
+    std::string sum, text = "  %" + name + " = call " + words + " @llvm.nvvm.mma.m16n8k16.row.col.f32.f32(";
+    for (int i = 0; i < 4; ++i)
+      text += halves + " splat (half 1.0), ";
+    for (const char *i : {"0", "1"})
+      text += halves + " %" + b + i + ", ";
+    for (const char *i : {"0", "1", "2", "3"})
+      sum += std::string(*i == '0' ? "" : ", ") + "float " + (c.empty() ? "0.0" : "%" + c + i);
+    text += sum + ")\n";
+    for (const char *i : {"0", "1", "2", "3"})
+      text += "  %" + name + i + " = extractvalue " + words + " %" + name + ", " + i + "\n";
+    return text;
+  };
+  std::string body = "  %first = " + load + "  %second = " + load;
+  for (const char *name : {"first", "second"})
+    for (const char *i : {"0", "1"})
+      body += std::string("  %w") + name + i + " = extractvalue { i32, i32 } %" + name + ", " + i + "\n  %" +
+              name + i + " = bitcast i32 %w" + name + i + " to <2 x half>\n";
+  body += product("x", "first", "") + product("y", "second", "x") + "  %twice = fadd float %y0, %y0\n" +
+          between + product("z", "first", "") +
+          "  %all = fadd float %twice, %z0\n  store float %all, ptr addrspace(1) %out";
+  uint64_t hash;
+  const std::string path = buildKernels(
+      kernelOf(body,
+               "@tile = internal addrspace(3) global [512 x i8] undef, align 16\n"
+               "declare { i32, i32 } @llvm.nvvm.ldmatrix.sync.aligned.m8n8.x2.b16.p3(ptr addrspace(3))\n"
+               "declare void @llvm.nvvm.bar.warp.sync(i32)\n"
+               "declare { float, float, float, float } @llvm.nvvm.mma.m16n8k16.row.col.f32.f32(<2 x half>, "
+               "<2 x half>, <2 x half>, <2 x half>, <2 x half>, <2 x half>, float, float, float, float)"),
+      false, hash);
+  EXPECT_NE(hash, 0u) << path;
+  simt::Library library;
+  EXPECT_EQ(hash ? library.load(path) : path, "");
+  std::remove(path.c_str());
+  std::vector<unsigned> runs;
+  if (library.isLoaded())
+    for (uint32_t i = 0; i < library.table().codes[0]->n_sites; ++i)
+      if (const unsigned run = library.table().codes[0]->sites[i].run)
+        runs.push_back(run);
+  return runs;
+}
+
+TEST(Rewrite, matrix_operations_that_follow_each_other_are_one_meeting) {
+  EXPECT_EQ(runsOf(""), std::vector<unsigned>{5}) << "arithmetic on a sum moves behind them";
+  const std::vector<unsigned> two{4, 1};
+  EXPECT_EQ(runsOf("  call void @llvm.nvvm.bar.warp.sync(i32 -1)\n"), two) << "another meeting is not passed";
+  EXPECT_EQ(runsOf("  store float %twice, ptr addrspace(1) %out\n"), two) << "nor a write that needs a sum";
+  EXPECT_EQ(runsOf("  store i32 0, ptr addrspace(3) @tile\n"), two) << "nor one to what was loaded";
 }
 
 TEST(Rewrite, a_module_without_kernels_is_refused) {

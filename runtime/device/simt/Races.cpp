@@ -1,6 +1,7 @@
 #include "runtime/device/simt/Races.h"
 
 #include <algorithm>
+#include <cstring>
 #include <sys/mman.h>
 
 namespace llmc::simt {
@@ -69,8 +70,15 @@ bool RaceCheck::note(Shadow &shadow, bool isShared, uint64_t offset, uint64_t by
   now.site = site;
   now.isAtomic = kind == Kind::Atomic;
   const uint64_t end = std::min(offset + bytes, shadow.size());
+  Shadow::Byte before;
   for (uint64_t i = offset; i < end; ++i) {
     Shadow::Byte &byte = shadow[i];
+    if (i > offset &&
+        memcmp(&byte, &before, sizeof byte) == 0) { // what was found of the one before holds of it, too
+      byte = shadow[i - 1];
+      continue;
+    }
+    before = byte;
     if (!isOrdered(byte.write, now) && !(now.isAtomic && byte.write.isAtomic)) {
       out = {byte.write, i, true};
       return true;
