@@ -100,13 +100,15 @@ LogicalResult codegen::emitCacheRows(ModuleOp module, StringRef name, step::Kern
       });
       if (append)
         return;
-      Value out = e.at(rowsOut, e.mul(row, 8));
-      e.store(sequence, out);
-      e.store(position, out, 4);
-      for (auto [first, width, stride] :
-           {std::tuple(rowK, lm::widthOf(k), strideK), {rowV, lm::widthOf(v), strideV}})
-        for (int64_t column = width; column < stride / 4; ++column)
-          e.store(e.real(e.f32(), 0), first, 4 * column);
+      arguments.forEach(e, 1, 1, [&](Value) { // one thread's
+        Value out = e.at(rowsOut, e.mul(row, 8));
+        e.store(sequence, out);
+        e.store(position, out, 4);
+        for (auto [first, width, stride] :
+             {std::tuple(rowK, lm::widthOf(k), strideK), {rowV, lm::widthOf(v), strideV}})
+          for (int64_t column = width; column < stride / 4; ++column)
+            e.store(e.real(e.f32(), 0), first, 4 * column);
+      });
     });
   });
   return success();
