@@ -12,8 +12,7 @@ void Counters::begin(const char *name, uint32_t nSites, uint32_t nThreads) {
   kernel = name;
   sites = nSites;
   threads = nThreads;
-  passes.assign(uint64_t(nSites) * nThreads, 0);
-  groups.clear();
+  groups.resize(std::max<size_t>(groups.size(), size_t(nSites) * ((nThreads - 1) / LLMC_SIMT_WARP + 1)));
 }
 
 AccessCounts &Counters::countsOf(const Memory::Region &region, uint64_t address) {
@@ -34,8 +33,11 @@ void Counters::note(uint32_t site, uint32_t thread, uint64_t address, uint64_t b
   const uint32_t warp = thread / LLMC_SIMT_WARP;
   AccessCounts &counts = countsOf(region, address);
   (isStore ? counts.stores : counts.loads) += bytes;
-  Groups &list = groups[{warp, site}];
-  const uint64_t pass = passes[uint64_t(thread) * sites + site]++;
+  const uint32_t place = warp * sites + site;
+  Groups &list = groups[place];
+  if (list.first == 0 && list.open.empty())
+    touched.push_back(place);
+  const uint64_t pass = list.passes[thread % LLMC_SIMT_WARP]++;
   if (pass < list.first)
     return; // cannot be: a closed group has all its lanes
   while (list.first + list.open.size() <= pass)
@@ -43,20 +45,27 @@ void Counters::note(uint32_t site, uint32_t thread, uint64_t address, uint64_t b
   Group &group = list.open[pass - list.first];
   group.counts = &counts;
   group.isStore = isStore;
-  for (uint64_t i = 0; i < bytes; ++i) {
-    const uint64_t number = (address + i) / transactionBytes, bit = (address + i) % transactionBytes;
-    auto found = std::find_if(group.segments.begin(), group.segments.end(),
-                              [&](const Segment &segment) { return segment.number == number; });
-    if (found == group.segments.end())
-      found = group.segments.insert(found, {number, {}});
-    found->mask[bit / 64] |= uint64_t(1) << bit % 64;
-  }
+  note(group, address, bytes);
   const uint32_t lanes = std::min(LLMC_SIMT_WARP, threads - warp * LLMC_SIMT_WARP);
   ++group.arrived;
   while (!list.open.empty() && list.open.front().arrived == lanes) {
     close(list.open.front());
     list.open.pop_front();
     ++list.first;
+  }
+}
+
+void Counters::note(Group &group, uint64_t address, uint64_t bytes) {
+  for (const uint64_t end = address + bytes; address < end;) {
+    const uint64_t number = address / transactionBytes, bit = address % transactionBytes;
+    const uint64_t n =
+        std::min({end - address, transactionBytes - bit, 64 - bit % 64}); // of one word of the mask
+    auto found = std::find_if(group.segments.begin(), group.segments.end(),
+                              [&](const Segment &segment) { return segment.number == number; });
+    if (found == group.segments.end())
+      found = group.segments.insert(found, {number, {}});
+    found->mask[bit / 64] |= ~uint64_t(0) >> (64 - n) << bit % 64;
+    address += n;
   }
 }
 
@@ -71,10 +80,15 @@ void Counters::close(Group &group) {
 }
 
 void Counters::end() {
-  for (auto &[key, list] : groups)
+  for (uint32_t place : touched) {
+    Groups &list = groups[place];
     for (Group &group : list.open)
       close(group);
-  groups.clear();
+    list.open.clear();
+    list.first = 0;
+    list.passes = {};
+  }
+  touched.clear();
 }
 
 } // namespace llmc::simt

@@ -53,7 +53,9 @@ private:
   struct Groups {
     uint64_t first = 0; ///< number of the oldest that is open
     std::deque<Group> open;
+    std::array<uint64_t, LLMC_SIMT_WARP> passes = {}; ///< how often each lane came
   };
+  static void note(Group &group, uint64_t address, uint64_t bytes);
   static void close(Group &group);
   AccessCounts &countsOf(const Memory::Region &region, uint64_t address);
 
@@ -62,8 +64,8 @@ private:
   /// Of the running kernel, by the numbers of the region and, from 1, of its part.
   std::map<std::pair<uint32_t, uint32_t>, AccessCounts *> here;
   uint32_t sites = 0, threads = 0;
-  std::vector<uint64_t> passes;                           ///< [thread][site] how often
-  std::map<std::pair<uint32_t, uint32_t>, Groups> groups; ///< by warp and site
+  std::vector<Groups> groups;    ///< [warp][site]
+  std::vector<uint32_t> touched; ///< numbers of those that are in use
 };
 
 } // namespace llmc::simt
