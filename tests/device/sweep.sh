@@ -1,8 +1,8 @@
 #!/bin/bash
 # sweep.sh LLMC COMPARE FIXTURES FAMILIES WORKDIR [all | NAME...]: models in the emulator against the CPU, with the GPU's
-# own kernels and with --default-kernels, in three orders of threads, checked for bounds and races. `all` is every model
-# of the tests; names are those that it prints. FAMILIES holds the Hugging Face directories that the build has put
-# together.
+# own kernels and with --default-kernels, checked for bounds and races, in the orders of threads that $SEEDS draw (three,
+# if it is not set). `all` is every model of the tests; names are those that it prints. FAMILIES holds the Hugging Face
+# directories that the build has put together.
 #
 # A line for each model: the largest difference of logits in standard deviations, of both ways, or what went wrong.
 # It must not be more than 0.001.
@@ -27,9 +27,9 @@ models() { # NAME SOURCE
 
 # difference OPTIONS...: of the model in $source. The CPU's side is always its own kernels.
 difference() {
-  "$llmc" compile "$source" -o device.so --target cpu,cuda --activations f32 "$@" &&
+  "$llmc" compile "$source" -o device.so --target cuda --activations f32 "$@" &&
     "$(dirname "$llmc")/llmc-compile" simt device.so -o device.simt --checks --cache-dir "$XDG_CACHE_HOME/simt" &&
-    timeout 600 "$compare" cpu.so device.so device.simt 1 2 3
+    timeout 600 "$compare" cpu.so device.so device.simt ${SEEDS:-1 2 3}
 }
 attempt() { difference "$@" 2> words.txt || echo "$(tail -1 words.txt | cut -c1-200)!"; }
 
@@ -37,7 +37,7 @@ number=0 failures=0
 while read -r name source; do
   [ "${1:-all}" = all ] || [[ " $* " == *" $name "* ]] || continue
   number=$((number + 1))
-  if ! "$llmc" compile "$source" -o cpu.so --activations f32 2> words.txt; then
+  if ! "$llmc" compile "$source" -o cpu.so --cpu avx2 --activations f32 2> words.txt; then
     [ "${1:-all}" = all ] && number=$((number - 1)) && continue # what has no weights to be compiled with
     own=$(tail -1 words.txt)! default=
   else
