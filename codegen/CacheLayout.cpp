@@ -4,7 +4,7 @@
 using namespace mlir;
 using namespace llmc;
 
-FailureOr<cpu::KVLayout> codegen::cacheLayout(step::KernelOp kernel) {
+FailureOr<emit::KVLayout> codegen::cacheLayout(step::KernelOp kernel) {
   DictionaryAttr cache = kernel.getCache().value_or(nullptr);
   bool isComplete = bool(cache);
   auto number = [&](StringRef key) -> int64_t {
@@ -12,17 +12,17 @@ FailureOr<cpu::KVLayout> codegen::cacheLayout(step::KernelOp kernel) {
     isComplete &= value && value.getInt() > 0;
     return value ? value.getInt() : 1;
   };
-  cpu::KVLayout layout{nullptr, number("heads"), number("dim_k"), number("dim_v"), number("page_tokens")};
+  emit::KVLayout layout{nullptr, number("heads"), number("dim_k"), number("dim_v"), number("page_tokens")};
   auto type = cache ? cache.getAs<StringAttr>("type") : nullptr;
   if (!isComplete || !type)
     return kernel.emitOpError("expected 'cache' to give heads, dim_k, dim_v, page_tokens and type");
-  layout.type = cpu::kvTypeByName(type.getValue());
+  layout.type = emit::kvTypeByName(type.getValue());
   if (!layout.type)
     return kernel.emitOpError() << "stores its cache as '" << type.getValue() << "', which is not known";
   return layout;
 }
 
-cpu::KVLayout codegen::cacheLayout(lm::CacheOp cache, StringRef type) {
-  return {&cpu::kvType(type), static_cast<int64_t>(cache.getHeads()), static_cast<int64_t>(cache.getDimK()),
+emit::KVLayout codegen::cacheLayout(lm::CacheOp cache, StringRef type) {
+  return {&emit::kvType(type), static_cast<int64_t>(cache.getHeads()), static_cast<int64_t>(cache.getDimK()),
           static_cast<int64_t>(cache.getDimV()), static_cast<int64_t>(*cache.getPageTokens())};
 }

@@ -2,16 +2,16 @@
 #ifndef LLMC_CODEGEN_CACHELAYOUT_H
 #define LLMC_CODEGEN_CACHELAYOUT_H
 
-#include "codegen/cpu/KVStorage.h"
+#include "codegen/emit/KVStorage.h"
 #include "ir/StepOps.h"
 
 namespace llmc::codegen {
 
 /// How the cache of a kernel lies in its pages; fails with a diagnostic where the kernel does not say.
-mlir::FailureOr<cpu::KVLayout> cacheLayout(step::KernelOp kernel);
+mlir::FailureOr<emit::KVLayout> cacheLayout(step::KernelOp kernel);
 
 /// The same for a cache that is planned, stored in one of its types.
-cpu::KVLayout cacheLayout(lm::CacheOp cache, llvm::StringRef type);
+emit::KVLayout cacheLayout(lm::CacheOp cache, llvm::StringRef type);
 
 } // namespace llmc::codegen
 #endif

@@ -44,7 +44,7 @@ void CacheTable::addArgs(Operation *op, Plan &plan, unsigned type, std::optional
   }
   auto [slot, isNew] = slots.try_emplace({name.str(), layer.value_or(-1)}, plan.layers);
   plan.layers += isNew;
-  cpu::KVLayout layout = cacheLayout(plan.cache, plan.cache.storageTypes()[type]);
+  emit::KVLayout layout = cacheLayout(plan.cache, plan.cache.storageTypes()[type]);
   int64_t offset = slot->second * (layout.pageBytesK() + layout.pageBytesV());
   Builder builder(op->getContext());
   for (int64_t argument : {number, offset, offset + layout.pageBytesK()})
@@ -61,7 +61,7 @@ void CacheTable::create(OpBuilder &builder) {
     Plan &plan = plans[name];
     lm::CacheOp cache = plan.cache;
     for (auto [number, type] : llvm::enumerate(cache.storageTypes())) {
-      cpu::KVLayout layout = cacheLayout(cache, type);
+      emit::KVLayout layout = cacheLayout(cache, type);
       step::CacheOp::create(
           builder, cache.getLoc(), builder.getStringAttr(plan.nameOf(number)),
           builder.getI64IntegerAttr(plan.layers), cache.getHeadsAttr(), cache.getDimKAttr(),

@@ -16,6 +16,7 @@
 #include "codegen/Parallel.h"
 #include "codegen/PlantBug.h"
 #include "codegen/Stopwatch.h"
+#include "codegen/emit/Lowering.h"
 #include "ir/Locations.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -39,8 +40,8 @@ std::string codegen::kernelSymbol(StringRef kernel, const KernelFacts &facts, co
 /// The instruction set that a variant's kernel is made for.
 static const cpu::Isa &isaOf(const KernelSpec &spec, const cpu::Isa &variant,
                              const CompileKernelsOptions &options) {
-  auto *linear = std::get_if<cpu::LinearSpec>(&spec);
-  auto *attention = std::get_if<cpu::AttentionSpec>(&spec);
+  auto *linear = std::get_if<emit::LinearSpec>(&spec);
+  auto *attention = std::get_if<emit::AttentionSpec>(&spec);
   const bool isOwn = variant.base.empty() ||
                      (linear && !options.defaultKernels && cpu::differsFromBase(*linear, variant)) ||
                      (attention && cpu::usesTiles(*attention, variant));
@@ -61,16 +62,16 @@ static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel,
                        .scratchPerRow = result->scratchPerRow,
                        .scratchPerKey = result->scratchPerKey};
   };
-  if (auto *linear = std::get_if<cpu::LinearSpec>(&spec)) {
+  if (auto *linear = std::get_if<emit::LinearSpec>(&spec)) {
     linear->countLoads = options.countLoads;
     if (!options.defaultKernels)
       return facts(cpu::emitLinear(module, name, *linear, isa));
-  } else if (auto *norm = std::get_if<cpu::NormSpec>(&spec); norm && !options.defaultKernels) {
+  } else if (auto *norm = std::get_if<emit::NormSpec>(&spec); norm && !options.defaultKernels) {
     return facts(cpu::emitNorm(module, name, *norm, isa));
-  } else if (auto *attention = std::get_if<cpu::AttentionSpec>(&spec)) {
+  } else if (auto *attention = std::get_if<emit::AttentionSpec>(&spec)) {
     attention->countLoads = options.countLoads;
     return facts(cpu::emitAttention(module, name, *attention, isa));
-  } else if (auto *embed = std::get_if<cpu::EmbedSpec>(&spec); embed && !options.defaultKernels) {
+  } else if (auto *embed = std::get_if<emit::EmbedSpec>(&spec); embed && !options.defaultKernels) {
     return facts(cpu::emitEmbed(module, name, *embed, isa));
   }
   FailureOr<DefaultKernel> result = emitDefaultKernel(module, name, kernel, CpuDefaults(isa));
@@ -203,7 +204,7 @@ static LogicalResult translate(step::ProgramOp program, ArrayRef<Job *> jobs,
   PassManager passes(program->getContext());
   if (!observers.empty())
     passes.addInstrumentation(std::make_unique<KernelPassTeller>(observers, jobs));
-  cpu::buildKernelLoweringPipeline(passes.nest<ModuleOp>());
+  emit::buildKernelLoweringPipeline(passes.nest<ModuleOp>());
   if (failed(passes.run(*all)))
     return failure();
   if (!observers.empty()) { // lines for those who look on, which the object does not keep (Backend.cpp)

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/CacheLayout.h"
 #include "codegen/DefaultLowering.h"
-#include "codegen/cpu/kernels/KVStore.h"
+#include "codegen/emit/KVStore.h"
 #include "runtime/include/llmc/module_abi.h"
 
 #include <cstddef>
@@ -14,8 +14,8 @@
 using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
-using cpu::Emitter;
-using cpu::KernelArguments;
+using emit::Emitter;
+using emit::KernelArguments;
 
 /// rows[0..n) of one worker.
 static void forEachRow(Emitter &e, const KernelArguments &arguments, uint32_t space,
@@ -28,14 +28,14 @@ LogicalResult codegen::emitAskedRows(ModuleOp module, StringRef name, step::Kern
                                      const DefaultTarget &target) {
   auto op = cast<lm::AskedRowsOp>(kernel.computed());
   Emitter e(kernel.getLoc(), kernel.getContext());
-  int64_t stride = cpu::rowStride(lm::widthOf(op.getX()));
+  int64_t stride = emit::rowStride(lm::widthOf(op.getX()));
   target.emitEntry(e, module, name, [&](const KernelArguments &arguments) {
     Value x = arguments.pointer(e, 0), y = arguments.pointer(e, 1);
     Value asked = e.load(e.ptr(), arguments.step, offsetof(llmc_step, asked));
     forEachRow(e, arguments, LLMC_ROWS_ASKED, [&](Value row) {
       Value from = e.at(x, e.mul(e.widen(e.load(e.i32(), e.at(asked, e.mul(row, 4)))), stride));
       Value to = e.at(y, e.mul(row, stride));
-      arguments.forEach(e, stride, cpu::lanes * 4,
+      arguments.forEach(e, stride, emit::lanes * 4,
                         [&](Value byte) { e.store(e.loadFloats(e.at(from, byte)), e.at(to, byte), 0, 4); });
     });
   });
@@ -44,10 +44,10 @@ LogicalResult codegen::emitAskedRows(ModuleOp module, StringRef name, step::Kern
 
 LogicalResult codegen::emitCacheRows(ModuleOp module, StringRef name, step::KernelOp kernel,
                                      const DefaultTarget &target) {
-  FailureOr<cpu::KVLayout> found = cacheLayout(kernel);
+  FailureOr<emit::KVLayout> found = cacheLayout(kernel);
   if (failed(found))
     return failure();
-  const cpu::KVLayout &layout = *found;
+  const emit::KVLayout &layout = *found;
   bool append = llvm::isa<lm::KVAppendOp>(kernel.computed());
   Operation *op = kernel.computed();
   Value k = append ? op->getOperand(0) : op->getResult(0), v = append ? op->getOperand(1) : op->getResult(1);
@@ -55,9 +55,9 @@ LogicalResult codegen::emitCacheRows(ModuleOp module, StringRef name, step::Kern
     return op->emitOpError("expected rows as wide as the kernel's 'cache'");
 
   Emitter e(kernel.getLoc(), kernel.getContext());
-  int64_t strideK = cpu::rowStride(lm::widthOf(k)), strideV = cpu::rowStride(lm::widthOf(v));
+  int64_t strideK = emit::rowStride(lm::widthOf(k)), strideV = emit::rowStride(lm::widthOf(v));
   int64_t firstImmediate = append ? 2 : 0;
-  cpu::KVStore store(e, layout);
+  emit::KVStore store(e, layout);
   target.emitEntry(e, module, name, [&](const KernelArguments &arguments) {
     Value pool = e.at(e.load(e.ptr(), arguments.step, offsetof(llmc_step, kv)),
                       e.mul(arguments.immediate(e, firstImmediate), sizeof(llmc_kv_pool)));

@@ -24,8 +24,8 @@
 using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
-using cpu::Emitter;
-using cpu::KernelArguments;
+using emit::Emitter;
+using emit::KernelArguments;
 
 /// What the op reads of all visible keys; everything else is read row by row.
 static bool isOfKeys(Operation *op, Value operand) {
@@ -60,7 +60,7 @@ private:
 
 /// Bytes between the rows of a buffer.
 static int64_t strideOf(RankedTensorType type) {
-  return type.getElementType().isF32() ? cpu::rowStride(type.getDimSize(1)) : type.getDimSize(1) * 4;
+  return type.getElementType().isF32() ? emit::rowStride(type.getDimSize(1)) : type.getDimSize(1) * 4;
 }
 
 Value RowLoop::readRows(RankedTensorType type, Value pointer, Value row, bool ofKeys) {

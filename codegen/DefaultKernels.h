@@ -32,7 +32,7 @@ struct DefaultKernel {
 ///
 /// `schemes` names a scheme of ir/quant or `vector` (f32 numbers in a row) for each weight. lm.kv_append and
 /// lm.kv_view need `cache = {heads, dim_k, dim_v, page_tokens, type}`, with pages laid out as
-/// cpu::AttentionSpec says.
+/// emit::AttentionSpec says.
 ///
 /// An op that touches the cache together with other things (lm.cached_attention) is refused: split it first.
 mlir::FailureOr<DefaultKernel> emitDefaultKernel(mlir::ModuleOp into, llvm::StringRef name,

@@ -8,8 +8,8 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/DefaultLowering.h"
 
-#include "codegen/cpu/Kernels.h"
-#include "codegen/cpu/MathPoly.h"
+#include "codegen/emit/Lowering.h"
+#include "codegen/emit/MathPoly.h"
 #include "ir/quant/SchemeIR.h"
 #include "runtime/include/llmc/module_abi.h"
 
@@ -34,11 +34,11 @@
 using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
-using cpu::Emitter;
-using cpu::KernelArguments;
+using emit::Emitter;
+using emit::KernelArguments;
 
 void codegen::registerDefaultKernelDialects(DialectRegistry &registry) {
-  cpu::registerKernelDialects(registry);
+  emit::registerKernelDialects(registry);
   registry.insert<affine::AffineDialect, bufferization::BufferizationDialect, linalg::LinalgDialect,
                   math::MathDialect, memref::MemRefDialect, tensor::TensorDialect, lm::LMDialect,
                   step::StepDialect>();
@@ -184,7 +184,7 @@ static FailureOr<Affine> moveToScratch(ModuleOp module, const DefaultTarget &tar
       sizes.push_back(arith::IndexCastOp::create(e, e.i64(), size));
     alloc.replaceAllUsesWith(memrefAt(e, alloc.getType(), place, sizes).getResult(0));
     alloc.erase();
-    used.base += bytes.perKey ? bytes.base : cpu::roundUp(bytes.base, 64);
+    used.base += bytes.perKey ? bytes.base : emit::roundUp(bytes.base, 64);
     used.perKey += bytes.perKey;
   }
   return used;
@@ -318,12 +318,12 @@ FailureOr<DefaultKernel> codegen::lowerTensorKernel(ModuleOp module, const Defau
   if (failed(scratch))
     return failure();
   RewritePatternSet polynomials(module.getContext());
-  cpu::populateMathToPolyPatterns(polynomials);
+  emit::populateMathToPolyPatterns(polynomials);
   if (failed(applyPatternsGreedily(module, std::move(polynomials))) || failed(run(module, [](PassManager &m) {
         m.addPass(memref::createExpandStridedMetadataPass());
         m.addPass(createLowerAffinePass());
         m.addPass(createFinalizeMemRefToLLVMConversionPass());
-        cpu::buildKernelLoweringPipeline(m);
+        emit::buildKernelLoweringPipeline(m);
       })))
     return failure();
   DefaultKernel kernel;

@@ -19,7 +19,7 @@ constexpr llvm::StringLiteral rowsAreKeys = "llmc.keys";
 
 /// A memref of `type` at `address`; `sizes` has a value for each dimension of unknown extent (i64), and the
 /// layout is that of the type, dense where the type has none.
-mlir::UnrealizedConversionCastOp memrefAt(cpu::Emitter &e, mlir::MemRefType type, mlir::Value address,
+mlir::UnrealizedConversionCastOp memrefAt(emit::Emitter &e, mlir::MemRefType type, mlir::Value address,
                                           mlir::ValueRange sizes = {});
 
 /// Takes a module with one kernel whose body works on tensors read from and written to memrefs, and leaves it

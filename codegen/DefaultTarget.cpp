@@ -1,6 +1,8 @@
 //===- DefaultTarget.cpp - default kernels on a CPU -----------------------===//
 #include "codegen/DefaultTarget.h"
 
+#include "codegen/cpu/Entry.h"
+
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Pass/PassManager.h"
 
@@ -8,13 +10,13 @@ using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
 
-void CpuDefaults::emitEntry(cpu::Emitter &e, ModuleOp module, StringRef name,
-                            llvm::function_ref<void(const cpu::KernelArguments &)> body) const {
+void CpuDefaults::emitEntry(emit::Emitter &e, ModuleOp module, StringRef name,
+                            llvm::function_ref<void(const emit::KernelArguments &)> body) const {
   cpu::emitEntry(e, module, name, variant, body);
 }
 
-cpu::KernelArguments CpuDefaults::arguments(cpu::Emitter &e, ValueRange functionArguments) const {
-  return cpu::KernelArguments(e, functionArguments);
+emit::KernelArguments CpuDefaults::arguments(emit::Emitter &e, ValueRange functionArguments) const {
+  return emit::KernelArguments(e, functionArguments);
 }
 
 LogicalResult CpuDefaults::lowerToLoops(ModuleOp module) const {

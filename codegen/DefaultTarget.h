@@ -7,7 +7,8 @@
 #ifndef LLMC_CODEGEN_DEFAULTTARGET_H
 #define LLMC_CODEGEN_DEFAULTTARGET_H
 
-#include "codegen/cpu/Emitter.h"
+#include "codegen/cpu/isa/Isa.h"
+#include "codegen/emit/KernelArguments.h"
 
 namespace llmc::codegen {
 
@@ -16,10 +17,10 @@ public:
   virtual ~DefaultTarget() = default;
 
   /// Emits the entry `name` into `module`.
-  virtual void emitEntry(cpu::Emitter &e, mlir::ModuleOp module, llvm::StringRef name,
-                         llvm::function_ref<void(const cpu::KernelArguments &)> body) const = 0;
+  virtual void emitEntry(emit::Emitter &e, mlir::ModuleOp module, llvm::StringRef name,
+                         llvm::function_ref<void(const emit::KernelArguments &)> body) const = 0;
   /// What an entry is given, once more at the emitter's place.
-  virtual cpu::KernelArguments arguments(cpu::Emitter &e, mlir::ValueRange functionArguments) const = 0;
+  virtual emit::KernelArguments arguments(emit::Emitter &e, mlir::ValueRange functionArguments) const = 0;
   /// Linalg ops on memrefs => loops. `module` is a kernel that every thread of a share runs as a whole: here
   /// the work of its ops is spread over them, and what must not be done twice is left to one.
   virtual mlir::LogicalResult lowerToLoops(mlir::ModuleOp module) const = 0;
@@ -29,9 +30,9 @@ public:
 class CpuDefaults : public DefaultTarget {
 public:
   explicit CpuDefaults(const cpu::Isa &variant) : variant(variant) {}
-  void emitEntry(cpu::Emitter &e, mlir::ModuleOp module, llvm::StringRef name,
-                 llvm::function_ref<void(const cpu::KernelArguments &)> body) const override;
-  cpu::KernelArguments arguments(cpu::Emitter &e, mlir::ValueRange functionArguments) const override;
+  void emitEntry(emit::Emitter &e, mlir::ModuleOp module, llvm::StringRef name,
+                 llvm::function_ref<void(const emit::KernelArguments &)> body) const override;
+  emit::KernelArguments arguments(emit::Emitter &e, mlir::ValueRange functionArguments) const override;
   mlir::LogicalResult lowerToLoops(mlir::ModuleOp module) const override;
 
 private:

@@ -69,17 +69,17 @@ std::optional<SmallVector<float>> codegen::rotaryFrequencies(Operation *op) {
                                attention.getRopeFreqs());
 }
 
-static cpu::Activation activation(StringRef word) {
-  return llvm::StringSwitch<cpu::Activation>(word)
-      .Case("relu", cpu::Activation::Relu)
-      .Case("relu2", cpu::Activation::Relu2)
-      .Case("gelu", cpu::Activation::GeluErf)
-      .Case("gelu_tanh", cpu::Activation::GeluTanh)
-      .Case("gelu_quick", cpu::Activation::GeluQuick)
-      .Case("silu", cpu::Activation::Silu)
-      .Case("sigmoid", cpu::Activation::Sigmoid)
-      .Case("tanh", cpu::Activation::Tanh)
-      .Default(cpu::Activation::None);
+static emit::Activation activation(StringRef word) {
+  return llvm::StringSwitch<emit::Activation>(word)
+      .Case("relu", emit::Activation::Relu)
+      .Case("relu2", emit::Activation::Relu2)
+      .Case("gelu", emit::Activation::GeluErf)
+      .Case("gelu_tanh", emit::Activation::GeluTanh)
+      .Case("gelu_quick", emit::Activation::GeluQuick)
+      .Case("silu", emit::Activation::Silu)
+      .Case("sigmoid", emit::Activation::Sigmoid)
+      .Case("tanh", emit::Activation::Tanh)
+      .Default(emit::Activation::None);
 }
 
 /// Schemes of the matrix weights, in order.
@@ -100,13 +100,13 @@ static FailureOr<KernelSpec> linearSpec(step::KernelOp kernel) {
   FailureOr<SmallVector<const quant::QuantScheme *>> schemes = matrixSchemes(kernel);
   if (failed(schemes))
     return failure();
-  cpu::LinearSpec spec;
+  emit::LinearSpec spec;
   spec.rowSpace = rowSpaceNumber(kernel.getRows());
-  spec.activations = llvm::StringSwitch<cpu::ActivationType>(kernel.getActivations())
-                         .Case("int8", cpu::ActivationType::Int8)
-                         .Case("bf16", cpu::ActivationType::BF16)
-                         .Case("f16", cpu::ActivationType::F16)
-                         .Default(cpu::ActivationType::F32);
+  spec.activations = llvm::StringSwitch<emit::ActivationType>(kernel.getActivations())
+                         .Case("int8", emit::ActivationType::Int8)
+                         .Case("bf16", emit::ActivationType::BF16)
+                         .Case("f16", emit::ActivationType::F16)
+                         .Default(emit::ActivationType::F32);
   if (auto linear = dyn_cast<lm::LinearOp>(kernel.computed())) {
     spec.k = lm::widthOf(linear.getX());
     spec.weights.push_back({schemes->front(), lm::widthOf(linear.getY())});
@@ -115,9 +115,9 @@ static FailureOr<KernelSpec> linearSpec(step::KernelOp kernel) {
   }
   auto fused = cast<lm::FusedLinearOp>(kernel.computed());
   spec.k = lm::widthOf(fused.getX());
-  spec.norm = fused.getNorm() == "rms"     ? cpu::Norm::Rms
-              : fused.getNorm() == "layer" ? cpu::Norm::Layer
-                                           : cpu::Norm::None;
+  spec.norm = fused.getNorm() == "rms"     ? emit::Norm::Rms
+              : fused.getNorm() == "layer" ? emit::Norm::Layer
+                                           : emit::Norm::None;
   spec.eps = fused.getEps() ? fused.getEps()->convertToDouble() : 0;
   spec.normPlusOne = fused.getPlusOne();
   spec.normGain = static_cast<bool>(fused.getGain());
@@ -133,8 +133,8 @@ static FailureOr<KernelSpec> linearSpec(step::KernelOp kernel) {
   return KernelSpec(spec);
 }
 
-cpu::AttentionSpec codegen::attentionSpec(lm::CachedAttentionOp op, const cpu::KVLayout &layout) {
-  cpu::AttentionSpec spec;
+emit::AttentionSpec codegen::attentionSpec(lm::CachedAttentionOp op, const emit::KVLayout &layout) {
+  emit::AttentionSpec spec;
   spec.heads = op.getHeads();
   spec.kvHeads = op.getKvHeads();
   spec.dimK = layout.dimK;
@@ -156,10 +156,10 @@ cpu::AttentionSpec codegen::attentionSpec(lm::CachedAttentionOp op, const cpu::K
 }
 
 /// A norm of whole rows; one of groups runs through its decomposition.
-static std::optional<cpu::NormSpec> normSpec(step::KernelOp kernel) {
-  cpu::NormSpec spec;
+static std::optional<emit::NormSpec> normSpec(step::KernelOp kernel) {
+  emit::NormSpec spec;
   spec.rowSpace = rowSpaceNumber(kernel.getRows());
-  auto fill = [&](auto norm) -> std::optional<cpu::NormSpec> {
+  auto fill = [&](auto norm) -> std::optional<emit::NormSpec> {
     spec.k = lm::widthOf(norm.getX());
     if (norm.getGroup() && static_cast<int64_t>(*norm.getGroup()) != spec.k)
       return std::nullopt;
@@ -172,7 +172,7 @@ static std::optional<cpu::NormSpec> normSpec(step::KernelOp kernel) {
     return fill(rms);
   }
   if (auto layer = dyn_cast<lm::LayerNormOp>(kernel.computed())) {
-    spec.norm = cpu::Norm::Layer;
+    spec.norm = emit::Norm::Layer;
     spec.bias = static_cast<bool>(layer.getBias());
     return fill(layer);
   }
@@ -184,7 +184,7 @@ FailureOr<KernelSpec> codegen::kernelSpec(step::KernelOp kernel) {
   if (isa<lm::LinearOp, lm::FusedLinearOp>(op))
     return linearSpec(kernel);
   if (auto attention = dyn_cast<lm::CachedAttentionOp>(op)) {
-    FailureOr<cpu::KVLayout> layout = cacheLayout(kernel);
+    FailureOr<emit::KVLayout> layout = cacheLayout(kernel);
     if (failed(layout))
       return failure();
     return KernelSpec(attentionSpec(attention, *layout));
@@ -196,8 +196,8 @@ FailureOr<KernelSpec> codegen::kernelSpec(step::KernelOp kernel) {
     if (failed(schemes))
       return failure();
     auto table = cast<lm::WeightType>(embed.getW().getType());
-    return KernelSpec(cpu::EmbedSpec{schemes->front(), table.dim(0), table.dim(1),
-                                     embed.getScale().convertToDouble(), rowSpaceNumber(kernel.getRows())});
+    return KernelSpec(emit::EmbedSpec{schemes->front(), table.dim(0), table.dim(1),
+                                      embed.getScale().convertToDouble(), rowSpaceNumber(kernel.getRows())});
   }
   return KernelSpec();
 }
@@ -206,8 +206,8 @@ FailureOr<int64_t> codegen::packedRowBytes(step::KernelOp kernel) {
   FailureOr<KernelSpec> spec = kernelSpec(kernel);
   if (failed(spec))
     return failure();
-  auto *linear = std::get_if<cpu::LinearSpec>(&*spec);
-  return linear ? linear->packedRowBytes() : 0;
+  auto *linear = std::get_if<emit::LinearSpec>(&*spec);
+  return linear ? cpu::packedRowBytes(*linear) : 0;
 }
 
 KernelWork codegen::kernelWork(step::KernelOp kernel) {
@@ -217,7 +217,7 @@ KernelWork codegen::kernelWork(step::KernelOp kernel) {
     if (auto weight = dyn_cast<lm::WeightType>(type); weight && weight.rank() == 2 && !isa<lm::EmbedOp>(op))
       work.flopsPerRow += 2 * weight.dim(0) * weight.dim(1);
   auto heads = op->getAttrOfType<IntegerAttr>("heads");
-  FailureOr<cpu::KVLayout> layout = failure();
+  FailureOr<emit::KVLayout> layout = failure();
   if (heads && kernel.getCache() && succeeded(layout = cacheLayout(kernel))) {
     work.flopsPerKey = 2 * heads.getInt() * (layout->dimK + layout->dimV);
     work.keyBytes = layout->tokenBytes();

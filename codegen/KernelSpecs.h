@@ -30,10 +30,10 @@ std::optional<llvm::SmallVector<float>> rotaryFrequencies(mlir::Operation *op);
 
 /// An emitter's spec, or nothing for a kernel that runs through its decomposition.
 using KernelSpec =
-    std::variant<std::monostate, cpu::LinearSpec, cpu::NormSpec, cpu::AttentionSpec, cpu::EmbedSpec>;
+    std::variant<std::monostate, emit::LinearSpec, emit::NormSpec, emit::AttentionSpec, emit::EmbedSpec>;
 mlir::FailureOr<KernelSpec> kernelSpec(step::KernelOp kernel);
 /// Of an attention over a cache that lies in this way.
-cpu::AttentionSpec attentionSpec(lm::CachedAttentionOp op, const cpu::KVLayout &layout);
+emit::AttentionSpec attentionSpec(lm::CachedAttentionOp op, const emit::KVLayout &layout);
 
 /// Bytes a row of the packed-activation buffer of the kernel; 0: it has none.
 mlir::FailureOr<int64_t> packedRowBytes(step::KernelOp kernel);

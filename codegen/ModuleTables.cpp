@@ -133,7 +133,7 @@ void TableBuilder::number() {
   for (auto values : body.getOps<step::ConstantOp>())
     weightPlaces[values.getSymName()] = {values.getOffset(), values.getValues().size() * sizeof(float)};
   for (auto cache : body.getOps<step::CacheOp>()) {
-    uint32_t type = cpu::kvType(cache.getType()).number;
+    uint32_t type = emit::kvType(cache.getType()).number;
     cacheNumbers[cache.getSymName()] = cacheTable.size();
     cacheTable.push_back({strings.offsetOf(cache.getOf().value_or(cache.getSymName())),
                           static_cast<uint32_t>(cache.getLayers()), static_cast<uint32_t>(cache.getHeads()),

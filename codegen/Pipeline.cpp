@@ -13,7 +13,7 @@
 #include "codegen/Manifest.h"
 #include "codegen/PlantBug.h"
 #include "codegen/RemarkCollector.h"
-#include "codegen/cpu/Kernels.h"
+#include "codegen/emit/Lowering.h"
 #include "frontend/formats/TokenizerBlob.h"
 #include "ir/Print.h"
 #include "passes/Passes.h"
@@ -86,7 +86,7 @@ std::vector<std::string> codegen::optionalPasses() {
 DialectRegistry codegen::pipelineDialects() {
   DialectRegistry registry;
   registry.insert<lm::LMDialect, step::StepDialect>();
-  cpu::registerKernelDialects(registry);
+  emit::registerKernelDialects(registry);
   registerDefaultKernelDialects(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);

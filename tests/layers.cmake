@@ -3,10 +3,11 @@
 # Paths of includes start at the tree's root; `llmc/x.h` is the public header runtime/include/llmc/x.h.
 cmake_minimum_required(VERSION 3.25) # the policies, also for a script run by itself
 
-# layer(<folder> [LLVM] [NOT <regex>] [ONLY <regex>] MAY <prefix>...): the files below the folder, without those whose
-# path matches NOT, include only what begins with one of the prefixes; LLVM and MLIR only if it says so.
+# layer(<folder> [LLVM] [NOT <regex>] [ONLY <regex>] MAY <prefix>... [BUT <prefix>...]): the files below the folder,
+# without those whose path matches NOT, include only what begins with one of the prefixes, and nothing that begins with
+# one behind BUT; LLVM and MLIR only if it says so.
 function(layer folder)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "LLVM" "NOT;ONLY" "MAY")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "LLVM" "NOT;ONLY" "MAY;BUT")
   file(GLOB_RECURSE files RELATIVE ${SOURCE} ${SOURCE}/${folder}/*.h ${SOURCE}/${folder}/*.c ${SOURCE}/${folder}/*.cpp
     ${SOURCE}/${folder}/*.td)
   if(arg_NOT)
@@ -35,6 +36,12 @@ function(layer folder)
             set(allowed TRUE)
           endif()
         endforeach()
+        foreach(prefix ${arg_BUT})
+          string(FIND "${path}" "${prefix}" at)
+          if(at EQUAL 0)
+            set(allowed FALSE)
+          endif()
+        endforeach()
       endif()
       if(NOT allowed)
         message(SEND_ERROR "${file}: includes ${path}, which '${folder}' may not use")
@@ -50,6 +57,10 @@ layer(frontend LLVM NOT "^frontend/formats/" MAY frontend/ ir/)
 layer(frontend/formats MAY frontend/formats/ llmc/tokenizer_blob.h)
 layer(passes LLVM MAY passes/ ir/)
 layer(codegen LLVM MAY codegen/ passes/ ir/ frontend/formats/ runtime/include/llmc/module_abi.h runtime/include/llmc/simt_abi.h)
+layer(codegen/emit LLVM MAY codegen/emit/ ir/quant/ runtime/include/llmc/module_abi.h)
+layer(codegen/cpu LLVM MAY codegen/cpu/ codegen/emit/ ir/quant/ runtime/include/llmc/module_abi.h)
+# A target does not build on another one.
+layer(codegen/cuda LLVM MAY codegen/ ir/ runtime/include/llmc/module_abi.h BUT codegen/cpu/)
 layer(runtime/device/simt MAY runtime/device/simt/ llmc/simt_abi.h)
 layer(runtime MAY runtime/ llmc/)
 layer(tools/explore MAY tools/explore/ frontend/formats/ llmc/)

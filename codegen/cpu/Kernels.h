@@ -1,60 +1,26 @@
 //===- Kernels.h - the CPU kernel families ----------------------*- C++ -*-===//
 //
-// Each family is described by a plain spec and emitted as MLIR functions with the signature of llmc_kernel_fn
-// (module_abi.h): llvm pointers and i32 only. An emitter writes `<name>` (the run phase) and, where it has
-// one,
-// `<name>.prepare` into the module, for one instruction set.
+// Each family is described by a spec (codegen/emit/Specs.h) and emitted as MLIR functions with the signature
+// of llmc_kernel_fn (module_abi.h): llvm pointers and i32 only. An emitter writes `<name>` (the run phase)
+// and, where it has one, `<name>.prepare` into the module, for one instruction set.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_CPU_KERNELS_H
 #define LLMC_CODEGEN_CPU_KERNELS_H
 
-#include "codegen/cpu/KVStorage.h"
-#include "ir/quant/QuantScheme.h"
+#include "codegen/emit/Specs.h"
 
 #include "mlir/IR/BuiltinOps.h"
-#include "mlir/Pass/PassManager.h"
 
 #include <string>
 
 namespace llmc::cpu {
 
-struct Isa; // isa/Isa.h
+using namespace emit; // as in Entry.h
+struct Isa;           // isa/Isa.h
 
-enum class Activation { None, Relu, Relu2, GeluErf, GeluTanh, GeluQuick, Silu, Sigmoid, Tanh };
-enum class Norm { None, Rms, Layer };
-/// What the activations are rounded to before a product. F16 and BF16 are multiplied as the f32 they stand
-/// for.
-enum class ActivationType { F32, F16, BF16, Int8 };
-
-/// y_i = epilogue(norm(x) * W_i^T + b_i) for one or more weights that share x.
-/// Arguments: x, [gain], [norm bias], W_0..W_n, [b_0..b_n], [residual], y_0..y_m, packed
-/// x [rows, k] and y_i [rows, n_i] are f32 buffers whose row stride is the width rounded up to 16 floats;
-/// columns beyond the width are written as zero or as whatever zero weights give. Gain and biases are f32,
-/// padded with zeros to a multiple of 16. `packed` is an arena buffer of packedRowBytes() bytes a row; it is
-/// not used if that is 0.
-struct LinearSpec {
-  struct Weight {
-    const quant::QuantScheme *scheme;
-    int64_t n;
-  };
-  int64_t k = 0;
-  Norm norm = Norm::None;
-  double eps = 0;
-  bool normPlusOne = false; // the gain is 1 + g
-  bool normGain = false, normBias = false;
-  llvm::SmallVector<Weight> weights;
-  bool bias = false;                 // one for each weight
-  Activation act = Activation::None; // of every output, or of the gate when glu is set
-  bool glu = false;                  // outputs y_i = act(W_2i x) * (W_2i+1 x)
-  double scale = 1;                  // of every output, before the residual
-  bool residual = false;             // single output: y = residual + scale * act(...)
-  ActivationType activations = ActivationType::F32;
-  uint32_t rowSpace = 0;   // LLMC_ROWS_*: what the rows of x are
-  bool countLoads = false; // report every read of weights through llmc_step.count_load
-
-  int64_t packedRowBytes() const;
-};
+/// Bytes a row of LinearSpec's `packed`.
+int64_t packedRowBytes(const LinearSpec &);
 
 /// Whether a kernel for this instruction set multiplies in tiles, if there are enough rows (Isa::tileRows):
 /// int8 activations, and bf16 ones with weights of bf16 whose rows fill tiles.
@@ -64,44 +30,8 @@ bool mixesUnits(const LinearSpec &, const Isa &);
 /// Whether the kernel is another one than that of the variant's base: it uses what only the variant has.
 bool differsFromBase(const LinearSpec &, const Isa &);
 
-/// A norm by itself. Arguments: x, [gain], [norm bias], y; rows are as in LinearSpec, and so are the bits.
-struct NormSpec {
-  int64_t k = 0;
-  Norm norm = Norm::Rms;
-  double eps = 0;
-  bool plusOne = false, gain = false, bias = false;
-  uint32_t rowSpace = 0; // LLMC_ROWS_*
-};
-
-/// rope + append + attention over the paged cache (see lm.cached_attention).
-/// Arguments: q, k, v, [sinks f32[heads]], [rope frequencies f32[ropeDims/2]], immediates: [tokens of the
-/// window,] cache number, byte offset of this layer's K in a page, of its V; then the output. Rows are as in
-/// LinearSpec; the frequencies are padded with zeros to a multiple of 16.
-struct AttentionSpec {
-  int64_t heads = 0, kvHeads = 0, dimK = 0, dimV = 0;
-  double scale = 1;
-  bool causal = true;
-  bool hasWindow = false; // keys j with i - window < j <= i
-  bool hasSinks = false;  // a logit of each head without a value; not on CPUs
-  double softcap = 0;     // 0: none
-  int64_t ropeDims = 0;   // 0: no rotation
-  bool ropeInterleaved = false;
-  double ropeFactor = 1; // multiplies cos and sin
-  int64_t pageTokens = 32;
-  const KVType *cacheType = &kvType("f32");
-  bool countLoads = false; // report every read of the cache through llmc_step.count_load
-  KVLayout layout() const { return {cacheType, kvHeads, dimK, dimV, pageTokens}; }
-};
 /// Whether pages that many queries see are multiplied in tiles.
 bool usesTiles(const AttentionSpec &, const Isa &);
-
-/// Rows of an embedding table, times `scale`. Arguments: W, y.
-struct EmbedSpec {
-  const quant::QuantScheme *scheme;
-  int64_t vocab, width;
-  double scale = 1;
-  uint32_t rowSpace = 0; // LLMC_ROWS_TOKENS or LLMC_ROWS_ASKED
-};
 
 /// What the tables of module_abi.h must know of a kernel. A spec that cannot be emitted is reported at the
 /// module's location.
@@ -117,12 +47,6 @@ mlir::FailureOr<KernelResult> emitNorm(mlir::ModuleOp, llvm::StringRef name, con
 mlir::FailureOr<KernelResult> emitAttention(mlir::ModuleOp, llvm::StringRef name, const AttentionSpec &,
                                             const Isa &);
 mlir::FailureOr<KernelResult> emitEmbed(mlir::ModuleOp, llvm::StringRef name, const EmbedSpec &, const Isa &);
-
-/// Kernels (scf, arith, vector, llvm; also func, cf, ub) => the LLVM dialect. Fails if anything else is left.
-/// Run on a module.
-void buildKernelLoweringPipeline(mlir::OpPassManager &);
-/// The dialects that emitted kernels use.
-void registerKernelDialects(mlir::DialectRegistry &);
 
 } // namespace llmc::cpu
 #endif

@@ -8,8 +8,8 @@ using namespace mlir;
 
 namespace llmc::cuda {
 
-using cpu::Emitter;
-using cpu::KernelArguments;
+using emit::Emitter;
+using emit::KernelArguments;
 
 KernelArguments argumentsOf(Emitter &e, ValueRange functionArguments) {
   KernelArguments arguments;

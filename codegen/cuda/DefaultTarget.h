@@ -15,11 +15,11 @@ namespace llmc::cuda {
 constexpr uint32_t defaultThreads = 128, defaultBlocks = 256;
 
 /// Emits `name`, a kernel of a GPU: two addresses, and `threads` threads a block.
-void emitEntry(cpu::Emitter &e, mlir::ModuleOp module, llvm::StringRef name, uint32_t threads,
-               llvm::function_ref<void(const cpu::KernelArguments &)> body);
+void emitEntry(emit::Emitter &e, mlir::ModuleOp module, llvm::StringRef name, uint32_t threads,
+               llvm::function_ref<void(const emit::KernelArguments &)> body);
 
 /// The share of a block among those in y, and the thread within it.
-cpu::KernelArguments argumentsOf(cpu::Emitter &e, mlir::ValueRange functionArguments);
+emit::KernelArguments argumentsOf(emit::Emitter &e, mlir::ValueRange functionArguments);
 
 /// Linalg ops on memrefs => loops over elements by all threads of the block, reductions by one, barriers
 /// between them; what stands outside of them is stored by one thread.
@@ -27,11 +27,11 @@ mlir::LogicalResult spreadOverThreads(mlir::ModuleOp module);
 
 class Defaults : public codegen::DefaultTarget {
 public:
-  void emitEntry(cpu::Emitter &e, mlir::ModuleOp module, llvm::StringRef name,
-                 llvm::function_ref<void(const cpu::KernelArguments &)> body) const override {
+  void emitEntry(emit::Emitter &e, mlir::ModuleOp module, llvm::StringRef name,
+                 llvm::function_ref<void(const emit::KernelArguments &)> body) const override {
     cuda::emitEntry(e, module, name, defaultThreads, body);
   }
-  cpu::KernelArguments arguments(cpu::Emitter &e, mlir::ValueRange functionArguments) const override {
+  emit::KernelArguments arguments(emit::Emitter &e, mlir::ValueRange functionArguments) const override {
     return argumentsOf(e, functionArguments);
   }
   mlir::LogicalResult lowerToLoops(mlir::ModuleOp module) const override { return spreadOverThreads(module); }

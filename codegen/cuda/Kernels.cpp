@@ -9,6 +9,7 @@
 #include "codegen/cuda/kernels/Choose.h"
 #include "codegen/cuda/kernels/Embed.h"
 #include "codegen/cuda/kernels/Linear.h"
+#include "codegen/emit/Lowering.h"
 
 #include "mlir/Pass/PassManager.h"
 
@@ -38,8 +39,8 @@ static FailureOr<KernelSpec> ownSpec(step::KernelOp kernel, bool defaultKernels)
   FailureOr<KernelSpec> spec = kernelSpec(kernel);
   if (failed(spec))
     return failure();
-  auto *linear = std::get_if<cpu::LinearSpec>(&*spec);
-  const bool isOwn = linear ? hasLinear(*linear) : !std::holds_alternative<cpu::NormSpec>(*spec);
+  auto *linear = std::get_if<emit::LinearSpec>(&*spec);
+  const bool isOwn = linear ? hasLinear(*linear) : !std::holds_alternative<emit::NormSpec>(*spec);
   return isOwn ? std::move(*spec) : KernelSpec();
 }
 
@@ -47,13 +48,13 @@ FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKernels) {
   FailureOr<KernelSpec> spec = ownSpec(kernel, defaultKernels);
   if (failed(spec))
     return failure();
-  auto *linear = std::get_if<cpu::LinearSpec>(&*spec);
+  auto *linear = std::get_if<emit::LinearSpec>(&*spec);
   return linear ? linearPackedRowBytes(*linear) : 0;
 }
 
 static FailureOr<DeviceKernel> lowered(ModuleOp module, DeviceKernel kernel) {
   PassManager manager(module.getContext());
-  cpu::buildKernelLoweringPipeline(manager);
+  emit::buildKernelLoweringPipeline(manager);
   if (failed(manager.run(module)))
     return failure();
   return kernel;
@@ -72,13 +73,13 @@ FailureOr<DeviceKernel> emitKernel(ModuleOp module, step::KernelOp kernel, bool 
   FailureOr<KernelSpec> spec = ownSpec(kernel, defaultKernels);
   if (failed(spec))
     return failure();
-  if (const auto *embed = std::get_if<cpu::EmbedSpec>(&*spec))
+  if (const auto *embed = std::get_if<emit::EmbedSpec>(&*spec))
     return lowered(module, emitEmbed(module, kernel.getSymName(), *embed));
-  if (const auto *attention = std::get_if<cpu::AttentionSpec>(&*spec)) {
+  if (const auto *attention = std::get_if<emit::AttentionSpec>(&*spec)) {
     FailureOr<DeviceKernel> made = emitAttention(module, kernel.getSymName(), *attention);
     return failed(made) ? made : lowered(module, std::move(*made));
   }
-  if (const auto *linear = std::get_if<cpu::LinearSpec>(&*spec))
+  if (const auto *linear = std::get_if<emit::LinearSpec>(&*spec))
     return lowered(module, emitLinear(module, kernel.getSymName(), *linear));
   FailureOr<DefaultKernel> made = emitDefaultKernel(module, kernel.getSymName(), kernel, Defaults());
   if (failed(made))

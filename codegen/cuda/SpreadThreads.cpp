@@ -21,7 +21,7 @@ using namespace mlir;
 namespace llmc::cuda {
 namespace {
 
-using cpu::Emitter;
+using emit::Emitter;
 
 /// Marks what is not every thread's.
 constexpr llvm::StringLiteral isShared = "llmc.spread";

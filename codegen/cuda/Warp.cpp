@@ -5,8 +5,8 @@ using namespace mlir;
 
 namespace llmc::cuda {
 
-using cpu::Emitter;
-using cpu::Values;
+using emit::Emitter;
+using emit::Values;
 
 static void call(Emitter &e, StringRef name, ValueRange operands) {
   LLVM::CallIntrinsicOp::create(e, e.getStringAttr(name), operands);

@@ -7,7 +7,7 @@
 #ifndef LLMC_CODEGEN_CUDA_WARP_H
 #define LLMC_CODEGEN_CUDA_WARP_H
 
-#include "codegen/cpu/Emitter.h"
+#include "codegen/emit/KernelArguments.h"
 
 namespace llmc::cuda {
 
@@ -17,41 +17,41 @@ constexpr unsigned globalSpace = 1, sharedSpace = 3;
 constexpr int64_t mostSharedBytes = 48 << 10;
 
 /// A special register: "tid.x", "ctaid.y", "nctaid.y". As i64, and as the i32 that it is.
-mlir::Value readRegister(cpu::Emitter &e, llvm::StringRef name);
-mlir::Value readRegister32(cpu::Emitter &e, llvm::StringRef name);
+mlir::Value readRegister(emit::Emitter &e, llvm::StringRef name);
+mlir::Value readRegister32(emit::Emitter &e, llvm::StringRef name);
 /// The thread's number in its warp, and that of the warp in its block (of threads in a row), as i64.
-mlir::Value laneNumber(cpu::Emitter &e);
-mlir::Value warpNumber(cpu::Emitter &e);
+mlir::Value laneNumber(emit::Emitter &e);
+mlir::Value warpNumber(emit::Emitter &e);
 
 /// All threads of the block meet; what they wrote before is seen by all.
-void meet(cpu::Emitter &e);
+void meet(emit::Emitter &e);
 /// All lanes of the warp meet, likewise.
-void meetWarp(cpu::Emitter &e);
+void meetWarp(emit::Emitter &e);
 
 /// The f32 or i32 of the lane whose number differs in the bits of `mask`. All lanes of the warp take part.
-mlir::Value shuffleXor(cpu::Emitter &e, mlir::Value value, int64_t mask);
+mlir::Value shuffleXor(emit::Emitter &e, mlir::Value value, int64_t mask);
 /// Over all lanes, or over each group of `width` neighbours (a power of two): pairs, then pairs of pairs, the
 /// same in every lane.
-mlir::Value sumOfLanes(cpu::Emitter &e, mlir::Value value, int64_t width = warpLanes);
-mlir::Value maxOfLanes(cpu::Emitter &e, mlir::Value value, int64_t width = warpLanes);
+mlir::Value sumOfLanes(emit::Emitter &e, mlir::Value value, int64_t width = warpLanes);
+mlir::Value maxOfLanes(emit::Emitter &e, mlir::Value value, int64_t width = warpLanes);
 /// An i32 of each lane, folded in one instruction: "min", "max", "umax".
-mlir::Value reduceInts(cpu::Emitter &e, llvm::StringRef operation, mlir::Value i32);
+mlir::Value reduceInts(emit::Emitter &e, llvm::StringRef operation, mlir::Value i32);
 
 /// `bytes` of static shared memory by this name in the module, 16-byte aligned; its address is one of shared
 /// memory (address space 3).
-mlir::Value sharedArray(cpu::Emitter &e, mlir::ModuleOp module, llvm::StringRef name, int64_t bytes);
+mlir::Value sharedArray(emit::Emitter &e, mlir::ModuleOp module, llvm::StringRef name, int64_t bytes);
 
 /// Begins to copy 16 bytes from global to shared memory, both 16-byte aligned, past the first cache.
-void copyAsync(cpu::Emitter &e, mlir::Value toShared, mlir::Value from);
+void copyAsync(emit::Emitter &e, mlir::Value toShared, mlir::Value from);
 /// Closes a group of this thread's copies.
-void commitCopies(cpu::Emitter &e);
+void commitCopies(emit::Emitter &e);
 /// Waits until all but the last `pending` groups of this thread have arrived. Others see them after a
 /// meeting.
-void waitForCopies(cpu::Emitter &e, int64_t pending);
+void waitForCopies(emit::Emitter &e, int64_t pending);
 
 /// Four matrices of 8 x 8 numbers of 16 bits; lane l gives the address (16-byte aligned) of row l % 8 of
 /// matrix l / 8 and gets, as an i32 for each matrix, columns 2 (l % 4) and the next of row l / 4.
-cpu::Values loadMatrices(cpu::Emitter &e, mlir::Value sharedRow);
+emit::Values loadMatrices(emit::Emitter &e, mlir::Value sharedRow);
 
 enum class MatrixType { F16, BF16 };
 /// c + a b of the warp, a 16 x 16, b 16 x 8 in numbers of 16 bits, c 16 x 8 in f32. With g = lane / 4 and
@@ -59,8 +59,8 @@ enum class MatrixType { F16, BF16 };
 ///   a: four i32, each columns 2t and 2t + 1 (the first two) or 8 + 2t and 9 + 2t, of rows g and 8 + g in
 ///   turn; b: two i32, rows 2t and 2t + 1 or 8 + 2t and 9 + 2t of column g; c: four f32, columns 2t and 2t +
 ///   1 of row g, then of row 8 + g.
-cpu::Values multiplyMatrices(cpu::Emitter &e, MatrixType type, mlir::ValueRange a, mlir::ValueRange b,
-                             mlir::ValueRange c);
+emit::Values multiplyMatrices(emit::Emitter &e, MatrixType type, mlir::ValueRange a, mlir::ValueRange b,
+                              mlir::ValueRange c);
 
 } // namespace llmc::cuda
 #endif

@@ -12,7 +12,7 @@ namespace llmc::test {
 
 /// An attention with inputs by sequence and position, so that every batch sees the same values.
 struct AttentionCase {
-  cpu::AttentionSpec spec;
+  emit::AttentionSpec spec;
   int64_t window; // 0: none
   int64_t maxPosition;
   std::vector<float> frequencies, sinks;
@@ -27,7 +27,7 @@ struct AttentionCase {
   using Token = std::pair<int32_t, int32_t>; // sequence, position
   using Outputs = std::map<Token, std::vector<float>>;
 
-  AttentionCase(const cpu::AttentionSpec &spec, Random &random, int64_t window, int64_t maxPosition)
+  AttentionCase(const emit::AttentionSpec &spec, Random &random, int64_t window, int64_t maxPosition)
       : spec(spec), window(window), maxPosition(maxPosition),
         frequencies((spec.ropeDims / 2 + 15) / 16 * 16) {
     this->spec.hasWindow = window != 0;
@@ -100,8 +100,8 @@ struct AttentionCase {
   }
 };
 
-inline cpu::AttentionSpec makeSpec(int64_t heads, int64_t kvHeads, int64_t dim) {
-  cpu::AttentionSpec spec;
+inline emit::AttentionSpec makeSpec(int64_t heads, int64_t kvHeads, int64_t dim) {
+  emit::AttentionSpec spec;
   spec.heads = heads;
   spec.kvHeads = kvHeads;
   spec.dimK = spec.dimV = spec.ropeDims = dim;

@@ -1,5 +1,6 @@
 //===- KernelJit.cpp - compile emitted kernels and call them --------------===//
 #include "KernelJit.h"
+#include "codegen/emit/Lowering.h"
 #include "runtime/CpuFeatures.h"
 
 #include "mlir/IR/Verifier.h"
@@ -37,7 +38,7 @@ struct KernelJit::State {
 
 KernelJit::KernelJit() {
   DialectRegistry registry;
-  cpu::registerKernelDialects(registry);
+  emit::registerKernelDialects(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   state = std::make_unique<State>(registry);
@@ -50,7 +51,7 @@ bool KernelJit::compile() {
   if (failed(verify(module())))
     return false;
   PassManager passes(&state->context);
-  cpu::buildKernelLoweringPipeline(passes);
+  emit::buildKernelLoweringPipeline(passes);
   if (failed(passes.run(module())))
     return false;
   auto context = std::make_unique<llvm::LLVMContext>();

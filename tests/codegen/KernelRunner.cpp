@@ -1,7 +1,7 @@
 //===- KernelRunner.cpp - default kernels compiled and called in a test ---===//
 #include "KernelRunner.h"
 
-#include "codegen/cpu/Emitter.h"
+#include "codegen/emit/KernelArguments.h"
 #include "ir/quant/QuantScheme.h"
 #include "tests/support/RandomRows.h"
 
@@ -41,7 +41,7 @@ Weight test::vectorWeight(std::vector<float> values) {
   Weight result;
   int64_t n = static_cast<int64_t>(values.size());
   std::vector<float> padded = values;
-  padded.resize(cpu::roundUp(n, 16));
+  padded.resize(emit::roundUp(n, 16));
   result.packed.resize(padded.size() * 4);
   std::memcpy(result.packed.data(), padded.data(), result.packed.size());
   result.values = Rows(n, std::move(values));
@@ -159,7 +159,7 @@ struct Buffer {
   float *data;
 
   Buffer(int64_t rows, int64_t width)
-      : stride(cpu::roundUp(width, 16)), storage(rows * stride + 16, std::nanf("")) {
+      : stride(emit::roundUp(width, 16)), storage(rows * stride + 16, std::nanf("")) {
     auto address = reinterpret_cast<uintptr_t>(storage.data());
     data = storage.data() + (64 - address % 64) % 64 / 4;
   }

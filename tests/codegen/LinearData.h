@@ -9,10 +9,10 @@
 
 namespace llmc::test {
 
-using cpu::Activation;
-using cpu::ActivationType;
-using cpu::LinearSpec;
-using cpu::Norm;
+using emit::Activation;
+using emit::ActivationType;
+using emit::LinearSpec;
+using emit::Norm;
 
 constexpr int64_t maxRows = 50;
 

@@ -11,7 +11,7 @@
 
 using namespace llmc;
 using namespace llmc::test;
-using cpu::AttentionSpec;
+using emit::AttentionSpec;
 
 namespace {
 
@@ -44,7 +44,7 @@ struct Attention : AttentionCase {
     uint64_t counted = 0;
 
     explicit Cache(const AttentionSpec &spec) {
-      const cpu::KVLayout layout = spec.layout();
+      const emit::KVLayout layout = spec.layout();
       const int64_t pages = (::maxPosition + spec.pageTokens - 1) / spec.pageTokens;
       offsetK = gap, offsetV = offsetK + layout.pageBytesK() + gap;
       pool.page_bytes = offsetV + layout.pageBytesV() + gap;
@@ -202,7 +202,7 @@ TEST(Attention, MatchesDouble) {
         const bool inTiles = cpu::usesTiles(spec, *isa);
         if (!isa->base.empty() && !inTiles)
           continue; // it runs the kernel of its base
-        spec.cacheType = &cpu::kvType(type);
+        spec.cacheType = &emit::kvType(type);
         Attention attention(spec, *isa, random, window);
         // In tiles queries, keys, values and probabilities are bf16, as if the cache were.
         Attention::Outputs outputs;
@@ -217,7 +217,7 @@ TEST(Attention, MatchesDouble) {
 TEST(Attention, FamiliesGiveTheSameBits) {
   for (const char *type : {"f16", "q8"}) {
     AttentionSpec spec = makeSpec(6, 2, 64);
-    spec.cacheType = &cpu::kvType(type);
+    spec.cacheType = &emit::kvType(type);
     Attention::Outputs first;
     for (const cpu::Isa *isa : runnableBases())
       for (const cpu::CpuFamily &family : cpu::allFamilies()) {
@@ -240,7 +240,7 @@ TEST(Attention, FamiliesGiveTheSameBits) {
 TEST(Attention, NumbersBeyondHalvesStayFinite) {
   Random random(8);
   AttentionSpec spec = makeSpec(2, 1, 64);
-  spec.cacheType = &cpu::kvType("f16");
+  spec.cacheType = &emit::kvType("f16");
   for (const cpu::Isa *isa : runnableBases()) {
     Attention attention(spec, *isa, random);
     attention.v[0] = 7e4f, attention.v[1] = -1e30f, attention.v[2] = 65504.0f;

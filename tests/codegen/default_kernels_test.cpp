@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "KernelRunner.h"
 
-#include "codegen/cpu/KVStorage.h"
+#include "codegen/emit/KVStorage.h"
 
 #include <gtest/gtest.h>
 
@@ -343,7 +343,7 @@ TEST_P(CachedAttention, MatchesEachSequenceAlone) {
   const AttentionCase &p = GetParam();
   const int64_t pageTokens = 4, widthQ = p.heads * p.dimK, widthK = p.kvHeads * p.dimK,
                 widthV = p.kvHeads * p.dimV, widthY = p.heads * p.dimV;
-  const cpu::KVLayout layout{&cpu::kvType(p.storage), p.kvHeads, p.dimK, p.dimV, pageTokens};
+  const emit::KVLayout layout{&emit::kvType(p.storage), p.kvHeads, p.dimK, p.dimV, pageTokens};
   auto rows = [](int64_t width) { return "tensor<?x" + std::to_string(width) + "xf32>"; };
   auto named = [](std::string text, const std::string &name) {
     return text.replace(text.find("@k"), 2, "@" + name);

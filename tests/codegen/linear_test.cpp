@@ -41,7 +41,7 @@ struct Linear : LinearData {
       y.push_back(std::make_unique<Matrix>(rows, width(i)));
       args.push_back(y.back()->data);
     }
-    std::vector<uint8_t> packed(rows * spec.packedRowBytes() + 1, 0xff);
+    std::vector<uint8_t> packed(rows * cpu::packedRowBytes(spec) + 1, 0xff);
     args.push_back(packed.data());
     StepRunner runner;
     runner.step.rows[LLMC_ROWS_TOKENS] = rows;
@@ -494,7 +494,7 @@ TEST(Linear, CountsEveryWeightOnce) {
     for (uint32_t workers : {1, 3}) {
       Counter counter;
       Matrix y(rows, 301);
-      std::vector<uint8_t> packed(rows * spec.packedRowBytes());
+      std::vector<uint8_t> packed(rows * cpu::packedRowBytes(spec));
       StepRunner runner;
       runner.step.rows[LLMC_ROWS_TOKENS] = rows;
       runner.step.count_load = count;
@@ -523,7 +523,7 @@ TEST(Embed, RowsAreExact) {
       const int64_t width = scheme.isInteger() ? 301 : 72;
       Weights table(scheme, 37, width, random);
       KernelJit jit;
-      cpu::EmbedSpec spec{&scheme, 37, width, 1, LLMC_ROWS_TOKENS},
+      emit::EmbedSpec spec{&scheme, 37, width, 1, LLMC_ROWS_TOKENS},
           scaled{&scheme, 37, width, 3.5, LLMC_ROWS_ASKED};
       auto kernel = cpu::emitEmbed(jit.module(), "embed", spec, *isa);
       ASSERT_TRUE(mlir::succeeded(kernel));

@@ -1,7 +1,7 @@
 //===- math_poly_test.cpp - errors of the elementary functions ------------===//
 #include "KernelJit.h"
-#include "codegen/cpu/Emitter.h"
-#include "codegen/cpu/MathPoly.h"
+#include "codegen/cpu/Entry.h"
+#include "codegen/emit/MathPoly.h"
 
 #include <bit>
 #include <cmath>
@@ -28,18 +28,18 @@ double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 const double nan = std::numeric_limits<double>::quiet_NaN();
 
 const Function functions[] = {
-    {"exp", cpu::buildExp, std::exp, -87, 88.7f, 2, 0},
-    {"exp2", cpu::buildExp2, std::exp2, -125, 127.9f, 2, 0},
-    {"log", cpu::buildLog, std::log, 1e-38f, 3e38f, 2, 1e-9},
-    {"log1", cpu::buildLog, std::log, 0.5f, 2, 2, 1e-9},
-    {"tanh", cpu::buildTanh, std::tanh, -10, 10, 3, 0},
-    {"erf", cpu::buildErf, std::erf, -6, 6, 3, 0},
-    {"sigmoid", cpu::buildSigmoid, sigmoid, -80, 80, 3, 0},
-    {"sin", [](ImplicitLocOpBuilder &b, Value x) { return cpu::buildSinCos(b, x).first; }, std::sin, -1e5f,
+    {"exp", emit::buildExp, std::exp, -87, 88.7f, 2, 0},
+    {"exp2", emit::buildExp2, std::exp2, -125, 127.9f, 2, 0},
+    {"log", emit::buildLog, std::log, 1e-38f, 3e38f, 2, 1e-9},
+    {"log1", emit::buildLog, std::log, 0.5f, 2, 2, 1e-9},
+    {"tanh", emit::buildTanh, std::tanh, -10, 10, 3, 0},
+    {"erf", emit::buildErf, std::erf, -6, 6, 3, 0},
+    {"sigmoid", emit::buildSigmoid, sigmoid, -80, 80, 3, 0},
+    {"sin", [](ImplicitLocOpBuilder &b, Value x) { return emit::buildSinCos(b, x).first; }, std::sin, -1e5f,
      1e5f, 2, 1e-7},
-    {"cos", [](ImplicitLocOpBuilder &b, Value x) { return cpu::buildSinCos(b, x).second; }, std::cos, -1e5f,
+    {"cos", [](ImplicitLocOpBuilder &b, Value x) { return emit::buildSinCos(b, x).second; }, std::cos, -1e5f,
      1e5f, 2, 1e-7},
-    {"sin1", [](ImplicitLocOpBuilder &b, Value x) { return cpu::buildSinCos(b, x).first; }, std::sin, -7, 7,
+    {"sin1", [](ImplicitLocOpBuilder &b, Value x) { return emit::buildSinCos(b, x).first; }, std::sin, -7, 7,
      2, 1e-8},
 };
 
@@ -48,9 +48,9 @@ constexpr int64_t count = 1 << 16;
 TEST(MathPoly, ErrorsStayInBounds) {
   for (const cpu::Isa *isa : runnableBases()) {
     KernelJit jit;
-    cpu::Emitter e(jit.module().getLoc(), jit.module().getContext());
+    emit::Emitter e(jit.module().getLoc(), jit.module().getContext());
     for (const Function &f : functions)
-      cpu::emitEntry(e, jit.module(), f.name, *isa, [&](const cpu::KernelArguments &a) {
+      cpu::emitEntry(e, jit.module(), f.name, *isa, [&](const emit::KernelArguments &a) {
         Value in = a.pointer(e, 0), out = a.pointer(e, 1);
         e.loop(e.c(0), e.c(count * 4), 64,
                [&](Value at) { e.store(f.build(e, e.loadFloats(e.at(in, at))), e.at(out, at)); });
@@ -93,9 +93,9 @@ TEST(MathPoly, LimitsAreRight) {
                {"cos", 0, 1},      {"sin", NAN, nan},    {"exp2", -inf, 0},   {"exp2", 10, 1024}};
   for (const cpu::Isa *isa : runnableBases()) {
     KernelJit jit;
-    cpu::Emitter e(jit.module().getLoc(), jit.module().getContext());
+    emit::Emitter e(jit.module().getLoc(), jit.module().getContext());
     for (const Function &f : functions) // as scalars
-      cpu::emitEntry(e, jit.module(), f.name, *isa, [&](const cpu::KernelArguments &a) {
+      cpu::emitEntry(e, jit.module(), f.name, *isa, [&](const emit::KernelArguments &a) {
         e.store(f.build(e, e.load(e.f32(), a.pointer(e, 0))), a.pointer(e, 1));
       });
     ASSERT_TRUE(jit.compile());

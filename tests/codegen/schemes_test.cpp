@@ -1,7 +1,7 @@
 //===- schemes_test.cpp - packing and unpacking are exact -----------------===//
 #include "KernelJit.h"
 #include "TestData.h"
-#include "codegen/cpu/Emitter.h"
+#include "codegen/cpu/Entry.h"
 #include "codegen/cpu/isa/Dot.h"
 #include "ir/quant/SchemeIR.h"
 
@@ -140,9 +140,9 @@ TEST(Schemes, PackedElementsAreExact) {
       for (const int64_t k : scheme.isInteger() ? std::vector<int64_t>{301} : std::vector<int64_t>{100}) {
         Weights weights(scheme, 21, k, random);
         KernelJit jit;
-        cpu::Emitter e(jit.module().getLoc(), jit.module().getContext());
+        emit::Emitter e(jit.module().getLoc(), jit.module().getContext());
         // args: packed, element by element [32][k], by columns [padded k][32]
-        cpu::emitEntry(e, jit.module(), "read", *isa, [&](const cpu::KernelArguments &a) {
+        cpu::emitEntry(e, jit.module(), "read", *isa, [&](const emit::KernelArguments &a) {
           auto packed = a.pointer(e, 0), elements = a.pointer(e, 1), columns = a.pointer(e, 2);
           e.loop(e.c(0), e.c(32), 1, [&](mlir::Value row) {
             auto panel = e.at(packed, e.mul(e.div(row, 16), scheme.panelBytes(k)));

@@ -3,6 +3,7 @@
 
 #include "codegen/cpu/Kernels.h"
 #include "codegen/cuda/Images.h"
+#include "codegen/emit/Lowering.h"
 #include "codegen/simt/Library.h"
 
 #include "mlir/IR/Verifier.h"
@@ -21,7 +22,7 @@ namespace llmc::test {
 
 DeviceKernelRunner::DeviceKernelRunner(const Emit &emit, bool isInstrumented) {
   DialectRegistry registry;
-  cpu::registerKernelDialects(registry);
+  emit::registerKernelDialects(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
@@ -33,7 +34,7 @@ DeviceKernelRunner::DeviceKernelRunner(const Emit &emit, bool isInstrumented) {
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
   FailureOr<codegen::DeviceKernel> emitted = emit(*module);
   PassManager lowering(&context);
-  cpu::buildKernelLoweringPipeline(lowering);
+  emit::buildKernelLoweringPipeline(lowering);
   if (failed(emitted) || failed(verify(*module)) || failed(lowering.run(*module)))
     return;
   made = std::move(*emitted);

@@ -13,7 +13,7 @@
 
 using namespace llmc;
 using namespace llmc::test;
-using cpu::AttentionSpec;
+using emit::AttentionSpec;
 
 namespace {
 
@@ -37,7 +37,7 @@ struct GpuAttention : AttentionCase {
     uint64_t offsetK, offsetV;
   };
   Cache makeCache() {
-    const cpu::KVLayout layout = spec.layout();
+    const emit::KVLayout layout = spec.layout();
     const int64_t pages = (maxPosition + spec.pageTokens - 1) / spec.pageTokens;
     Cache cache;
     cache.offsetK = Cache::gap, cache.offsetV = cache.offsetK + layout.pageBytesK() + Cache::gap;
@@ -215,7 +215,7 @@ TEST_P(CudaAttention, MatchesDoubleHoweverTokensCome) {
   const std::map<std::string, double> budgets = {
       {"f32", 3e-6}, {"f16", 1.5e-3}, {"bf16", 1.2e-2}, {"q8", 1.5e-2}};
   Case wanted = GetParam();
-  wanted.spec.cacheType = &cpu::kvType(wanted.type);
+  wanted.spec.cacheType = &emit::kvType(wanted.type);
   Random random(6);
   GpuAttention attention(wanted.spec, random, wanted.window);
   check(attention, budgets.at(wanted.type), wanted.end);
@@ -230,7 +230,7 @@ TEST(CudaAttentionCounts, KeysOnce) {
   Random random(7);
   for (auto [heads, type] : {std::pair(4, "f16"), {3, "f32"}}) {
     AttentionSpec spec = makeSpec(heads, 1, 128);
-    spec.cacheType = &cpu::kvType(type);
+    spec.cacheType = &emit::kvType(type);
     GpuAttention attention(spec, random);
     ASSERT_EQ(attention.runner.error(), "");
     GpuAttention::Cache cache = attention.makeCache();

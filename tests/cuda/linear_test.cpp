@@ -7,6 +7,7 @@
 #include "codegen/Pipeline.h"
 #include "codegen/cuda/Images.h"
 #include "codegen/cuda/kernels/Linear.h"
+#include "codegen/emit/Lowering.h"
 #include "runtime/include/llmc/module_abi.h"
 #include "tests/codegen/LinearData.h"
 #include "tests/simt/KernelLibrary.h"
@@ -38,7 +39,7 @@ public:
         mlir::ModuleOp::create(mlir::UnknownLoc::get(&context()), "linear");
     kernel = cuda::emitLinear(*module, "linear", spec);
     mlir::PassManager manager(&context());
-    cpu::buildKernelLoweringPipeline(manager);
+    emit::buildKernelLoweringPipeline(manager);
     EXPECT_TRUE(mlir::succeeded(manager.run(*module)));
     llvm::LLVMContext llvmContext;
     std::unique_ptr<llvm::Module> translated = mlir::translateModuleToLLVMIR(*module, llvmContext, "linear");

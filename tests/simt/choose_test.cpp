@@ -3,6 +3,7 @@
 #include "codegen/cpu/Kernels.h"
 #include "codegen/cuda/Images.h"
 #include "codegen/cuda/kernels/Choose.h"
+#include "codegen/emit/Lowering.h"
 #include "runtime/Sampler.h"
 #include "tests/simt/KernelLibrary.h"
 
@@ -27,14 +28,14 @@ constexpr float infinity = std::numeric_limits<float>::infinity();
 /// The kernel as the emulator is given it, as text.
 std::string chooseText(int64_t vocab, codegen::DeviceKernel &kernel) {
   mlir::DialectRegistry registry;
-  cpu::registerKernelDialects(registry);
+  emit::registerKernelDialects(registry);
   mlir::registerAllToLLVMIRTranslations(registry);
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
   kernel = cuda::emitChoose(*module, "choose", vocab);
   mlir::PassManager manager(&context);
-  cpu::buildKernelLoweringPipeline(manager);
+  emit::buildKernelLoweringPipeline(manager);
   EXPECT_TRUE(mlir::succeeded(manager.run(*module)));
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::Module> translated = mlir::translateModuleToLLVMIR(*module, llvmContext, "choose");

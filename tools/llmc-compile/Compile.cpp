@@ -6,7 +6,7 @@
 #include "codegen/Pipeline.h"
 #include "codegen/PlantBug.h"
 #include "codegen/WriteFile.h"
-#include "codegen/cpu/KVStorage.h"
+#include "codegen/emit/KVStorage.h"
 #include "frontend/Importer.h"
 #include "frontend/formats/NewFile.h"
 #include "ir/Locations.h"
@@ -164,7 +164,7 @@ static std::string checkCacheTypes(llvm::StringRef list) {
   llvm::SmallVector<llvm::StringRef> words;
   list.split(words, ',');
   std::vector<std::string> known = {"auto"};
-  for (const cpu::KVType &type : cpu::allKVTypes())
+  for (const emit::KVType &type : emit::allKVTypes())
     known.push_back(type.name.str());
   for (size_t i = 0; i < words.size(); ++i) {
     if (!llvm::is_contained(known, words[i]))

@@ -6,7 +6,7 @@
 #ifndef LLMC_CODEGEN_CPU_ISA_DOT_H
 #define LLMC_CODEGEN_CPU_ISA_DOT_H
 
-#include "codegen/cpu/Emitter.h"
+#include "codegen/cpu/Entry.h"
 #include "codegen/cpu/isa/Isa.h"
 #include "ir/quant/SchemeIR.h"
 

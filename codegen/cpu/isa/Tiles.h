@@ -9,7 +9,7 @@
 #ifndef LLMC_CODEGEN_CPU_ISA_TILES_H
 #define LLMC_CODEGEN_CPU_ISA_TILES_H
 
-#include "codegen/cpu/Emitter.h"
+#include "codegen/cpu/Entry.h"
 
 namespace llmc::cpu {
 

@@ -13,7 +13,7 @@
 //    and `run` adds the records in order.
 //
 //===----------------------------------------------------------------------===//
-#include "codegen/cpu/Emitter.h"
+#include "codegen/cpu/Entry.h"
 #include "codegen/cpu/Kernels.h"
 #include "codegen/cpu/kernels/AttentionTiles.h"
 #include "codegen/cpu/kernels/Rope.h"
@@ -116,7 +116,7 @@ struct AttentionEmitter {
   /// queries.
   LLVM::LLVMFuncOp emitAddPart() {
     SmallVector<Type> types = {e.ptr(), e.i64(), e.ptr(), e.ptr(), e.i64(), e.i64(), e.i64()};
-    return e.function(module, name + ".add_part", isa, types, true, [&](ValueRange a) {
+    return emitFunction(e, module, name + ".add_part", isa, types, true, [&](ValueRange a) {
       KVStore pages = streaming(a[6]);
       pageSums.add(pages, a[0], a[1], group, a[2], a[3], a[4], a[5]);
     });
@@ -142,30 +142,31 @@ struct AttentionEmitter {
 
   /// addWhole(scratch, keys, values): a page to all queries of a tile.
   LLVM::LLVMFuncOp emitAddWhole() {
-    return e.function(module, name + ".add_whole", isa, {e.ptr(), e.ptr(), e.ptr()}, true, [&](ValueRange a) {
-      KVLayout ofFloats = layout;
-      ofFloats.type = &kvType("f32");
-      KVStore floats(e, ofFloats);
-      auto [keys, values] = floatsOf(a[0], a[1], a[2]);
-      pageSums.add(floats, a[0], e.c(0), group * tile, keys, values, Value(), Value());
-    });
+    return emitFunction(e, module, name + ".add_whole", isa, {e.ptr(), e.ptr(), e.ptr()}, true,
+                        [&](ValueRange a) {
+                          KVLayout ofFloats = layout;
+                          ofFloats.type = &kvType("f32");
+                          KVStore floats(e, ofFloats);
+                          auto [keys, values] = floatsOf(a[0], a[1], a[2]);
+                          pageSums.add(floats, a[0], e.c(0), group * tile, keys, values, Value(), Value());
+                        });
   }
 
   /// packPage(scratch, keys, values, index, limit): a page of the next block in tiles.
   LLVM::LLVMFuncOp emitPackPage() {
     SmallVector<Type> types = {e.ptr(), e.ptr(), e.ptr(), e.i64(), e.i64()};
-    return e.function(module, name + ".pack_page", isa, types, true, [&](ValueRange a) {
+    return emitFunction(e, module, name + ".pack_page", isa, types, true, [&](ValueRange a) {
       auto [keys, values] = floatsOf(a[0], a[1], a[2]);
       tiles.packPage(a[0], keys, values, a[3], a[4]);
     });
   }
   LLVM::LLVMFuncOp emitAddBlock() {
-    return e.function(module, name + ".add_block", isa, {e.ptr(), e.i64(), e.i64()}, true,
-                      [&](ValueRange a) { tiles.addBlock(a[0], a[1], a[2]); });
+    return emitFunction(e, module, name + ".add_block", isa, {e.ptr(), e.i64(), e.i64()}, true,
+                        [&](ValueRange a) { tiles.addBlock(a[0], a[1], a[2]); });
   }
   LLVM::LLVMFuncOp emitPackQueries() {
-    return e.function(module, name + ".pack_queries", isa, {e.ptr()}, true,
-                      [&](ValueRange a) { tiles.packQueries(a[0]); });
+    return emitFunction(e, module, name + ".pack_queries", isa, {e.ptr()}, true,
+                        [&](ValueRange a) { tiles.packQueries(a[0]); });
   }
 
   void writeOutput(Value scratch, Value index, Value target) {
@@ -301,7 +302,7 @@ struct AttentionEmitter {
   /// addToRecord(scratch, keys, values, record, ahead): a whole page of the token whose queries come first.
   LLVM::LLVMFuncOp emitRecord() {
     SmallVector<Type> types = {e.ptr(), e.ptr(), e.ptr(), e.ptr(), e.i64()};
-    return e.function(module, name + ".record", isa, types, true, [&](ValueRange a) {
+    return emitFunction(e, module, name + ".record", isa, types, true, [&](ValueRange a) {
       KVStore pages = streaming(a[4]);
       pageSums.record(pages, a[0], e.c(0), group, a[1], a[2], a[3]);
     });

@@ -1,7 +1,7 @@
 //===- AttentionPage.cpp - the arithmetic of one page of keys -------------===//
 #include "codegen/cpu/kernels/AttentionPage.h"
 
-#include "codegen/cpu/MathPoly.h"
+#include "codegen/emit/MathPoly.h"
 
 #include <limits>
 

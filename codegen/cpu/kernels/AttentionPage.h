@@ -10,9 +10,9 @@
 #ifndef LLMC_CODEGEN_CPU_KERNELS_ATTENTIONPAGE_H
 #define LLMC_CODEGEN_CPU_KERNELS_ATTENTIONPAGE_H
 
-#include "codegen/cpu/Emitter.h"
+#include "codegen/cpu/Entry.h"
 #include "codegen/cpu/Kernels.h"
-#include "codegen/cpu/kernels/KVStore.h"
+#include "codegen/emit/KVStore.h"
 
 namespace llmc::cpu {
 

@@ -1,9 +1,9 @@
 //===- AttentionTiles.cpp - pages of keys for many queries, in tiles ----===//
 #include "codegen/cpu/kernels/AttentionTiles.h"
 
-#include "codegen/cpu/MathPoly.h"
 #include "codegen/cpu/isa/Tiles.h"
 #include "codegen/cpu/kernels/TileRows.h"
+#include "codegen/emit/MathPoly.h"
 
 #include <limits>
 

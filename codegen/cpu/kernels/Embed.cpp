@@ -3,7 +3,7 @@
 // Workers share the rows. Token ids were checked against the vocabulary before the step.
 //
 //===----------------------------------------------------------------------===//
-#include "codegen/cpu/Emitter.h"
+#include "codegen/cpu/Entry.h"
 #include "codegen/cpu/Kernels.h"
 #include "ir/quant/SchemeIR.h"
 #include "runtime/include/llmc/module_abi.h"

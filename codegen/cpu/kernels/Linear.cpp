@@ -26,12 +26,12 @@ int64_t paddedColumns(const LinearSpec &spec) {
   return columns;
 }
 
-int64_t LinearSpec::packedRowBytes() const {
-  const int64_t columns = paddedColumns(*this);
-  if (activations == ActivationType::Int8)
+int64_t packedRowBytes(const LinearSpec &spec) {
+  const int64_t columns = paddedColumns(spec);
+  if (spec.activations == ActivationType::Int8)
     return columns / int8group::values * int8group::bytes;
-  const bool isRounded = activations != ActivationType::F32;
-  return norm != Norm::None || isRounded || columns != k ? rowStride(columns) : 0;
+  const bool isRounded = spec.activations != ActivationType::F32;
+  return spec.norm != Norm::None || isRounded || columns != spec.k ? rowStride(columns) : 0;
 }
 
 bool usesTiles(const LinearSpec &spec, const Isa &isa) {
@@ -50,7 +50,7 @@ bool differsFromBase(const LinearSpec &spec, const Isa &isa) {
 }
 
 int64_t activationStride(const LinearSpec &spec) {
-  const int64_t packed = spec.packedRowBytes();
+  const int64_t packed = packedRowBytes(spec);
   return packed ? packed : rowStride(spec.k);
 }
 
@@ -123,7 +123,7 @@ struct LinearEmitter {
   const LinearSpec &spec;
   const Isa &isa;
   ArgumentOrder order{spec};
-  int64_t packedBytes = spec.packedRowBytes(), stride = activationStride(spec);
+  int64_t packedBytes = packedRowBytes(spec), stride = activationStride(spec);
   LinearPanels walk{e, module, name, spec, isa};
 
   Value argument(const KernelArguments &k, int64_t index) {

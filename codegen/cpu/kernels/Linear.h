@@ -8,7 +8,7 @@
 #ifndef LLMC_CODEGEN_CPU_KERNELS_LINEAR_H
 #define LLMC_CODEGEN_CPU_KERNELS_LINEAR_H
 
-#include "codegen/cpu/Emitter.h"
+#include "codegen/cpu/Entry.h"
 #include "codegen/cpu/Kernels.h"
 
 namespace llmc::cpu {
@@ -75,9 +75,6 @@ int64_t tileScratchBytes(const quant::QuantScheme &, const Isa &);
 /// The lines of one of a record's chunks, as if each had as many of them: together they are the record.
 void prefetchChunk(Emitter &, const Isa &, mlir::Value record, mlir::Value chunk, int64_t recordBytes,
                    int64_t chunks);
-
-/// The activation of an f32 scalar or vector.
-mlir::Value emitActivation(Emitter &, Activation, mlir::Value x);
 
 /// epilogue(sums, up sums, sums stride, bias, up bias, residual, y, y stride, rows, panels). Shared as well.
 mlir::LLVM::LLVMFuncOp emitEpilogue(Emitter &, mlir::ModuleOp, const LinearSpec &, const Isa &);

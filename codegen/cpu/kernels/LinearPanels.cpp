@@ -172,8 +172,8 @@ LLVM::LLVMFuncOp LinearPanels::emit(const LinearSpec::Weight &gate, const Linear
   for (const QuantScheme *scheme : schemes)
     segmentName += "." + std::string(scheme->name);
   Type p = e.ptr(), i = e.i64();
-  return e.function(
-      module, segmentName, isa, {p, p, p, p, p, p, p, p, i, i, i, i, i, i, p}, true, [&](ValueRange a) {
+  return emitFunction(
+      e, module, segmentName, isa, {p, p, p, p, p, p, p, p, i, i, i, i, i, i, p}, true, [&](ValueRange a) {
         const int64_t bytes = sumsBytes();
         Value sums = a[14];
         Segment s{a[0],

@@ -215,7 +215,7 @@ LLVM::LLVMFuncOp emitPackRow(Emitter &e, ModuleOp module, StringRef name, const 
   SmallVector<Type> types(4, e.ptr());
   if (forTiles)
     types.append(2, e.i64());
-  return e.function(module, name, isa, types, true, [&](ValueRange a) {
+  return emitFunction(e, module, name, isa, types, true, [&](ValueRange a) {
     const bool wantsHalves =
         llvm::any_of(spec.weights, [&](auto &weight) { return needsHalfSums(*weight.scheme, isa); });
     RowPacker packer{e, spec, a[0], a[1], a[2], a[3], wantsHalves, {}, {}};

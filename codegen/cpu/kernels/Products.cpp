@@ -246,18 +246,18 @@ LLVM::LLVMFuncOp emitProducts(Emitter &e, ModuleOp module, const QuantScheme &sc
   const bool isInt8 = activations == ActivationType::Int8;
   std::string name = llvm::formatv("llmc.products.{0}.{1}.{2}.{3}x{4}", isa.name,
                                    llvm::StringRef(scheme.name), isInt8 ? "int8" : "f32", rows, panels);
-  return e.function(module, name, isa,
-                    {e.ptr(), e.i64(), e.ptr(), e.i64(), e.i64(), e.ptr(), e.i64(), e.i64()}, true,
-                    [&](ValueRange a) {
-                      const bool isAhead = isInt8 && isa.tuning.prefetchBytes;
-                      Tile tile{e, scheme, isa, rows, panels, isAhead ? a[7] : Value()};
-                      Values sums = isInt8 ? tile.int8(a[0], a[1], a[2], a[3], a[4])
-                                           : tile.floats(a[0], a[1], a[2], a[3], a[4]);
-                      Values out = tile.addresses(a[5], a[6], rows);
-                      for (int i = 0; i < rows; ++i)
-                        for (int p = 0; p < panels; ++p)
-                          e.store(tile.sum(sums, i, p), out[i], 64 * p);
-                    });
+  return emitFunction(e, module, name, isa,
+                      {e.ptr(), e.i64(), e.ptr(), e.i64(), e.i64(), e.ptr(), e.i64(), e.i64()}, true,
+                      [&](ValueRange a) {
+                        const bool isAhead = isInt8 && isa.tuning.prefetchBytes;
+                        Tile tile{e, scheme, isa, rows, panels, isAhead ? a[7] : Value()};
+                        Values sums = isInt8 ? tile.int8(a[0], a[1], a[2], a[3], a[4])
+                                             : tile.floats(a[0], a[1], a[2], a[3], a[4]);
+                        Values out = tile.addresses(a[5], a[6], rows);
+                        for (int i = 0; i < rows; ++i)
+                          for (int p = 0; p < panels; ++p)
+                            e.store(tile.sum(sums, i, p), out[i], 64 * p);
+                      });
 }
 
 } // namespace llmc::cpu

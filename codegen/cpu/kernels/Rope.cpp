@@ -1,7 +1,7 @@
 //===- Rope.cpp - rotating the heads of a token ---------------------------===//
 #include "codegen/cpu/kernels/Rope.h"
 
-#include "codegen/cpu/MathPoly.h"
+#include "codegen/emit/MathPoly.h"
 
 using namespace mlir;
 
@@ -24,7 +24,7 @@ void Rope::rotate(Value source, Value angles, Value target) {
 
 /// angles(position, frequencies, cosines and sines).
 LLVM::LLVMFuncOp Rope::emitAngles() {
-  return e.function(module, name + ".angles", isa, {e.i64(), e.ptr(), e.ptr()}, true, [&](ValueRange a) {
+  return emitFunction(e, module, name + ".angles", isa, {e.i64(), e.ptr(), e.ptr()}, true, [&](ValueRange a) {
     Value position = e.broadcast(arith::SIToFPOp::create(e, e.f32(), a[0]));
     e.loop(e.c(0), e.c(roundUp(pairs(), lanes) * 4), 64, [&](Value at) {
       auto [sine, cosine] = buildSinCos(e, e.mulf(position, e.loadFloats(e.at(a[1], at))));
@@ -41,7 +41,7 @@ LLVM::LLVMFuncOp Rope::emitAngles() {
 
 /// rotate(source, cosines and sines, target).
 LLVM::LLVMFuncOp Rope::emitRotate() {
-  return e.function(module, name + ".rotate", isa, {e.ptr(), e.ptr(), e.ptr()}, true, [&](ValueRange a) {
+  return emitFunction(e, module, name + ".rotate", isa, {e.ptr(), e.ptr(), e.ptr()}, true, [&](ValueRange a) {
     const int64_t step = spec.ropeInterleaved ? 8 : 4, other = spec.ropeInterleaved ? 4 : 4 * pairs();
     // Vectors where the halves consist of whole ones.
     const bool vectors = !spec.ropeInterleaved && pairs() % lanes == 0;

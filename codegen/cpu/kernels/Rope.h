@@ -7,7 +7,7 @@
 #ifndef LLMC_CODEGEN_CPU_KERNELS_ROPE_H
 #define LLMC_CODEGEN_CPU_KERNELS_ROPE_H
 
-#include "codegen/cpu/Emitter.h"
+#include "codegen/cpu/Entry.h"
 #include "codegen/cpu/Kernels.h"
 
 namespace llmc::cpu {

@@ -12,7 +12,7 @@ LLVM::LLVMFuncOp tileFunction(Emitter &e, ModuleOp module, const Isa &isa, const
   SmallVector<Type> types(count, e.i64());
   for (int64_t i : pointers)
     types[i] = e.ptr();
-  return e.function(module, ("llmc.tiles." + isa.name + "." + name).str(), isa, types, true, body);
+  return emitFunction(e, module, ("llmc.tiles." + isa.name + "." + name).str(), isa, types, true, body);
 }
 
 /// rows(x, tiles of B, bytes of one panel's tiles, chunks, sums, sums stride, rows of the last block): adds

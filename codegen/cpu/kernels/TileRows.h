@@ -7,7 +7,7 @@
 #ifndef LLMC_CODEGEN_CPU_KERNELS_TILEROWS_H
 #define LLMC_CODEGEN_CPU_KERNELS_TILEROWS_H
 
-#include "codegen/cpu/Emitter.h"
+#include "codegen/cpu/Entry.h"
 #include "codegen/cpu/isa/Isa.h"
 
 namespace llmc::cpu {

@@ -11,7 +11,7 @@ namespace llmc::cuda {
 constexpr int64_t mostDimV = 1024;
 constexpr uint32_t mostBlocks = 65535;
 
-std::string whyNoAttention(const cpu::AttentionSpec &spec) {
+std::string whyNoAttention(const emit::AttentionSpec &spec) {
   if (!spec.causal)
     return "only causal attention is supported over the paged cache";
   if (spec.pageTokens % AttentionShape::unitKeys)
@@ -24,7 +24,7 @@ std::string whyNoAttention(const cpu::AttentionSpec &spec) {
   return "";
 }
 
-FailureOr<DeviceKernel> emitAttention(ModuleOp module, StringRef name, const cpu::AttentionSpec &spec) {
+FailureOr<DeviceKernel> emitAttention(ModuleOp module, StringRef name, const emit::AttentionSpec &spec) {
   if (std::string why = whyNoAttention(spec); !why.empty()) {
     module.emitError() << "attention kernel '" << name << "': " << why;
     return failure();

@@ -16,11 +16,11 @@
 namespace llmc::cuda {
 
 /// Empty, or why there is no kernel for this.
-std::string whyNoAttention(const cpu::AttentionSpec &spec);
+std::string whyNoAttention(const emit::AttentionSpec &spec);
 
 /// The kernel's launches; what comes back has no images.
 mlir::FailureOr<codegen::DeviceKernel> emitAttention(mlir::ModuleOp module, llvm::StringRef name,
-                                                     const cpu::AttentionSpec &spec);
+                                                     const emit::AttentionSpec &spec);
 
 // One entry each.
 void emitAttentionSplit(mlir::ModuleOp module, const std::string &name, const AttentionShape &shape);

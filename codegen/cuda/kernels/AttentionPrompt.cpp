@@ -15,7 +15,7 @@ using namespace mlir;
 
 namespace llmc::cuda {
 
-using cpu::KernelArguments;
+using emit::KernelArguments;
 
 constexpr int64_t stageBytes = 8192, blockKeys = AttentionShape::blockKeys,
                   unitKeys = AttentionShape::unitKeys, warps = AttentionShape::warps;

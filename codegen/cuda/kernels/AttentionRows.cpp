@@ -1,8 +1,8 @@
 //===- AttentionRows.cpp - rows of q, k, v and what they become -----------===//
 #include "codegen/cuda/kernels/AttentionRows.h"
 
-#include "codegen/cpu/MathPoly.h"
 #include "codegen/cuda/DefaultTarget.h"
+#include "codegen/emit/MathPoly.h"
 #include "runtime/include/llmc/module_abi.h"
 
 #include <cstddef>
@@ -12,7 +12,7 @@ using namespace mlir;
 namespace llmc::cuda {
 
 AttentionRows::AttentionRows(WarpEmitter &e, const AttentionShape &shape,
-                             const cpu::KernelArguments &arguments)
+                             const emit::KernelArguments &arguments)
     : e(e), shape(shape), store(e, shape.layout) {
   tid = e.reg("tid.x");
   lane = e.both(tid, e.n(31));
@@ -68,7 +68,7 @@ void AttentionRows::rotate(Value source, Value position, Value piece, Put put) {
     Value x = element(first), y = element(second);
     Value frequency = e.load(e.f32(), e.at(frequencies, e.mul(piece, 4)));
     Value angle = e.mulf(arith::SIToFPOp::create(e, e.f32(), position), frequency);
-    auto [sine, cosine] = cpu::buildSinCos(e, angle);
+    auto [sine, cosine] = emit::buildSinCos(e, angle);
     if (shape.spec.ropeFactor != 1) {
       sine = e.mulf(sine, shape.spec.ropeFactor);
       cosine = e.mulf(cosine, shape.spec.ropeFactor);
@@ -109,8 +109,8 @@ void AttentionRows::storeRow(Value row, int64_t dim, int64_t groups, llvm::funct
 }
 
 void AttentionRows::append(Value row, const Token &token, Value kvHead, Value scratch) {
-  const cpu::AttentionSpec &spec = shape.spec;
-  const cpu::KVLayout &layout = shape.layout;
+  const emit::AttentionSpec &spec = shape.spec;
+  const emit::KVLayout &layout = shape.layout;
   Unit here = unit(token.sequence, kvHead, e.div(token.position, AttentionShape::unitKeys));
   Value slot = e.rem(token.position, spec.pageTokens);
   auto put = [&](Value d, Value element) { e.store(element, e.at(scratch, e.mul(d, 4))); };
@@ -150,8 +150,8 @@ void AttentionRows::write(Value row, Value head, Value dimension, Value o, Value
   auto like = [&](Value scalar) { return vector ? e.broadcast(scalar, vector.getNumElements()) : scalar; };
   if (shape.spec.hasSinks) {
     Value sink = e.load(e.f32(), e.at(sinks, e.mul(e.widen(head), 4))), top = e.maxf(m, sink);
-    Value factor = cpu::buildExp(e, e.subf(m, top));
-    l = e.fma(l, factor, cpu::buildExp(e, e.subf(sink, top)));
+    Value factor = emit::buildExp(e, e.subf(m, top));
+    l = e.fma(l, factor, emit::buildExp(e, e.subf(sink, top)));
     o = e.mulf(o, like(factor));
   }
   Value isNone = e.less(arith::CmpFPredicate::OEQ, l, e.real(e.f32(), 0));
@@ -162,7 +162,7 @@ void AttentionRows::write(Value row, Value head, Value dimension, Value o, Value
 }
 
 void AttentionRows::writePadding(Value row) {
-  const int64_t width = shape.spec.heads * shape.spec.dimV, padded = cpu::rowStride(width) / 4;
+  const int64_t width = shape.spec.heads * shape.spec.dimV, padded = emit::rowStride(width) / 4;
   if (width == padded)
     return;
   e.when(e.less(lane, e.n(padded - width)), [&] {

@@ -7,9 +7,9 @@
 #ifndef LLMC_CODEGEN_CUDA_KERNELS_ATTENTIONROWS_H
 #define LLMC_CODEGEN_CUDA_KERNELS_ATTENTIONROWS_H
 
-#include "codegen/cpu/kernels/KVStore.h"
 #include "codegen/cuda/kernels/AttentionShape.h"
 #include "codegen/cuda/kernels/WarpEmitter.h"
+#include "codegen/emit/KVStore.h"
 
 namespace llmc::cuda {
 
@@ -17,7 +17,7 @@ class AttentionRows {
 public:
   using Value = mlir::Value;
   /// Reads the kernel's arguments; in an entry's first block.
-  AttentionRows(WarpEmitter &e, const AttentionShape &shape, const cpu::KernelArguments &arguments);
+  AttentionRows(WarpEmitter &e, const AttentionShape &shape, const emit::KernelArguments &arguments);
 
   Value tid, lane, warp; // i32
   Value count;           // rows of the step, i32
@@ -47,7 +47,7 @@ public:
   /// All threads of the block come here; what is written is seen after their next meeting.
   void append(Value row, const Token &token, Value kvHead, Value scratch);
   static int64_t scratchBytes(const AttentionShape &shape) {
-    return 4 * cpu::roundUp(std::max(shape.spec.dimK, shape.spec.dimV), 32);
+    return 4 * emit::roundUp(std::max(shape.spec.dimK, shape.spec.dimV), 32);
   }
 
   /// Writes o / l, some dimensions of a query's output from `dimension` on; those beyond the last are left
@@ -58,14 +58,15 @@ public:
 
 private:
   Value rowOf(Value rows, Value row, Value head, int64_t heads, int64_t dim) {
-    return e.at(rows, e.add(e.mul(e.widen(row), cpu::rowStride(heads * dim)), e.mul(e.widen(head), 4 * dim)));
+    return e.at(rows,
+                e.add(e.mul(e.widen(row), emit::rowStride(heads * dim)), e.mul(e.widen(head), 4 * dim)));
   }
   void storeRow(Value row, int64_t dim, int64_t groups, llvm::function_ref<Value(Value d)> place,
                 llvm::function_ref<Value(Value group)> scalePlace);
 
   WarpEmitter &e;
   const AttentionShape &shape;
-  cpu::KVStore store;
+  emit::KVStore store;
   Value q, k, v, y, sinks, frequencies, window, tokens;
   Value pages, table, pageBytes, tableStride, offsetK, offsetV;
 };

@@ -10,7 +10,7 @@ int64_t powerOfTwo(int64_t n) {
   return power;
 }
 
-AttentionShape::AttentionShape(const cpu::AttentionSpec &spec)
+AttentionShape::AttentionShape(const emit::AttentionSpec &spec)
     : spec(spec), layout(spec.layout()), group(spec.heads / spec.kvHeads), bytes(spec.cacheType->bytes),
       dimV(layout.dimVPadded()), groupsK(layout.groups(spec.dimK)), groupsV(layout.groups(spec.dimV)) {
   // Wide vectors, but not so wide that lanes of the last ones have nothing to do.

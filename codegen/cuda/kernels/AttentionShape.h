@@ -8,7 +8,7 @@
 #ifndef LLMC_CODEGEN_CUDA_KERNELS_ATTENTIONSHAPE_H
 #define LLMC_CODEGEN_CUDA_KERNELS_ATTENTIONSHAPE_H
 
-#include "codegen/cpu/Kernels.h"
+#include "codegen/emit/Specs.h"
 
 namespace llmc::cuda {
 
@@ -18,10 +18,10 @@ struct AttentionShape {
   /// Steps of more rows go by the launches for prompts.
   static constexpr int64_t mostSplitRows = 32; // a lane each
 
-  explicit AttentionShape(const cpu::AttentionSpec &spec);
+  explicit AttentionShape(const emit::AttentionSpec &spec);
 
-  const cpu::AttentionSpec &spec;
-  cpu::KVLayout layout;
+  const emit::AttentionSpec &spec;
+  emit::KVLayout layout;
   int64_t group;            // query heads of a kv head
   int64_t bytes;            // of a stored number
   int64_t dimV;             // as stored: a multiple of 16

@@ -20,7 +20,7 @@ using namespace mlir;
 
 namespace llmc::cuda {
 
-using cpu::KernelArguments;
+using emit::KernelArguments;
 
 constexpr int64_t stageBytes = 4096, blockKeys = AttentionShape::blockKeys,
                   unitKeys = AttentionShape::unitKeys, warps = AttentionShape::warps;

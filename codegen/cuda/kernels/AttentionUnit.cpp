@@ -1,7 +1,7 @@
 //===- AttentionUnit.cpp - a warp's queries against 32 keys ---------------===//
 #include "codegen/cuda/kernels/AttentionUnit.h"
 
-#include "codegen/cpu/MathPoly.h"
+#include "codegen/emit/MathPoly.h"
 
 #include <limits>
 #include <numeric>
@@ -40,8 +40,8 @@ Value AttentionUnit::Range::overlaps(WarpEmitter &e, Value base, int64_t count) 
 AttentionMerge::AttentionMerge(WarpEmitter &e, Value oldM, Value oldL, Value newM, Value newL, Value isSeen) {
   Value top = e.maxf(oldM, newM), one = e.real(e.f32(), 1), zero = e.real(e.f32(), 0);
   m = e.select(isSeen, top, oldM);
-  oldFactor = e.select(isSeen, cpu::buildExp(e, e.subf(oldM, top)), one);
-  newFactor = e.select(isSeen, cpu::buildExp(e, e.subf(newM, top)), zero);
+  oldFactor = e.select(isSeen, emit::buildExp(e, e.subf(oldM, top)), one);
+  newFactor = e.select(isSeen, emit::buildExp(e, e.subf(newM, top)), zero);
   l = e.fma(oldL, oldFactor, e.mulf(newL, newFactor));
 }
 
@@ -266,12 +266,12 @@ AttentionSums AttentionUnit::run(const AttentionCopier &copier, const Place &pla
   for (int64_t r = 0; r < rows; ++r) {
     Value s = e.mulf(scores[r], shape.spec.scale);
     if (shape.spec.softcap)
-      s = e.mulf(cpu::buildTanh(e, e.divf(s, e.real(s.getType(), shape.spec.softcap))), shape.spec.softcap);
+      s = e.mulf(emit::buildTanh(e, e.divf(s, e.real(s.getType(), shape.spec.softcap))), shape.spec.softcap);
     Value isSeen = e.both(e.compare(arith::CmpIPredicate::sge, laneInWarp, seen[r].from),
                           e.less(laneInWarp, seen[r].to));
     s = e.select(isSeen, s, e.real(e.f32(), minusInfinity));
     sums.m[r] = e.reduce(s, [&](Value a, Value b) { return e.maxf(a, b); });
-    weights[r] = e.select(isSeen, cpu::buildExp(e, e.subf(s, sums.m[r])), e.real(e.f32(), 0));
+    weights[r] = e.select(isSeen, emit::buildExp(e, e.subf(s, sums.m[r])), e.real(e.f32(), 0));
     sums.l[r] = e.reduce(weights[r], [&](Value a, Value b) { return e.addf(a, b); });
   }
   Value row = weights[0];

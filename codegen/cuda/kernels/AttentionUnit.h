@@ -11,13 +11,13 @@
 #ifndef LLMC_CODEGEN_CUDA_KERNELS_ATTENTIONUNIT_H
 #define LLMC_CODEGEN_CUDA_KERNELS_ATTENTIONUNIT_H
 
-#include "codegen/cpu/kernels/KVStore.h"
 #include "codegen/cuda/kernels/AttentionShape.h"
 #include "codegen/cuda/kernels/WarpEmitter.h"
+#include "codegen/emit/KVStore.h"
 
 namespace llmc::cuda {
 
-using cpu::Values;
+using emit::Values;
 
 /// Maximum, sum and outputs of the keys seen so far, of each query.
 struct AttentionSums {
@@ -96,7 +96,7 @@ private:
 
   WarpEmitter &e;
   const AttentionShape &shape;
-  cpu::KVStore store;
+  emit::KVStore store;
   const int64_t rows, pad;
   Value laneInWarp;
 };

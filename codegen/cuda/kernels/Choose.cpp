@@ -12,9 +12,9 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/cuda/kernels/Choose.h"
 
-#include "codegen/cpu/Emitter.h"
 #include "codegen/cuda/DefaultTarget.h"
 #include "codegen/cuda/Warp.h"
+#include "codegen/emit/KernelArguments.h"
 #include "runtime/include/llmc/module_abi.h"
 
 #include <cstddef>
@@ -23,9 +23,9 @@ using namespace mlir;
 
 namespace llmc::cuda {
 
-using cpu::Emitter;
-using cpu::KernelArguments;
-using cpu::Values;
+using emit::Emitter;
+using emit::KernelArguments;
+using emit::Values;
 
 namespace {
 
@@ -38,7 +38,7 @@ class Chooser {
 public:
   Chooser(ModuleOp module, StringRef name, int64_t vocab)
       : module(module), e(module.getLoc(), module.getContext()), name(name), vocab(vocab) {
-    partColumns = cpu::roundUp((vocab + mostParts - 1) / mostParts, threads);
+    partColumns = emit::roundUp((vocab + mostParts - 1) / mostParts, threads);
     parts = (vocab + partColumns - 1) / partColumns;
     sums = (vocab + sumColumns - 1) / sumColumns * sumLanes;
   }
@@ -67,10 +67,10 @@ public:
 private:
   using Value = mlir::Value;
 
-  int64_t resultBytes() const { return cpu::roundUp(8 * most + 4 * sums, 16); }
+  int64_t resultBytes() const { return emit::roundUp(8 * most + 4 * sums, 16); }
   int64_t workBytes() const { return 8 * most * parts + 8; } // what parts have found, and the best logit
   Value logitsOf(const KernelArguments &k, Value row) {
-    return e.at(k.pointer(e, 0), e.mul(row, cpu::rowStride(vocab)));
+    return e.at(k.pointer(e, 0), e.mul(row, emit::rowStride(vocab)));
   }
   Value workOf(const KernelArguments &k, Value row) { return e.at(k.pointer(e, 1), e.mul(row, workBytes())); }
   Value resultOf(const KernelArguments &k, Value row) {

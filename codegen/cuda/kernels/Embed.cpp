@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/cuda/kernels/Embed.h"
 
-#include "codegen/cpu/Emitter.h"
 #include "codegen/cuda/DefaultTarget.h"
 #include "codegen/cuda/Warp.h"
+#include "codegen/emit/KernelArguments.h"
 #include "ir/quant/SchemeIR.h"
 #include "runtime/include/llmc/module_abi.h"
 
@@ -18,14 +18,14 @@ using namespace mlir;
 
 namespace llmc::cuda {
 
-using cpu::Emitter;
+using emit::Emitter;
 
 constexpr uint32_t threads = 256, mostRows = 32768;
 
-codegen::DeviceKernel emitEmbed(ModuleOp module, StringRef name, const cpu::EmbedSpec &spec) {
+codegen::DeviceKernel emitEmbed(ModuleOp module, StringRef name, const emit::EmbedSpec &spec) {
   Emitter e(module.getLoc(), module.getContext());
-  const int64_t stride = cpu::rowStride(spec.width), columns = stride / 4; // padding among them
-  emitEntry(e, module, name, threads, [&](const cpu::KernelArguments &k) {
+  const int64_t stride = emit::rowStride(spec.width), columns = stride / 4; // padding among them
+  emitEntry(e, module, name, threads, [&](const emit::KernelArguments &k) {
     Value table = k.pointer(e, 0), y = k.pointer(e, 1);
     Value tokens = e.load(e.ptr(), k.step, offsetof(llmc_step, tokens));
     Value asked = e.load(e.ptr(), k.step, offsetof(llmc_step, asked));

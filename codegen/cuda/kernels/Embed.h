@@ -3,11 +3,11 @@
 #define LLMC_CODEGEN_CUDA_KERNELS_EMBED_H
 
 #include "codegen/DeviceTarget.h"
-#include "codegen/cpu/Kernels.h"
+#include "codegen/emit/Specs.h"
 
 namespace llmc::cuda {
 
-codegen::DeviceKernel emitEmbed(mlir::ModuleOp module, llvm::StringRef name, const cpu::EmbedSpec &spec);
+codegen::DeviceKernel emitEmbed(mlir::ModuleOp module, llvm::StringRef name, const emit::EmbedSpec &spec);
 
 } // namespace llmc::cuda
 #endif

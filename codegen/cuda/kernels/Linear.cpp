@@ -6,8 +6,8 @@ using namespace mlir;
 namespace llmc::cuda {
 
 using namespace linear;
-using cpu::ActivationType;
-using cpu::Emitter;
+using emit::ActivationType;
+using emit::Emitter;
 using quant::Storage;
 
 static bool knows(const quant::QuantScheme &scheme) {
@@ -17,17 +17,17 @@ static bool knows(const quant::QuantScheme &scheme) {
   return isPlain && scheme.scale == quant::ScaleKind::Half && (scheme.lowBits == 4 || scheme.lowBits == 8);
 }
 
-bool hasLinear(const cpu::LinearSpec &spec) {
+bool hasLinear(const emit::LinearSpec &spec) {
   // Planes stand in an order that the scheme decides.
   const quant::QuantScheme *scheme = spec.weights.front().scheme;
   return knows(*scheme) && spec.activations != ActivationType::Int8 &&
          llvm::all_of(spec.weights, [&](const auto &weight) { return weight.scheme == scheme; });
 }
 
-int64_t linearPackedRowBytes(const cpu::LinearSpec &spec) { return Plan(spec).packedRowBytes(); }
+int64_t linearPackedRowBytes(const emit::LinearSpec &spec) { return Plan(spec).packedRowBytes(); }
 
 /// Integers up to 127 and what f16 weights are stand in f16; bf16 reaches further.
-Plan::Plan(const cpu::LinearSpec &spec)
+Plan::Plan(const emit::LinearSpec &spec)
     : spec(spec), scheme(*spec.weights.front().scheme),
       type(scheme.storage == Storage::BFloat16 ? MatrixType::BF16 : MatrixType::F16),
       columns(scheme.isInteger() ? 64 : 32), chunks((spec.k + columns - 1) / columns),
@@ -52,13 +52,13 @@ int64_t blocksOf(const Plan &plan, int64_t warps) {
   return blocks;
 }
 
-Target targetOf(Emitter &e, const Plan &plan, const cpu::KernelArguments &arguments, int64_t warps) {
+Target targetOf(Emitter &e, const Plan &plan, const emit::KernelArguments &arguments, int64_t warps) {
   Value block = readRegister(e, "ctaid.x");
   auto ofOutput = [&](int64_t i, Value rowBlock) {
     Target target;
     target.rowBlock = rowBlock;
     target.panels = e.c(plan.panels(i));
-    target.rowStride = e.c(cpu::rowStride(plan.width(i)));
+    target.rowStride = e.c(emit::rowStride(plan.width(i)));
     for (int64_t w = i * plan.weights; w < (i + 1) * plan.weights; ++w) {
       target.weights.push_back(arguments.pointer(e, plan.weight(w)));
       if (plan.spec.bias)
@@ -90,7 +90,7 @@ Target targetOf(Emitter &e, const Plan &plan, const cpu::KernelArguments &argume
 
 } // namespace linear
 
-codegen::DeviceKernel emitLinear(ModuleOp module, StringRef name, const cpu::LinearSpec &spec) {
+codegen::DeviceKernel emitLinear(ModuleOp module, StringRef name, const emit::LinearSpec &spec) {
   const Plan plan(spec);
   codegen::DeviceKernel kernel;
   for (int64_t tiles = 1; tiles <= fewRows / tileTokens; tiles *= 2)

@@ -1,6 +1,6 @@
 //===- Linear.h - matrix products on a GPU ----------------------*- C++ -*-===//
 //
-// The kernels of a cpu::LinearSpec whose weights a GPU multiplies in their packed panels. One arithmetic for
+// The kernels of a emit::LinearSpec whose weights a GPU multiplies in their packed panels. One arithmetic for
 // every number of rows:
 //   1. A row of x is normed, multiplied by a power of two that brings its largest number near the end of f16,
 //      and cut into planes of 16 bits: what is left by the first one's rounding is the second one.
@@ -16,17 +16,17 @@
 #define LLMC_CODEGEN_CUDA_KERNELS_LINEAR_H
 
 #include "codegen/DeviceTarget.h"
-#include "codegen/cpu/Kernels.h"
 #include "codegen/cuda/Warp.h"
+#include "codegen/emit/Specs.h"
 
 namespace llmc::cuda {
 
 /// Whether there is a kernel for it: all weights of one scheme that it knows.
-bool hasLinear(const cpu::LinearSpec &spec);
+bool hasLinear(const emit::LinearSpec &spec);
 /// Bytes a row of the packed activations.
-int64_t linearPackedRowBytes(const cpu::LinearSpec &spec);
-/// Emits the entries of all launches, in dialects that cpu::buildKernelLoweringPipeline lowers.
-codegen::DeviceKernel emitLinear(mlir::ModuleOp module, llvm::StringRef name, const cpu::LinearSpec &spec);
+int64_t linearPackedRowBytes(const emit::LinearSpec &spec);
+/// Emits the entries of all launches, in dialects that emit::buildKernelLoweringPipeline lowers.
+codegen::DeviceKernel emitLinear(mlir::ModuleOp module, llvm::StringRef name, const emit::LinearSpec &spec);
 
 namespace linear {
 
@@ -39,9 +39,9 @@ constexpr int64_t sharedLimit = 46 * 1024;       // of the 48 KB that a block ma
 
 /// The numbers that both forms agree on.
 struct Plan {
-  explicit Plan(const cpu::LinearSpec &spec);
+  explicit Plan(const emit::LinearSpec &spec);
 
-  const cpu::LinearSpec &spec;
+  const emit::LinearSpec &spec;
   const quant::QuantScheme &scheme;
   MatrixType type;
   int64_t planes;         // of 16 bits, of an activation
@@ -61,9 +61,9 @@ struct Plan {
   int64_t tokenBytes() const { return planes * planeBytes(); } // of a chunk
   /// From token to token in shared memory: rows of matrices of eight tokens lie in different banks.
   int64_t tokenStride() const { return tokenBytes() + 16; }
-  int64_t packedRowBytes() const { return cpu::roundUp(chunks * tokenBytes() + statisticsBytes, 64); }
+  int64_t packedRowBytes() const { return emit::roundUp(chunks * tokenBytes() + statisticsBytes, 64); }
   bool isScaled() const { return type == MatrixType::F16; }
-  bool hasStatistics() const { return isScaled() || spec.norm != cpu::Norm::None; }
+  bool hasStatistics() const { return isScaled() || spec.norm != emit::Norm::None; }
   int64_t threads() const { return warpLanes * slices; }
 
   // Arguments of the kernel.
@@ -78,74 +78,74 @@ struct Plan {
 
 /// Rows of x on their way to planes (Rows.cpp).
 struct Rows {
-  cpu::Emitter &e;
+  emit::Emitter &e;
   const Plan &plan;
   mlir::Value x, gain, normBias; // addresses; null where there is none
 
-  Rows(cpu::Emitter &e, const Plan &plan, const cpu::KernelArguments &arguments);
+  Rows(emit::Emitter &e, const Plan &plan, const emit::KernelArguments &arguments);
   /// Writes the statistics of `count` (at most fewRows) rows from `first` on to `statistics` in shared
   /// memory. By all threads of a block of plan.threads(), which meet at its end.
   void statistics(mlir::ModuleOp module, mlir::Value first, mlir::Value count, mlir::Value statistics);
   /// The planes of four columns of a row, each four i16.
-  cpu::Values planes(mlir::Value row, mlir::Value quad, mlir::Value statistics);
+  emit::Values planes(mlir::Value row, mlir::Value quad, mlir::Value statistics);
   /// Puts planes of a chunk's quad where matrix instructions look for them.
   void store(mlir::ValueRange planes, mlir::Value chunk, mlir::Value quad);
 
 private:
   mlir::Value load(mlir::Value vector, mlir::Value quad);
-  cpu::Values overQuads(mlir::ValueRange init,
-                        llvm::function_ref<cpu::Values(mlir::Value quad, mlir::ValueRange)> body);
+  emit::Values overQuads(mlir::ValueRange init,
+                         llvm::function_ref<emit::Values(mlir::Value quad, mlir::ValueRange)> body);
 };
 
 /// What a block computes: rows of one output.
 struct Target {
   mlir::Value rowBlock;          // of warpRows (few rows) or largeWarps * warpRows
   mlir::Value panels, rowStride; // of the output; bytes
-  cpu::Values weights, biases;   // addresses
+  emit::Values weights, biases;  // addresses
   mlir::Value residual, output;
 };
-Target targetOf(cpu::Emitter &e, const Plan &plan, const cpu::KernelArguments &arguments, int64_t warps);
+Target targetOf(emit::Emitter &e, const Plan &plan, const emit::KernelArguments &arguments, int64_t warps);
 /// Blocks in x, of `warps` times warpRows rows each.
 int64_t blocksOf(const Plan &plan, int64_t warps);
 
 /// A warp's two panels of each weight of an output (LinearWeights.cpp).
 class Panels {
 public:
-  Panels(cpu::Emitter &e, const Plan &plan, const Target &target);
+  Panels(emit::Emitter &e, const Plan &plan, const Target &target);
   /// Begins to copy a chunk to shared memory, to plan.slotBytes().
   void copy(mlir::Value chunk, mlir::Value to) const;
 
 private:
-  cpu::Emitter &e;
+  emit::Emitter &e;
   const Plan &plan;
   llvm::SmallVector<std::array<mlir::Value, warpPanels>> addresses; // of each weight
 };
 
 /// What a lane has of 32 columns of two panels: rows 4g to 4g + 3 of their 32, with g = lane / 4.
 struct Fragments {
-  cpu::Values a[2][2];          // [step of 16 columns][pair of rows]
+  emit::Values a[2][2];         // [step of 16 columns][pair of rows]
   mlir::Value scales, minimums; // four f32; null where there are none
 };
 /// Of `group` number of the chunk's 32 columns.
-Fragments loadFragments(cpu::Emitter &e, const Plan &plan, mlir::Value chunk, mlir::Value group);
+Fragments loadFragments(emit::Emitter &e, const Plan &plan, mlir::Value chunk, mlir::Value group);
 /// [plane]: B of eight tokens, two steps.
-using Matrices = llvm::SmallVector<cpu::Values>;
-Matrices loadTokens(cpu::Emitter &e, const Plan &plan, mlir::Value tokens, mlir::Value group);
+using Matrices = llvm::SmallVector<emit::Values>;
+Matrices loadTokens(emit::Emitter &e, const Plan &plan, mlir::Value tokens, mlir::Value group);
 /// A lane's sums of 4 rows (as in Fragments) and 2 tokens, 2t and 2t + 1 with t = lane % 4: two pairs of
 /// rows, each as multiplyMatrices leaves them.
 constexpr int64_t laneSums = 8;
 /// sums + the products of 32 columns.
-cpu::Values multiply(cpu::Emitter &e, const Plan &plan, const Fragments &weights, const Matrices &tokens,
-                     mlir::ValueRange sums);
+emit::Values multiply(emit::Emitter &e, const Plan &plan, const Fragments &weights, const Matrices &tokens,
+                      mlir::ValueRange sums);
 /// Carries sums over the groups of a chunk.
-cpu::Values overGroups(cpu::Emitter &e, const Plan &plan, mlir::ValueRange sums,
-                       llvm::function_ref<void(mlir::Value group, cpu::Values &sums)> body);
+emit::Values overGroups(emit::Emitter &e, const Plan &plan, mlir::ValueRange sums,
+                        llvm::function_ref<void(mlir::Value group, emit::Values &sums)> body);
 /// The four rows' sums of the first or the second token.
-mlir::Value sumsOfToken(cpu::Emitter &e, mlir::ValueRange sums, int64_t token);
+mlir::Value sumsOfToken(emit::Emitter &e, mlir::ValueRange sums, int64_t token);
 
 /// Bias, activation, gate, scale and residual of finished sums, one for each weight of an output, times
 /// `inverseScale` (null: 1). They are of `row` of the output, or four of them from there on.
-void storeResult(cpu::Emitter &e, const Plan &plan, const Target &target, mlir::ValueRange sums,
+void storeResult(emit::Emitter &e, const Plan &plan, const Target &target, mlir::ValueRange sums,
                  mlir::Value inverseScale, mlir::Value row, mlir::Value token);
 
 codegen::DeviceLaunch emitFewRows(mlir::ModuleOp module, llvm::StringRef name, const Plan &plan,

@@ -14,9 +14,9 @@ using namespace mlir;
 namespace llmc::cuda::linear {
 namespace {
 
-using cpu::Emitter;
-using cpu::KernelArguments;
-using cpu::Values;
+using emit::Emitter;
+using emit::KernelArguments;
+using emit::Values;
 
 struct FewRows {
   Emitter &e;
@@ -32,7 +32,7 @@ struct FewRows {
     stages = 3;
     while (stages > 1 && plan.slices * (stages * plan.slotBytes() + tokenBytes) > sharedLimit)
       --stages;
-    warpBytes = cpu::roundUp(stages * plan.slotBytes() + tokenBytes, 128);
+    warpBytes = emit::roundUp(stages * plan.slotBytes() + tokenBytes, 128);
     sharedBytes = plan.slices * std::max(warpBytes, plan.weights * sumBytes());
   }
 

@@ -14,9 +14,9 @@ using namespace mlir;
 
 namespace llmc::cuda::linear {
 
-using cpu::Emitter;
-using cpu::KernelArguments;
-using cpu::Values;
+using emit::Emitter;
+using emit::KernelArguments;
+using emit::Values;
 
 constexpr int64_t maxRowBlocks = 256;
 
@@ -76,7 +76,7 @@ struct ManyRows {
   int64_t tokens() const { return tiles * tileTokens; }
   /// Shared memory of a stage: weights of each warp, then tokens.
   int64_t weightBytes() const { return largeWarps * plan.slotBytes(); }
-  int64_t stageBytes() const { return cpu::roundUp(weightBytes() + tokens() * plan.tokenStride(), 128); }
+  int64_t stageBytes() const { return emit::roundUp(weightBytes() + tokens() * plan.tokenStride(), 128); }
   int64_t sharedBytes() const { return stages * stageBytes(); }
 
   Value rows, packed, shared;

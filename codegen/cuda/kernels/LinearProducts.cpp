@@ -1,13 +1,13 @@
 //===- LinearProducts.cpp - products of a chunk, and what follows sums ----===//
-#include "codegen/cpu/kernels/Linear.h"
 #include "codegen/cuda/kernels/Linear.h"
+#include "codegen/emit/Activation.h"
 
 using namespace mlir;
 
 namespace llmc::cuda::linear {
 
-using cpu::Emitter;
-using cpu::Values;
+using emit::Emitter;
+using emit::Values;
 
 Matrices loadTokens(Emitter &e, const Plan &plan, Value tokens, Value group) {
   Value lane = laneNumber(e), inGroup = e.add(e.mul(group, 64), e.mul(e.div(lane, 8), 16));
@@ -66,7 +66,7 @@ Value sumsOfToken(Emitter &e, ValueRange sums, int64_t token) {
 
 void storeResult(Emitter &e, const Plan &plan, const Target &target, ValueRange sums, Value inverseScale,
                  Value row, Value token) {
-  const cpu::LinearSpec &spec = plan.spec;
+  const emit::LinearSpec &spec = plan.spec;
   Type type = sums[0].getType();
   const unsigned alignment = isa<VectorType>(type) ? 16 : 4;
   auto read = [&](Value address, Value offset) { return e.load(type, e.at(address, offset), 0, alignment); };
@@ -77,7 +77,7 @@ void storeResult(Emitter &e, const Plan &plan, const Target &target, ValueRange 
       sum = e.mulf(sum, isa<VectorType>(type) ? e.broadcast(inverseScale, 4) : inverseScale);
     values.push_back(spec.bias ? e.addf(sum, read(target.biases[i], column)) : sum);
   }
-  Value v = cpu::emitActivation(e, spec.act, values[0]);
+  Value v = emit::emitActivation(e, spec.act, values[0]);
   if (spec.glu)
     v = e.mulf(v, values[1]);
   if (spec.scale != 1)

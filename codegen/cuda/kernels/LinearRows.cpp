@@ -10,12 +10,12 @@ using namespace mlir;
 
 namespace llmc::cuda::linear {
 
-using cpu::ActivationType;
-using cpu::Emitter;
-using cpu::Norm;
-using cpu::Values;
+using emit::ActivationType;
+using emit::Emitter;
+using emit::Norm;
+using emit::Values;
 
-Rows::Rows(Emitter &e, const Plan &plan, const cpu::KernelArguments &arguments) : e(e), plan(plan) {
+Rows::Rows(Emitter &e, const Plan &plan, const emit::KernelArguments &arguments) : e(e), plan(plan) {
   x = arguments.pointer(e, 0);
   if (plan.spec.normGain)
     gain = arguments.pointer(e, plan.gain());
@@ -42,7 +42,7 @@ Value Rows::load(Value vector, Value quad) {
 }
 
 static Value rowAddress(Emitter &e, const Plan &plan, Value x, Value row) {
-  return e.at(x, e.mul(row, cpu::rowStride(plan.spec.k)));
+  return e.at(x, e.mul(row, emit::rowStride(plan.spec.k)));
 }
 
 /// Carries `init` over the quads of this thread.
@@ -98,7 +98,7 @@ std::pair<Value, Value> scaleFor(Emitter &e, Value bound) {
 void Rows::statistics(ModuleOp module, Value first, Value count, Value statistics) {
   if (!plan.hasStatistics())
     return;
-  const cpu::LinearSpec &spec = plan.spec;
+  const emit::LinearSpec &spec = plan.spec;
   const int64_t warps = plan.slices, partialBytes = 16;
   Value partials = sharedArray(e, module, "statistics_partials", fewRows * warps * partialBytes);
   Value thread = readRegister(e, "tid.x"), lane = laneNumber(e), warp = warpNumber(e);
@@ -193,7 +193,7 @@ void Rows::statistics(ModuleOp module, Value first, Value count, Value statistic
 }
 
 Values Rows::planes(Value row, Value quad, Value statistics) {
-  const cpu::LinearSpec &spec = plan.spec;
+  const emit::LinearSpec &spec = plan.spec;
   auto statistic = [&](int64_t i) { return e.broadcast(e.load(e.f32(), e.at(statistics, 4 * i)), 4); };
   Value value = load(rowAddress(e, plan, x, row), quad);
   if (spec.norm == Norm::Layer)

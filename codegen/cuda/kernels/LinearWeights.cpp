@@ -15,8 +15,8 @@ using namespace mlir;
 
 namespace llmc::cuda::linear {
 
-using cpu::Emitter;
-using cpu::Values;
+using emit::Emitter;
+using emit::Values;
 using quant::Storage;
 
 Panels::Panels(Emitter &e, const Plan &plan, const Target &target) : e(e), plan(plan) {

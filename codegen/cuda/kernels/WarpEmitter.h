@@ -7,9 +7,9 @@
 namespace llmc::cuda {
 
 /// A GPU computes addresses and numbers of 64 bits in two steps, so what is known to be small is i32.
-struct WarpEmitter : cpu::Emitter {
+struct WarpEmitter : emit::Emitter {
   using Emitter::Emitter;
-  using Values = cpu::Values;
+  using Values = emit::Values;
 
   Value n(int64_t value) { return splat(i32(), value); }
   Value narrow(Value i64) { return mlir::arith::TruncIOp::create(*this, i32(), i64); }

@@ -16,13 +16,13 @@ namespace {
 /// Pages of all layers, as a pool of the runtime has them; every page holds each layer's keys, then its
 /// values.
 struct Cache {
-  const cpu::KVLayout layout;
+  const emit::KVLayout layout;
   const int64_t layers, pages, layerBytes;
   Buffer memory;
   std::vector<int32_t> table;
   llmc_kv_pool pool = {};
 
-  Cache(const cpu::AttentionSpec &spec, int64_t tokens)
+  Cache(const emit::AttentionSpec &spec, int64_t tokens)
       : layout(spec.layout()), layers(layersFor(layout, tokens)),
         pages((tokens + spec.pageTokens - 1) / spec.pageTokens),
         layerBytes(layout.pageBytesK() + layout.pageBytesV()), memory(layers * pages * layerBytes) {
@@ -36,17 +36,17 @@ struct Cache {
   }
 
   /// As many as make the cache larger than most caches of CPUs.
-  static int64_t layersFor(const cpu::KVLayout &layout, int64_t tokens) {
+  static int64_t layersFor(const emit::KVLayout &layout, int64_t tokens) {
     return isTiny ? 2 : std::clamp<int64_t>((int64_t(96) << 20) / (tokens * layout.tokenBytes()), 1, 64);
   }
 };
 
 struct Attention {
   const cpu::Isa isa;
-  cpu::AttentionSpec spec;
+  emit::AttentionSpec spec;
   LazyKernel kernel;
 
-  Attention(const cpu::Isa &isa, const cpu::KVType &type)
+  Attention(const cpu::Isa &isa, const emit::KVType &type)
       : isa(isa), kernel([this](mlir::ModuleOp module, llvm::StringRef name) {
           return cpu::emitAttention(module, name, spec, this->isa);
         }) {
@@ -107,7 +107,7 @@ void llmc::bench::registerAttention() {
   const std::vector<int64_t> prompts =
       isTiny ? std::vector<int64_t>{48} : std::vector<int64_t>{128, 512, 2048};
   for (const cpu::Isa *isa : test::runnableIsas())
-    for (const cpu::KVType &type : cpu::allKVTypes()) {
+    for (const emit::KVType &type : emit::allKVTypes()) {
       auto attention = std::make_shared<Attention>(cpu::tunedFor(*isa, cpu::familyHere()), type);
       const std::string name = "attention/" + isa->name.str() + "/" + type.name.str();
       auto add = [&](const char *kind, int64_t count, int64_t depth, int64_t rows) {

@@ -9,7 +9,7 @@
 
 using namespace llmc;
 using namespace llmc::bench;
-using cpu::ActivationType;
+using emit::ActivationType;
 
 namespace {
 
@@ -52,8 +52,8 @@ struct Linear {
 
   int64_t width() const { return panels * quant::panelRows; }
 
-  cpu::LinearSpec spec() const {
-    cpu::LinearSpec spec;
+  emit::LinearSpec spec() const {
+    emit::LinearSpec spec;
     spec.k = columns();
     spec.weights = {{&scheme, width()}};
     spec.activations = activations;
@@ -68,7 +68,7 @@ struct Linear {
     test::Random random(2);
     test::Matrix x(rows, columns()), y(rows, width());
     x.fill(random, -1, 1);
-    Buffer packed(rows * spec().packedRowBytes());
+    Buffer packed(rows * cpu::packedRowBytes(spec()));
     const void *args[] = {x.data, weights.data(), y.data, packed.data()};
     LazyKernel::Call call;
     kernel.prepareCall(call, rows, 0);

@@ -5,10 +5,8 @@
 // runs.
 //
 //===----------------------------------------------------------------------===//
-#ifndef LLMC_CODEGEN_CPU_EMITTER_H
-#define LLMC_CODEGEN_CPU_EMITTER_H
-
-#include "codegen/cpu/isa/Isa.h"
+#ifndef LLMC_CODEGEN_EMIT_EMITTER_H
+#define LLMC_CODEGEN_EMIT_EMITTER_H
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -17,7 +15,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
-namespace llmc::cpu {
+namespace llmc::emit {
 
 using Values = llvm::SmallVector<mlir::Value>;
 
@@ -144,39 +142,8 @@ public:
 
   // Functions.
   Value intrinsic(llvm::StringRef name, mlir::Type result, mlir::ValueRange operands);
-  /// A function of this instruction set. Private ones are shared by name: if it is there already, `body` is
-  /// not run.
-  mlir::LLVM::LLVMFuncOp function(mlir::ModuleOp module, llvm::StringRef name, const Isa &isa,
-                                  llvm::ArrayRef<mlir::Type> arguments, bool isPrivate,
-                                  llvm::function_ref<void(mlir::ValueRange)> body);
   void call(mlir::LLVM::LLVMFuncOp callee, mlir::ValueRange operands);
 };
 
-/// What a kernel's entry is given (llmc_kernel_fn).
-struct KernelArguments {
-  mlir::Value step, args;
-  mlir::Value number, count; // of the share, i64
-  mlir::Value worker, again; // i64; again: 1 if the worker has run a share of this row before
-  mlir::Value lane, lanes;   // i64: which thread of those that do a share together; null if one does it
-
-  KernelArguments() = default;
-  KernelArguments(Emitter &e, mlir::ValueRange arguments);
-  mlir::Value pointer(Emitter &e, int64_t index) const; // args[index]
-  mlir::Value immediate(Emitter &e, int64_t index) const;
-  mlir::Value rows(Emitter &e, uint32_t space) const;
-  mlir::Value scratch(Emitter &e) const; // this worker's
-  /// The share [first, last) of `items`, contiguous.
-  std::pair<mlir::Value, mlir::Value> share(Emitter &e, mlir::Value items) const;
-  /// for (i = 0; i < items; i += step), by the threads of a share together.
-  void forEach(Emitter &e, int64_t items, int64_t step, llvm::function_ref<void(mlir::Value)> body) const;
-};
-
-/// step->count_load(step, address, bytes): for instrumented kernels.
-void emitCountLoad(Emitter &e, mlir::Value step, mlir::Value address, mlir::Value bytes);
-
-/// Emits `name` with the signature of llmc_kernel_fn.
-mlir::LLVM::LLVMFuncOp emitEntry(Emitter &e, mlir::ModuleOp module, llvm::StringRef name, const Isa &isa,
-                                 llvm::function_ref<void(const KernelArguments &)> body);
-
-} // namespace llmc::cpu
+} // namespace llmc::emit
 #endif

@@ -7,15 +7,15 @@
 // one float, so what reads a cache is the same arithmetic for all types.
 //
 //===----------------------------------------------------------------------===//
-#ifndef LLMC_CODEGEN_CPU_KVSTORAGE_H
-#define LLMC_CODEGEN_CPU_KVSTORAGE_H
+#ifndef LLMC_CODEGEN_EMIT_KVSTORAGE_H
+#define LLMC_CODEGEN_EMIT_KVSTORAGE_H
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
 #include <cstdint>
 
-namespace llmc::cpu {
+namespace llmc::emit {
 
 struct KVType {
   llvm::StringRef name;
@@ -48,5 +48,5 @@ struct KVLayout {
   int64_t tokenBytes() const { return (pageBytesK() + pageBytesV()) / pageTokens; }
 };
 
-} // namespace llmc::cpu
+} // namespace llmc::emit
 #endif

@@ -5,13 +5,13 @@
 // holds.
 //
 //===----------------------------------------------------------------------===//
-#ifndef LLMC_CODEGEN_CPU_MATHPOLY_H
-#define LLMC_CODEGEN_CPU_MATHPOLY_H
+#ifndef LLMC_CODEGEN_EMIT_MATHPOLY_H
+#define LLMC_CODEGEN_EMIT_MATHPOLY_H
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/PatternMatch.h"
 
-namespace llmc::cpu {
+namespace llmc::emit {
 
 mlir::Value buildExp(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
 mlir::Value buildExp2(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
@@ -28,5 +28,5 @@ mlir::Value buildRound(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
 /// above.
 void populateMathToPolyPatterns(mlir::RewritePatternSet &patterns);
 
-} // namespace llmc::cpu
+} // namespace llmc::emit
 #endif

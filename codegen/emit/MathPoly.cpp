@@ -4,9 +4,9 @@
 // intervals.
 //
 //===----------------------------------------------------------------------===//
-#include "codegen/cpu/MathPoly.h"
+#include "codegen/emit/MathPoly.h"
 
-#include "codegen/cpu/Emitter.h"
+#include "codegen/emit/KernelArguments.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -15,7 +15,7 @@
 using namespace mlir;
 using arith::CmpFPredicate;
 
-namespace llmc::cpu {
+namespace llmc::emit {
 namespace {
 
 constexpr double log2e = 1.44269504088896341, infinity = std::numeric_limits<double>::infinity();
@@ -216,4 +216,4 @@ void populateMathToPolyPatterns(RewritePatternSet &patterns) {
   });
 }
 
-} // namespace llmc::cpu
+} // namespace llmc::emit

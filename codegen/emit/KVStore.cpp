@@ -1,11 +1,11 @@
 //===- KVStore.cpp - reading and writing the numbers of a page ------------===//
-#include "codegen/cpu/kernels/KVStore.h"
+#include "codegen/emit/KVStore.h"
 
 #include <cmath>
 
 using namespace mlir;
 
-namespace llmc::cpu {
+namespace llmc::emit {
 
 Type KVStore::storedType() {
   return type.perScale ? e.i8() : type.name == "f32" ? e.f32() : type.name == "f16" ? e.f16() : e.i16();
@@ -166,4 +166,4 @@ void KVStore::storeValue(Value head, Value slot, Value row) {
       });
 }
 
-} // namespace llmc::cpu
+} // namespace llmc::emit

@@ -1,11 +1,11 @@
 //===- KVStorage.cpp - the table of storage types of a KV cache -----------===//
-#include "codegen/cpu/KVStorage.h"
+#include "codegen/emit/KVStorage.h"
 
 #include "runtime/include/llmc/module_abi.h"
 
 #include "llvm/Support/ErrorHandling.h"
 
-namespace llmc::cpu {
+namespace llmc::emit {
 
 static const KVType types[] = {{"f32", LLMC_STORE_F32, 4, 0},
                                {"f16", LLMC_STORE_F16, 2, 0},
@@ -28,4 +28,4 @@ const KVType &kvType(llvm::StringRef name) {
   return *type;
 }
 
-} // namespace llmc::cpu
+} // namespace llmc::emit

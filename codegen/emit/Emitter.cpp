@@ -1,13 +1,9 @@
 //===- Emitter.cpp - short words for building kernels ---------------------===//
-#include "codegen/cpu/Emitter.h"
-
-#include "runtime/include/llmc/module_abi.h"
-
-#include <cstddef>
+#include "codegen/emit/Emitter.h"
 
 using namespace mlir;
 
-namespace llmc::cpu {
+namespace llmc::emit {
 
 Value Emitter::splat(Type type, int64_t value) {
   if (auto vector = dyn_cast<VectorType>(type)) {
@@ -168,81 +164,8 @@ Value Emitter::intrinsic(StringRef name, Type result, ValueRange operands) {
   return LLVM::CallIntrinsicOp::create(*this, result, getStringAttr(name), operands).getResult(0);
 }
 
-LLVM::LLVMFuncOp Emitter::function(ModuleOp module, StringRef name, const Isa &isa, ArrayRef<Type> arguments,
-                                   bool isPrivate, llvm::function_ref<void(ValueRange)> body) {
-  if (auto present = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
-    return present;
-  OpBuilder::InsertionGuard guard(*this);
-  setInsertionPointToEnd(module.getBody());
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()), arguments);
-  auto function = LLVM::LLVMFuncOp::create(*this, name, type,
-                                           isPrivate ? LLVM::Linkage::Internal : LLVM::Linkage::External);
-  auto pair = [&](StringRef key, StringRef value) -> Attribute {
-    return getArrayAttr({getStringAttr(key), getStringAttr(value)});
-  };
-  // "no-builtins" keeps loops from becoming calls of memset or memcpy, which nothing would resolve.
-  SmallVector<Attribute> attributes = {pair("target-cpu", isa.targetCpu), pair("prefer-vector-width", "512"),
-                                       getStringAttr("no-builtins"), getStringAttr("nounwind")};
-  if (!isa.targetFeatures.empty())
-    attributes.push_back(pair("target-features", isa.targetFeatures));
-  if (isPrivate)
-    attributes.push_back(getStringAttr("noinline"));
-  function.setPassthroughAttr(getArrayAttr(attributes));
-  setInsertionPointToStart(function.addEntryBlock(*this));
-  body(function.getArguments());
-  LLVM::ReturnOp::create(*this, ValueRange{});
-  return function;
-}
-
 void Emitter::call(LLVM::LLVMFuncOp callee, ValueRange operands) {
   LLVM::CallOp::create(*this, callee, operands);
 }
 
-KernelArguments::KernelArguments(Emitter &e, ValueRange arguments) : step(arguments[0]), args(arguments[1]) {
-  auto field = [&](int64_t offset) { return e.load(e.i32(), arguments[2], offset); };
-  number = e.widen(field(offsetof(llmc_share, number)));
-  count = e.widen(field(offsetof(llmc_share, count)));
-  worker = e.widen(field(offsetof(llmc_share, worker)));
-  again = e.widen(field(offsetof(llmc_share, is_again)));
-}
-
-Value KernelArguments::pointer(Emitter &e, int64_t index) const { return e.load(e.ptr(), args, 8 * index); }
-Value KernelArguments::immediate(Emitter &e, int64_t index) const { return e.load(e.i64(), args, 8 * index); }
-
-Value KernelArguments::rows(Emitter &e, uint32_t space) const {
-  return e.load(e.i64(), step, offsetof(llmc_step, rows) + 8 * space);
-}
-
-Value KernelArguments::scratch(Emitter &e) const {
-  Value table = e.load(e.ptr(), step, offsetof(llmc_step, scratch));
-  return e.load(e.ptr(), e.at(table, e.mul(worker, 8)));
-}
-
-std::pair<Value, Value> KernelArguments::share(Emitter &e, Value items) const {
-  return {e.div(e.mul(items, number), count), e.div(e.mul(items, e.add(number, 1)), count)};
-}
-
-void KernelArguments::forEach(Emitter &e, int64_t items, int64_t step,
-                              llvm::function_ref<void(Value)> body) const {
-  Value first = lane ? e.mul(lane, step) : e.c(0);
-  e.loop(first, e.c(items), lanes ? e.mul(lanes, step) : e.c(step), ValueRange{},
-         [&](Value i, ValueRange) -> Values {
-           body(i);
-           return {};
-         });
-}
-
-void emitCountLoad(Emitter &e, Value step, Value address, Value bytes) {
-  Value callee = e.load(e.ptr(), step, offsetof(llmc_step, count_load));
-  auto type =
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(e.getContext()), {e.ptr(), e.ptr(), e.i64()});
-  LLVM::CallOp::create(e, type, ValueRange{callee, step, address, bytes});
-}
-
-LLVM::LLVMFuncOp emitEntry(Emitter &e, ModuleOp module, StringRef name, const Isa &isa,
-                           llvm::function_ref<void(const KernelArguments &)> body) {
-  return e.function(module, name, isa, {e.ptr(), e.ptr(), e.ptr()}, /*isPrivate=*/false,
-                    [&](ValueRange arguments) { body(KernelArguments(e, arguments)); });
-}
-
-} // namespace llmc::cpu
+} // namespace llmc::emit

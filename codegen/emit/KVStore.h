@@ -4,13 +4,13 @@
 // is stored; what is written is rounded once, to nearest.
 //
 //===----------------------------------------------------------------------===//
-#ifndef LLMC_CODEGEN_CPU_KERNELS_KVSTORE_H
-#define LLMC_CODEGEN_CPU_KERNELS_KVSTORE_H
+#ifndef LLMC_CODEGEN_EMIT_KVSTORE_H
+#define LLMC_CODEGEN_EMIT_KVSTORE_H
 
-#include "codegen/cpu/Emitter.h"
-#include "codegen/cpu/KVStorage.h"
+#include "codegen/emit/KVStorage.h"
+#include "codegen/emit/KernelArguments.h"
 
-namespace llmc::cpu {
+namespace llmc::emit {
 
 class KVStore {
 public:
@@ -61,5 +61,5 @@ private:
   int aheadLevel = 0;
 };
 
-} // namespace llmc::cpu
+} // namespace llmc::emit
 #endif

@@ -1,5 +1,5 @@
 //===- Lowering.cpp - kernels to the LLVM dialect -------------------------===//
-#include "codegen/cpu/Kernels.h"
+#include "codegen/emit/Lowering.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -19,7 +19,7 @@
 
 using namespace mlir;
 
-namespace llmc::cpu {
+namespace llmc::emit {
 namespace {
 
 /// Translation to LLVM IR would stop at an operation of another dialect without naming its origin.
@@ -72,4 +72,4 @@ void registerKernelDialects(DialectRegistry &registry) {
                   scf::SCFDialect, ub::UBDialect, vector::VectorDialect>();
 }
 
-} // namespace llmc::cpu
+} // namespace llmc::emit
