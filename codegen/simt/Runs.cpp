@@ -10,8 +10,6 @@
 #include "codegen/simt/IntrinsicTable.h"
 #include "codegen/simt/Rewriter.h"
 
-#include "llvm/IR/InstIterator.h"
-
 using namespace llvm;
 using namespace llmc::codegen::simt;
 

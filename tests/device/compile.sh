@@ -1,9 +1,10 @@
 #!/bin/sh
-# compile.sh COMPILER SOURCE STEM OPTIONS...: STEM.so for cpu and cuda; STEM.so.simt and STEM.checked.simt for the emulator.
+# compile.sh COMPILER SOURCE STEM plain+checked|checked OPTIONS...: STEM.so for cuda and one kind of CPU; for the emulator
+# STEM.checked.simt and, with "plain", STEM.so.simt.
 set -e
 ulimit -v 8388608
-compiler=$1 source=$2 stem=$3
-shift 3
-"$compiler" compile "$source" -o "$stem.so" --target cpu,cuda --cache-dir "$stem.cache" "$@"
-"$compiler" simt "$stem.so" -o "$stem.so.simt" --cache-dir "$stem.cache"
+compiler=$1 source=$2 stem=$3 code=$4
+shift 4
+"$compiler" compile "$source" -o "$stem.so" --target cpu,cuda --cpu avx2 --cache-dir "$stem.cache" "$@"
+[ "$code" = checked ] || "$compiler" simt "$stem.so" -o "$stem.so.simt" --cache-dir "$stem.cache"
 "$compiler" simt "$stem.so" -o "$stem.checked.simt" --checks --cache-dir "$stem.cache"

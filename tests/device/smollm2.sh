@@ -5,7 +5,7 @@ set -e
 compiler=$1 llmc=$2 model=$3 folder=$4 device=${LLMC_DEVICE:-simt}
 shift 4
 rm -rf "$folder" && mkdir -p "$folder"
-"$compiler" compile "$model" -o "$folder/model.so" --target cpu,cuda --cache-dir "$folder/cache" "$@"
+"$compiler" compile "$model" -o "$folder/model.so" --target cpu,cuda --cpu avx2 --cache-dir "$folder/cache" "$@"
 tokens() { # DEVICE
   XDG_CACHE_HOME="$folder" "$llmc" run "$folder/model.so" --device "$1" -p "The capital of France is" -n 8 --ignore-eos --json \
     2> "$folder/words" > "$folder/run" || return 1
