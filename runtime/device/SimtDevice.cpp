@@ -3,6 +3,7 @@
 #include "runtime/device/Devices.h"
 #include "runtime/device/simt/Emulator.h"
 
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -46,8 +47,9 @@ public:
 /// Everything is done at once.
 class SimtDevice final : public Device {
 public:
-  SimtDevice(std::string codePath, std::string countsPath, const simt::RunOptions &options)
-      : Device(simtDevice), codePath(std::move(codePath)), countsPath(std::move(countsPath)) {
+  /// `countsFile` is written to in the end; it is not open if nobody wants counts.
+  SimtDevice(std::string codePath, std::ofstream countsFile, const simt::RunOptions &options)
+      : Device(simtDevice), codePath(std::move(codePath)), countsFile(std::move(countsFile)) {
     emulator.options = options;
   }
   ~SimtDevice() override { writeCounts(); }
@@ -154,9 +156,10 @@ private:
     return LLMC_OK;
   }
 
-  void writeCounts() const;
+  void writeCounts();
 
-  std::string codePath, countsPath;
+  std::string codePath;
+  std::ofstream countsFile;
   simt::Emulator emulator;
   std::unique_ptr<SimtGraph> recording;
   SimtLaunch last = {}; ///< code null: there was none
@@ -186,16 +189,15 @@ llmc_status SimtDevice::run(const SimtLaunch &launch) {
 
 /// A line for each kernel and allocation, of the weights for each of them: lane by lane what was loaded and
 /// stored, what of it warps moved, in how many transactions, and the size of that memory.
-void SimtDevice::writeCounts() const {
-  if (countsPath.empty())
+void SimtDevice::writeCounts() {
+  if (!countsFile.is_open())
     return;
-  std::ofstream out(countsPath);
-  out << "kernel\tmemory\tloaded\tstored\twarps_loaded\twarps_stored\tload_transactions\tstore_"
-         "transactions\tmemory_bytes\n";
+  countsFile << "kernel\tmemory\tloaded\tstored\twarps_loaded\twarps_stored\tload_transactions\tstore_"
+                "transactions\tmemory_bytes\n";
   for (const auto &[key, counts] : emulator.counters().counts())
-    out << key.first << '\t' << key.second << '\t' << counts.loads << '\t' << counts.stores << '\t'
-        << counts.warpLoads << '\t' << counts.warpStores << '\t' << counts.loadTransactions << '\t'
-        << counts.storeTransactions << '\t' << counts.memory << '\n';
+    countsFile << key.first << '\t' << key.second << '\t' << counts.loads << '\t' << counts.stores << '\t'
+               << counts.warpLoads << '\t' << counts.warpStores << '\t' << counts.loadTransactions << '\t'
+               << counts.storeTransactions << '\t' << counts.memory << '\n';
 }
 
 llmc_status SimtDevice::load(const llmc_device &program, const char *path, const KernelProgress &,
@@ -275,7 +277,13 @@ llmc_status openSimt(const std::string &options, const char *modelPath, std::uni
       return status;
     begin = end + 1;
   }
-  out = std::make_unique<SimtDevice>(parsed.codePath, parsed.countsPath, parsed.run);
+  std::ofstream countsFile;
+  if (parsed.run.counts) {
+    countsFile.open(parsed.countsPath);
+    if (!countsFile)
+      return setError(LLMC_EIO, "%s: cannot be written: %s", parsed.countsPath.c_str(), strerror(errno));
+  }
+  out = std::make_unique<SimtDevice>(parsed.codePath, std::move(countsFile), parsed.run);
   return LLMC_OK;
 }
 

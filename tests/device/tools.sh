@@ -29,7 +29,11 @@ grep -q '"phases":\[{' "$work/profile.json" || fail "no phases in the profile"
 grep -q "\"device\":\"$device" "$work/bench.json" || fail "$(cat "$work/bench.json")"
 "$llmc" bench "$work/model.so" --device "$device" -p 4 -n 0 -r 1 | grep -q '^device    .*not known' || fail "expected no claim of a device"
 
-[ "$device" = simt ] || exit 0 # the gate runs the emulator
+[ "$device" = simt ] || exit 0 # what follows is of the emulator
+"$llmc" logits "$work/model.so" --device "simt:counts=$work/counts" --tokens 1 > /dev/null && grep -q "^kernel.*memory" "$work/counts" ||
+  fail "no counts"
+"$llmc" logits "$work/model.so" --device "simt:counts=$work/none/counts" --tokens 1 > "$work/out" 2> "$work/err" && fail "counts went nowhere"
+grep -qx "llmc: error: $work/none/counts: cannot be written: No such file or directory" "$work/err" && [ ! -s "$work/out" ] || fail "$(cat "$work/err")"
 "$llmc" compile "$source" -o "$work/verified.so" --target cpu,cuda --activations f32 --verify-passes --verify-device 2> "$work/gate" ||
   fail "$(cat "$work/gate")"
 cmp "$work/model.so" "$work/verified.so" || fail "the gate changes the bytes"

@@ -155,6 +155,8 @@ static std::string chooseTargets(const CompileArguments &arguments, PipelineOpti
   }
   if (!arguments.variants.empty())
     return "--cpu: belongs to --target cpu, which is not given";
+  if (arguments.isFast)
+    return "--fast: belongs to --target cpu, which is not given";
   if (options.activations == "int8")
     return "--activations: kernels for " + arguments.targets + " multiply in f32, f16 or bf16, not in int8";
   return "";

@@ -70,8 +70,8 @@ void addModelOptions(CLI::App *command, ModelOptions &options) {
   command
       ->add_option(
           "--device", options.device,
-          "what runs the model: cpu, cuda, cuda:N, or simt, which emulates a GPU to test kernels and "
-          "takes seed=N, checks=bounds+races and counts=FILE behind a colon (default: auto)")
+          "what runs the model: cpu, cuda, cuda:N, or simt, which emulates a GPU to test kernels, slowly, "
+          "and takes seed=N, checks=bounds+races and counts=FILE behind a colon (default: auto)")
       ->type_name("NAME")
       ->check([](const std::string &text) -> std::string {
         if (std::ranges::find(deviceWords, deviceWord(text)) != std::end(deviceWords))
