@@ -212,6 +212,7 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
   uint64_t nKeys;
   bool isFollowed;
   std::vector<OutputRow> rows;
+  hasOutputs = false; // their rows are found through what is overwritten now
   if (llmc_status status = prepareStep(tokens, step, nKeys, isFollowed, rows, function))
     return status;
   StepRun run(*this, step, nKeys);
@@ -219,7 +220,6 @@ llmc_status Session::eval(const StepTokens &tokens, const char *function) {
   for (size_t seq = 0; seq < newTokens.size(); ++seq)
     if (newTokens[seq])
       cache.extend(llmc_seq(seq), newTokens[seq] + isFollowed);
-  hasOutputs = false;
   nBest = step.n_best;
   hasLogits = nBest == 0;
   llmc_status status = runStep(run, step, nKeys, isFollowed, function);

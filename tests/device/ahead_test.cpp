@@ -205,6 +205,7 @@ TEST_F(Ahead, a_call_that_fails_ends_it_where_it_is) {
     if (!failed)
       break;
     SCOPED_TRACE(failed + (" at call " + std::to_string(call)));
+    fprintf(stderr, "DBG %s\n", failed);
     if (result.status != LLMC_OK) {
       ++failures;
       EXPECT_NE(error.find("CUDA_ERROR_INJECTED (from the stub)"), std::string::npos) << error;
@@ -227,6 +228,35 @@ TEST_F(Ahead, a_call_that_fails_ends_it_where_it_is) {
   }
   EXPECT_GT(failures, 10u);
   EXPECT_GT(unnoticed, 40u);
+}
+
+/// The logits that a generation leaves stay on the device until somebody reads them, or nobody can any more.
+TEST_F(Ahead, a_step_that_fails_before_it_begins_leaves_no_outputs) {
+  const llmc_token tokens[] = {2, 4, 6, 8};
+  llmc_batch *batch = nullptr;
+  ASSERT_EQ(llmc_batch_new(4, &batch), LLMC_OK);
+  ASSERT_EQ(llmc_batch_add(batch, seq, tokens, 4, LLMC_OUT_ALL, nullptr), LLMC_OK);
+  for (int32_t row = 0; row < 4; ++row) // there is memory for the candidates of one
+    ASSERT_EQ(llmc_batch_sample(batch, row, best), LLMC_OK);
+  bool wasInMemory = false;
+  std::string failed;
+  for (uint64_t call = 1; failed != "cuLaunchKernel"; ++call) {
+    begin();
+    ASSERT_EQ(generate(best, 3).status, LLMC_OK) << llmc_last_error();
+    llmc_stub_fail_at(call);
+    const llmc_status status = llmc_eval(session, batch);
+    ASSERT_TRUE(llmc_stub_failed_call());
+    failed = llmc_stub_failed_call();
+    llmc_stub_fail_at(0);
+    if (status == LLMC_OK) // it was a call that gives something back
+      continue;
+    SCOPED_TRACE(failed + " at call " + std::to_string(call));
+    const float *row = nullptr;
+    EXPECT_EQ(llmc_logits(session, -1, &row, nullptr), LLMC_ESTATE);
+    wasInMemory |= failed == "cuMemAlloc_v2";
+  }
+  EXPECT_TRUE(wasInMemory);
+  llmc_batch_free(batch);
 }
 
 } // namespace

@@ -159,6 +159,21 @@ TEST(Memory, an_allocator_that_fails_at_any_call_leaks_nothing) {
   }
 }
 
+TEST(Memory, a_step_without_memory_leaves_no_outputs) {
+  Model model = load(2, "fake_model_keys");
+  Counting counting;
+  Session s;
+  ASSERT_OK(newSession(model.get(), counting, [](auto &p) { p.n_ctx = 600; }, s));
+  const auto tokens = someTokens(500, 2);
+  const llmc_seq seq = sequence(s.get());
+  ASSERT_OK(llmc_prefill(s.get(), seq, tokens.data(), 9));
+  logits(s.get());
+  counting.failAt = counting.calls;
+  EXPECT_FAILS(llmc_prefill(s.get(), seq, tokens.data(), tokens.size()), LLMC_ENOMEM, "no scratch memory");
+  const float *row = nullptr;
+  EXPECT_FAILS(llmc_logits(s.get(), -1, &row, nullptr), LLMC_ESTATE, "there are no outputs");
+}
+
 TEST(Memory, long_loads_report_and_can_be_cancelled) {
   TempFile file(largeWeights().finish());
   const uint64_t size = 40u << 20;
