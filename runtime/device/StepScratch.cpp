@@ -23,7 +23,9 @@ llmc_status StepScratch::reserve(const llmc_step &step, uint64_t nKeys, const ch
     return status;
   if (llmc_status status = device.synchronize()) // a step ahead may be under way
     return status;
-  return grow(std::max(total, memory.size() + memory.size() / 4)); // the next steps have a few keys more
+  const uint64_t roomy = memory.size() + memory.size() / 4; // the next steps have a few keys more
+  const llmc_status status = grow(std::max(total, roomy));
+  return status == LLMC_ENOMEM && total < roomy ? grow(total) : status;
 }
 
 llmc_status StepScratch::grow(uint64_t bytes) {

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+extern "C" int cuMemGetInfo_v2(size_t *, size_t *);
+
 namespace {
 
 /// What is to be seen of a generation.
@@ -257,6 +259,29 @@ TEST_F(Ahead, a_step_that_fails_before_it_begins_leaves_no_outputs) {
   }
   EXPECT_TRUE(wasInMemory);
   llmc_batch_free(batch);
+}
+
+/// Scratch grows by more than a step needs, but not where there is no more than that.
+TEST_F(Ahead, memory_for_a_step_that_just_fits) {
+  auto inUse = [] {
+    size_t free = 0, total = 0;
+    EXPECT_EQ(cuMemGetInfo_v2(&free, &total), 0);
+    return total - free;
+  };
+  uint64_t before = 0;
+  auto grow = [&](uint64_t limit) {
+    begin();
+    before = inUse();
+    const std::vector<llmc_token> tokens(9, 3);
+    llmc_stub_limit(limit);
+    const llmc_status status = llmc_prefill(session, seq, tokens.data(), tokens.size());
+    llmc_stub_limit(0);
+    EXPECT_EQ(status, LLMC_OK) << llmc_last_error();
+    return inUse();
+  };
+  const uint64_t after = grow(0);
+  ASSERT_GT(after, before);
+  EXPECT_LT(grow(after - 1), after);
 }
 
 } // namespace
