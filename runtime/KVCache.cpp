@@ -6,6 +6,8 @@
 
 namespace llmc {
 
+constexpr size_t mostChanges = 1024; // whoever makes so many without a step sends some in vain
+
 static uint64_t ceilDiv(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
 
 uint64_t cachePages(const CacheLimits &limits, uint32_t pageTokens) {
@@ -59,6 +61,13 @@ llmc_status KVCache::create(std::span<const llmc_kv_layout> layouts, std::span<c
     if (device || !store.pages.isZeroed())
       std::fill(found->isDirty.begin(), found->isDirty.end(), 1);
     found->stores.push_back(uint32_t(index));
+  }
+  if (device) { // so that extend() and truncate() take no memory
+    uint64_t pages = 0;
+    for (const Group &group : groups)
+      pages += group.nPages * group.stores.size();
+    dirtyPages.reserve(pages);
+    changes.reserve(std::max(mostChanges, groups.size()) + 1);
   }
   // Only now do the tables stay where they are.
   views.resize(stores.size());
@@ -120,7 +129,6 @@ uint64_t KVCache::newPages(const Group &group, size_t seq, uint32_t n) const {
 }
 
 void KVCache::noteChange(const Group &group, uint64_t begin, uint64_t end) {
-  constexpr size_t mostChanges = 1024; // whoever makes so many without a step sends some in vain
   if (!device || begin >= end)
     return;
   changes.push_back({uint32_t(&group - groups.data()), begin, end});
@@ -157,6 +165,17 @@ int32_t KVCache::takePage(Group &group) {
     }
   group.isDirty[page] = 1;
   return page;
+}
+
+void KVCache::returnPage(Group &group, int32_t page) {
+  group.freePages.push_back(page);
+  if (dirtyPages.empty())
+    return;
+  for (uint32_t index : group.stores) { // whoever takes it next has it cleared
+    const Store &store = stores[index];
+    const uint8_t *start = store.start() + uint64_t(page) * store.pageBytes;
+    std::erase_if(dirtyPages, [&](const auto &dirty) { return dirty.first == start; });
+  }
 }
 
 llmc_status KVCache::allocateThere(Store &store, uint64_t bytes) {
@@ -213,7 +232,7 @@ void KVCache::truncate(llmc_seq seq, uint32_t length) {
     for (uint64_t i = held; i > kept; --i) {
       int32_t &entry = group.table[row + i - 1];
       if (--group.references[entry] == 0)
-        group.freePages.push_back(entry);
+        returnPage(group, entry);
       entry = 0;
     }
   }

@@ -130,6 +130,7 @@ private:
   /// Pages that `n` more tokens of a sequence take.
   uint64_t newPages(const Group &group, size_t seq, uint32_t n) const;
   int32_t takePage(Group &group);
+  void returnPage(Group &group, int32_t page);
   void noteChange(const Group &group, uint64_t begin, uint64_t end);
   llmc_status allocateThere(Store &store, uint64_t bytes);
   llmc_status readPage(const uint8_t *page, uint64_t bytes);
@@ -147,7 +148,7 @@ private:
 
   Device *device = nullptr;
   std::vector<uint8_t> pageCopy;
-  std::vector<std::pair<uint8_t *, uint64_t>> dirtyPages; ///< on a device: to be cleared before the next step
+  std::vector<std::pair<uint8_t *, uint64_t>> dirtyPages; ///< on a device: taken, to be cleared before a step
   std::vector<TableChange> changes;
   CacheLimits bounds = {};
   uint64_t tokensHeld = 0;

@@ -261,6 +261,26 @@ TEST_F(Ahead, a_step_that_fails_before_it_begins_leaves_no_outputs) {
   llmc_batch_free(batch);
 }
 
+/// What steps that failed have taken and given back, no later step has to clear.
+TEST_F(Ahead, steps_that_fail_leave_nothing_to_be_done) {
+  const std::vector<llmc_token> tokens(16, 3);
+  auto prefill = [&](uint64_t failAt) {
+    llmc_stub_fail_at(failAt);
+    const llmc_status status = llmc_prefill(session, seq, tokens.data(), tokens.size());
+    const uint64_t calls = llmc_stub_calls();
+    llmc_stub_fail_at(0);
+    EXPECT_EQ(status == LLMC_OK, failAt == 0) << llmc_last_error();
+    EXPECT_EQ(llmc_kv_remove(session, seq, 0, -1), LLMC_OK); // and its page
+    return calls;
+  };
+  for (int i = 0; i < 3; ++i) // the first stands behind a prompt, the third is recorded
+    prefill(0);
+  const uint64_t calls = prefill(0);
+  for (int i = 0; i < 3; ++i)
+    prefill(1);
+  EXPECT_EQ(prefill(0), calls);
+}
+
 /// Scratch grows by more than a step needs, but not where there is no more than that.
 TEST_F(Ahead, memory_for_a_step_that_just_fits) {
   auto inUse = [] {
