@@ -19,6 +19,8 @@ llmc_status StepHead::create(Device &newDevice, const llmc_module &module, const
     return status;
   if (llmc_status status = device->copyIn(pools.address(), there.data(), pools.size()))
     return status;
+  if (llmc_status status = device->synchronize()) // before `there` goes
+    return status;
   const uint64_t most =
       sizeof(llmc_step) + plan.nBatch * (sizeof(llmc_token_row) + sizeof(int32_t)) + 2 * alignment;
   if (llmc_status status = head.allocate(*device, most, "the step"))
@@ -30,7 +32,7 @@ llmc_status StepHead::create(Device &newDevice, const llmc_module &module, const
     if (llmc_status status =
             keys.allocate(*device, plan.cache.nTokens * 2 * sizeof(int32_t), "the keys of a step"))
       return status;
-  return device->synchronize();
+  return LLMC_OK;
 }
 
 llmc_status StepHead::upload(KVCache &cache, const llmc_step &step, const Places &places, uint32_t turn) {

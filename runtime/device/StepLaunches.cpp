@@ -36,10 +36,14 @@ llmc_status StepLaunches::create(DeviceModel &newModel, const std::vector<Device
 }
 
 llmc_status StepLaunches::setChoiceWork(DeviceAddress work) {
-  for (uint32_t turn = 0; turn < turns; ++turn)
-    if (llmc_status status = model->device().copyIn(argsOf(turn, perTurn - 1), &work, sizeof work))
+  Device &device = model->device();
+  for (uint32_t turn = 0; turn < turns; ++turn) {
+    if (llmc_status status = device.copyIn(argsOf(turn, perTurn - 1), &work, sizeof work))
       return status;
-  return model->device().synchronize();
+    if (llmc_status status = device.synchronize()) // before `work` goes
+      return status;
+  }
+  return LLMC_OK;
 }
 
 uint64_t StepLaunches::scratchBlocks(const uint64_t (&mostRows)[LLMC_ROW_SPACES]) const {
