@@ -53,7 +53,6 @@ public:
   llmc_status open();
 
   llmc_status enter() override { return done(driver.cuCtxSetCurrent(context), "cuCtxSetCurrent"); }
-  llmc_status memory(uint64_t &free, uint64_t &total) override;
   llmc_status allocate(uint64_t bytes, const char *what, DeviceAddress &out) override;
   void free(DeviceAddress address) override {
     driver.cuCtxSetCurrent(context); // whoever frees may be another thread
@@ -144,15 +143,6 @@ llmc_status CudaDevice::open() {
   if (llmc_status status = enter())
     return status;
   return done(driver.cuStreamCreate(&stream, 1 /* not behind the default stream */), "cuStreamCreate");
-}
-
-llmc_status CudaDevice::memory(uint64_t &free, uint64_t &total) {
-  size_t freeBytes = 0, totalBytes = 0;
-  if (llmc_status status = done(driver.cuMemGetInfo_v2(&freeBytes, &totalBytes), "cuMemGetInfo"))
-    return status;
-  free = freeBytes;
-  total = totalBytes;
-  return LLMC_OK;
 }
 
 llmc_status CudaDevice::allocate(uint64_t bytes, const char *what, DeviceAddress &out) {

@@ -33,7 +33,6 @@ constexpr unsigned eventWithoutTime = 2;
   X(cuDriverGetVersion, (int *version))                                                                      \
   X(cuDeviceGetCount, (int *count))                                                                          \
   X(cuDeviceGet, (DeviceNumber * out, int ordinal))                                                          \
-  X(cuDeviceGetName, (char *name, int bytes, DeviceNumber device))                                           \
   X(cuDeviceGetAttribute, (int *out, int attribute, DeviceNumber device))                                    \
   X(cuDevicePrimaryCtxRetain, (ContextHandle * *out, DeviceNumber device))                                   \
   X(cuDevicePrimaryCtxRelease_v2, (DeviceNumber device))                                                     \

@@ -55,11 +55,6 @@ public:
   ~SimtDevice() override { writeCounts(); }
 
   llmc_status enter() override { return LLMC_OK; }
-  llmc_status memory(uint64_t &free, uint64_t &total) override {
-    total = emulator.memory.limit ? emulator.memory.limit : uint64_t(1) << 40;
-    free = total - emulator.memory.inUse();
-    return LLMC_OK;
-  }
   llmc_status allocate(uint64_t bytes, const char *what, DeviceAddress &out) override {
     out = DeviceAddress(emulator.memory.allocate(bytes ? bytes : 1, what));
     return out ? LLMC_OK

@@ -61,11 +61,6 @@ EXPORT Result cuDeviceGet(DeviceNumber *out, int ordinal) {
   *out = ordinal;
   return 0;
 }
-EXPORT Result cuDeviceGetName(char *name, int bytes, DeviceNumber) {
-  CALL(cuDeviceGetName);
-  std::strncpy(name, "stub", size_t(bytes));
-  return 0;
-}
 EXPORT Result cuDeviceGetAttribute(int *out, int attribute, DeviceNumber) {
   CALL(cuDeviceGetAttribute);
   *out = attribute == computeMajor ? 9 : 0;
