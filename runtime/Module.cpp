@@ -56,8 +56,10 @@ llmc_status Module::load(const char *path, const llmc_model_params &params) {
     if (llmc_status status =
             llmc_tokenizer_open(contents.tokenizer.data(), contents.tokenizer.size(), &tokenizer))
       return setError(status, "%s: tokenizer: %s", path, std::string(lastError()).c_str());
-  log(LogInfo, "%s: loaded, kernels for %s, %zu MB of weights%s", path, variantName(),
-      contents.weights.size() >> 20,
+  const size_t bytes = contents.weights.size();
+  if (params.progress && !params.progress("load", bytes, bytes, params.progress_ud))
+    return setError(LLMC_ECANCELLED, "%s: cancelled", path);
+  log(LogInfo, "%s: loaded, kernels for %s, %zu MB of weights%s", path, variantName(), bytes >> 20,
       params.flags & LLMC_LOAD_COPY_WEIGHTS ? " copied"
       : params.flags & LLMC_LOAD_MLOCK      ? " locked"
                                             : "");
@@ -172,8 +174,6 @@ llmc_status Module::loadWeights(const char *path, const llmc_model_params &param
   if (params.flags & LLMC_LOAD_MLOCK)
     if (llmc_status status = lockWeights(path, params))
       return status;
-  if (params.progress && !params.progress("load", bytes, bytes, params.progress_ud))
-    return setError(LLMC_ECANCELLED, "%s: cancelled", path);
   return LLMC_OK;
 }
 

@@ -65,12 +65,15 @@ TEST_F(CudaStub, computes_what_the_cpu_computes) {
 TEST_F(CudaStub, a_load_tells_of_each_kernel_that_is_compiled) {
   struct Told {
     uint64_t next = 0, total = 0, stopAt;
+    std::vector<std::string> stages = {}; ///< each once where it follows itself
   } told{.stopAt = UINT64_MAX};
   llmc_model_params params;
   llmc_model_params_init(&params, sizeof params);
   params.device = "cuda";
   params.progress = [](const char *stage, uint64_t done, uint64_t total, void *ud) {
     Told &t = *static_cast<Told *>(ud);
+    if (t.stages.empty() || t.stages.back() != stage)
+      t.stages.push_back(stage);
     if (std::string(stage) != "kernels")
       return true;
     EXPECT_EQ(done, t.next++);
@@ -83,6 +86,7 @@ TEST_F(CudaStub, a_load_tells_of_each_kernel_that_is_compiled) {
   llmc_model_release(loaded);
   EXPECT_GT(told.total, 5u);
   EXPECT_EQ(told.next, told.total);
+  EXPECT_EQ(told.stages, (std::vector<std::string>{"kernels", "weights", "load"}));
   told = {.stopAt = 2};
   EXPECT_EQ(llmc_model_load(model.c_str(), &params, &loaded), LLMC_ECANCELLED);
   EXPECT_NE(std::string(llmc_last_error()).find("cancelled while its kernels were compiled"),
