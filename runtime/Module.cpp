@@ -112,10 +112,12 @@ llmc_status Module::chooseDevice(const char *path, const llmc_model_params &para
   const DeviceKind *kind = nullptr;
   std::string options;
   const bool isAny = !params.device || strcmp(params.device, anyDevice) == 0;
-  if (llmc_status status = findDeviceKind(isAny ? cudaDevice : params.device, kind, options))
-    return status;
-  if (isAny && (!programOf(*kind) || (module->n_variants && kind->count() == 0)))
-    findDeviceKind(cpuDevice, kind, options);
+  for (const DeviceKind &each : deviceKinds())
+    if (isAny && !kind && each.isForAuto && programOf(each) && (!module->n_variants || each.count()))
+      kind = &each;
+  if (!kind)
+    if (llmc_status status = findDeviceKind(isAny ? cpuDevice : params.device, kind, options))
+      return status;
   cpuInstead = isAny && module->n_variants ? module : nullptr;
   deviceProgram = programOf(*kind);
   if (kind->program && !deviceProgram)

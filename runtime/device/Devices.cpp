@@ -14,9 +14,9 @@ static llmc_status openCpu(const std::string &options, const char *, std::unique
 }
 
 static const DeviceKind kinds[] = {
-    {cpuDevice, deviceTarget(cpuDevice), one, openCpu},
-    {cudaDevice, deviceTarget(cudaDevice), countCuda, openCuda},
-    {simtDevice, deviceTarget(simtDevice), one, openSimt},
+    {cpuDevice, deviceTarget(cpuDevice), false, false, one, openCpu},
+    {cudaDevice, deviceTarget(cudaDevice), true, true, countCuda, openCuda},
+    {simtDevice, deviceTarget(simtDevice), false, false, one, openSimt},
 };
 
 std::span<const DeviceKind> deviceKinds() { return kinds; }
@@ -26,8 +26,7 @@ std::vector<std::string> deviceNames() {
   for (const DeviceKind &kind : kinds) {
     const uint32_t count = kind.count();
     for (uint32_t i = 0; i < count; ++i)
-      names.push_back(deviceWord(kind.name) == cudaDevice ? kind.name + (":" + std::to_string(i))
-                                                          : kind.name);
+      names.push_back(kind.isNumbered ? kind.name + (":" + std::to_string(i)) : kind.name);
   }
   return names;
 }

@@ -15,6 +15,8 @@ struct DeviceKind {
   const char *name;
   /// What an llmc_device that it can run is called; null: the CPU's own code.
   const char *program;
+  bool isNumbered; ///< "cuda:0", "cuda:1"; else there is one
+  bool isForAuto;  ///< taken without being asked for, if it is here and the model has code for it
   /// Those that are here; without a driver none, and no error.
   uint32_t (*count)();
   /// Opens one. `options` is what stands behind the colon of its name, `modelPath` the model that it is for.
