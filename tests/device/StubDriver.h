@@ -39,8 +39,9 @@ namespace llmc::stub {
 
 using cuda::Address, cuda::Result;
 
-constexpr Result invalidValue = 1, invalidContext = 201, illegalState = 401, notFound = 500,
-                 illegalAddress = 700, captureUnsupported = 900, captureInvalidated = 901, injected = 999;
+constexpr Result invalidValue = 1, invalidContext = 201, unsupportedPtx = 222, illegalState = 401,
+                 notFound = 500, illegalAddress = 700, captureUnsupported = 900, captureInvalidated = 901,
+                 injected = 999;
 
 struct State {
   simt::Emulator emulator;
@@ -49,7 +50,7 @@ struct State {
   uint64_t calls = 0, failAt = 0;
   bool hasFailed = false;
   const char *failedCall = "";
-  std::string lastError;
+  std::string lastError, refused;
   struct HostMemory {
     size_t bytes;
     unsigned flags;

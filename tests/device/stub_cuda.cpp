@@ -48,7 +48,8 @@ EXPORT Result cuInit(unsigned) {
 }
 EXPORT Result cuDriverGetVersion(int *version) {
   CALL(cuDriverGetVersion);
-  *version = 12040;
+  const char *wanted = std::getenv("LLMC_STUB_VERSION"); // also of a stub that no test is linked with
+  *version = wanted ? std::atoi(wanted) : 12040;
   return 0;
 }
 EXPORT Result cuDeviceGetCount(int *count) {
@@ -94,6 +95,8 @@ EXPORT Result cuModuleLoadDataEx(ModuleHandle **out, const void *image, unsigned
   CALL_OUTSIDE_CAPTURE(cuModuleLoadDataEx);
   if (!std::strstr(static_cast<const char *>(image), ".visible .entry"))
     return invalidValue;
+  if (!state().refused.empty() && std::strstr(static_cast<const char *>(image), state().refused.c_str()))
+    return unsupportedPtx;
   *out = new ModuleHandle;
   ++state().modules;
   return 0;
@@ -168,6 +171,7 @@ EXPORT Result cuGetErrorName(Result result, const char **out) {
          : result == invalidContext ? "CUDA_ERROR_INVALID_CONTEXT"
          : result == invalidValue   ? "CUDA_ERROR_INVALID_VALUE"
          : result == outOfMemory    ? "CUDA_ERROR_OUT_OF_MEMORY"
+         : result == unsupportedPtx ? "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"
                                     : "CUDA_ERROR";
   return 0;
 }
@@ -187,6 +191,7 @@ EXPORT uint64_t llmc_stub_calls() { return state().calls; }
 EXPORT uint64_t llmc_stub_waits_ahead() { return state().waitsAhead; }
 EXPORT uint64_t llmc_stub_bytes_in() { return state().bytesIn; }
 EXPORT void llmc_stub_limit(uint64_t bytes) { state().emulator.memory.limit = bytes; }
+EXPORT void llmc_stub_refuse(const char *words) { state().refused = words; }
 EXPORT const char *llmc_stub_last_error() { return state().lastError.c_str(); }
 EXPORT uint64_t llmc_stub_left() {
   State &s = state();

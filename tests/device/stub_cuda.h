@@ -15,6 +15,8 @@ uint64_t llmc_stub_bytes_in();
 uint64_t llmc_stub_waits_ahead();
 /// The device has so much memory; 0: as much as there is.
 void llmc_stub_limit(uint64_t bytes);
+/// PTX with these words in it is refused; empty: none.
+void llmc_stub_refuse(const char *words);
 /// What the emulator said of the last kernel.
 const char *llmc_stub_last_error();
 /// Allocations, contexts, streams, events, modules and graphs that are still there.

@@ -40,6 +40,7 @@ protected:
     setenv("LLMC_STUB_CODE", LLMC_DEVICE_MODELS "/llama-gqa.so.simt", 1);
     llmc_stub_fail_at(0);
     llmc_stub_limit(0);
+    llmc_stub_refuse("");
   }
   void TearDown() override { EXPECT_EQ(llmc_stub_left(), 0u); }
 };
@@ -91,6 +92,22 @@ TEST_F(CudaStub, a_load_tells_of_each_kernel_that_is_compiled) {
   EXPECT_EQ(llmc_model_load(model.c_str(), &params, &loaded), LLMC_ECANCELLED);
   EXPECT_NE(std::string(llmc_last_error()).find("cancelled while its kernels were compiled"),
             std::string::npos);
+}
+
+/// There is PTX of each kernel for sm_80, and for sm_90, which is what the stub is.
+TEST_F(CudaStub, an_image_that_is_refused_leaves_it_to_the_next) {
+  const ScenarioResult well = runScenario(model, "cuda");
+  ASSERT_EQ(well.error, "");
+  for (const char *target : {".target sm_80", ".target sm_90"}) {
+    llmc_stub_refuse(target);
+    const ScenarioResult result = runScenario(model, "cuda");
+    EXPECT_EQ(result.error, "") << target;
+    EXPECT_EQ(result.logits, well.logits) << target;
+  }
+  llmc_stub_refuse(".target");
+  const std::string error = runScenario(model, "cuda").error;
+  EXPECT_EQ(error.rfind("cuda:0: cuModuleLoadDataEx: ", 0), 0u) << error;
+  EXPECT_NE(error.find(": CUDA_ERROR_UNSUPPORTED_PTX_VERSION (from the stub)"), std::string::npos) << error;
 }
 
 TEST_F(CudaStub, another_device_is_refused) {
