@@ -274,11 +274,12 @@ TEST_F(CudaStub, each_call_that_fails_is_one_sentence_and_changes_nothing) {
     EXPECT_EQ(llmc_stub_left(), 0u);
     if (result.status == LLMC_OK) {
       EXPECT_EQ(result.logits, well.logits);
-      // What is not asked: the way out, and the failed probe of how many devices there are.
+      // What is not asked: the way out, the failed probe of how many devices there are, and an image whose
+      // place another one takes.
       const std::string name = failed;
       EXPECT_TRUE(name.find("Free") != std::string::npos || name.find("Destroy") != std::string::npos ||
                   name.find("Unload") != std::string::npos || name.find("Release") != std::string::npos ||
-                  name == "cuCtxSetCurrent")
+                  name == "cuCtxSetCurrent" || name == "cuModuleLoadDataEx")
           << "its failure was not noticed";
       continue;
     }
