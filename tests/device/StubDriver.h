@@ -47,7 +47,8 @@ struct State {
   simt::Emulator emulator;
   simt::Library library;
   cuda::ContextHandle context;
-  uint64_t calls = 0, failAt = 0;
+  std::vector<const char *> calls; ///< what was called since failAt was set
+  uint64_t failAt = 0;
   bool hasFailed = false;
   const char *failedCall = "";
   std::string lastError, refused;

@@ -20,7 +20,8 @@ State &stub::state() {
 
 bool stub::fails(const char *call) {
   State &s = state();
-  if (++s.calls != s.failAt)
+  s.calls.push_back(call);
+  if (s.calls.size() != s.failAt)
     return false;
   s.hasFailed = true;
   s.failedCall = call;
@@ -182,12 +183,17 @@ EXPORT Result cuGetErrorString(Result, const char **out) {
 
 EXPORT void llmc_stub_fail_at(uint64_t call) {
   State &s = state();
-  s.calls = s.bytesIn = 0;
+  s.calls.clear();
+  s.bytesIn = 0;
   s.failAt = call;
   s.hasFailed = false;
 }
 EXPORT const char *llmc_stub_failed_call() { return state().hasFailed ? state().failedCall : nullptr; }
-EXPORT uint64_t llmc_stub_calls() { return state().calls; }
+EXPORT uint64_t llmc_stub_calls() { return state().calls.size(); }
+EXPORT const char *llmc_stub_call(uint64_t n) {
+  const State &s = state();
+  return n - 1 < s.calls.size() ? s.calls[n - 1] : nullptr;
+}
 EXPORT uint64_t llmc_stub_waits_ahead() { return state().waitsAhead; }
 EXPORT uint64_t llmc_stub_bytes_in() { return state().bytesIn; }
 EXPORT void llmc_stub_limit(uint64_t bytes) { state().emulator.memory.limit = bytes; }

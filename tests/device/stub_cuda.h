@@ -8,8 +8,10 @@ extern "C" {
 void llmc_stub_fail_at(uint64_t call);
 /// The function that failed so; null: none did.
 const char *llmc_stub_failed_call();
-/// Calls since then, and bytes that they copied to the device.
+/// Calls since then, which function the n-th of them was (null: there were fewer), and bytes that they copied
+/// to the device.
 uint64_t llmc_stub_calls();
+const char *llmc_stub_call(uint64_t n);
 uint64_t llmc_stub_bytes_in();
 /// How often somebody has waited for an event while there was more to do behind it.
 uint64_t llmc_stub_waits_ahead();
