@@ -97,4 +97,4 @@ message=$("$llmc" compile "$work/model/tiny.gguf" -o "$work/out/model.so" --dump
 
 echo "$cases cases, $failures failures"
 rm -rf "$work"
-[ $failures -eq 0 ] && [ $cases -eq 26 ]
+[ $failures -eq 0 ] && [ $cases -eq 27 ]

@@ -43,7 +43,7 @@ foreach(length 0 7 31 32 40 120 ${last})
   equal("${kept}" "${length}")
 endforeach()
 foreach(at 0 9 20 27 33 90 150 ${last})
-  execute_process(COMMAND sh -c "head -c ${at} '${file}'; head -c 1 /dev/zero | tr '\\0' '\\245'; tail -c +$((${at} + 2)) '${file}'"
+  execute_process(COMMAND sh -c "head -c ${at} '${file}'; tail -c +$((${at} + 1)) '${file}' | head -c 1 | tr '\\000-\\377' '\\001-\\377\\000'; tail -c +$((${at} + 2)) '${file}'"
     OUTPUT_FILE ${WORK}/altered)
   llmc(1 run ${so} --tokens 4,5 -n 1 --session ${WORK}/altered)
   expect("${err}" "${WORK}/altered: ")
