@@ -36,11 +36,7 @@ std::pair<Value, Value> KernelArguments::share(Emitter &e, Value items) const {
 void KernelArguments::forEach(Emitter &e, int64_t items, int64_t step,
                               llvm::function_ref<void(Value)> body) const {
   Value first = lane ? e.mul(lane, step) : e.c(0);
-  e.loop(first, e.c(items), lanes ? e.mul(lanes, step) : e.c(step), ValueRange{},
-         [&](Value i, ValueRange) -> Values {
-           body(i);
-           return {};
-         });
+  e.loop(first, e.c(items), lanes ? e.mul(lanes, step) : e.c(step), body);
 }
 
 void emitCountLoad(Emitter &e, Value step, Value address, Value bytes) {

@@ -426,29 +426,24 @@ struct AttentionEmitter {
                               : e.less(e.mul(k.count, 2 * tile), e.mul(rows, spec.kvHeads));
       Value unit = e.select(isMany, e.c(tile), e.c(1));
       Value tiles = e.div(e.sub(e.add(rows, unit), 1), unit);
-      e.loop(k.number, e.mul(tiles, spec.kvHeads), k.count, ValueRange{},
-             [&](Value item, ValueRange) -> Values {
-               Value first = e.mul(e.div(item, spec.kvHeads), unit), last = e.min(e.add(first, unit), rows);
-               r.kvHead = e.rem(item, spec.kvHeads);
-               Value step = e.c(1);
-               if (tile > 1) {
-                 Value isWhole = e.equal(e.sub(last, first), e.c(tile));
-                 auto branch = scf::IfOp::create(e, TypeRange{e.i64()}, isWhole, /*withElseRegion=*/true);
-                 {
-                   OpBuilder::InsertionGuard guard(e);
-                   e.setInsertionPointToStart(branch.thenBlock());
-                   scf::YieldOp::create(e, e.select(isRun(k, first), e.c(tile), e.c(1)));
-                   e.setInsertionPointToStart(branch.elseBlock());
-                   scf::YieldOp::create(e, e.c(1));
-                 }
-                 step = branch.getResult(0);
-               }
-               e.loop(first, last, step, ValueRange{}, [&](Value row, ValueRange) -> Values {
-                 emitTokens(r, row, step);
-                 return {};
-               });
-               return {};
-             });
+      e.loop(k.number, e.mul(tiles, spec.kvHeads), k.count, [&](Value item) {
+        Value first = e.mul(e.div(item, spec.kvHeads), unit), last = e.min(e.add(first, unit), rows);
+        r.kvHead = e.rem(item, spec.kvHeads);
+        Value step = e.c(1);
+        if (tile > 1) {
+          Value isWhole = e.equal(e.sub(last, first), e.c(tile));
+          auto branch = scf::IfOp::create(e, TypeRange{e.i64()}, isWhole, /*withElseRegion=*/true);
+          {
+            OpBuilder::InsertionGuard guard(e);
+            e.setInsertionPointToStart(branch.thenBlock());
+            scf::YieldOp::create(e, e.select(isRun(k, first), e.c(tile), e.c(1)));
+            e.setInsertionPointToStart(branch.elseBlock());
+            scf::YieldOp::create(e, e.c(1));
+          }
+          step = branch.getResult(0);
+        }
+        e.loop(first, last, step, [&](Value row) { emitTokens(r, row, step); });
+      });
     });
   }
 };

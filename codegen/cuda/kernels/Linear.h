@@ -35,7 +35,7 @@ constexpr int64_t fewRows = 16;                  // up to so many take the one l
 constexpr int64_t warpPanels = 2, warpRows = 32; // whose products a warp computes
 constexpr int64_t largeWarps = 4;                // of a block that takes many rows
 constexpr int64_t statisticsBytes = 16;          // of a row: mean, inverse, scale and one over it, in f32
-constexpr int64_t sharedLimit = 46 * 1024;       // of the 48 KB that a block may declare
+constexpr int64_t sharedLimit = mostSharedBytes - 2048; // the rest is for what rows need beside tiles
 
 /// The numbers that both forms agree on.
 struct Plan {
@@ -76,7 +76,7 @@ struct Plan {
   int64_t packed() const { return output(outputs()); }
 };
 
-/// Rows of x on their way to planes (Rows.cpp).
+/// Rows of x on their way to planes (LinearRows.cpp).
 struct Rows {
   emit::Emitter &e;
   const Plan &plan;
