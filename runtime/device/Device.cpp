@@ -2,6 +2,15 @@
 
 namespace llmc {
 
+llmc_status Device::atRest(const std::function<llmc_status()> &work) {
+  std::lock_guard lock(mutex);
+  if (llmc_status status = enter())
+    return status;
+  if (llmc_status status = synchronize())
+    return status;
+  return work();
+}
+
 DeviceMemory &DeviceMemory::operator=(DeviceMemory &&other) noexcept {
   if (this != &other) {
     reset();

@@ -88,6 +88,9 @@ public:
   virtual llmc_status endCapture(std::unique_ptr<DeviceGraph> &out) = 0;
   virtual llmc_status replay(DeviceGraph &graph) = 0;
 
+  /// For who does not hold `mutex`: `work` with the device entered, and nothing of it under way.
+  llmc_status atRest(const std::function<llmc_status()> &work);
+
 private:
   std::string ownName;
 };

@@ -24,11 +24,6 @@ llmc_status StepResults::reserveCandidates(uint64_t nRows, StepLaunches &launche
   if (bytes <= slots[turns - 1].size())
     return LLMC_OK;
   Device &device = model->device();
-  std::lock_guard lock(device.mutex);
-  if (llmc_status status = device.enter())
-    return status;
-  if (llmc_status status = device.synchronize()) // a step ahead may be under way
-    return status;
   auto take = [&]() -> llmc_status {
     for (StagingMemory &slot : slots)
       if (llmc_status status = slot.allocateMapped(device, bytes, "candidates"))
@@ -38,10 +33,12 @@ llmc_status StepResults::reserveCandidates(uint64_t nRows, StepLaunches &launche
     device.setScratch(work.address());
     return launches.setChoiceWork(work.address());
   };
-  const llmc_status status = take();
-  if (status != LLMC_OK)
-    slots[turns - 1].reset(); // the next time anew
-  return status;
+  return device.atRest([&] { // a step ahead may be under way
+    const llmc_status status = take();
+    if (status != LLMC_OK)
+      slots[turns - 1].reset(); // the next time anew
+    return status;
+  });
 }
 
 void StepResults::forget(uint32_t turn) { model->device().forget(candidates(turn), slots[turn].size()); }

@@ -17,15 +17,11 @@ llmc_status StepScratch::reserve(const llmc_step &step, uint64_t nKeys, const ch
     return setError(LLMC_ENOMEM, "%s: the scratch memory of this step does not fit in 64 bits", function);
   if (each <= blockBytes && total <= memory.size())
     return LLMC_OK;
-  Device &device = model->device();
-  std::lock_guard lock(device.mutex);
-  if (llmc_status status = device.enter())
-    return status;
-  if (llmc_status status = device.synchronize()) // a step ahead may be under way
-    return status;
-  const uint64_t roomy = memory.size() + memory.size() / 4; // the next steps have a few keys more
-  const llmc_status status = grow(std::max(total, roomy));
-  return status == LLMC_ENOMEM && total < roomy ? grow(total) : status;
+  return model->device().atRest([&] {                         // a step ahead may be under way
+    const uint64_t roomy = memory.size() + memory.size() / 4; // the next steps have a few keys more
+    const llmc_status status = grow(std::max(total, roomy));
+    return status == LLMC_ENOMEM && total < roomy ? grow(total) : status;
+  });
 }
 
 llmc_status StepScratch::grow(uint64_t bytes) {
