@@ -2,6 +2,7 @@
 
     compare.py --bin build/bin [--llama-build FOLDER] [--ik CHECKOUT] [--openvino] [MODEL.gguf | 1b-q4_0 ...]
                [--rows prompt,decode,depth,batch,load,compile] [--threads 1,2] [--rounds 5] [--variant NAME]
+               [--prompts 1,512] [--depths 2048] [--sequences 1,8]
                [--setting 'fast=--fast'] [--json FILE] [--quick]
 
 Models are GGUF files, or shapes of random weights such as 1b-q4_0 or 3b-q4_k_m, which are looked for in --model-dir as
@@ -27,14 +28,22 @@ DEFAULT_MODELS = [f"{shape}-{kind}" for shape in ("1b", "3b") for kind in ("q4_0
 
 
 class Sizes:
-    def __init__(self, is_quick):
-        self.prompts = [1, 8, 32] if is_quick else [1, 8, 32, 128, 512, 2048]
-        self.depths = [64, 128] if is_quick else [2048, 8192]
-        self.sequences = [1, 4] if is_quick else [1, 4, 8, 16]
+    def __init__(self, args):
+        is_quick = args.quick
+        self.prompts = args.prompts or ([1, 8, 32] if is_quick else [1, 8, 32, 128, 512, 2048])
+        self.depths = args.depths or ([64, 128] if is_quick else [2048, 8192])
+        self.sequences = args.sequences or ([1, 4] if is_quick else [1, 4, 8, 16])
         self.new = 4 if is_quick else 64           # tokens generated behind nothing
         self.new_at_depth = 4 if is_quick else 16  # behind much
         self.new_of_each = 4 if is_quick else 32   # of each of several sequences
         self.before_batch = 16 if is_quick else 128
+
+
+def numbers(text):
+    values = [int(word) for word in text.split(",")]
+    if min(values) < 1:
+        raise ValueError
+    return values
 
 
 def arguments():
@@ -50,8 +59,11 @@ def arguments():
     parser.add_argument("--openvino-venv", help="where it is or goes (default: in --work)")
     parser.add_argument("--tokenizer", help="a GGUF file with a tokenizer, which OpenVINO asks for")
     parser.add_argument("--rows", default=",".join(KINDS))
-    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--threads", type=numbers, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--prompts", type=numbers, help="lengths of prompts (default: 1 to 2048)")
+    parser.add_argument("--depths", type=numbers, help="tokens before those generated (default: 2048 and 8192)")
+    parser.add_argument("--sequences", type=numbers, help="sequences that are generated together (default: 1 to 16)")
     parser.add_argument("--variant", choices=("avx2", "avx512", "amx", "amx-fast"),
                         help="of llmc (default: its best)")
     parser.add_argument("--setting", action="append", default=[], metavar="NAME=OPTIONS",
@@ -65,7 +77,6 @@ def arguments():
     args.rows = args.rows.split(",")
     if unknown := [row for row in args.rows if row not in KINDS]:
         parser.error(f"--rows: no '{unknown[0]}'; there are {', '.join(KINDS)}")
-    args.threads = [int(n) for n in args.threads.split(",")]
     if any("=" not in setting for setting in args.setting):
         parser.error("--setting takes NAME=OPTIONS")
     os.makedirs(args.work, exist_ok=True)
@@ -166,7 +177,7 @@ def main():
     args = arguments()
     flags = cpu_flags()
     limits_of = args.variant or ("amx" if "amx_int8" in flags else "avx512" if "avx512_vnni" in flags else "avx2")
-    sizes = Sizes(args.quick)
+    sizes = Sizes(args)
     results, works = Results(), {}
     about = {"variant": args.variant or "default", "limits_of": limits_of, "rounds": args.rounds,
              "before_batch": sizes.before_batch, "quick": args.quick}
