@@ -26,6 +26,7 @@ struct Tuning {
   int64_t prefetchPanels;
   int64_t prefetchBytes;
   int prefetchLevel;         // of the cache that prefetched weights go to: 1 or 2
+  bool prefetchesStreams;    // a single row's weights also where they are read in the order in which they stand
   int64_t activationBytes;   // packed activations that should stay in the second-level cache
   int pagePrefetchLevel;     // that a single token's next page of keys and values goes to; 0: none
   int attentionAccumulators; // vectors of 16 that a loop may keep in registers

@@ -241,6 +241,12 @@ bool needsHalfSums(const QuantScheme &scheme, const Isa &isa) {
   return scheme.group < int8group::values || (bias && bias != 8 && bias != 128);
 }
 
+/// Whether a tile's weights are one stream of lines, which some CPUs fetch ahead better by themselves: a record's
+/// high bits stand behind its low ones, and are read along with them.
+static bool readsStream(const QuantScheme &scheme, int rows, int panels) {
+  return rows == 1 && panels == 1 && scheme.highBits == 0 && scheme.lowBits >= 4;
+}
+
 LLVM::LLVMFuncOp emitProducts(Emitter &e, ModuleOp module, const QuantScheme &scheme,
                               ActivationType activations, const Isa &isa, int rows, int panels) {
   const bool isInt8 = activations == ActivationType::Int8;
@@ -249,7 +255,9 @@ LLVM::LLVMFuncOp emitProducts(Emitter &e, ModuleOp module, const QuantScheme &sc
   return emitFunction(e, module, name, isa,
                       {e.ptr(), e.i64(), e.ptr(), e.i64(), e.i64(), e.ptr(), e.i64(), e.i64()}, true,
                       [&](ValueRange a) {
-                        const bool isAhead = isInt8 && isa.tuning.prefetchBytes;
+                        const bool isAhead =
+                            isInt8 && isa.tuning.prefetchBytes &&
+                            (isa.tuning.prefetchesStreams || !readsStream(scheme, rows, panels));
                         Tile tile{e, scheme, isa, rows, panels, isAhead ? a[7] : Value()};
                         Values sums = isInt8 ? tile.int8(a[0], a[1], a[2], a[3], a[4])
                                              : tile.floats(a[0], a[1], a[2], a[3], a[4]);
