@@ -68,6 +68,16 @@ Values KVStore::forEachDimension(Value head, int64_t vectors, ValueRange carried
   });
 }
 
+void KVStore::widenValueScales(Value head, Value place) {
+  if (!type.perScale)
+    return;
+  wideScales = place;
+  Value stored = e.at(head, layout.scalesV());
+  e.loop(e.c(0), e.c(layout.pageTokens * layout.groups(layout.dimV)), lanes, [&](Value i) {
+    e.store(e.loadFloats(e.at(stored, e.mul(i, 2)), 0, /*halves=*/true), e.at(place, e.mul(i, 4)));
+  });
+}
+
 Value KVStore::values(Value head, Value slot, Value column, int64_t offset) {
   Value place = e.at(head, e.mul(e.add(e.mul(slot, layout.dimVPadded()), column), type.bytes));
   prefetch(place, offset * type.bytes, lanes * type.bytes);
@@ -75,7 +85,9 @@ Value KVStore::values(Value head, Value slot, Value column, int64_t offset) {
   if (!type.perScale)
     return v;
   Value group = e.add(e.mul(slot, layout.groups(layout.dimV)), e.div(e.add(column, offset), type.perScale));
-  return e.mulf(v, e.broadcast(scale(e.at(head, e.add(e.mul(group, 2), layout.scalesV())))));
+  Value wide = wideScales ? e.load(e.f32(), e.at(wideScales, e.mul(group, 4)))
+                          : scale(e.at(head, e.add(e.mul(group, 2), layout.scalesV())));
+  return e.mulf(v, e.broadcast(wide));
 }
 
 Value KVStore::key(Value head, Value slot, Value d) {

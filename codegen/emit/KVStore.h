@@ -18,6 +18,9 @@ public:
   using ValueRange = mlir::ValueRange;
   KVStore(Emitter &e, const KVLayout &layout) : e(e), layout(layout), type(*layout.type) {}
 
+  /// Writes the scales of a page's values to `place` as f32, for values() to read them there: once for all
+  /// instead of one by one. Nothing where numbers have no scales.
+  void widenValueScales(Value head, Value place);
   /// From now on, what is `ahead` bytes from keys and values that are read is prefetched.
   void prefetchAhead(Value bytes, int level) { ahead = bytes, aheadLevel = level; }
 
@@ -59,6 +62,7 @@ private:
   const KVType &type;
   Value ahead; // null: nothing
   int aheadLevel = 0;
+  Value wideScales; // of values; null: they are read as they are stored
 };
 
 } // namespace llmc::emit

@@ -85,9 +85,12 @@ void AttentionPage::weighAll(KVStore &store, Value scratch, Value query, int64_t
   const int64_t limit = isa.tuning.attentionAccumulators, dimV = spec.layout().dimVPadded();
   const int64_t vectors = largestDivisor(dimV / lanes, std::max<int64_t>(2, limit / 4));
   const int64_t count = largestDivisor(queries, std::max<int64_t>(1, limit / vectors));
+  KVStore page = store;
+  // The scratch for a page as floats is free: such a page has no scales.
+  page.widenValueScales(values, e.at(scratch, places.valuesAt));
   e.loop(e.c(0), e.c(queries), count, [&](Value q) {
     e.loop(e.c(0), e.c(dimV), vectors * lanes, [&](Value column) {
-      Values sums = weigh(store, scratch, e.add(query, q), count, column, vectors, values, first, last);
+      Values sums = weigh(page, scratch, e.add(query, q), count, column, vectors, values, first, last);
       for (int64_t i = 0; i < count; ++i) {
         ArrayRef<Value> mine = ArrayRef(sums).slice(i * vectors, vectors);
         Value index = e.add(q, i);
