@@ -22,6 +22,8 @@ struct Isa;           // isa/Isa.h
 /// Bytes a row of LinearSpec's `packed`.
 int64_t packedRowBytes(const LinearSpec &);
 
+/// Whether a kernel multiplies pairs of bf16 (Isa::hasBF16Dots): activations and weights are bf16, in pairs.
+bool usesBF16Dots(const LinearSpec &, const Isa &);
 /// Whether a kernel for this instruction set multiplies in tiles, if there are enough rows (Isa::tileRows):
 /// int8 activations, and bf16 ones with weights of bf16 whose rows fill tiles.
 bool usesTiles(const LinearSpec &, const Isa &);

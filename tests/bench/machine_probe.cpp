@@ -2,7 +2,7 @@
 //
 // Read bandwidth and the peaks of arithmetic that kernels of a variant may use, as one JSON object:
 //
-//   machine_probe THREADS avx2|avx512|amx
+//   machine_probe THREADS VARIANT   (one of llmc compile --cpu)
 //
 //===----------------------------------------------------------------------===//
 #include "tools/llmc/Roofline.h"
@@ -15,7 +15,7 @@ using namespace llmc::cli;
 int main(int argc, char **argv) {
   const int threads = argc == 3 ? std::atoi(argv[1]) : 0;
   if (threads < 1 || threads > 1024) {
-    std::fprintf(stderr, "usage: machine_probe THREADS avx2|avx512|amx\n");
+    std::fprintf(stderr, "usage: machine_probe THREADS VARIANT\n");
     return 2;
   }
   std::printf("{\"threads\": %d, \"read_gb_s\": %.3f", threads, measureRead(uint32_t(threads)));

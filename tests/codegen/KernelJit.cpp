@@ -130,10 +130,15 @@ std::vector<const cpu::Isa *> runnableIsas() {
   const bool avxVnni = avx2 && host.lookup("avxvnni");
   const bool avx512 = avx2 && host.lookup("avx512f") && host.lookup("avx512bw") && host.lookup("avx512dq") &&
                       host.lookup("avx512vl") && host.lookup("avx512cd") && host.lookup("avx512vnni");
+  const bool avx512BF16 = avx512 && host.lookup("avx512bf16");
   const bool amx =
       avx512 && (cpuFeatures() & LLMC_CPU_AVX512FP16) && (requestAmx(cpuFeatures()) & LLMC_CPU_AMX_BF16);
   for (const cpu::Isa &isa : cpu::allIsas())
-    if (isa.name == "avx2" ? avx2 : isa.name == "avx2-vnni" ? avxVnni : isa.name == "avx512" ? avx512 : amx)
+    if (isa.name == "avx2"          ? avx2
+        : isa.name == "avx2-vnni"   ? avxVnni
+        : isa.name == "avx512"      ? avx512
+        : isa.name == "avx512-bf16" ? avx512BF16
+                                    : amx)
       isas.push_back(&isa);
   return isas;
 }

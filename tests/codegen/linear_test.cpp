@@ -258,6 +258,8 @@ void checkPlainProducts(ActivationType type) {
     for (const auto &scheme : quant::allSchemes()) {
       if (isInt8 && !scheme.isInteger())
         continue;
+      if (!isa->base.empty() && !cpu::differsFromBase(plain(scheme, 301, 576, type), *isa))
+        continue;
       SCOPED_TRACE(std::string(scheme.name) + (isInt8 ? " int8 " : " f32 ") + isa->name.str());
       KernelJit jit;
       std::vector<std::unique_ptr<Linear>> kernels;
@@ -357,17 +359,19 @@ TEST(Linear, TilesInBlocks) {
   }
 }
 
-// bf16 in tiles where rows fill them, bit by bit; else as f32, where only the order of additions differs.
+// bf16 in tiles where rows fill them, bit by bit; else in pairs or as f32, where only the order and rounding
+// of additions differ. Without a whole vector or a whole pair of columns, too.
 TEST(Linear, PlainProductsOfBF16) {
   Random random(7);
   for (const cpu::Isa *isa : runnableIsas())
-    for (int64_t k : {100, 608}) {
+    for (int64_t k : {99, 100, 608}) {
       SCOPED_TRACE(isa->name.str() + " " + std::to_string(k));
       Linear linear(plain(*quant::schemeByName("bf16"), 49, k, ActivationType::BF16), random);
       KernelJit jit;
       linear.emit(jit, "bf16", *isa);
       ASSERT_TRUE(jit.compile());
       ASSERT_EQ(cpu::usesTiles(linear.spec, *isa), isa->hasTiles() && k == 608);
+      ASSERT_EQ(cpu::usesBF16Dots(linear.spec, *isa), isa->hasBF16Dots && k % 2 == 0);
       linear.checkSameBits(jit, "bf16", *isa);
       linear.checkAgainstDouble(jit, "bf16", 2e-6);
       if (isa->tileRows == 1 && k == 608)

@@ -64,6 +64,8 @@ inline bool hostRuns(const std::string &variant) {
     return avx2 && __builtin_cpu_supports("avxvnni");
   if (variant == "avx512")
     return avx512;
+  if (variant == "avx512-bf16")
+    return avx512 && __builtin_cpu_supports("avx512bf16");
   if (variant != "amx" && variant != "amx-fast")
     die("no such variant is known here: %s", variant.c_str());
   // Tiles are states of the CPU that a process asks the system for (arch_prctl(2), ARCH_REQ_XCOMP_PERM).

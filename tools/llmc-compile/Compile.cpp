@@ -71,15 +71,14 @@ static const char *const carriedOptions[] = {"--activations",   "--kv",
                                              "--count-loads",   "--portable-bits",
                                              "--random-weights"};
 
-/// The variants of `--cpu`: names, or `native` for the best that this machine can run. With `isFast`, those
-/// whose bits depend on the number of rows are among them.
-static std::string chooseVariants(llvm::StringRef list, bool isFast,
+/// The variants of `--cpu`: names, or `native` for the best that this machine can run.
+static std::string chooseVariants(llvm::StringRef list, cpu::Wishes wishes,
                                   std::vector<const cpu::Isa *> &variants) {
   llvm::SmallVector<llvm::StringRef> names;
   list.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
-  const cpu::Isa *native = cpu::bestHere(isFast);
+  const cpu::Isa *native = cpu::bestHere(wishes);
   for (const cpu::Isa &isa : cpu::allIsas())
-    if ((names.empty() && cpu::isOffered(isa, isFast)) || llvm::is_contained(names, isa.name) ||
+    if ((names.empty() && cpu::isOffered(isa, wishes)) || llvm::is_contained(names, isa.name) ||
         (llvm::is_contained(names, "native") && &isa == native))
       variants.push_back(&isa);
   for (llvm::StringRef name : names)
@@ -90,7 +89,8 @@ static std::string chooseVariants(llvm::StringRef list, bool isFast,
       return "--cpu: expected native or some of " + llvm::join(known, ", ") + " but got '" + name.str() + "'";
     }
   auto mixesUnits = [](const cpu::Isa *isa) { return isa->mixesUnits(); };
-  if (isFast && !names.empty() && !llvm::is_contained(names, "native") && llvm::none_of(variants, mixesUnits))
+  if (wishes.isFast && !names.empty() && !llvm::is_contained(names, "native") &&
+      llvm::none_of(variants, mixesUnits))
     return "--fast: chooses nothing among the variants that --cpu names: add amx-fast to them, or native";
   return variants.empty() ? "--cpu: this machine's CPU runs none of the variants" : "";
 }
@@ -122,7 +122,7 @@ static std::string checkPortableBits(const CompileArguments &arguments) {
   for (const cpu::Isa *isa : arguments.pipeline.variants)
     if (!isa->isPortable())
       return "--portable-bits: the variant " + isa->name.str() +
-             " multiplies in tiles, which gives other bits: expected some of " + llvm::join(portable, ", ");
+             " does not give the same bits as others: expected some of " + llvm::join(portable, ", ");
   return "";
 }
 
@@ -151,7 +151,8 @@ static std::string chooseTargets(const CompileArguments &arguments, PipelineOpti
   if (llvm::is_contained(words, "cpu")) {
     if (std::string why = chooseFamily(arguments.tune, options.family); !why.empty())
       return why;
-    return chooseVariants(arguments.variants, arguments.isFast, options.variants);
+    const bool usesBF16 = options.activations == "bf16" && !options.portableBits;
+    return chooseVariants(arguments.variants, {arguments.isFast, usesBF16}, options.variants);
   }
   if (!arguments.variants.empty())
     return "--cpu: belongs to --target cpu, which is not given";
@@ -402,8 +403,10 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
   command
       ->add_option("--cpu", arguments->variants,
                    "variants to compile: native (the best that runs here), or some of "
-                   "avx2,avx2-vnni,avx512,amx,amx-fast (default: the "
-                   "first three). amx multiplies int8 activations' weights as bf16, in tiles: more exact, "
+                   "avx2,avx2-vnni,avx512,avx512-bf16,amx,amx-fast (default: the "
+                   "first three, with --activations bf16 the first four). avx512-bf16 multiplies weights and "
+                   "activations of bf16 by instructions for them. amx multiplies int8 activations' weights "
+                   "as bf16, in tiles: more exact, "
                    "long prompts are "
                    "several times as fast, single tokens slower")
       ->type_name("LIST");

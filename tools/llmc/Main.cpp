@@ -81,7 +81,7 @@ int main(int argc, char **argv) {
     app.footer(
         "Example:\n  llmc compile model.gguf -o model.so && llmc run model.so --chat\n\n"
         "llmc COMMAND --help says more. A model.so is a program: run it only from where you would run one.\n"
-        "LLMC_CPU=avx2|avx2-vnni|avx512|amx|amx-fast chooses among the CPU variants in a model.so.");
+        "LLMC_CPU=avx2|avx2-vnni|avx512|avx512-bf16|amx|amx-fast chooses among the CPU variants in a model.so.");
     addRunCommand(app, code);
     addMeasuringCommands(app, code);
     addCompareTraceCommand(app, code);

@@ -77,7 +77,7 @@ struct Note {
   const char *name, *text;
 };
 constexpr Note environment[] = {
-    {"LLMC_CPU", "avx2, avx2-vnni, avx512, amx or amx-fast: which CPU variant of a model.so runs (default: the best)"},
+    {"LLMC_CPU", "avx2, avx2-vnni, avx512, avx512-bf16, amx or amx-fast: which CPU variant of a model.so runs (default: the best)"},
     {"XDG_CACHE_HOME", "where the folder llmc of compiled models lies (default: ~/.cache)"},
     {"LLMC_CACHE_BYTES", "how large that folder may grow (default: 17179869184, 16 GiB)"},
     {"LLMC_PROGRESS", "0: no progress bars; 1: lines of progress where stderr is no terminal"},

@@ -120,7 +120,7 @@ __attribute__((target("amx-tile,amx-bf16"))) double bf16Amx(uint64_t rounds) {
 }
 
 /// Best first. A variant may use the units of those below it.
-constexpr std::string_view variants[] = {"amx-fast", "amx", "avx512", "avx2-vnni", "avx2"};
+constexpr std::string_view variants[] = {"amx-fast", "amx", "avx512-bf16", "avx512", "avx2-vnni", "avx2"};
 constexpr struct {
   Arithmetic arithmetic;
   std::string_view variant;
@@ -130,7 +130,7 @@ constexpr struct {
     {Arithmetic::Int8, "amx", LLMC_CPU_AMX_INT8, {"amxint8", int8Amx}},
     {Arithmetic::BF16, "amx", LLMC_CPU_AMX_BF16, {"amxbf16", bf16Amx}},
     {Arithmetic::Int8, "avx512", LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI, {"avx512vnni", int8Avx512}},
-    {Arithmetic::BF16, "avx512", LLMC_CPU_AVX512BF16, {"avx512bf16", bf16Avx512}},
+    {Arithmetic::BF16, "avx512-bf16", LLMC_CPU_AVX512BF16, {"avx512bf16", bf16Avx512}},
     {Arithmetic::F32, "avx512", LLMC_CPU_AVX512 | LLMC_CPU_AVX512VNNI, {"avx512", f32Avx512}},
     {Arithmetic::Int8, "avx2-vnni", LLMC_CPU_AVX2 | LLMC_CPU_AVXVNNI, {"avxvnni", int8AvxVnni}},
     {Arithmetic::Int8, "avx2", LLMC_CPU_AVX2, {"avx2", int8Avx2}},

@@ -22,12 +22,15 @@ constexpr int64_t fastTileRows = 8;
 /// (Rationale.md).
 std::vector<Isa> makeIsas() {
   std::vector<Isa> isas = {
-      {"amx-fast", "x86-64-v4", amxTargetFeatures, amxFeatures, DotUnit::Vnni, fastTileRows, "avx512", false},
-      {"amx", "x86-64-v4", amxTargetFeatures, amxFeatures, DotUnit::Vnni, 1, "avx512", false},
-      {"avx512", "x86-64-v4", "+avx512vnni", avx512Features, DotUnit::Vnni, 0, "", true},
-      {"avx2-vnni", "x86-64-v3", "+avxvnni", LLMC_CPU_AVX2 | LLMC_CPU_AVXVNNI, DotUnit::AvxVnni, 0, "avx2",
-       true},
-      {"avx2", "x86-64-v3", "", LLMC_CPU_AVX2, DotUnit::MaddUbs, 0, "", true},
+      {"amx-fast", "x86-64-v4", amxTargetFeatures, amxFeatures, DotUnit::Vnni, fastTileRows, false, "avx512",
+       false},
+      {"amx", "x86-64-v4", amxTargetFeatures, amxFeatures, DotUnit::Vnni, 1, false, "avx512", false},
+      {"avx512-bf16", "x86-64-v4", "+avx512vnni,+avx512bf16", avx512Features | LLMC_CPU_AVX512BF16,
+       DotUnit::Vnni, 0, true, "avx512", false},
+      {"avx512", "x86-64-v4", "+avx512vnni", avx512Features, DotUnit::Vnni, 0, false, "", true},
+      {"avx2-vnni", "x86-64-v3", "+avxvnni", LLMC_CPU_AVX2 | LLMC_CPU_AVXVNNI, DotUnit::AvxVnni, 0, false,
+       "avx2", true},
+      {"avx2", "x86-64-v3", "", LLMC_CPU_AVX2, DotUnit::MaddUbs, 0, false, "", true},
   };
   for (Isa &isa : isas)
     isa = tunedFor(isa, otherCpus());
@@ -54,11 +57,13 @@ const Isa *isaByName(llvm::StringRef name) {
   return nullptr;
 }
 
-bool isOffered(const Isa &isa, bool isFast) { return isa.isDefault || (isFast && isa.mixesUnits()); }
+bool isOffered(const Isa &isa, Wishes wishes) {
+  return isa.isDefault || (wishes.isFast && isa.mixesUnits()) || (wishes.usesBF16 && isa.hasBF16Dots);
+}
 
-const Isa *bestHere(bool isFast) {
+const Isa *bestHere(Wishes wishes) {
   for (const Isa &isa : allIsas())
-    if (isOffered(isa, isFast) && runsHere(isa))
+    if (isOffered(isa, wishes) && runsHere(isa))
       return &isa;
   return nullptr;
 }
@@ -68,6 +73,7 @@ bool runsHere(const Isa &isa) {
                                                                 {LLMC_CPU_AVXVNNI, "avxvnni"},
                                                                 {LLMC_CPU_AVX512, "avx512bw"},
                                                                 {LLMC_CPU_AVX512VNNI, "avx512vnni"},
+                                                                {LLMC_CPU_AVX512BF16, "avx512bf16"},
                                                                 {LLMC_CPU_AVX512FP16, "avx512fp16"},
                                                                 {LLMC_CPU_AMX_BF16, "amx-bf16"}};
   llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();

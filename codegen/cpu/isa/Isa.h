@@ -34,6 +34,7 @@ struct Isa {
   // AMX: steps of so many rows or more multiply integer weights in tiles of bf16, others in the dot unit. 0:
   // all do in the dot unit, 1: all in tiles; else bits depend on the number of rows.
   int64_t tileRows;
+  bool hasBF16Dots;     // vdpbf16ps: weights and activations of bf16 are multiplied two columns at once
   llvm::StringRef base; // the variant whose kernels it shares where they would not differ; empty: none
   bool isDefault;       // compiled for where nobody asks for variants
   Tuning tuning = {};   // of otherCpus() in allIsas()
@@ -42,7 +43,7 @@ struct Isa {
   bool mixesUnits() const { return tileRows > 1; }
   /// Whether logits are the same bits as those of all other variants of which this holds: nothing that a
   /// variant may choose then changes the order or the rounding of a sum (codegen/cpu/Rationale.md).
-  bool isPortable() const { return !hasTiles(); }
+  bool isPortable() const { return !hasTiles() && !hasBF16Dots; }
 };
 
 /// The variant with the sizes of a family.
@@ -53,11 +54,15 @@ llvm::ArrayRef<Isa> allIsas();
 const Isa *isaByName(llvm::StringRef name);
 /// Whether this machine can execute the variant.
 bool runsHere(const Isa &);
-/// Whether the variant is compiled for where nobody names any; with `isFast` also those whose bits depend on
-/// the number of rows.
-bool isOffered(const Isa &, bool isFast);
+/// What a model asks for beyond the variants that are always compiled for.
+struct Wishes {
+  bool isFast = false;   // bits may depend on the number of rows
+  bool usesBF16 = false; // activations are bf16, and bits may depend on the CPU
+};
+/// Whether the variant is compiled for where nobody names any.
+bool isOffered(const Isa &, Wishes);
 /// The best of these that this machine can execute; null if it can none.
-const Isa *bestHere(bool isFast = false);
+const Isa *bestHere(Wishes = {});
 
 } // namespace llmc::cpu
 #endif

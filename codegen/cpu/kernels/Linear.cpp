@@ -34,19 +34,33 @@ int64_t packedRowBytes(const LinearSpec &spec) {
   return spec.norm != Norm::None || isRounded || columns != spec.k ? rowStride(columns) : 0;
 }
 
-bool usesTiles(const LinearSpec &spec, const Isa &isa) {
-  if (!isa.hasTiles())
-    return false;
+/// Activations and all weights.
+static bool isBF16(const LinearSpec &spec) {
   auto isBF16 = [](auto &weight) { return weight.scheme->storage == quant::Storage::BFloat16; };
-  return spec.activations == ActivationType::Int8 ||
-         (spec.activations == ActivationType::BF16 && spec.k % tile::columns == 0 &&
-          llvm::all_of(spec.weights, isBF16));
+  return spec.activations == ActivationType::BF16 && llvm::all_of(spec.weights, isBF16);
+}
+
+bool usesTiles(const LinearSpec &spec, const Isa &isa) {
+  return isa.hasTiles() &&
+         (spec.activations == ActivationType::Int8 || (isBF16(spec) && spec.k % tile::columns == 0));
+}
+
+bool usesBF16Dots(const LinearSpec &spec, const Isa &isa) {
+  return isa.hasBF16Dots && isBF16(spec) && spec.k % 2 == 0;
 }
 
 bool mixesUnits(const LinearSpec &spec, const Isa &isa) { return usesTiles(spec, isa) && isa.mixesUnits(); }
 
 bool differsFromBase(const LinearSpec &spec, const Isa &isa) {
-  return isa.hasTiles() ? usesTiles(spec, isa) : spec.activations == ActivationType::Int8;
+  if (isa.hasTiles())
+    return usesTiles(spec, isa);
+  return isa.hasBF16Dots ? usesBF16Dots(spec, isa) : spec.activations == ActivationType::Int8;
+}
+
+ActivationType productType(const LinearSpec &spec, const Isa &isa) {
+  if (spec.activations == ActivationType::Int8)
+    return ActivationType::Int8;
+  return usesBF16Dots(spec, isa) ? ActivationType::BF16 : ActivationType::F32;
 }
 
 int64_t activationStride(const LinearSpec &spec) {

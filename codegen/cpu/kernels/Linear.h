@@ -42,13 +42,16 @@ struct TileLayout {
 };
 TileLayout tileLayout(const LinearSpec &, const Isa &);
 
+/// What the products of a kernel without tiles read: groups of int8, pairs of bf16, or floats.
+ActivationType productType(const LinearSpec &, const Isa &);
+
 /// pack(x row, gain, norm bias, packed row). For tiles, with activations as bf16, with integer weights
 /// tileScale larger: pack(x row, gain, norm bias, packed, rows, row).
 mlir::LLVM::LLVMFuncOp emitPackRow(Emitter &, mlir::ModuleOp, llvm::StringRef name, const LinearSpec &,
                                    const Isa &, bool forTiles);
 
 /// products(weights, panel stride, x, x stride, records, out, out stride, ahead): sums of `rows` rows with
-/// `panels` panels; out row i holds 16 * panels floats. int8 products prefetch weights `ahead` bytes from
+/// `panels` panels; out row i holds 16 * panels floats. The type is a productType(). int8 products prefetch weights `ahead` bytes from
 /// where they read. Shared by all kernels of a module.
 mlir::LLVM::LLVMFuncOp emitProducts(Emitter &, mlir::ModuleOp, const quant::QuantScheme &, ActivationType,
                                     const Isa &, int rows, int panels);

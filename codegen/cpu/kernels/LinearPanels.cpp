@@ -44,7 +44,7 @@ void LinearPanels::tile(const Segment &s, Schemes schemes, int tileRows, int til
   const int64_t sumsStride = tilePanels * 64;
   Value x = e.at(s.x, e.mul(row, stride));
   for (auto [i, scheme] : llvm::enumerate(schemes)) {
-    auto products = emitProducts(e, module, *scheme, spec.activations, isa, tileRows, tilePanels);
+    auto products = emitProducts(e, module, *scheme, productType(spec, isa), isa, tileRows, tilePanels);
     const int64_t tileBytes = tilePanels * scheme->panelBytes(spec.k);
     // Rows after the first find the weights in cache: prefetching what is being read costs nothing there,
     // while prefetching the next tile once more would drive this one out.

@@ -1,8 +1,8 @@
 //===- PackRows.cpp - norm and quantize an activation row -----------------===//
 //
 // A row of x becomes what the products read: normed floats padded with zeros (rounded to f16 or bf16 first,
-// if asked for), or groups of int8 with their scale and sums (int8group). Sums over the row add 16 lanes (or
-// 4 x 16) in ascending order, then fold them in halves.
+// if asked for), pairs of bf16, or groups of int8 with their scale and sums (int8group). Sums over the row
+// add 16 lanes (or 4 x 16) in ascending order, then fold them in halves.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/isa/Tiles.h"
@@ -108,6 +108,17 @@ struct RowPacker {
       e.store(rounded(normed(e.c(whole), true)), out, 64 * done++);
     for (; done < all; ++done)
       e.store(e.zeros(), out, 64 * done);
+  }
+
+  /// Of an even number of columns, without padding.
+  void packBF16() {
+    const int64_t whole = spec.k / lanes;
+    auto pack = [&](Value v, bool isTail) {
+      e.store(e.truncToBF16(normed(v, isTail)), e.at(out, e.mul(v, lanes * 2)));
+    };
+    e.loop(e.c(0), e.c(whole), 1, [&](Value v) { pack(v, false); });
+    if (spec.k % lanes)
+      pack(e.c(whole), true);
   }
 
   /// Group number g of the packed row.
@@ -222,8 +233,10 @@ LLVM::LLVMFuncOp emitPackRow(Emitter &e, ModuleOp module, StringRef name, const 
     packer.statistics();
     if (forTiles)
       packer.packForTiles(tileLayout(spec, isa), a[4], a[5]);
-    else if (spec.activations == ActivationType::Int8)
+    else if (productType(spec, isa) == ActivationType::Int8)
       packer.packInt8();
+    else if (productType(spec, isa) == ActivationType::BF16)
+      packer.packBF16();
     else
       packer.packFloats();
   });

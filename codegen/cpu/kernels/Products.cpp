@@ -53,6 +53,7 @@ struct Tile {
   Values overChunks(Value w, Value wStride, Value x, Value xStride, Value records, Walk walk, ChunkBody body);
   Values int8(Value w, Value wStride, Value x, Value xStride, Value records);
   Values floats(Value w, Value wStride, Value x, Value xStride, Value records);
+  Values bf16Pairs(Value w, Value wStride, Value x, Value xStride, Value records);
   void int8Group(MutableArrayRef<ChunkReader> weights, ValueRange x, int64_t group, int firstPanel,
                  int lastPanel, Values &sums);
   void floatColumn(ArrayRef<Value> weights, ValueRange x, int64_t at, Values &sums);
@@ -223,6 +224,33 @@ Values Tile::floats(Value w, Value wStride, Value x, Value xStride, Value record
                     });
 }
 
+/// Two columns at once: a record of bf16 is a column of 16 rows, so two of them are put side by side.
+Values Tile::bf16Pairs(Value w, Value wStride, Value x, Value xStride, Value records) {
+  constexpr int64_t pairs = quant::panelRows;
+  Values panelsAt = addresses(w, wStride, panels), rowsAt = addresses(x, xStride, rows);
+  auto line = e.vec(2 * pairs, e.i16()), numbers = e.vec(2 * pairs, mlir::BFloat16Type::get(e.getContext()));
+  SmallVector<int64_t> sideBySide;
+  for (int64_t row = 0; row < pairs; ++row)
+    sideBySide.append({row, row + pairs});
+  auto asBF16 = [&](Value bits) -> Value { return vector::BitCastOp::create(e, numbers, bits); };
+  return e.loop(e.c(0), e.div(records, 2), e.c(1), Values(rows * panels, e.zeros()),
+                [&](Value pair, ValueRange carried) {
+                  Values sums(carried), weights;
+                  for (Value panel : panelsAt) {
+                    Value columns = e.load(line, e.at(panel, e.mul(pair, 2 * scheme.recordBytes)));
+                    weights.push_back(asBF16(vector::ShuffleOp::create(e, columns, columns, sideBySide)));
+                  }
+                  for (int i = 0; i < rows; ++i) {
+                    Value two = e.load(e.i32(), e.at(rowsAt[i], e.mul(pair, 4)));
+                    Value activations = asBF16(e.broadcast(two));
+                    for (int p = 0; p < panels; ++p)
+                      sum(sums, i, p) = e.intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", e.floats(),
+                                                    {sum(sums, i, p), weights[p], activations});
+                  }
+                  return sums;
+                });
+}
+
 } // namespace
 
 void prefetchChunk(Emitter &e, const Isa &isa, Value record, Value chunk, int64_t recordBytes,
@@ -241,31 +269,34 @@ bool needsHalfSums(const QuantScheme &scheme, const Isa &isa) {
   return scheme.group < int8group::values || (bias && bias != 8 && bias != 128);
 }
 
-/// Whether a tile's weights are one stream of lines, which some CPUs fetch ahead better by themselves: a record's
-/// high bits stand behind its low ones, and are read along with them.
+/// Whether a tile's weights are one stream of lines, which some CPUs fetch ahead better by themselves: a
+/// record's high bits stand behind its low ones, and are read along with them.
 static bool readsStream(const QuantScheme &scheme, int rows, int panels) {
   return rows == 1 && panels == 1 && scheme.highBits == 0 && scheme.lowBits >= 4;
 }
 
 LLVM::LLVMFuncOp emitProducts(Emitter &e, ModuleOp module, const QuantScheme &scheme,
                               ActivationType activations, const Isa &isa, int rows, int panels) {
-  const bool isInt8 = activations == ActivationType::Int8;
-  std::string name = llvm::formatv("llmc.products.{0}.{1}.{2}.{3}x{4}", isa.name,
-                                   llvm::StringRef(scheme.name), isInt8 ? "int8" : "f32", rows, panels);
-  return emitFunction(e, module, name, isa,
-                      {e.ptr(), e.i64(), e.ptr(), e.i64(), e.i64(), e.ptr(), e.i64(), e.i64()}, true,
-                      [&](ValueRange a) {
-                        const bool isAhead =
-                            isInt8 && isa.tuning.prefetchBytes &&
-                            (isa.tuning.prefetchesStreams || !readsStream(scheme, rows, panels));
-                        Tile tile{e, scheme, isa, rows, panels, isAhead ? a[7] : Value()};
-                        Values sums = isInt8 ? tile.int8(a[0], a[1], a[2], a[3], a[4])
-                                             : tile.floats(a[0], a[1], a[2], a[3], a[4]);
-                        Values out = tile.addresses(a[5], a[6], rows);
-                        for (int i = 0; i < rows; ++i)
-                          for (int p = 0; p < panels; ++p)
-                            e.store(tile.sum(sums, i, p), out[i], 64 * p);
-                      });
+  const bool isInt8 = activations == ActivationType::Int8, isBF16 = activations == ActivationType::BF16;
+  std::string name =
+      llvm::formatv("llmc.products.{0}.{1}.{2}.{3}x{4}", isa.name, llvm::StringRef(scheme.name),
+                    isInt8   ? "int8"
+                    : isBF16 ? "bf16"
+                             : "f32",
+                    rows, panels);
+  return emitFunction(
+      e, module, name, isa, {e.ptr(), e.i64(), e.ptr(), e.i64(), e.i64(), e.ptr(), e.i64(), e.i64()}, true,
+      [&](ValueRange a) {
+        const bool isAhead = isInt8 && isa.tuning.prefetchBytes &&
+                             (isa.tuning.prefetchesStreams || !readsStream(scheme, rows, panels));
+        Tile tile{e, scheme, isa, rows, panels, isAhead ? a[7] : Value()};
+        auto products = isInt8 ? &Tile::int8 : isBF16 ? &Tile::bf16Pairs : &Tile::floats;
+        Values sums = (tile.*products)(a[0], a[1], a[2], a[3], a[4]);
+        Values out = tile.addresses(a[5], a[6], rows);
+        for (int i = 0; i < rows; ++i)
+          for (int p = 0; p < panels; ++p)
+            e.store(tile.sum(sums, i, p), out[i], 64 * p);
+      });
 }
 
 } // namespace llmc::cpu

@@ -120,7 +120,7 @@ typedef struct {
 } llmc_kernel;
 
 typedef struct {
-  const char *name;                 /* "avx2", "avx2-vnni", "avx512", "amx" */
+  const char *name;                 /* "avx2", "avx2-vnni", "avx512", "avx512-bf16", "amx" */
   uint64_t features;                /* LLMC_CPU_*: all must be present */
   const llmc_kernel_entry *entries; /* [n_kernels] */
 } llmc_variant;

@@ -64,7 +64,7 @@ def arguments():
     parser.add_argument("--prompts", type=numbers, help="lengths of prompts (default: 1 to 2048)")
     parser.add_argument("--depths", type=numbers, help="tokens before those generated (default: 2048 and 8192)")
     parser.add_argument("--sequences", type=numbers, help="sequences that are generated together (default: 1 to 16)")
-    parser.add_argument("--variant", choices=("avx2", "avx512", "amx", "amx-fast"),
+    parser.add_argument("--variant", choices=("avx2", "avx2-vnni", "avx512", "avx512-bf16", "amx", "amx-fast"),
                         help="of llmc (default: its best)")
     parser.add_argument("--setting", action="append", default=[], metavar="NAME=OPTIONS",
                         help="llmc compiled with these options, too")
@@ -120,7 +120,7 @@ def all_settings(args, llama, limits_of):
     pairs = [("default", "")] + [setting.split("=", 1) for setting in args.setting]
     settings = [engines.Llmc(name, llmc, options.split(), args.variant) for name, options in pairs]
     if llama:
-        fitting = {"avx2": "avx2", "avx512": "noamx"}.get(args.variant, "native,noamx" if limits_of == "amx" else "native")
+        fitting = {"avx2": "avx2", "avx2-vnni": "avx2", "avx512": "noamx", "avx512-bf16": "noamx"}.get(args.variant, "native,noamx" if limits_of == "amx" else "native")
         settings += engines.llama_cpp_settings(llama, (args.llama_settings or fitting).split(","))
     if args.ik:
         subprocess.run([os.path.join(HERE, "build_ik"), args.ik], check=True, stdout=sys.stderr)
@@ -176,7 +176,8 @@ def one_kind(args, prepared, model, threads, kind, sizes, limits_of, results, nu
 def main():
     args = arguments()
     flags = cpu_flags()
-    limits_of = args.variant or ("amx" if "amx_int8" in flags else "avx512" if "avx512_vnni" in flags else "avx2")
+    limits_of = args.variant or ("amx" if "amx_int8" in flags else "avx512-bf16" if "avx512_bf16" in flags else
+                                 "avx512" if "avx512_vnni" in flags else "avx2")
     sizes = Sizes(args)
     results, works = Results(), {}
     about = {"variant": args.variant or "default", "limits_of": limits_of, "rounds": args.rounds,
