@@ -44,6 +44,7 @@ struct DeviceKernel {
   uint64_t commonConstant = 0, commonPerKey = 0; // as in llmc_device_kernel
   std::vector<DeviceImage> images;
   std::optional<DeviceSampling> sampling; // of the one that no dispatch names
+  std::string slowSchemes; // "q4_k" of a matmul that runs by its decomposition though others do not
 };
 
 class DeviceTarget {
@@ -58,6 +59,9 @@ public:
   /// The architectures of a list as `--gpu-arch` takes it, those that are always there among them; else words
   /// that say what is wrong.
   virtual std::string readArchitectures(llvm::StringRef list, std::vector<std::string> &names) const = 0;
+
+  /// PTX or the like without a kernel: whether an assembler knows the architecture.
+  virtual std::string emptyText(llvm::StringRef architecture) const = 0;
 
   /// In the program's order; behind them may be one that finds the best of the program's logits.
   using Kernels = llvm::MapVector<mlir::StringAttr, DeviceKernel>;

@@ -84,6 +84,17 @@ static int64_t launchesOfOneRow(const DeviceCode &code, StringAttr kernel) {
   });
 }
 
+std::map<std::string, int64_t> codegen::slowMatmuls(const DeviceCode &code) {
+  std::map<std::string, int64_t> counts;
+  step::ProgramOp program = code.program;
+  for (auto dispatch : program.getBody().getOps<step::DispatchOp>()) {
+    auto found = code.kernels.find(StringAttr::get(program->getContext(), dispatch.getKernel()));
+    if (found != code.kernels.end() && !found->second.slowSchemes.empty())
+      ++counts[found->second.slowSchemes];
+  }
+  return counts;
+}
+
 /// Of each device the architectures, the kernels, how many launches a layer takes for a single token, and
 /// what made machine code.
 static llvm::json::Array devices(step::ProgramOp program, const ManifestFacts &facts,
@@ -115,6 +126,11 @@ static llvm::json::Array devices(step::ProgramOp program, const ManifestFacts &f
       device["launches_per_layer"] = static_cast<double>(inLayers) / static_cast<double>(other.getLayers());
     if (!facts.assembler.empty())
       device["assembler"] = facts.assembler;
+    llvm::json::Object slow;
+    for (const auto &[schemes, count] : slowMatmuls(*code))
+      slow[schemes] = count;
+    if (!slow.empty())
+      device["slow_matmuls"] = std::move(slow);
     list.push_back(std::move(device));
   }
   return list;

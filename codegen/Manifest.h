@@ -5,6 +5,7 @@
 #include "codegen/ModuleTables.h"
 #include "codegen/PipelineOptions.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct ManifestFacts {
   bool portableBits = false, randomWeights = false;
   llvm::StringRef plantedBug; // empty: none
 };
+
+/// Matmuls that the device runs by their decomposition, by the schemes of their weights.
+std::map<std::string, int64_t> slowMatmuls(const DeviceCode &code);
 
 /// JSON: the model's facts, options, pass list, source hashes, kernels and dispatches. The same input and
 /// options give the same text.

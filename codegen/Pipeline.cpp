@@ -130,6 +130,7 @@ private:
   LogicalResult goThroughText();
   bool hasIntegerWeights();
   std::string deviceActivations() const;
+  void noteSlowMatmuls(const DeviceCode &code);
   void chooseTypes();
   void time(const std::string &what);
 
@@ -343,6 +344,19 @@ FailureOr<std::string> PipelineRun::makeTokenizer() {
   return blob;
 }
 
+void PipelineRun::noteSlowMatmuls(const DeviceCode &code) {
+  int64_t total = 0;
+  std::vector<std::string> schemes;
+  for (const auto &[names, count] : slowMatmuls(code)) {
+    total += count;
+    schemes.push_back(names + " " + std::to_string(count));
+  }
+  if (total)
+    options.note((code.target->name() + ": " + Twine(total) + " matmuls have no kernel of their own (" +
+                  llvm::join(schemes, ", ") + "): they run by their decomposition, right but slowly")
+                     .str());
+}
+
 LogicalResult PipelineRun::emit() {
   auto program = *module.getOps<step::ProgramOp>().begin();
   FailureOr<std::string> tokenizer = makeTokenizer();
@@ -379,6 +393,8 @@ LogicalResult PipelineRun::emit() {
     options.progress(stage, done, total);
   };
   auto manifest = [&](const CompiledPrograms &compiled) {
+    for (const DeviceCode &code : compiled.devices)
+      noteSlowMatmuls(code);
     return makeManifest(program, facts, compiled.devices);
   };
   return emitModule(program, *weights, manifest, *tokenizer, kernels, options.output, progress);

@@ -74,6 +74,7 @@ struct PipelineOptions {
   std::string plantedBug;     // for tests only (PlantBug.h)
   std::vector<PipelineObserver *> observers;
   ProgressFn progress = [](const char *, uint64_t, uint64_t) {};
+  std::function<void(const std::string &)> note = [](const std::string &) {};   // what a user should know
   std::function<void(const std::string &)> timing = [](const std::string &) {}; // a line for each phase
 };
 

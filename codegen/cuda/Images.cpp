@@ -162,6 +162,21 @@ std::string makeImages(llvm::Module &module, llvm::ArrayRef<std::string> archite
   return "";
 }
 
+std::string emptyPtx(llvm::StringRef architecture) {
+  llvm::LLVMContext context;
+  llvm::Module module("empty", context);
+  std::string error;
+  std::unique_ptr<llvm::TargetMachine> machine = makeMachine(architecture, error);
+  llvm::SmallString<0> ptx;
+  if (machine) {
+    module.setTargetTriple(machine->getTargetTriple());
+    module.setDataLayout(machine->createDataLayout());
+    llvm::raw_svector_ostream out(ptx);
+    error = emitFile(module, *machine, llvm::CodeGenFileType::AssemblyFile, out);
+  }
+  return std::string(ptx);
+}
+
 namespace {
 struct ImageHeader {
   uint32_t kind, arch, isExact, reserved;

@@ -16,6 +16,9 @@ std::string makeImages(llvm::Module &module, llvm::ArrayRef<std::string> archite
                        const codegen::DeviceAssembler *assembler, std::vector<codegen::DeviceImage> &images,
                        codegen::CompiledUnit *details = nullptr);
 
+/// PTX without a kernel, of the version that others for this architecture have.
+std::string emptyPtx(llvm::StringRef architecture);
+
 /// As they are kept in the cache. False if the bytes are none of these.
 std::string writeImages(llvm::ArrayRef<codegen::DeviceImage> images);
 bool readImages(llvm::StringRef bytes, std::vector<codegen::DeviceImage> &images);

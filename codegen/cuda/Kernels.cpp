@@ -12,6 +12,8 @@
 #include "codegen/emit/Lowering.h"
 
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace llmc::codegen;
@@ -42,6 +44,18 @@ static FailureOr<KernelSpec> ownSpec(step::KernelOp kernel, bool defaultKernels)
   auto *linear = std::get_if<emit::LinearSpec>(&*spec);
   const bool isOwn = linear ? hasLinear(*linear) : !std::holds_alternative<emit::NormSpec>(*spec);
   return isOwn ? std::move(*spec) : KernelSpec();
+}
+
+/// Of a kernel that has no emitter: the schemes of its weights if it is a matmul, "q4_k+q6_k", each once.
+static FailureOr<std::string> slowSchemesOf(step::KernelOp kernel) {
+  FailureOr<KernelSpec> spec = kernelSpec(kernel);
+  if (failed(spec))
+    return failure();
+  llvm::SetVector<StringRef> names;
+  if (auto *linear = std::get_if<emit::LinearSpec>(&*spec))
+    for (const emit::LinearSpec::Weight &weight : linear->weights)
+      names.insert(weight.scheme->name);
+  return llvm::join(names, "+");
 }
 
 FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKernels) {
@@ -81,10 +95,14 @@ FailureOr<DeviceKernel> emitKernel(ModuleOp module, step::KernelOp kernel, bool 
   }
   if (const auto *linear = std::get_if<emit::LinearSpec>(&*spec))
     return lowered(module, emitLinear(module, kernel.getSymName(), *linear));
+  FailureOr<std::string> slowSchemes = defaultKernels ? std::string() : slowSchemesOf(kernel);
+  if (failed(slowSchemes))
+    return failure();
   FailureOr<DefaultKernel> made = emitDefaultKernel(module, kernel.getSymName(), kernel, Defaults());
   if (failed(made))
     return failure();
   DeviceKernel result;
+  result.slowSchemes = std::move(*slowSchemes);
   result.facts = {.usesKeys = made->usesKeys,
                   .scratchConstant = made->scratchConstant,
                   .scratchPerRow = made->scratchPerRow,

@@ -47,6 +47,7 @@ public:
   std::string readArchitectures(StringRef list, std::vector<std::string> &names) const override {
     return cuda::readArchitectures(list, names);
   }
+  std::string emptyText(StringRef architecture) const override { return cuda::emptyPtx(architecture); }
   FailureOr<Kernels> compile(step::ProgramOp program, ArrayRef<std::string> architectures,
                              const CompileKernelsOptions &options,
                              const std::function<void(uint64_t, uint64_t)> &progress) const override;

@@ -53,6 +53,20 @@ END
 refused 1 "/bin/bad: cannot assemble for sm_80: ptxas fatal   : Unsupported .version" "$work/bin/bad"
 script silent <<< 'exit 0'
 refused 1 "/bin/silent: cannot assemble for sm_80: what it wrote is no machine code" "$work/bin/silent"
+# One that is found, but knows not all architectures: PTX alone, the bytes as without it, and one line that says so.
+script old << 'END'
+[ "$1" = -arch=sm_90 ] && echo "ptxas fatal   : Value 'sm_90' is not defined" && exit 255
+printf '\177ELF machine code %s' "$1" > "$3"
+END
+ln -sf old "$work/bin/ptxas"
+PATH=$PATH:$work/bin compile "$work/again.so" --gpu-arch sm_90 2> "$work/stderr" && cmp "$work/none.so" "$work/again.so" ||
+  fail "an old ptxas: $(cat "$work/stderr")"
+printf "llmc: %s: cannot assemble for sm_90: ptxas fatal   : Value 'sm_90' is not defined (version 1.2); PTX alone is stored\n" \
+  "$work/bin/ptxas" | cmp - "$work/stderr" || fail "$(cat "$work/stderr")"
+PATH=$PATH:$work/bin compile "$work/again.so" 2> "$work/stderr" && [ ! -s "$work/stderr" ] || fail "$(cat "$work/stderr")"
+[ "$(count "$work/again.so" "machine code -arch=sm_80")" = "$kernels" ] || fail "expected machine code of each kernel"
+rm "$work/bin/ptxas"
+
 printf '#!/bin/sh\nexit 3\n' > "$work/bin/other"
 chmod +x "$work/bin/other"
 refused 1 "/bin/other: cannot tell its version: it failed with status 3 (--ptxas none does without it)" "$work/bin/other"

@@ -24,6 +24,7 @@ refused 2 "but got 'sm_90b'" --target cpu,cuda --gpu-arch sm_90,sm_90b
 refused 2 "--gpu-arch: belongs to --target cuda, which is not given" --gpu-arch sm_90
 refused 2 "--cpu: belongs to --target cpu, which is not given" --target cuda --cpu avx2
 refused 2 "--fast: belongs to --target cpu, which is not given" --target cuda --fast
+refused 2 "--tune: belongs to --target cpu, which is not given" --target cuda --tune native
 refused 2 "--verify-device: belongs to --verify-passes, which is not given" --target cpu,cuda --verify-device
 refused 2 "--verify-device: belongs to --target cuda, which is not given" --verify-passes --verify-device
 refused 2 "--activations: kernels for cuda multiply in f32, f16 or bf16, not in int8" --target cuda --activations int8

@@ -1,6 +1,7 @@
 //===- Assembler.cpp - machine code for GPUs, where ptxas is there --------===//
 #include "Commands.h"
 
+#include "codegen/DeviceTarget.h"
 #include "codegen/TemporaryFolder.h"
 #include "codegen/WriteFile.h"
 #include "tools/support/Ptxas.h"
@@ -34,8 +35,20 @@ private:
 
 } // namespace
 
-std::shared_ptr<const DeviceAssembler> tools::findAssembler(const std::string &wish, std::string &usage,
-                                                            std::string &error) {
+/// Why it makes no code for one of the architectures, with its version; empty: it does for all.
+static std::string whyTooOld(const DeviceAssembler &assembler, llvm::ArrayRef<DeviceChoice> devices) {
+  std::string code;
+  for (const DeviceChoice &device : devices)
+    for (const std::string &name : device.architectures)
+      if (std::string why = assembler.assemble(device.target->emptyText(name), name, code); !why.empty())
+        return why + " (version " + assembler.version + ")";
+  return "";
+}
+
+std::shared_ptr<const DeviceAssembler> tools::findAssembler(const std::string &wish,
+                                                            llvm::ArrayRef<DeviceChoice> devices,
+                                                            std::string &usage, std::string &error,
+                                                            std::string &note) {
   std::string path, text;
   if (usage = findPtxas(wish, path); !usage.empty() || path.empty())
     return nullptr;
@@ -43,9 +56,15 @@ std::shared_ptr<const DeviceAssembler> tools::findAssembler(const std::string &w
   if (error = program.readVersion(text); !error.empty())
     return nullptr;
   auto made = std::make_shared<Assembler>(program);
-  return std::make_shared<DeviceAssembler>(
+  auto result = std::make_shared<DeviceAssembler>(
       DeviceAssembler{Ptxas::versionNumber(text), text,
                       [made](const std::string &ptx, const std::string &architecture, std::string &code) {
                         return (*made)(ptx, architecture, code);
                       }});
+  if (wish.empty())
+    if (std::string why = whyTooOld(*result, devices); !why.empty()) {
+      note = why + "; PTX alone is stored";
+      return nullptr;
+    }
+  return result;
 }

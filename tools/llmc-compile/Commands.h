@@ -30,9 +30,12 @@ std::string defaultCacheDir();
 void noteUnwritableCache(const std::string &folder);
 
 /// What makes machine code for GPUs: `wish` is a path, "none", or empty for a ptxas that is found. Null:
-/// nothing does. `usage` says that the wish is none, `error` that what was found is no ptxas.
-std::shared_ptr<const codegen::DeviceAssembler> findAssembler(const std::string &wish, std::string &usage,
-                                                              std::string &error);
+/// nothing does. `usage` says that the wish is none, `error` that what was found is no ptxas, `note` that it
+/// is too old for some of the devices; one that was wished for is taken as it is.
+std::shared_ptr<const codegen::DeviceAssembler> findAssembler(const std::string &wish,
+                                                              llvm::ArrayRef<codegen::DeviceChoice> devices,
+                                                              std::string &usage, std::string &error,
+                                                              std::string &note);
 
 /// What both say of how a source is read.
 void addContextOption(CLI::App &command, frontend::ImportOptions &options);

@@ -39,7 +39,7 @@ struct CompileArguments {
   std::string stopAfter = "link";
   std::string startFrom; // empty: what the dump says
   std::string variants;  // "avx2,amx"; empty: those that are compiled for by default
-  std::string tune = "native";
+  std::string tune;      // empty: native
   std::string targets = "cpu", architectures, ptxas;
   bool isFast = false;
   std::string dumpDir, dumpFilter;
@@ -97,7 +97,7 @@ static std::string chooseVariants(llvm::StringRef list, cpu::Wishes wishes,
 
 /// The family of CPUs of `--tune`.
 static std::string chooseFamily(llvm::StringRef name, const cpu::CpuFamily *&family) {
-  family = name == "native" ? &cpu::familyHere() : cpu::familyByName(name);
+  family = name.empty() || name == "native" ? &cpu::familyHere() : cpu::familyByName(name);
   if (family)
     return "";
   std::vector<std::string> known;
@@ -158,6 +158,8 @@ static std::string chooseTargets(const CompileArguments &arguments, PipelineOpti
     return "--cpu: belongs to --target cpu, which is not given";
   if (arguments.isFast)
     return "--fast: belongs to --target cpu, which is not given";
+  if (!arguments.tune.empty())
+    return "--tune: belongs to --target cpu, which is not given";
   if (options.activations == "int8")
     return "--activations: kernels for " + arguments.targets + " multiply in f32, f16 or bf16, not in int8";
   return "";
@@ -279,8 +281,13 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
   if (usage.empty())
     usage = checkArguments(arguments);
   std::string error;
+  std::vector<std::string> notes; // for the end, when no progress bar stands in the way
+  options.note = [&](const std::string &line) { notes.push_back(line); };
   if (usage.empty() && !options.devices.empty()) {
-    options.assembler = findAssembler(arguments.ptxas, usage, error);
+    std::string note;
+    options.assembler = findAssembler(arguments.ptxas, options.devices, usage, error, note);
+    if (!note.empty())
+      notes.push_back(note);
     if (!usage.empty())
       usage = "--ptxas: " + usage;
   }
@@ -354,6 +361,8 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
     gate->printTable(llvm::errs());
   if (!isCompiled)
     return session.fail();
+  for (const std::string &note : notes)
+    std::fprintf(stderr, "llmc: %s\n", note.c_str());
   if (arguments.showTimes)
     std::fprintf(stderr, "%-24s %8.1f ms\n", "total", milliseconds());
   if (options.stopAfter == Phase::Link || options.stopAfter == Phase::LLVM)
@@ -414,9 +423,8 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
       ->add_option("--tune", arguments->tune,
                    "the family of CPUs whose tile sizes and prefetching kernels get: native (that of this "
                    "machine), zen4, or generic (all others); the model runs anywhere with any, and gives the "
-                   "same bits")
-      ->type_name("FAMILY")
-      ->capture_default_str();
+                   "same bits (default: native)")
+      ->type_name("FAMILY");
   command
       ->add_option(
           "--target", arguments->targets,

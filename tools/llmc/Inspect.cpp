@@ -156,6 +156,17 @@ std::string devicesText(const Json &manifest) {
                           formats::printableText(device.at("name").get<std::string>()),
                           formats::printableText(architectures), formats::printableText(code),
                           device.at("kernels").size(), device.value("launches_per_layer", 0.0));
+      uint64_t slow = 0;
+      std::string schemes;
+      const Json bySchemes = device.value("slow_matmuls", Json::object());
+      for (const auto &[names, count] : bySchemes.items()) {
+        slow += count.get<uint64_t>();
+        schemes += fmt::format("{}{} {}", schemes.empty() ? "" : ", ", formats::printableText(names),
+                               count.get<uint64_t>());
+      }
+      if (slow)
+        text += fmt::format("  {:<10} {} matmuls without a kernel of their own, which is slow ({})\n", "",
+                            slow, schemes);
     }
   } catch (const Json::exception &) { // another form: as every value below
     return "";
