@@ -4,6 +4,7 @@
 #include "codegen/Backend.h"
 #include "codegen/Link.h"
 #include "codegen/ObjectCache.h"
+#include "codegen/Parallel.h"
 #include "codegen/WriteFile.h"
 #include "codegen/simt/Rewrite.h"
 #include "runtime/include/llmc/simt_abi.h"
@@ -17,10 +18,8 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include <atomic>
 #include <cstddef>
 #include <cstring>
-#include <thread>
 #include <vector>
 
 #define XXH_INLINE_ALL
@@ -92,25 +91,18 @@ std::string simt::buildLibrary(ArrayRef<StringRef> bitcodes, const LibraryOption
       units.push_back({bitcode, hash, symbol, "", {}});
   }
   ObjectCache cache(options.cacheDir);
-  std::atomic<size_t> next = 0;
-  auto work = [&] {
-    for (size_t i = next++; i < units.size(); i = next++) {
-      Unit &unit = units[i];
-      const std::string key =
-          ObjectCache::keyOf((options.instrument ? "simt, instrumented\n" : "simt\n") + unit.bitcode.str());
-      if (cache.find(key, unit.object))
-        continue;
-      unit.error = compileUnit(unit, options);
-      if (unit.error.empty())
-        cache.store(key, unit.object);
-    }
-  };
-  std::vector<std::thread> threads;
-  for (size_t i = 1; i < std::min<size_t>(std::thread::hardware_concurrency(), units.size()); ++i)
-    threads.emplace_back(work);
-  work();
-  for (std::thread &thread : threads)
-    thread.join();
+  std::vector<Unit *> jobs;
+  for (Unit &unit : units)
+    jobs.push_back(&unit);
+  forEachInParallel<Unit>(jobs, [&](Unit &unit) {
+    const std::string key =
+        ObjectCache::keyOf((options.instrument ? "simt, instrumented\n" : "simt\n") + unit.bitcode.str());
+    if (cache.find(key, unit.object))
+      return;
+    unit.error = compileUnit(unit, options);
+    if (unit.error.empty())
+      cache.store(key, unit.object);
+  });
   SmallVector<StringRef> objects;
   for (const Unit &unit : units) {
     if (!unit.error.empty())
