@@ -1,5 +1,7 @@
 #include "tests/device/Scenario.h"
 
+#include "tests/device/TestSession.h"
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -8,30 +10,13 @@ namespace llmc::test {
 
 namespace {
 
-class Run {
+class Run : TestSession {
 public:
   explicit Run(ScenarioResult &result) : result(result) {}
-  ~Run() {
-    llmc_batch_free(batch);
-    llmc_sampler_free(sampler);
-    llmc_session_free(session);
-    llmc_model_release(model);
-  }
+  ~Run() { llmc_sampler_free(sampler); }
   void all(const std::string &path, const std::string &device) {
-    llmc_model_params params;
-    llmc_model_params_init(&params, sizeof params);
-    params.device = device.c_str();
-    params.n_threads = 1;
-    llmc_session_params limits;
-    llmc_session_params_init(&limits, sizeof limits);
-    limits.n_ctx = 64, limits.n_seq_max = 2, limits.n_batch = 16;
-    if (!well(llmc_model_load(path.c_str(), &params, &model)) ||
-        !well(llmc_session_new(model, &limits, &session)) || !well(llmc_batch_new(16, &batch)) ||
-        !well(llmc_seq_new(session, &seqs[0])) || !well(llmc_seq_new(session, &seqs[1])))
+    if (!well(open(path, device, /*nSeqs=*/2, /*nBatch=*/16)))
       return;
-    int64_t vocab = 0;
-    llmc_model_info(model, LLMC_INFO_VOCAB, &vocab);
-    auto token = [&](int i) { return llmc_token((i * 37 + 11) % vocab); };
     const std::vector<llmc_token> first{token(1), token(2), token(3), token(4), token(5), token(6), token(7)};
     const std::vector<llmc_token> second{token(11), token(12), token(13), token(14), token(15)};
     if (!step([&] { llmc_batch_add(batch, seqs[0], first.data(), first.size(), LLMC_OUT_ALL, nullptr); }) ||
@@ -81,20 +66,11 @@ private:
       result.wasRepeated = llmc_eval(session, batch) == LLMC_OK;
       return false;
     }
-    const float *row;
-    size_t n;
-    llmc_status status;
-    for (int32_t i = 0; (status = llmc_logits(session, i, &row, &n)) == LLMC_OK; ++i)
-      result.logits.emplace_back(row, row + n);
-    return status == LLMC_EARG || well(status); // behind the last row there is none
+    return well(eachRow([&](const float *row, size_t n) { result.logits.emplace_back(row, row + n); }));
   }
 
   ScenarioResult &result;
-  llmc_model *model = nullptr;
-  llmc_session *session = nullptr;
-  llmc_batch *batch = nullptr;
   llmc_sampler *sampler = nullptr;
-  llmc_seq seqs[2] = {};
 };
 
 } // namespace
