@@ -34,14 +34,19 @@ bool isCommand(const CLI::App &app, std::string_view name) {
   return !app.get_subcommands(has).empty();
 }
 
+/// For the help of llmc itself.
+void listCompilerCommands(CLI::App &app) {
+  for (const llmc::CommandInfo &command : compilerTable())
+    app.add_subcommand(command.name, command.summary);
+}
+
 int parseAndRun(CLI::App &app, int &code, int argc, char **argv) {
   try {
     app.parse(argc, argv);
     return code;
   } catch (const CLI::Success &success) { // --help, --version
-    if (app.get_subcommands().empty())    // of llmc itself, which lists the compiler's commands too
-      for (const llmc::CommandInfo &command : compilerTable())
-        app.add_subcommand(command.name, command.summary);
+    if (app.get_subcommands().empty())
+      listCompilerCommands(app);
     std::ostringstream out, err;
     int exitCode = app.exit(success, out, err);
     print(out.str());
@@ -49,6 +54,7 @@ int parseAndRun(CLI::App &app, int &code, int argc, char **argv) {
     return exitCode;
   } catch (const CLI::ParseError &error) {
     if (argc == 1) {
+      listCompilerCommands(app);
       std::fputs(app.help().c_str(), stderr);
       return 2;
     }
