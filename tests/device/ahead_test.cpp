@@ -156,6 +156,20 @@ TEST_F(Ahead, a_token_is_five_calls) {
     EXPECT_EQ(calls[n] - calls[n - 1], 5u) << n;
 }
 
+/// It is of steps one by one: none of a token that nobody has asked for.
+TEST_F(Ahead, a_profile_holds_the_steps_of_what_was_shown) {
+  const uint64_t before = llmc_stub_waits_ahead();
+  ASSERT_EQ(llmc_session_profile(session, 1 << 20), LLMC_OK);
+  const Generated cut = generate(best, 0, [](llmc_session *, size_t n) { return n < 4; });
+  const Generated rest = generate(best, 3);
+  EXPECT_EQ(cut.tokens.size() + rest.tokens.size(), 7u);
+  uint64_t first = 1, next = 0;
+  ASSERT_EQ(llmc_profile_range(session, &first, &next), LLMC_OK);
+  EXPECT_EQ(first, 0u);
+  EXPECT_EQ(next, uint64_t(rest.length - 5));
+  EXPECT_EQ(llmc_stub_waits_ahead(), before);
+}
+
 TEST_F(Ahead, other_steps_and_other_tokens_take_its_place) {
   auto run = [&](llmc_sampler *sampler) {
     begin();
@@ -207,7 +221,6 @@ TEST_F(Ahead, a_call_that_fails_ends_it_where_it_is) {
     if (!failed)
       break;
     SCOPED_TRACE(failed + (" at call " + std::to_string(call)));
-    fprintf(stderr, "DBG %s\n", failed);
     if (result.status != LLMC_OK) {
       ++failures;
       EXPECT_NE(error.find("CUDA_ERROR_INJECTED (from the stub)"), std::string::npos) << error;
