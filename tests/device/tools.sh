@@ -34,6 +34,12 @@ grep -q "\"device\":\"$device" "$work/bench.json" || fail "$(cat "$work/bench.js
   fail "no counts"
 "$llmc" logits "$work/model.so" --device "simt:counts=$work/none/counts" --tokens 1 > "$work/out" 2> "$work/err" && fail "counts went nowhere"
 grep -qx "llmc: error: $work/none/counts: cannot be written: No such file or directory" "$work/err" && [ ! -s "$work/out" ] || fail "$(cat "$work/err")"
+# One step is long here: the bar of a prompt moves within it.
+ids=$(seq -s, 1 200)
+TERM=xterm script -qec "'$llmc' logits '$work/model.so' --device simt:checks=bounds+races --tokens $ids" /dev/null > "$work/terminal" ||
+  fail "$(cat "$work/terminal")"
+grep -aoE 'prompt [^%]*[1-9][0-9]? %' "$work/terminal" | grep -v '100 %' > "$work/shown" || fail "the bar does not move: $(cat "$work/terminal")"
+"$llmc" logits "$work/model.so" --device simt --tokens "$ids" > "$work/silent" 2>&1 && [ "$(wc -l < "$work/silent")" -lt 20 ] || fail "$(cat "$work/silent")"
 "$llmc" compile "$source" -o "$work/verified.so" --target cpu,cuda --activations f32 --verify-passes --verify-device 2> "$work/gate" ||
   fail "$(cat "$work/gate")"
 cmp "$work/model.so" "$work/verified.so" || fail "the gate changes the bytes"

@@ -71,7 +71,7 @@ private:
       prompt.cached = cache.keepCommon(prompt.tokens);
       prompt.keep = keptTokens(model, options, conversation.system(), prompt.tokens);
       try {
-        return generate(session.get(), cache.sequence(), sampler.get(), std::move(prompt), options,
+        return generate(model, session.get(), cache.sequence(), sampler.get(), std::move(prompt), options,
                         /*stream=*/true, mayCut);
       } catch (const ContextFull &full) {
         bool isWindow = options.ctxPolicy == "window";

@@ -2,7 +2,6 @@
 #include "tools/llmc/Common.h"
 
 #include "tools/llmc/NewFile.h"
-#include "tools/support/Progress.h"
 
 #include <algorithm>
 #include <array>
@@ -18,8 +17,6 @@
 #include <unordered_map>
 
 namespace llmc::cli {
-
-constexpr size_t defaultBatch = 512;
 
 std::string lastSentence() {
   std::string_view text = llmc_last_error();
@@ -145,22 +142,6 @@ llmc_seq newSequence(llmc_session *session) {
   llmc_seq seq = -1;
   check(llmc_seq_new(session, &seq));
   return seq;
-}
-
-llmc_status prefill(llmc_session *session, llmc_seq seq, std::span<const llmc_token> tokens,
-                    const ModelOptions &options) {
-  Progress progress("prompt", tokens.size());
-  size_t step = options.batch ? options.batch : defaultBatch;
-  for (size_t done = 0; done < tokens.size(); progress.update(done)) {
-    size_t n = std::min(step, tokens.size() - done);
-    if (llmc_status status = llmc_prefill(session, seq, tokens.data() + done, n)) {
-      if (status == LLMC_ENOSPC_KV && done) // all or nothing
-        llmc_kv_remove(session, seq, llmc_seq_len(session, seq) - llmc_pos(done), -1);
-      return status;
-    }
-    done += n;
-  }
-  return LLMC_OK;
 }
 
 int64_t modelInfo(const llmc_model *model, llmc_info info) {

@@ -87,8 +87,13 @@ std::string noRoomFor(size_t tokens, const ModelOptions &);
 /// Throws that where --ctx already tells.
 void checkRoom(size_t tokens, const ModelOptions &);
 llmc_seq newSequence(llmc_session *);
-/// llmc_prefill of many tokens with a progress bar: in steps of the size that the session was made for.
-llmc_status prefill(llmc_session *, llmc_seq, std::span<const llmc_token>, const ModelOptions &);
+/// Tokens of a step, where --batch does not say it.
+constexpr size_t defaultBatch = 512;
+/// llmc_prefill of many tokens with a progress bar: in steps of the size that the session was made for. On
+/// simt, where one of them may take minutes, the bar follows the layers; not so if the steps are `isWatched`
+/// by a trace or a profile.
+llmc_status prefill(const llmc_model *, llmc_session *, llmc_seq, std::span<const llmc_token>,
+                    const ModelOptions &, bool isWatched);
 /// Evaluates all tokens in steps of at most `step` with the `outputs` (LLMC_OUT_*) of each, and calls
 /// each(index of the step's first token, its row, number of tokens) while the step's results can be read.
 template <typename Each>

@@ -103,8 +103,8 @@ bool cut(llmc_session *session, llmc_seq seq, Prompt &prompt) {
 
 } // namespace
 
-Answer generate(llmc_session *session, llmc_seq seq, llmc_sampler *sampler, Prompt prompt,
-                const RunOptions &options, bool stream, bool mayCut) {
+Answer generate(const llmc_model *model, llmc_session *session, llmc_seq seq, llmc_sampler *sampler,
+                Prompt prompt, const RunOptions &options, bool stream, bool mayCut) {
   const bool isWindow = contextPolicy(options) == LLMC_CTX_WINDOW;
   Answer answer;
   answer.promptTokens = prompt.tokens.size();
@@ -112,7 +112,8 @@ Answer generate(llmc_session *session, llmc_seq seq, llmc_sampler *sampler, Prom
   InterruptScope scope(session);
   Stopwatch watch;
   auto evaluate = [&] {
-    return prefill(session, seq, std::span(prompt.tokens).subspan(prompt.cached), options);
+    return prefill(model, session, seq, std::span(prompt.tokens).subspan(prompt.cached), options,
+                   !options.trace.empty() || options.isAsked());
   };
   llmc_status status = evaluate();
   while (status == LLMC_ENOSPC_KV && isWindow && mayCut && cut(session, seq, prompt))

@@ -37,8 +37,8 @@ SamplerPtr newSampler(llmc_model *, const RunOptions &);
 /// Evaluates the part of `prompt` that `seq` does not hold yet, then generates. `stream` writes each piece of
 /// text to standard output as it comes. Ctrl-C ends it with what there is. Throws ContextFull if the prompt
 /// has no room, and --ctx-policy or `mayCut` does not let it be cut.
-Answer generate(llmc_session *, llmc_seq, llmc_sampler *, Prompt, const RunOptions &, bool stream,
-                bool mayCut = true);
+Answer generate(const llmc_model *, llmc_session *, llmc_seq, llmc_sampler *, Prompt, const RunOptions &,
+                bool stream, bool mayCut = true);
 
 /// How many tokens at the start of the prompt a window keeps: with --chat what stands before a first
 /// question, else the token that every text begins with.

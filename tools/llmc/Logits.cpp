@@ -80,7 +80,7 @@ int logits(const LogitsOptions &options) {
   auto trace = newTrace(model.get(), session.get(), options.model, options);
   traced(trace.get(), [&] {
     if (!options.all) {
-      check(prefill(session.get(), seq, tokens, options));
+      check(prefill(model.get(), session.get(), seq, tokens, options, trace != nullptr));
       show(tokens.size() - 1, -1);
     } else {
       size_t step = options.batch ? options.batch : std::min<size_t>(tokens.size(), 512);

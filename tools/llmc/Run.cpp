@@ -61,7 +61,7 @@ Answer answerOnce(llmc_model *model, const RunOptions &options, Profiler *profil
   if (profiler)
     profiler->begin(session.get());
   Answer answer = traced(trace.get(), [&] {
-    return generate(session.get(), cache.sequence(), sampler.get(), std::move(prompt), options,
+    return generate(model, session.get(), cache.sequence(), sampler.get(), std::move(prompt), options,
                     /*stream=*/!options.json);
   });
   if (profiler)
@@ -93,9 +93,9 @@ int run(const RunOptions &options) {
   double loadSeconds = 0;
   ModelPtr model = openModel(options, &loadSeconds);
   if (options.ctxPolicy == "shift" && !modelInfo(model.get(), LLMC_INFO_CAN_SHIFT))
-    throw Failure(
-        "--ctx-policy shift: this llmc cannot shift the cache of a model yet; --ctx-policy window evaluates again "
-        "what stays");
+    throw Failure("--ctx-policy shift: this llmc cannot shift the cache of a model yet; --ctx-policy window "
+                  "evaluates again "
+                  "what stays");
   if (options.chat && !options.prompt)
     return chat(model.get(), tokenizerOf(model.get(), options.model), options);
   auto profiler = newProfiler(model.get(), options);

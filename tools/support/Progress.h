@@ -24,6 +24,8 @@ public:
   Progress(const Progress &) = delete;
   Progress &operator=(const Progress &) = delete;
 
+  /// Somebody reads it.
+  bool isShown() const { return mode != Mode::Silent; }
   /// Says how much is done. Cheap; any thread may call it.
   void update(uint64_t done);
   /// The stage has ended well: leaves a line with the time it took. Later calls do nothing.
