@@ -16,47 +16,62 @@ uint64_t cachePages(const CacheLimits &limits, uint32_t pageTokens) {
   return std::min(full, (limits.nTokens - partial) / pageTokens + partial);
 }
 
+llmc_status cacheSizes(std::span<const llmc_kv_layout> layouts, std::span<const uint8_t> isUsed,
+                       const CacheLimits &limits, std::vector<PageTableSize> &tables,
+                       std::vector<uint64_t> &bytes) {
+  tables.clear();
+  bytes.assign(layouts.size(), 0);
+  for (size_t index = 0; index < layouts.size(); ++index) {
+    if (!isUsed[index])
+      continue;
+    const uint32_t pageTokens = layouts[index].page_tokens;
+    PageTableSize table{pageTokens, ceilDiv(limits.nCtx, pageTokens), cachePages(limits, pageTokens), 0};
+    if (table.nPages > INT32_MAX || !mulAdd(table.stride, limits.nSeqs, 0, table.entries) ||
+        !mulAdd(table.nPages, layouts[index].page_bytes, 0, bytes[index]))
+      return setError(LLMC_ENOMEM, "a cache of %llu tokens needs too many pages",
+                      (unsigned long long)limits.nTokens);
+    if (std::ranges::find(tables, pageTokens, &PageTableSize::pageTokens) == tables.end())
+      tables.push_back(table);
+  }
+  return LLMC_OK;
+}
+
 llmc_status KVCache::create(std::span<const llmc_kv_layout> layouts, std::span<const uint8_t> isUsed,
                             const CacheLimits &limits, const llmc_allocator *allocator, Device *onDevice) {
   bounds = limits;
   device = onDevice;
+  std::vector<PageTableSize> tables;
+  std::vector<uint64_t> bytes;
+  if (llmc_status status = cacheSizes(layouts, isUsed, limits, tables, bytes))
+    return status;
   sequences.resize(limits.nSeqs);
   stores.resize(layouts.size());
+  for (const PageTableSize &size : tables) {
+    Group &group = groups.emplace_back();
+    group.pageTokens = size.pageTokens;
+    group.stride = size.stride;
+    group.nPages = size.nPages;
+    // Unused entries name page 0: an address that exists, should a kernel compute one it then masks.
+    group.table.resize(size.entries, 0);
+    group.references.resize(group.nPages, 0);
+    group.isDirty.resize(group.nPages, 0);
+    group.freePages.resize(group.nPages);
+    for (uint64_t i = 0; i < group.nPages; ++i) // page 0 is taken first
+      group.freePages[i] = int32_t(group.nPages - 1 - i);
+  }
   for (size_t index = 0; index < layouts.size(); ++index) {
     if (!isUsed[index])
       continue;
     const llmc_kv_layout &layout = layouts[index];
-    auto found = std::find_if(groups.begin(), groups.end(),
-                              [&](const Group &group) { return group.pageTokens == layout.page_tokens; });
-    if (found == groups.end()) {
-      Group group;
-      group.pageTokens = layout.page_tokens;
-      group.stride = ceilDiv(limits.nCtx, layout.page_tokens);
-      group.nPages = cachePages(limits, layout.page_tokens);
-      uint64_t tableSize;
-      if (group.nPages > INT32_MAX || !mulAdd(group.stride, limits.nSeqs, 0, tableSize))
-        return setError(LLMC_ENOMEM, "a cache of %llu tokens needs too many pages",
-                        (unsigned long long)limits.nTokens);
-      // Unused entries name page 0: an address that exists, should a kernel compute one it then masks.
-      group.table.resize(tableSize, 0);
-      group.references.resize(group.nPages, 0);
-      group.isDirty.resize(group.nPages, 0);
-      group.freePages.resize(group.nPages);
-      for (uint64_t i = 0; i < group.nPages; ++i) // page 0 is taken first
-        group.freePages[i] = int32_t(group.nPages - 1 - i);
-      groups.push_back(std::move(group));
-      found = groups.end() - 1;
-    }
-    uint64_t bytes;
+    auto found = std::ranges::find(groups, layout.page_tokens, &Group::pageTokens);
     Store &store = stores[index];
     store.pageBytes = layout.page_bytes;
-    const bool fits = mulAdd(found->nPages, layout.page_bytes, 0, bytes);
-    if (!fits || (!device && !store.pages.allocate(bytes, Region::Commit::Lazy, allocator)))
+    if (!device && !store.pages.allocate(bytes[index], Region::Commit::Lazy, allocator))
       return setError(LLMC_ENOMEM, "no memory for a cache of %llu tokens (%llu pages of %llu bytes)",
                       (unsigned long long)limits.nTokens, (unsigned long long)found->nPages,
                       (unsigned long long)layout.page_bytes);
     if (device)
-      if (llmc_status status = allocateThere(store, bytes))
+      if (llmc_status status = allocateThere(store, bytes[index]))
         return status;
     if (device || !store.pages.isZeroed())
       std::fill(found->isDirty.begin(), found->isDirty.end(), 1);

@@ -25,6 +25,17 @@ struct CacheLimits {
 /// Pages that `limits.nTokens` tokens can need at worst, when every sequence ends in a page of its own.
 uint64_t cachePages(const CacheLimits &limits, uint32_t pageTokens);
 
+/// The page table of all caches with as many tokens in a page: `stride` entries for each sequence.
+struct PageTableSize {
+  uint32_t pageTokens;
+  uint64_t stride, nPages, entries;
+};
+/// The tables, and the bytes of the pages of each cache (0 if it is not used). LLMC_ENOMEM: more than can be
+/// numbered.
+llmc_status cacheSizes(std::span<const llmc_kv_layout> layouts, std::span<const uint8_t> isUsed,
+                       const CacheLimits &limits, std::vector<PageTableSize> &tables,
+                       std::vector<uint64_t> &bytes);
+
 class KVCache {
 public:
   /// Memory only for those layouts whose `isUsed` is set; with a device, pages are there.

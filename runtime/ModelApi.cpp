@@ -13,7 +13,8 @@ void llmc_model_params_init(llmc_model_params *params, size_t struct_size) {
 }
 
 static llmc_status checkParams(const llmc_model_params &params) {
-  const uint32_t known = LLMC_LOAD_MLOCK | LLMC_LOAD_COPY_WEIGHTS | LLMC_LOAD_VERIFY_WEIGHTS;
+  const uint32_t known =
+      LLMC_LOAD_MLOCK | LLMC_LOAD_COPY_WEIGHTS | LLMC_LOAD_VERIFY_WEIGHTS | LLMC_LOAD_PLAN_ONLY;
   if (params.flags & ~known)
     return setError(LLMC_EARG, "llmc_model_load: flags is 0x%x, which has unknown bits", params.flags);
   if (params.n_threads > 1024)
@@ -23,7 +24,7 @@ static llmc_status checkParams(const llmc_model_params &params) {
                            !params.allocator->alloc || !params.allocator->free))
     return setError(LLMC_EARG, "llmc_model_load: the allocator lacks struct_size, alloc or free");
   const DeviceKind *kind;
-  std::string options;
+  DeviceOptions options;
   if (params.device && strcmp(params.device, anyDevice) != 0)
     return findDeviceKind(params.device, kind, options);
   return LLMC_OK;

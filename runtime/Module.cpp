@@ -7,9 +7,7 @@
 #include "runtime/device/Devices.h"
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <dlfcn.h>
 #include <sys/mman.h>
 #include <system_error>
 #include <unistd.h>
@@ -34,8 +32,6 @@ Module::~Module() {
   deviceModel.reset();
   if (lockedBytes) // memory of the caller's allocator goes back as it came
     munlock(weightsStart, lockedBytes);
-  if (library)
-    dlclose(library);
 }
 
 llmc_status Module::load(const char *path, const llmc_model_params &params) {
@@ -44,7 +40,11 @@ llmc_status Module::load(const char *path, const llmc_model_params &params) {
     return status;
   if (llmc_status status = readModule(file.bytes(), path, contents))
     return status;
-  if (llmc_status status = loadCode(path, opened.descriptor, params))
+  flags = params.flags;
+  if (llmc_status status = code.load(path, opened.descriptor, contents.weights.size()))
+    return status;
+  module = &code.tables();
+  if (llmc_status status = chooseDevice(path, params))
     return status;
   borrowedPool = params.pool;
   nThreads = params.n_threads;
@@ -66,40 +66,6 @@ llmc_status Module::load(const char *path, const llmc_model_params &params) {
   return LLMC_OK;
 }
 
-/// A name under which dlopen finds the file behind a descriptor: the one that was checked, whatever stands at
-/// its path by now. The system remembers the names of loaded files and takes one it knows for the same file,
-/// but descriptors are used again; so every load spells its name in another way, with or without a dot
-/// between the slashes.
-static std::string nameOfDescriptor(int descriptor) {
-  static std::atomic<uint32_t> loads{0};
-  std::string name = "/proc/self/fd";
-  for (uint32_t rest = loads.fetch_add(1, std::memory_order_relaxed); rest; rest >>= 1)
-    name += rest & 1 ? "/./" : "//";
-  return name + "/" + std::to_string(descriptor);
-}
-
-llmc_status Module::loadCode(const char *path, int descriptor, const llmc_model_params &params) {
-  std::string name = nameOfDescriptor(descriptor);
-  if (access(name.c_str(), R_OK) != 0) { // no /proc
-    // An absolute path: dlopen searches library folders for names without a slash.
-    std::unique_ptr<char, decltype(&free)> absolute(realpath(path, nullptr), &free);
-    if (!absolute)
-      return setError(LLMC_EIO, "%s: cannot resolve the path: %s", path, strerror(errno));
-    name = absolute.get();
-  }
-  library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) {
-    const char *reason = dlerror();
-    return setError(LLMC_EFORMAT, "%s: the system cannot load its code: %s", path, reason ? reason : "");
-  }
-  module = static_cast<const llmc_module *>(dlsym(library, LLMC_MODULE_SYMBOL));
-  if (!module)
-    return setError(LLMC_EFORMAT, "%s: the symbol " LLMC_MODULE_SYMBOL " is missing", path);
-  if (llmc_status status = checkModuleTables(*module, contents.weights.size(), path))
-    return status;
-  return chooseDevice(path, params);
-}
-
 /// Which of the programs in the file runs. Without a wish: on a GPU if the file has code for it and there is
 /// one that takes it (loadOnDevice sees that last), else on the CPU.
 llmc_status Module::chooseDevice(const char *path, const llmc_model_params &params) {
@@ -110,7 +76,7 @@ llmc_status Module::chooseDevice(const char *path, const llmc_model_params &para
     return nullptr;
   };
   const DeviceKind *kind = nullptr;
-  std::string options;
+  DeviceOptions options;
   const bool isAny = !params.device || strcmp(params.device, anyDevice) == 0;
   for (const DeviceKind &each : deviceKinds())
     if (isAny && !kind && each.isForAuto && programOf(each) && (!module->n_variants || each.count()))
@@ -118,21 +84,23 @@ llmc_status Module::chooseDevice(const char *path, const llmc_model_params &para
   if (!kind)
     if (llmc_status status = findDeviceKind(isAny ? cpuDevice : params.device, kind, options))
       return status;
+  kindName = kind->name;
   cpuInstead = isAny && module->n_variants ? module : nullptr;
   deviceProgram = programOf(*kind);
   if (kind->program && !deviceProgram)
     return setError(LLMC_EUNSUPPORTED, "%s: it has no code for %s: compile it with --target %s", path,
                     kind->name, kind->program);
-  if (llmc_status status = kind->open(options, path, openedDevice))
-    return useCpuInstead(status, path, params);
-  if (!openedDevice) {
-    if (module->n_variants == 0 && module->n_devices)
-      return setError(LLMC_EABI, "%s: it has code for the device '%s' only, none for the CPU", path,
-                      module->devices[0].name);
-    return chooseVariant(*module, params.cpu_variant, cpuFeatures(), path, variant);
-  }
-  module = deviceProgram->program;
-  return LLMC_OK;
+  if (!kind->program && module->n_variants == 0 && module->n_devices)
+    return setError(LLMC_EABI, "%s: it has code for the device '%s' only, none for the CPU", path,
+                    module->devices[0].name);
+  if (kind->open && !isPlanOnly())
+    if (llmc_status status = kind->open(options, path, openedDevice))
+      return useCpuInstead(status, path, params);
+  if (deviceProgram)
+    module = deviceProgram->program;
+  return openedDevice || isPlanOnly()
+             ? llmc_status(LLMC_OK)
+             : chooseVariant(*module, params.cpu_variant, cpuFeatures(), path, variant);
 }
 
 /// A device that was not asked for failed with `status` and the last error.
@@ -164,7 +132,7 @@ llmc_status Module::loadWeights(const char *path, const llmc_model_params &param
     if (llmc_status status = verifyWeights(contents, path, params.progress, params.progress_ud))
       return status;
   size_t bytes = contents.weights.size();
-  if (bytes == 0)
+  if (bytes == 0 || isPlanOnly())
     return LLMC_OK;
   if (params.flags & LLMC_LOAD_COPY_WEIGHTS) {
     if (llmc_status status = copyWeights(path, params))
@@ -177,6 +145,13 @@ llmc_status Module::loadWeights(const char *path, const llmc_model_params &param
     if (llmc_status status = lockWeights(path, params))
       return status;
   return LLMC_OK;
+}
+
+uint64_t Module::copyBytes() const {
+  uint64_t bytes = 0;
+  if (flags & LLMC_LOAD_COPY_WEIGHTS && !contents.weights.empty())
+    Region::rounded(contents.weights.size(), bytes); // of what is a file
+  return bytes;
 }
 
 llmc_status Module::copyWeights(const char *path, const llmc_model_params &params) {

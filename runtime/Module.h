@@ -3,9 +3,11 @@
 #pragma once
 
 #include "runtime/Memory.h"
+#include "runtime/ModuleCode.h"
 #include "runtime/ModuleFile.h"
 #include "runtime/Threads.h"
 #include "runtime/device/DeviceModel.h"
+#include "runtime/device/DeviceNames.h"
 
 #include <atomic>
 #include <memory>
@@ -34,10 +36,17 @@ public:
     return offset == LLMC_NONE ? nullptr : module->strings + offset;
   }
   const uint8_t *weights() const { return weightsStart; }
-  /// The CPU variant, or the device.
-  const char *variantName() const { return variant ? variant->name : deviceModel->device().name(); }
+  /// The CPU variant, or the device; of a model that is only planned, the kind of device.
+  const char *variantName() const {
+    return variant ? variant->name : deviceModel ? deviceModel->device().name() : kindName;
+  }
   /// Null: steps are run by the pool's threads.
   DeviceModel *onDevice() const { return deviceModel.get(); }
+  /// What a device runs, be it here or only planned for; null: the CPU does.
+  const llmc_device *programOnDevice() const { return deviceProgram; }
+  bool isPlanOnly() const { return flags & LLMC_LOAD_PLAN_ONLY; }
+  /// Of the private copy of the weights that LLMC_LOAD_COPY_WEIGHTS asks for; 0: nobody did.
+  uint64_t copyBytes() const;
 
   /// How many threads evaluate a step, with the one that calls.
   uint32_t threads() const;
@@ -50,7 +59,6 @@ public:
   llmc_tokenizer *tokenizer = nullptr; ///< null: the file has none
 
 private:
-  llmc_status loadCode(const char *path, int descriptor, const llmc_model_params &params);
   llmc_status chooseDevice(const char *path, const llmc_model_params &params);
   llmc_status useCpuInstead(llmc_status status, const char *path, const llmc_model_params &params);
   llmc_status loadWeights(const char *path, const llmc_model_params &params);
@@ -58,17 +66,18 @@ private:
   llmc_status copyWeights(const char *path, const llmc_model_params &params);
   llmc_status lockWeights(const char *path, const llmc_model_params &params);
 
-  void *library = nullptr;
+  ModuleCode code; ///< goes last
   const llmc_module *module = nullptr;
-  const llmc_variant *variant = nullptr;   ///< null: on a device
+  const llmc_variant *variant = nullptr;   ///< null: on a device, or only planned
   const llmc_module *cpuInstead = nullptr; ///< where the device was chosen without a wish, and may fail
+  const char *kindName = cpuDevice;
   std::unique_ptr<Device> openedDevice;
   const llmc_device *deviceProgram = nullptr;
   std::unique_ptr<DeviceModel> deviceModel;
   const uint8_t *weightsStart = nullptr;
   size_t lockedBytes = 0;
   Region weightsCopy;
-  uint32_t nThreads = 0;
+  uint32_t nThreads = 0, flags = 0;
   std::mutex poolMutex;
   llmc_pool *borrowedPool = nullptr;
   std::unique_ptr<ThreadPool> ownPool;

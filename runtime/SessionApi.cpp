@@ -9,33 +9,58 @@ void llmc_session_params_init(llmc_session_params *params, size_t struct_size) {
   initSized(params, struct_size, llmc_session_params{});
 }
 
+static llmc_status planOnDevice(const llmc_model &model, const WorkspacePlan &workspace,
+                                llmc_memory_plan &out, bool &fits) {
+  DevicePlan plan;
+  if (llmc_status status = planDevice(*model.programOnDevice(), workspace, "llmc_plan", plan))
+    return status;
+  out.weights = model.contents.weights.size();
+  out.kv = plan.kv;
+  out.workspace = plan.device - plan.kv;
+  out.pinned = plan.pinned;
+  fits = Region::rounded(workspace.arenaBytes, out.host) && mulAdd(model.copyBytes(), 1, out.host, out.host);
+  return LLMC_OK;
+}
+
+static bool planOnCpu(const llmc_model &model, const WorkspacePlan &workspace, llmc_memory_plan &out) {
+  const uint64_t copied = model.copyBytes();
+  out.weights = copied ? copied : model.contents.weights.size();
+  out.kv = workspace.cacheBytes;
+  uint64_t arena, scratch;
+  return Region::rounded(workspace.arenaBytes, arena) &&
+         mulAdd(workspace.scratchBytes, model.threads(), 0, scratch) && Region::rounded(scratch, scratch) &&
+         mulAdd(arena, 1, scratch, out.workspace);
+}
+
 llmc_status llmc_plan(const llmc_model *model, const llmc_session_params *params, llmc_memory_plan *out) {
   LLMC_CHECK_ARG(model);
   LLMC_CHECK_ARG(out);
   return guarded([&]() -> llmc_status {
-    WorkspacePlan plan;
+    WorkspacePlan workspace;
     llmc_session_params resolved;
-    if (llmc_status status = planWorkspace(model->tables(), params, "llmc_plan", plan, resolved))
+    if (llmc_status status = planWorkspace(model->tables(), params, "llmc_plan", workspace, resolved))
       return status;
-    ThreadPool *pool = nullptr; // a device has none
-    if (!model->onDevice())
-      if (llmc_status status = const_cast<llmc_model *>(model)->pool(pool))
-        return status;
-    llmc_memory_plan result = {};
-    result.weights = model->contents.weights.size();
-    result.kv = plan.cacheBytes;
-    uint64_t arena, scratch;
-    if (!Region::rounded(plan.arenaBytes, arena) ||
-        !mulAdd(plan.scratchBytes, pool ? pool->size() : 1, 0, scratch) ||
-        !Region::rounded(scratch, scratch) || !mulAdd(arena, 1, scratch, result.workspace))
+    llmc_memory_plan plan = {};
+    bool fits = true;
+    if (!model->programOnDevice())
+      fits = planOnCpu(*model, workspace, plan);
+    else if (llmc_status status = planOnDevice(*model, workspace, plan, fits))
+      return status;
+    uint64_t sum = 0;
+    for (uint64_t bytes : {plan.weights, plan.kv, plan.workspace, plan.pinned, plan.host})
+      fits = fits && mulAdd(bytes, 1, sum, sum);
+    if (!fits)
       return setError(LLMC_ENOMEM, "llmc_plan: the sizes of this session do not fit in 64 bits");
-    return writeSized("llmc_plan", result, out);
+    return writeSized("llmc_plan", plan, out);
   });
 }
 
 llmc_status llmc_session_new(llmc_model *model, const llmc_session_params *params, llmc_session **out) {
   LLMC_CHECK_ARG(model);
   LLMC_CHECK_ARG(out);
+  if (model->isPlanOnly())
+    return setError(LLMC_ESTATE, "llmc_session_new: the model was loaded to be planned only "
+                                 "(LLMC_LOAD_PLAN_ONLY)");
   return guarded([&]() -> llmc_status {
     auto session = std::make_unique<llmc_session>();
     if (llmc_status status = session->create(model, params))

@@ -130,15 +130,15 @@ llmc_status planWorkspace(const llmc_module &module, const llmc_session_params *
            alignUp(out.arenaBytes, 64, out.arenaBytes);
   }
   fits = fits && scratchNeeded(module, rowsMax, out.cache.nTokens, false, out.scratchBytes);
+  std::vector<PageTableSize> tables;
+  std::vector<uint64_t> cacheBytes;
+  if (llmc_status status =
+          cacheSizes({module.caches, module.n_caches}, out.usesCache, out.cache, tables, cacheBytes))
+    return status;
   out.cacheBytes = 0;
-  for (uint32_t i = 0; fits && i < module.n_caches; ++i) {
-    uint64_t bytes;
-    if (!out.usesCache[i])
-      continue;
-    fits =
-        mulAdd(cachePages(out.cache, module.caches[i].page_tokens), module.caches[i].page_bytes, 0, bytes) &&
-        Region::rounded(bytes, bytes) && mulAdd(bytes, 1, out.cacheBytes, out.cacheBytes);
-  }
+  for (uint64_t bytes : cacheBytes)
+    fits = fits &&
+           (!bytes || (Region::rounded(bytes, bytes) && mulAdd(bytes, 1, out.cacheBytes, out.cacheBytes)));
   if (!fits)
     return setError(LLMC_ENOMEM, "%s: the sizes of this session do not fit in 64 bits", function);
   return LLMC_OK;

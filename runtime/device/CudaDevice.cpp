@@ -3,7 +3,6 @@
 #include "runtime/device/Devices.h"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <tuple>
 #include <vector>
@@ -146,7 +145,7 @@ llmc_status CudaDevice::open() {
 }
 
 llmc_status CudaDevice::allocate(uint64_t bytes, const char *what, DeviceAddress &out) {
-  const Result result = driver.cuMemAlloc_v2(&out, bytes ? bytes : 1);
+  const Result result = driver.cuMemAlloc_v2(&out, bytes);
   if (result != outOfMemory)
     return done(result, "cuMemAlloc");
   size_t free = 0, total = 0;
@@ -264,15 +263,8 @@ uint32_t countCuda() {
   return driver && driver->cuDeviceGetCount(&count) == 0 && count > 0 ? uint32_t(count) : 0;
 }
 
-llmc_status openCuda(const std::string &options, const char *, std::unique_ptr<Device> &out) {
-  int ordinal = 0;
-  const char *end = options.data() + options.size();
-  if (!options.empty()) {
-    auto [stop, error] = std::from_chars(options.data(), end, ordinal);
-    if (error != std::errc() || stop != end || ordinal < 0)
-      return setError(LLMC_EARG, "llmc_model_load: device is 'cuda:%s', expected a number behind the colon",
-                      options.c_str());
-  }
+llmc_status openCuda(const DeviceOptions &options, const char *, std::unique_ptr<Device> &out) {
+  const int ordinal = options.ordinal;
   std::string why;
   const cuda::Driver *driver = cuda::driver(why);
   if (!driver)

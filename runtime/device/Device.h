@@ -52,7 +52,7 @@ public:
 
   /// Makes the calling thread one that may use the device.
   virtual llmc_status enter() = 0;
-  /// `what` it is for, in the sentence if there is none.
+  /// `bytes`: at least one. `what` it is for, in the sentence if there is none.
   virtual llmc_status allocate(uint64_t bytes, const char *what, DeviceAddress &out) = 0;
   virtual void free(DeviceAddress address) = 0;
   /// Host memory that copies are quick to and from.

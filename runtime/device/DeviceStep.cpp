@@ -21,43 +21,41 @@ DeviceStep::~DeviceStep() {
   recorded.clear();
 }
 
-llmc_status DeviceStep::create(DeviceModel &newModel, const WorkspacePlan &newPlan, const KVCache &cache) {
+llmc_status DeviceStep::create(DeviceModel &newModel, const WorkspacePlan &newWorkspace,
+                               const KVCache &cache) {
+  if (llmc_status status = planDevice(newModel.program(), newWorkspace, "llmc_session_new", plan))
+    return status;
   model = &newModel;
-  plan = &newPlan;
+  workspace = &newWorkspace;
   Device &device = model->device();
   std::lock_guard lock(device.mutex);
   if (llmc_status status = device.enter())
     return status;
-  const llmc_module &module = *model->program().program;
-  const uint64_t nKeys = module.uses_keys ? plan->cache.nTokens : 0;
-  const uint64_t mostRows[LLMC_ROW_SPACES] = {plan->nBatch, plan->nBatch, nKeys, plan->nBatch};
-  if (llmc_status status = createBuffers(mostRows))
+  if (llmc_status status = createBuffers())
     return status;
-  if (llmc_status status = launches.create(*model, addresses))
+  if (llmc_status status = launches.create(*model, plan, addresses))
     return status;
-  if (llmc_status status = scratch.create(*model, launches.scratchBlocks(mostRows)))
+  if (llmc_status status = scratch.create(*model, plan))
     return status;
-  if (llmc_status status = head.create(device, module, *plan, cache))
+  if (llmc_status status = head.create(device, *model->program().program, plan, cache))
     return status;
-  return results.create(*model, *plan, addresses);
+  return results.create(*model, *workspace, plan, addresses);
 }
 
-llmc_status DeviceStep::createBuffers(const uint64_t (&mostRows)[LLMC_ROW_SPACES]) {
+llmc_status DeviceStep::createBuffers() {
   const llmc_module &module = *model->program().program;
   buffers.resize(module.n_buffers);
   for (uint32_t i = 0; i < module.n_buffers; ++i) {
     const llmc_buffer &buffer = module.buffers[i];
     const char *name = buffer.name == LLMC_NONE ? "a buffer" : module.strings + buffer.name;
-    if (llmc_status status =
-            buffers[i].allocate(model->device(), mostRows[buffer.rows] * buffer.row_bytes, name))
+    if (llmc_status status = buffers[i].allocate(model->device(), plan.buffers[i], name))
       return status;
     for (std::vector<DeviceAddress> &of : addresses)
       of.push_back(buffers[i].address());
   }
-  if (!mostCandidates()) // nor steps ahead
+  if (!plan.otherLogits)
     return LLMC_OK;
-  if (llmc_status status = otherLogits.allocate(
-          model->device(), module.buffers[module.logits_buffer].row_bytes, "logits of a step ahead"))
+  if (llmc_status status = otherLogits.allocate(model->device(), plan.otherLogits, "logits of a step ahead"))
     return status;
   addresses[1][module.logits_buffer] = otherLogits.address();
   return model->device().newMark(beforeAhead);
@@ -121,7 +119,7 @@ llmc_status DeviceStep::launchAll(Session &session, StepRun *walk, const StepSha
   Profile::Slot *slots = session.profile && walk ? session.profile->take(0) : nullptr;
   for (uint32_t i = 0; i < module.n_dispatches; ++i) {
     const llmc_dispatch &dispatch = module.dispatches[i];
-    if (!plan->runs(dispatch) || shape.rows[dispatch.rows] == 0)
+    if (!workspace->runs(dispatch) || shape.rows[dispatch.rows] == 0)
       continue;
     if (function && session.takeInterrupt())
       return setError(LLMC_ECANCELLED, "%s: cancelled; the cache is as before", function);

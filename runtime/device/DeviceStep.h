@@ -22,7 +22,7 @@ class DeviceStep {
 public:
   ~DeviceStep();
   /// Memory for the session's largest step.
-  llmc_status create(DeviceModel &model, const WorkspacePlan &plan, const KVCache &cache);
+  llmc_status create(DeviceModel &model, const WorkspacePlan &workspace, const KVCache &cache);
   /// Takes what only a step of this size needs, before anything of the cache changes.
   llmc_status reserve(const llmc_step &step, uint64_t nKeys, const char *function);
   /// Runs the step; what it leaves that can be read stands in the session's arena afterwards, but where
@@ -45,7 +45,7 @@ public:
   llmc_status bringLogits(uint64_t rows, uint8_t *to);
 
 private:
-  llmc_status createBuffers(const uint64_t (&mostRows)[LLMC_ROW_SPACES]);
+  llmc_status createBuffers();
   StepShape shapeOf(const llmc_step &step, uint32_t turn) const;
   llmc_status begin(Session &session, StepRun *walk, const llmc_step &step, const StepShape &shape,
                     const char *function);
@@ -57,7 +57,8 @@ private:
   void beginAhead(Session &session, const llmc_step &step, uint32_t turn);
 
   DeviceModel *model = nullptr;
-  const WorkspacePlan *plan = nullptr;
+  const WorkspacePlan *workspace = nullptr;
+  DevicePlan plan = {};
   std::vector<DeviceMemory> buffers; ///< each by itself: so a device that checks sees where one ends
   DeviceMemory otherLogits;          ///< of turn 1, in place of the buffer: one row
   std::vector<DeviceAddress> addresses[turns]; ///< of them

@@ -1,20 +1,11 @@
 #include "runtime/device/Devices.h"
 
-#include <cstring>
-
 namespace llmc {
 
 static uint32_t one() { return 1; }
 
-static llmc_status openCpu(const std::string &options, const char *, std::unique_ptr<Device> &) {
-  if (!options.empty())
-    return setError(LLMC_EARG, "llmc_model_load: device is 'cpu:%s', but there is only one 'cpu'",
-                    options.c_str());
-  return LLMC_OK;
-}
-
 static const DeviceKind kinds[] = {
-    {cpuDevice, deviceTarget(cpuDevice), false, false, one, openCpu},
+    {cpuDevice, deviceTarget(cpuDevice), false, false, one, nullptr},
     {cudaDevice, deviceTarget(cudaDevice), true, true, countCuda, openCuda},
     {simtDevice, deviceTarget(simtDevice), false, false, one, openSimt},
 };
@@ -31,14 +22,15 @@ std::vector<std::string> deviceNames() {
   return names;
 }
 
-llmc_status findDeviceKind(const char *name, const DeviceKind *&kind, std::string &options) {
-  const char *colon = strchr(name, ':');
+llmc_status findDeviceKind(const char *name, const DeviceKind *&kind, DeviceOptions &options) {
   const std::string_view word = deviceWord(name);
   std::string listed;
   for (const DeviceKind &candidate : kinds) {
     if (word == candidate.name) {
+      const std::string words = readDeviceOptions(name, options);
+      if (!words.empty())
+        return setError(LLMC_EARG, "llmc_model_load: device is '%s', %s", name, words.c_str());
       kind = &candidate;
-      options = colon ? colon + 1 : "";
       return LLMC_OK;
     }
     listed += std::string(listed.empty() ? "'" : ", '") + candidate.name + "'";

@@ -4,6 +4,7 @@
 
 #include "runtime/device/Device.h"
 #include "runtime/device/DeviceNames.h"
+#include "runtime/device/DeviceOptions.h"
 
 #include <span>
 #include <string>
@@ -19,9 +20,8 @@ struct DeviceKind {
   bool isForAuto;  ///< taken without being asked for, if it is here and the model has code for it
   /// Those that are here; without a driver none, and no error.
   uint32_t (*count)();
-  /// Opens one. `options` is what stands behind the colon of its name, `modelPath` the model that it is for.
-  /// Null where steps are run by the CPU's workers.
-  llmc_status (*open)(const std::string &options, const char *modelPath, std::unique_ptr<Device> &out);
+  /// Opens one. `modelPath`: of the model that it is for. Null: steps are run by the CPU's workers.
+  llmc_status (*open)(const DeviceOptions &options, const char *modelPath, std::unique_ptr<Device> &out);
 };
 
 std::span<const DeviceKind> deviceKinds();
@@ -30,10 +30,10 @@ std::span<const DeviceKind> deviceKinds();
 std::vector<std::string> deviceNames();
 
 /// The kind that a name ("cuda:1") is of, and what stands behind the colon. A sentence lists what there is.
-llmc_status findDeviceKind(const char *name, const DeviceKind *&kind, std::string &options);
+llmc_status findDeviceKind(const char *name, const DeviceKind *&kind, DeviceOptions &options);
 
-llmc_status openCuda(const std::string &options, const char *modelPath, std::unique_ptr<Device> &out);
+llmc_status openCuda(const DeviceOptions &options, const char *modelPath, std::unique_ptr<Device> &out);
 uint32_t countCuda();
-llmc_status openSimt(const std::string &options, const char *modelPath, std::unique_ptr<Device> &out);
+llmc_status openSimt(const DeviceOptions &options, const char *modelPath, std::unique_ptr<Device> &out);
 
 } // namespace llmc

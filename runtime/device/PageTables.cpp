@@ -1,6 +1,5 @@
 #include "runtime/device/PageTables.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace llmc {
@@ -8,16 +7,16 @@ namespace llmc {
 /// Another copy takes as long as this many entries that did not change.
 constexpr uint64_t mostUnchanged = 8192;
 
-llmc_status PageTables::create(Device &newDevice, const KVCache &cache) {
+llmc_status PageTables::create(Device &newDevice, const DevicePlan &plan, const KVCache &cache) {
   device = &newDevice;
-  uint64_t bytes = 0;
+  uint64_t offset = 0;
   cache.eachTable([&](std::span<const int32_t> table) {
-    tables.push_back({table, bytes});
-    alignUp(bytes + table.size_bytes(), 256, bytes);
+    tables.push_back({table, offset});
+    offset = nextTable(offset, table.size());
   });
-  if (llmc_status status = there.allocate(*device, bytes, "page tables"))
+  if (llmc_status status = there.allocate(*device, plan.tables, "page tables"))
     return status;
-  if (llmc_status status = staging.allocate(*device, std::max<uint64_t>(bytes, 1)))
+  if (llmc_status status = staging.allocate(*device, plan.tables))
     return status;
   for (const Table &table : tables)
     if (llmc_status status = send(table, 0, table.here.size()))

@@ -2,12 +2,13 @@
 #pragma once
 
 #include "runtime/KVCache.h"
+#include "runtime/device/DevicePlan.h"
 
 namespace llmc {
 
 class PageTables {
 public:
-  llmc_status create(Device &device, const KVCache &cache);
+  llmc_status create(Device &device, const DevicePlan &plan, const KVCache &cache);
   /// Before a step.
   llmc_status send(KVCache &cache);
   /// Where the table that stands here stands there.

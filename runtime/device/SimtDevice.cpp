@@ -1,10 +1,8 @@
-// The emulator as a device. Its name may bring options:
-// "simt:code=FILE,seed=3,checks=bounds+races,counts=FILE".
+// The emulator as a device.
 #include "runtime/device/Devices.h"
 #include "runtime/device/simt/Emulator.h"
 
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -56,7 +54,7 @@ public:
 
   llmc_status enter() override { return LLMC_OK; }
   llmc_status allocate(uint64_t bytes, const char *what, DeviceAddress &out) override {
-    out = DeviceAddress(emulator.memory.allocate(bytes ? bytes : 1, what));
+    out = DeviceAddress(emulator.memory.allocate(bytes, what));
     return out ? LLMC_OK
                : setError(LLMC_ENOMEM, "simt: no memory for %s (%llu MB)", what,
                           (unsigned long long)bytes >> 20);
@@ -227,58 +225,18 @@ llmc_status SimtDevice::load(const llmc_device &program, const char *path, const
   return LLMC_OK;
 }
 
-struct Options {
-  std::string codePath, countsPath;
-  simt::RunOptions run;
-};
-
-llmc_status parseOption(const std::string &option, Options &out) {
-  const size_t equals = option.find('=');
-  const std::string key = option.substr(0, equals),
-                    value = equals == std::string::npos ? "" : option.substr(equals + 1);
-  if (key == "code") {
-    out.codePath = value;
-    return LLMC_OK;
-  }
-  if (key == "counts" && !value.empty()) {
-    out.countsPath = value;
-    out.run.counts = true;
-    return LLMC_OK;
-  }
-  if (key == "seed") {
-    auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), out.run.seed);
-    if (error == std::errc() && stop == value.data() + value.size())
-      return LLMC_OK;
-  }
-  if (key == "checks" &&
-      (value == "bounds+races" || value == "bounds" || value == "races" || value == "none")) {
-    out.run.checksBounds = value.starts_with("bounds");
-    out.run.checksRaces = value.ends_with("races");
-    return LLMC_OK;
-  }
-  return setError(LLMC_EARG,
-                  "llmc_model_load: device is 'simt:%s', expected code=FILE, seed=N, "
-                  "checks=bounds|races|bounds+races|none or counts=FILE, by commas",
-                  option.c_str());
-}
-
 } // namespace
 
-llmc_status openSimt(const std::string &options, const char *modelPath, std::unique_ptr<Device> &out) {
-  Options parsed{std::string(modelPath) + ".simt", "", {}};
-  for (size_t begin = 0; begin < options.size();) {
-    const size_t end = std::min(options.find(',', begin), options.size());
-    if (llmc_status status = parseOption(options.substr(begin, end - begin), parsed))
-      return status;
-    begin = end + 1;
-  }
+llmc_status openSimt(const DeviceOptions &options, const char *modelPath, std::unique_ptr<Device> &out) {
   std::ofstream countsFile;
-  if (parsed.run.counts) {
-    countsFile.open(parsed.countsPath);
+  if (!options.counts.empty()) {
+    countsFile.open(options.counts);
     if (!countsFile)
-      return setError(LLMC_EIO, "%s: cannot be written: %s", parsed.countsPath.c_str(), strerror(errno));
+      return setError(LLMC_EIO, "%s: cannot be written: %s", options.counts.c_str(), strerror(errno));
   }
-  out = std::make_unique<SimtDevice>(parsed.codePath, std::move(countsFile), parsed.run);
+  const std::string code = options.code.empty() ? std::string(modelPath) + ".simt" : options.code;
+  const simt::RunOptions run{options.seed, options.checksBounds, options.checksRaces, countsFile.is_open()};
+  out = std::make_unique<SimtDevice>(code, std::move(countsFile), run);
   return LLMC_OK;
 }
 

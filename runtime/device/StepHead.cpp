@@ -7,30 +7,32 @@ namespace llmc {
 
 constexpr uint64_t alignment = 16;
 
-llmc_status StepHead::create(Device &newDevice, const llmc_module &module, const WorkspacePlan &plan,
+uint64_t StepHead::mostBytes(uint64_t tokens) {
+  return sizeof(llmc_step) + tokens * (sizeof(llmc_token_row) + sizeof(int32_t)) + 2 * alignment;
+}
+
+llmc_status StepHead::create(Device &newDevice, const llmc_module &module, const DevicePlan &plan,
                              const KVCache &cache) {
   device = &newDevice;
-  if (llmc_status status = tables.create(*device, cache))
+  if (llmc_status status = tables.create(*device, plan, cache))
     return status;
   std::vector<llmc_kv_pool> there(cache.pools(), cache.pools() + module.n_caches);
   for (llmc_kv_pool &pool : there)
     pool.table = reinterpret_cast<const int32_t *>(tables.addressOf(pool.table));
-  if (llmc_status status = pools.allocate(*device, there.size() * sizeof(llmc_kv_pool), "the step"))
+  if (llmc_status status = pools.allocate(*device, plan.pools, "the step"))
     return status;
-  if (llmc_status status = device->copyIn(pools.address(), there.data(), pools.size()))
+  const uint64_t poolBytes = there.size() * sizeof(llmc_kv_pool);
+  if (llmc_status status = device->copyIn(pools.address(), there.data(), poolBytes))
     return status;
   if (llmc_status status = device->synchronize()) // before `there` goes
     return status;
-  const uint64_t most =
-      sizeof(llmc_step) + plan.nBatch * (sizeof(llmc_token_row) + sizeof(int32_t)) + 2 * alignment;
-  if (llmc_status status = head.allocate(*device, most, "the step"))
+  if (llmc_status status = head.allocate(*device, plan.head, "the step"))
     return status;
   for (StagingMemory &each : staging)
-    if (llmc_status status = each.allocate(*device, most))
+    if (llmc_status status = each.allocate(*device, plan.head))
       return status;
   if (module.uses_keys)
-    if (llmc_status status =
-            keys.allocate(*device, plan.cache.nTokens * 2 * sizeof(int32_t), "the keys of a step"))
+    if (llmc_status status = keys.allocate(*device, plan.keys, "the keys of a step"))
       return status;
   return LLMC_OK;
 }

@@ -2,18 +2,15 @@
 // which of them are asked. What stays the same from step to step stands there already.
 #pragma once
 
-#include "runtime/Workspace.h"
 #include "runtime/device/PageTables.h"
 
 namespace llmc {
 
-/// Of two steps in a row one may still be under way while the other is told: each has its own turn, 0 or 1.
-constexpr uint32_t turns = 2;
-
 class StepHead {
 public:
-  llmc_status create(Device &device, const llmc_module &module, const WorkspacePlan &plan,
-                     const KVCache &cache);
+  /// Of a step of so many tokens.
+  static uint64_t mostBytes(uint64_t tokens);
+  llmc_status create(Device &device, const llmc_module &module, const DevicePlan &plan, const KVCache &cache);
 
   struct Places {
     DeviceAddress scratch; ///< of the list of addresses

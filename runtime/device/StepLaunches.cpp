@@ -13,11 +13,23 @@ static Device::Grid gridOf(const llmc_device_launch &launch, uint64_t rows, uint
           blocks(keys, launch.keys_per_block, launch.max_key_blocks)};
 }
 
-llmc_status StepLaunches::create(DeviceModel &newModel, const std::vector<DeviceAddress> (&buffers)[turns]) {
+/// visit(number, launch) of those of a kernel, until one fails.
+static llmc_status
+eachLaunch(const llmc_device &program, uint32_t number,
+           const std::function<llmc_status(uint32_t number, const llmc_device_launch &)> &visit) {
+  const llmc_device_kernel &kernel = program.kernels[number];
+  for (uint32_t i = kernel.first_launch; i < kernel.first_launch + kernel.n_launches; ++i)
+    if (llmc_status status = visit(i, program.launches[i]))
+      return status;
+  return LLMC_OK;
+}
+
+llmc_status StepLaunches::create(DeviceModel &newModel, const DevicePlan &plan,
+                                 const std::vector<DeviceAddress> (&buffers)[turns]) {
   model = &newModel;
   Device &device = model->device();
   const llmc_module &module = *model->program().program;
-  perTurn = module.n_args + 2;
+  perTurn = argumentsPerTurn(module);
   std::vector<uint64_t> values;
   for (const std::vector<DeviceAddress> &of : buffers) {
     for (uint32_t i = 0; i < module.n_args; ++i) {
@@ -28,7 +40,7 @@ llmc_status StepLaunches::create(DeviceModel &newModel, const std::vector<Device
     }
     values.insert(values.end(), {of[module.logits_buffer], 0});
   }
-  if (llmc_status status = args.allocate(device, values.size() * sizeof(uint64_t), "arguments"))
+  if (llmc_status status = args.allocate(device, plan.arguments, "arguments"))
     return status;
   if (llmc_status status = device.copyIn(args.address(), values.data(), args.size()))
     return status;
@@ -46,15 +58,16 @@ llmc_status StepLaunches::setChoiceWork(DeviceAddress work) {
   return LLMC_OK;
 }
 
-uint64_t StepLaunches::scratchBlocks(const uint64_t (&mostRows)[LLMC_ROW_SPACES]) const {
-  const llmc_module &module = *model->program().program;
+uint64_t StepLaunches::scratchBlocks(const llmc_device &program,
+                                     const uint64_t (&mostRows)[LLMC_ROW_SPACES]) {
+  const llmc_module &module = *program.program;
   uint64_t blocks = 1;
   for (uint32_t i = 0; i < module.n_dispatches; ++i) {
     const llmc_dispatch &dispatch = module.dispatches[i];
     const uint64_t most =
         dispatch.rows == LLMC_ROWS_KEYS ? std::bit_ceil(mostRows[LLMC_ROWS_KEYS]) : mostRows[dispatch.rows];
     if (hasScratch(module.kernels[dispatch.kernel]))
-      eachLaunch(dispatch.kernel, [&](uint32_t, const llmc_device_launch &launch) {
+      eachLaunch(program, dispatch.kernel, [&](uint32_t, const llmc_device_launch &launch) {
         blocks = std::max<uint64_t>(blocks, gridOf(launch, most, 1).y);
         return LLMC_OK;
       });
@@ -62,19 +75,9 @@ uint64_t StepLaunches::scratchBlocks(const uint64_t (&mostRows)[LLMC_ROW_SPACES]
   return blocks;
 }
 
-llmc_status StepLaunches::eachLaunch(
-    uint32_t number,
-    const std::function<llmc_status(uint32_t number, const llmc_device_launch &)> &visit) const {
-  const llmc_device_kernel &kernel = model->program().kernels[number];
-  for (uint32_t i = kernel.first_launch; i < kernel.first_launch + kernel.n_launches; ++i)
-    if (llmc_status status = visit(i, model->program().launches[i]))
-      return status;
-  return LLMC_OK;
-}
-
 llmc_status StepLaunches::launch(uint32_t kernel, uint64_t rows, const StepShape &shape, DeviceAddress head,
                                  DeviceAddress kernelArgs) const {
-  return eachLaunch(kernel, [&](uint32_t number, const llmc_device_launch &launch) {
+  return eachLaunch(model->program(), kernel, [&](uint32_t number, const llmc_device_launch &launch) {
     if (rows < launch.min_rows || rows > launch.max_rows)
       return llmc_status(LLMC_OK);
     return model->device().launch(model->code(), number, gridOf(launch, rows, shape.keys), head, kernelArgs);

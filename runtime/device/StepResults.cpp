@@ -5,30 +5,27 @@
 
 namespace llmc {
 
-constexpr uint64_t rowsBytes = 4 << 20; // of logits and hidden rows at a time
-
-llmc_status StepResults::create(DeviceModel &newModel, const WorkspacePlan &newPlan,
+llmc_status StepResults::create(DeviceModel &newModel, const WorkspacePlan &newWorkspace,
+                                const DevicePlan &plan,
                                 const std::vector<DeviceAddress> (&newBuffers)[turns]) {
   model = &newModel;
-  plan = &newPlan;
+  workspace = &newWorkspace;
   buffers = newBuffers;
-  if (llmc_status status =
-          chosenTokens.allocate(model->device(), plan->nBatch * sizeof(int32_t), "chosen tokens"))
+  if (llmc_status status = chosenTokens.allocate(model->device(), plan.chosen, "chosen tokens"))
     return status;
-  return rows.allocate(model->device(), rowsBytes);
+  return rows.allocate(model->device(), plan.pinnedRows);
 }
 
 llmc_status StepResults::reserveCandidates(uint64_t nRows, StepLaunches &launches) {
-  const llmc_device_sampling &sampling = model->program().sampling;
-  const uint64_t bytes = nRows * sampling.row_bytes;
-  if (bytes <= slots[turns - 1].size())
+  const CandidateBytes bytes = candidateBytes(model->program().sampling, nRows);
+  if (bytes.slot <= slots[turns - 1].size())
     return LLMC_OK;
   Device &device = model->device();
   auto take = [&]() -> llmc_status {
     for (StagingMemory &slot : slots)
-      if (llmc_status status = slot.allocateMapped(device, bytes, "candidates"))
+      if (llmc_status status = slot.allocateMapped(device, bytes.slot, "candidates"))
         return status;
-    if (llmc_status status = work.allocate(device, nRows * sampling.work_bytes, "finding candidates"))
+    if (llmc_status status = work.allocate(device, bytes.work, "finding candidates"))
       return status;
     device.setScratch(work.address());
     return launches.setChoiceWork(work.address());
@@ -58,11 +55,11 @@ std::vector<StepResults::Wanted> StepResults::wantedOf(const StepShape &shape) c
 }
 
 /// Beyond that a step takes longer than its waits.
-bool StepResults::fits(std::span<const Wanted> wanted) {
+bool StepResults::fits(std::span<const Wanted> wanted) const {
   uint64_t bytes = 0;
   for (const Wanted &each : wanted)
     bytes += each.bytes;
-  return bytes <= rowsBytes;
+  return bytes <= rows.size();
 }
 
 llmc_status StepResults::queueCopies(const StepShape &shape) {
@@ -88,7 +85,7 @@ llmc_status StepResults::read(const StepShape &shape, uint8_t *arena, std::vecto
   const bool isCopied = fits(wanted);
   uint64_t at = 0;
   for (const auto &[buffer, n, bytes] : wanted) {
-    uint8_t *to = arena + plan->bufferOffsets[buffer];
+    uint8_t *to = arena + workspace->bufferOffsets[buffer];
     if (isCopied)
       memcpy(to, rows.data() + at, bytes);
     else if (llmc_status status = fetch(buffer, shape.turn, n, to))

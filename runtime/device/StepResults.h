@@ -10,7 +10,7 @@ namespace llmc {
 class StepResults {
 public:
   /// `buffers`: where those of the module are, for each turn.
-  llmc_status create(DeviceModel &model, const WorkspacePlan &plan,
+  llmc_status create(DeviceModel &model, const WorkspacePlan &workspace, const DevicePlan &plan,
                      const std::vector<DeviceAddress> (&buffers)[turns]);
   /// Takes memory for so many rows of candidates, when they are first wanted. Where it stands is told to the
   /// kernel in memory, since launches may be recorded.
@@ -33,10 +33,10 @@ private:
   };
   /// Logits and hidden rows.
   std::vector<Wanted> wantedOf(const StepShape &shape) const;
-  static bool fits(std::span<const Wanted> wanted);
+  bool fits(std::span<const Wanted> wanted) const;
 
   DeviceModel *model = nullptr;
-  const WorkspacePlan *plan = nullptr;
+  const WorkspacePlan *workspace = nullptr;
   const std::vector<DeviceAddress> *buffers = nullptr;
   StagingMemory slots[turns], rows;
   DeviceMemory chosenTokens, work;

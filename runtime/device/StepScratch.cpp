@@ -4,21 +4,22 @@
 
 namespace llmc {
 
-llmc_status StepScratch::create(DeviceModel &newModel, uint64_t newBlocks) {
+llmc_status StepScratch::create(DeviceModel &newModel, const DevicePlan &plan) {
   model = &newModel;
-  blocks = newBlocks;
-  return starts.allocate(model->device(), blocks * sizeof(DeviceAddress), "scratch");
+  blocks = plan.scratchBlocks;
+  most = plan.mostScratch;
+  return starts.allocate(model->device(), plan.scratchList, "scratch");
 }
 
 llmc_status StepScratch::reserve(const llmc_step &step, uint64_t nKeys, const char *function) {
   uint64_t each, total;
-  if (!scratchNeeded(*model->program().program, step.rows, nKeys, true, each) ||
-      !mulAdd(each, blocks, 0, total) || !commonNeeded(nKeys, total))
+  if (!deviceScratch(model->program(), step.rows, nKeys, blocks, true, each, total))
     return setError(LLMC_ENOMEM, "%s: the scratch memory of this step does not fit in 64 bits", function);
   if (each <= blockBytes && total <= memory.size())
     return LLMC_OK;
-  return model->device().atRest([&] {                         // a step ahead may be under way
-    const uint64_t roomy = memory.size() + memory.size() / 4; // the next steps have a few keys more
+  return model->device().atRest([&] { // a step ahead may be under way
+    // The next steps have a few keys more.
+    const uint64_t roomy = std::min(memory.size() + memory.size() / 4, most);
     const llmc_status status = grow(std::max(total, roomy));
     return status == LLMC_ENOMEM && total < roomy ? grow(total) : status;
   });
@@ -41,17 +42,6 @@ llmc_status StepScratch::grow(uint64_t bytes) {
     return status;
   blockBytes = stride;
   return LLMC_OK;
-}
-
-bool StepScratch::commonNeeded(uint64_t nKeys, uint64_t &out) const {
-  const llmc_device &program = model->program();
-  for (uint32_t i = 0; i < program.program->n_kernels; ++i) {
-    uint64_t bytes;
-    if (!mulAdd(program.kernels[i].common_per_key, nKeys, program.kernels[i].common_constant, bytes))
-      return false;
-    out = std::max(out, bytes);
-  }
-  return true;
 }
 
 } // namespace llmc

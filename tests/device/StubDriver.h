@@ -58,6 +58,7 @@ struct State {
   };
   std::map<void *, HostMemory> hostMemory;
   uint64_t bytesIn = 0; ///< copied to the device
+  uint64_t mostDevice = 0, mostPinned = 0;
   uint64_t waitsAhead = 0;
   std::vector<cuda::FunctionHandle *> functions;
   cuda::StreamHandle *stream = nullptr;
@@ -66,6 +67,9 @@ struct State {
 };
 
 State &state();
+
+/// Notes how much memory is in use.
+void noteMemory();
 
 /// Counts a call; true: this is the one that fails.
 bool fails(const char *call);

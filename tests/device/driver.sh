@@ -19,7 +19,17 @@ says() { # FOLDER WORDS
   run "$1" auto || fail "$1: does not run on the CPU: $(cat "$work/words")"
 }
 
-says "$work/none" "there is no driver (libcuda.so.1)"
+says "$work/none" "there is no driver (libcuda.so.1): install NVIDIA's driver, or run on cpu, or on simt for tests"
 says "$old" "the driver is too old: libcuda.so.1 has no cuDriverGetVersion"
 LLMC_STUB_VERSION=11030 says "$stub" "the driver is for CUDA 11.3, 11.4 or later is needed"
 LLMC_STUB_VERSION=11040 run "$stub" cuda || fail "the oldest driver: $(cat "$work/words")"
+
+# A plan needs no driver.
+plan() { LD_LIBRARY_PATH=$1 "$llmc" plan "$model" --device "$2" --ctx 64 --batch 16 > "$work/$3" 2>&1 || fail "$1: no plan: $(cat "$work/$3")"; }
+plan "$work/none" cuda without
+plan "$stub" cuda with
+cmp "$work/without" "$work/with" || fail "a driver changes the plan"
+grep -qE '^total +[0-9]+ bytes  on cuda' "$work/with" && grep -q '^pinned .* of the host' "$work/with" || fail "$(cat "$work/with")"
+plan "$work/none" simt emulated
+sed 's/simt/cuda/' "$work/emulated" | cmp - "$work/with" || fail "the emulator takes other memory: $(cat "$work/emulated")"
+LD_LIBRARY_PATH=$work/none "$llmc" plan "$model" > "$work/auto" && grep -q '^weights .* mapped' "$work/auto" || fail "$(cat "$work/auto")"

@@ -6,6 +6,7 @@
 
 #include "tests/device/StubDriver.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -16,6 +17,15 @@ using namespace llmc::stub;
 State &stub::state() {
   static State &one = *new State;
   return one;
+}
+
+void stub::noteMemory() {
+  State &s = state();
+  uint64_t pinned = 0;
+  for (const auto &[start, memory] : s.hostMemory)
+    pinned += memory.bytes;
+  s.mostDevice = std::max(s.mostDevice, s.emulator.memory.inUse());
+  s.mostPinned = std::max(s.mostPinned, pinned);
 }
 
 bool stub::fails(const char *call) {
@@ -123,6 +133,7 @@ EXPORT Result cuModuleGetFunction(FunctionHandle **out, ModuleHandle *, const ch
 EXPORT Result cuMemAlloc_v2(Address *out, size_t bytes) {
   CALL_OUTSIDE_CAPTURE(cuMemAlloc_v2);
   *out = Address(state().emulator.memory.allocate(bytes, "memory"));
+  noteMemory();
   return *out ? 0 : outOfMemory;
 }
 EXPORT Result cuMemFree_v2(Address address) {
@@ -141,6 +152,7 @@ EXPORT Result cuMemHostAlloc(void **out, size_t bytes, unsigned flags) {
   *out = std::malloc(bytes);
   std::memset(*out, 0xff, bytes);
   state().hostMemory[*out] = {bytes, flags};
+  noteMemory();
   return 0;
 }
 /// From now on kernels may write there.
@@ -184,7 +196,8 @@ EXPORT Result cuGetErrorString(Result, const char **out) {
 EXPORT void llmc_stub_fail_at(uint64_t call) {
   State &s = state();
   s.calls.clear();
-  s.bytesIn = 0;
+  s.bytesIn = s.mostDevice = s.mostPinned = 0;
+  noteMemory();
   s.failAt = call;
   s.hasFailed = false;
 }
@@ -196,6 +209,8 @@ EXPORT const char *llmc_stub_call(uint64_t n) {
 }
 EXPORT uint64_t llmc_stub_waits_ahead() { return state().waitsAhead; }
 EXPORT uint64_t llmc_stub_bytes_in() { return state().bytesIn; }
+EXPORT uint64_t llmc_stub_most_device() { return state().mostDevice; }
+EXPORT uint64_t llmc_stub_most_pinned() { return state().mostPinned; }
 EXPORT void llmc_stub_limit(uint64_t bytes) { state().emulator.memory.limit = bytes; }
 EXPORT void llmc_stub_refuse(const char *words) { state().refused = words; }
 EXPORT const char *llmc_stub_last_error() { return state().lastError.c_str(); }

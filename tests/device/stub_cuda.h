@@ -15,6 +15,9 @@ const char *llmc_stub_call(uint64_t n);
 uint64_t llmc_stub_bytes_in();
 /// How often somebody has waited for an event while there was more to do behind it.
 uint64_t llmc_stub_waits_ahead();
+/// Most bytes that were in use at a time since then, of the device and pinned.
+uint64_t llmc_stub_most_device();
+uint64_t llmc_stub_most_pinned();
 /// The device has so much memory; 0: as much as there is.
 void llmc_stub_limit(uint64_t bytes);
 /// PTX with these words in it is refused; empty: none.

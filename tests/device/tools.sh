@@ -40,6 +40,8 @@ TERM=xterm script -qec "'$llmc' logits '$work/model.so' --device simt:checks=bou
   fail "$(cat "$work/terminal")"
 grep -aoE 'prompt [^%]*[1-9][0-9]? %' "$work/terminal" | grep -v '100 %' > "$work/shown" || fail "the bar does not move: $(cat "$work/terminal")"
 "$llmc" logits "$work/model.so" --device simt --tokens "$ids" > "$work/silent" 2>&1 && [ "$(wc -l < "$work/silent")" -lt 20 ] || fail "$(cat "$work/silent")"
+XDG_CACHE_HOME="$work/untouched" "$llmc" logits "$work/model.so" --device simt --no-cache --tokens 1 > /dev/null && [ ! -e "$work/untouched" ] ||
+  fail "--no-cache keeps something"
 "$llmc" compile "$source" -o "$work/verified.so" --target cpu,cuda --activations f32 --verify-passes --verify-device 2> "$work/gate" ||
   fail "$(cat "$work/gate")"
 cmp "$work/model.so" "$work/verified.so" || fail "the gate changes the bytes"

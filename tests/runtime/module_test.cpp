@@ -332,12 +332,48 @@ TEST(Module, load_flags_and_params) {
   EXPECT_FAILS(llmc_model_load(file.path(), &params, &model), LLMC_EUNSUPPORTED,
                "it has no code for simt: compile it with --target cuda");
   params.device = "cpu:1";
-  EXPECT_FAILS(llmc_model_load(file.path(), &params, &model), LLMC_EARG, "there is only one 'cpu'");
+  EXPECT_FAILS(llmc_model_load(file.path(), &params, &model), LLMC_EARG,
+               "device is 'cpu:1', expected nothing behind 'cpu'");
   params.device = "abacus";
   EXPECT_FAILS(llmc_model_load(file.path(), &params, &model), LLMC_EARG, "abacus");
   params.device = "cpu";
   params.struct_size = 3;
   EXPECT_FAILS(llmc_model_load(file.path(), &params, &model), LLMC_EARG, "struct_size");
+}
+
+/// Neither a CPU that is not here nor weights matter to who only plans.
+TEST(Module, a_plan_without_a_session) {
+  TempFile file(ModelFile().finish());
+  llmc_memory_plan plan = {}, loaded = {};
+  plan.struct_size = loaded.struct_size = sizeof plan;
+  ASSERT_OK(llmc_plan(load(file.path()).get(), nullptr, &loaded));
+  llmc_model_params params;
+  llmc_model_params_init(&params, sizeof(params));
+  params.flags = LLMC_LOAD_PLAN_ONLY;
+  params.n_threads = 1;
+  params.cpu_variant = "of another machine";
+  params.progress = [](const char *stage, uint64_t, uint64_t, void *) {
+    EXPECT_STREQ(stage, "load");
+    return true;
+  };
+  llmc_model *model = nullptr;
+  ASSERT_OK(llmc_model_load(file.path(), &params, &model));
+  ASSERT_OK(llmc_plan(model, nullptr, &plan));
+  EXPECT_EQ(memcmp(&plan, &loaded, sizeof plan), 0);
+  EXPECT_STREQ(llmc_model_cpu_variant(model), "cpu");
+  llmc_session *session = nullptr;
+  EXPECT_FAILS(llmc_session_new(model, nullptr, &session), LLMC_ESTATE, "LLMC_LOAD_PLAN_ONLY");
+  llmc_model_release(model);
+  params.flags |= LLMC_LOAD_COPY_WEIGHTS; // a copy is whole pages
+  ASSERT_OK(llmc_model_load(file.path(), &params, &model));
+  ASSERT_OK(llmc_plan(model, nullptr, &plan));
+  EXPECT_EQ(plan.weights, (loaded.weights + 4095) / 4096 * 4096);
+  EXPECT_EQ(plan.workspace, loaded.workspace);
+  llmc_session_params limits;
+  llmc_session_params_init(&limits, sizeof limits);
+  limits.n_ctx = 1u << 30, limits.n_seq_max = 1u << 16;
+  EXPECT_FAILS(llmc_plan(model, &limits, &plan), LLMC_ENOMEM, "needs too many pages");
+  llmc_model_release(model);
 }
 
 TEST(Module, structs_of_other_versions) {

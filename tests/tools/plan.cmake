@@ -20,3 +20,26 @@ llmc(2 plan ${so} --ctx 2000000000 --seqs 4000000000)
 llmc(2 plan ${so} --kv q4)
 expect("${err}" "q4")
 llmc(2 plan ${so} --device nothing)
+
+# Weights that are copied are in memory of their own, in whole pages.
+llmc(0 plan ${so} --threads 1 --json)
+string(JSON mapped GET "${out}" weights)
+llmc(0 plan ${so} --threads 1 --copy-weights --json)
+string(JSON copied GET "${out}" weights)
+math(EXPR expected "(${mapped} + 4095) / 4096 * 4096")
+equal(${copied} ${expected})
+llmc(0 plan ${so} --copy-weights)
+expect("${out}" "weights +${copied} bytes  copied")
+
+# Sizes that nothing has.
+foreach(size 0 -1 x 1.5 99999999999999999999)
+  foreach(option ctx seqs batch threads)
+    llmc(2 plan ${so} --${option} ${size})
+    expect("${err}" "--${option}: expected a whole number from 1 to [0-9]+, but found '${size}'")
+  endforeach()
+endforeach()
+llmc(1 plan ${so} --ctx 1073741824 --seqs 65536)
+expect("${err}" "^llmc: error: a cache of 70368744177664 tokens needs too many pages\n$")
+# What may be, but was not trained for, is said.
+llmc(0 plan ${so} --ctx 100000)
+expect("${err}" "^llmc: --ctx 100000 is beyond the [0-9]+ tokens that the model was trained for\n$")

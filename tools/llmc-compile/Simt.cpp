@@ -12,7 +12,6 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
-#include <dlfcn.h>
 #include <memory>
 
 using namespace llmc;
@@ -21,7 +20,7 @@ using namespace llmc::tools;
 namespace {
 struct SimtArguments {
   std::string model, output, cacheDir;
-  bool isInstrumented = false;
+  bool isInstrumented = false, isUncached = false;
 };
 } // namespace
 
@@ -30,22 +29,18 @@ static int fail(const std::string &words) {
   return 1;
 }
 
-/// The bitcode of all kernels for CUDA; the bytes belong to the loaded file. False: lastError() says why.
-static bool readBitcodes(const std::string &path, std::vector<llvm::StringRef> &out) {
+/// The bitcode of all kernels for CUDA; the bytes belong to `code`. False: lastError() says why.
+static bool readBitcodes(const std::string &path, ModuleCode &code, std::vector<llvm::StringRef> &out) {
   MappedFile file;
   ModuleContents contents;
-  if (file.open(path.c_str()) || readModule(file.bytes(), path.c_str(), contents))
+  int descriptor; // stays open until the program ends
+  if (file.open(path.c_str(), &descriptor) || readModule(file.bytes(), path.c_str(), contents) ||
+      code.load(path.c_str(), descriptor, contents.weights.size()))
     return false;
-  void *library = dlopen(path.find('/') == std::string::npos ? ("./" + path).c_str() : path.c_str(),
-                         RTLD_NOW | RTLD_LOCAL); // stays until the program ends
-  auto *module = library ? static_cast<const llmc_module *>(dlsym(library, LLMC_MODULE_SYMBOL)) : nullptr;
-  if (!module)
-    return setError(LLMC_EFORMAT, "%s: the system cannot load its code", path.c_str()), false;
-  if (checkModuleTables(*module, contents.weights.size(), path.c_str()))
-    return false;
-  for (uint32_t i = 0; i < module->n_devices; ++i)
-    for (uint64_t j = 0; j < module->devices[i].n_images; ++j)
-      if (const llmc_device_image &image = module->devices[i].images[j]; image.kind == LLMC_IMAGE_BITCODE)
+  const llmc_module &module = code.tables();
+  for (uint32_t i = 0; i < module.n_devices; ++i)
+    for (uint64_t j = 0; j < module.devices[i].n_images; ++j)
+      if (const llmc_device_image &image = module.devices[i].images[j]; image.kind == LLMC_IMAGE_BITCODE)
         out.push_back({static_cast<const char *>(image.data), image.size});
   if (out.empty())
     setError(LLMC_EUNSUPPORTED, "%s: it has no code for cuda: compile it with --target cuda", path.c_str());
@@ -53,11 +48,13 @@ static bool readBitcodes(const std::string &path, std::vector<llvm::StringRef> &
 }
 
 static int runSimt(const SimtArguments &arguments) {
+  ModuleCode code;
   std::vector<llvm::StringRef> bitcodes;
-  if (!readBitcodes(arguments.model, bitcodes))
+  if (!readBitcodes(arguments.model, code, bitcodes))
     return fail(lastError());
+  const std::string cacheDir = arguments.isUncached ? "" : arguments.cacheDir;
   const std::string error =
-      codegen::simt::buildLibrary(bitcodes, {arguments.isInstrumented, arguments.cacheDir}, arguments.output);
+      codegen::simt::buildLibrary(bitcodes, {arguments.isInstrumented, cacheDir}, arguments.output);
   return error.empty() ? 0 : fail(error);
 }
 
@@ -72,6 +69,7 @@ void tools::addSimtCommand(CLI::App &app, int &status) {
                     "code that the emulator can check: bounds, races, bytes that are moved");
   arguments->cacheDir = defaultCacheDir();
   command->add_option("--cache-dir", arguments->cacheDir, "where compiled kernels are kept");
+  command->add_flag("--no-cache", arguments->isUncached, "compile every kernel, keep none");
   command->group(""); // not a command for everybody
   command->callback([arguments, &status] { status = runSimt(*arguments); });
 }

@@ -57,9 +57,11 @@ using Tokens = std::vector<llmc_token>;
 /// "1,2,3" (spaces allowed) as token ids, at least one; a UsageError otherwise.
 Tokens parseTokens(std::string_view text);
 
+/// To plan, the device need not be here.
+enum class LoadFor { Run, Plan };
 /// Loads the model of the command line, which is compiled into the cache first where it is no model.so.
 /// LLMC_CPU of the environment chooses the CPU variant. `seconds` gets the time of loading alone.
-ModelPtr openModel(const ModelOptions &, double *seconds = nullptr);
+ModelPtr openModel(const ModelOptions &, double *seconds = nullptr, LoadFor purpose = LoadFor::Run);
 int64_t modelInfo(const llmc_model *, llmc_info);
 /// The lengths of context that the rotary frequencies of a model are for, where they depend on it (`number`
 /// gives the value of a key of the manifest, or 0); last = 0 if they do not.

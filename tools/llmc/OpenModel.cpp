@@ -1,4 +1,5 @@
 //===- OpenModel.cpp - from MODEL on the command line to a loaded model ---===//
+#include "runtime/device/DeviceOptions.h"
 #include "tools/llmc/Cache.h"
 #include "tools/llmc/Compiler.h"
 #include "tools/llmc/NewFile.h"
@@ -36,9 +37,12 @@ struct LoadProgress {
 /// The kernels of a model as the emulator runs them, made for this load and gone after it.
 class EmulatorCode {
 public:
+  explicit EmulatorCode(bool keepsCode) : keepsCode(keepsCode) {}
   /// The device with its code, where the options name the emulator without saying where its code is.
   std::string deviceFor(const std::string &modelPath, const std::string &device) {
-    if (deviceWord(device) != simtDevice || device.find("code=") != std::string::npos)
+    DeviceOptions options;
+    readDeviceOptions(device, options); // the command line was checked
+    if (deviceWord(device) != simtDevice || !options.code.empty())
       return device;
     folder = (std::filesystem::temp_directory_path() / "llmc-XXXXXX").string();
     if (!mkdtemp(folder.data()))
@@ -46,11 +50,15 @@ public:
           fmt::format("{}: cannot make a folder: {}", std::exchange(folder, ""), std::strerror(errno)));
     const std::string file = folder + "/kernels.so";
     std::vector<std::string> arguments = {"simt", modelPath, "-o", file};
-    if (device.find("checks=") != std::string::npos || device.find("counts=") != std::string::npos)
+    if (options.needsChecks)
       arguments.push_back("--checks");
+    if (!keepsCode)
+      arguments.push_back("--no-cache");
     if (int code = runCompiler(arguments, -1))
       throw Exit{code}; // the compiler has said why
-    return device + (device == simtDevice ? ":code=" : ",code=") + file;
+    const std::string_view given = std::string_view(device).substr(std::string_view(simtDevice).size());
+    return fmt::format("{}:code={}{}{}", simtDevice, file, given.size() > 1 ? "," : "",
+                       given.substr(!given.empty()));
   }
   ~EmulatorCode() {
     std::error_code error;
@@ -59,12 +67,14 @@ public:
   }
 
 private:
+  bool keepsCode;
   std::string folder;
 };
 
-llmc_status load(const std::string &path, const ModelOptions &options, ModelPtr &out) {
-  EmulatorCode emulatorCode;
-  const std::string device = emulatorCode.deviceFor(path, options.device);
+llmc_status load(const std::string &path, const ModelOptions &options, LoadFor purpose, ModelPtr &out) {
+  EmulatorCode emulatorCode(!options.noCache);
+  const std::string device =
+      purpose == LoadFor::Plan ? options.device : emulatorCode.deviceFor(path, options.device);
   llmc_model_params params;
   llmc_model_params_init(&params, sizeof params);
   params.device = device == anyDevice ? nullptr : device.c_str();
@@ -72,6 +82,8 @@ llmc_status load(const std::string &path, const ModelOptions &options, ModelPtr 
   params.cpu_variant = cpu && *cpu ? cpu : nullptr;
   params.n_threads = options.threads;
   params.flags = options.copyWeights ? LLMC_LOAD_COPY_WEIGHTS : 0;
+  if (purpose == LoadFor::Plan)
+    params.flags |= LLMC_LOAD_PLAN_ONLY;
   LoadProgress progress;
   params.progress = LoadProgress::update;
   params.progress_ud = &progress;
@@ -83,14 +95,14 @@ llmc_status load(const std::string &path, const ModelOptions &options, ModelPtr 
 
 } // namespace
 
-ModelPtr openModel(const ModelOptions &options, double *seconds) {
+ModelPtr openModel(const ModelOptions &options, double *seconds, LoadFor purpose) {
   noteInput(options.model);
   ModelPtr model;
   for (bool isFirst = true;; isFirst = false) {
     // Other processes may remove a cache entry once this one has loaded it: a loaded model keeps its file.
     CompiledModel compiled = compiledModel(options);
     Stopwatch watch;
-    llmc_status status = load(compiled.path, options, model);
+    llmc_status status = load(compiled.path, options, purpose, model);
     if (seconds)
       *seconds = watch.seconds();
     if (isFirst && compiled.isCached && (status == LLMC_EFORMAT || status == LLMC_ENOTFOUND)) {

@@ -1,6 +1,8 @@
 //===- Options.cpp - what options share -----------------------------------===//
 #include "tools/llmc/Options.h"
 
+#include "runtime/device/DeviceOptions.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -70,13 +72,17 @@ void addModelOptions(CLI::App *command, ModelOptions &options) {
   command
       ->add_option(
           "--device", options.device,
-          "what runs the model: cpu, cuda, cuda:N, or simt, which emulates a GPU to test kernels, slowly, "
-          "and takes seed=N, checks=bounds+races and counts=FILE behind a colon (default: auto)")
+          "what runs the model: cpu, cuda, cuda:N, or simt, which emulates a GPU to test kernels, slowly. "
+          "Behind simt: may stand, by commas: seed=N (another order of threads), "
+          "checks=bounds|races|bounds+races|none, counts=FILE (bytes that kernels move), code=FILE (the "
+          "kernels, as llmc-compile simt makes them) (default: auto)")
       ->type_name("NAME")
       ->check([](const std::string &text) -> std::string {
-        if (std::ranges::find(deviceWords, deviceWord(text)) != std::end(deviceWords))
-          return "";
-        return fmt::format("expected one of {}, but found '{}'", fmt::join(deviceWords, ", "), text);
+        if (std::ranges::find(deviceWords, deviceWord(text)) == std::end(deviceWords))
+          return fmt::format("expected one of {}, but found '{}'", fmt::join(deviceWords, ", "), text);
+        DeviceOptions options;
+        const std::string words = readDeviceOptions(text, options);
+        return words.empty() ? "" : fmt::format("{}, but found '{}'", words, text);
       });
   command->add_flag("--copy-weights", options.copyWeights,
                     "copy the weights into memory of their own, in huge pages, each part by the thread that "

@@ -113,7 +113,8 @@ static void addPlan(CLI::App &app, int &code) {
     command->add_option("--seqs", options.seqs, "sequences at a time (default: 1)")
         ->type_name("N")
         ->transform(whole(1, 1u << 16));
-    command->add_flag("--json", options.json, "print one object: weights, kv, workspace, total");
+    command->add_flag("--json", options.json,
+                      "print one object: device, weights, kv, workspace, total, pinned, host");
     command->footer("Example:\n  llmc plan model.so --ctx 4096 --seqs 8");
   };
   addCommand<PlanOptions>(app, code, "plan", "how much memory a session takes at most", declare, plan);
