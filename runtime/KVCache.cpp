@@ -194,15 +194,15 @@ void KVCache::returnPage(Group &group, int32_t page) {
 }
 
 llmc_status KVCache::allocateThere(Store &store, uint64_t bytes) {
-  std::lock_guard lock(device->mutex);
-  if (llmc_status status = device->enter())
+  DeviceUse use(*device);
+  if (llmc_status status = use.status())
     return status;
   return store.devicePages.allocate(*device, bytes, "the cache");
 }
 
 llmc_status KVCache::readPage(const uint8_t *page, uint64_t bytes) {
-  std::lock_guard lock(device->mutex);
-  if (llmc_status status = device->enter())
+  DeviceUse use(*device);
+  if (llmc_status status = use.status())
     return status;
   if (llmc_status status = device->copyOut(pageCopy.data(), DeviceAddress(page), bytes))
     return status;
@@ -210,8 +210,8 @@ llmc_status KVCache::readPage(const uint8_t *page, uint64_t bytes) {
 }
 
 llmc_status KVCache::writePage(uint8_t *page, uint64_t bytes) {
-  std::lock_guard lock(device->mutex);
-  if (llmc_status status = device->enter())
+  DeviceUse use(*device);
+  if (llmc_status status = use.status())
     return status;
   std::erase_if(dirtyPages, [&](const auto &dirty) { return dirty.first == page; });
   if (llmc_status status = device->copyIn(DeviceAddress(page), pageCopy.data(), bytes))

@@ -51,22 +51,15 @@ public:
   ~CudaDevice() override;
   llmc_status open();
 
-  llmc_status enter() override { return done(driver.cuCtxSetCurrent(context), "cuCtxSetCurrent"); }
   llmc_status allocate(uint64_t bytes, const char *what, DeviceAddress &out) override;
-  void free(DeviceAddress address) override {
-    driver.cuCtxSetCurrent(context); // whoever frees may be another thread
-    driver.cuMemFree_v2(address);
-  }
+  void free(DeviceAddress address) override { driver.cuMemFree_v2(address); }
   llmc_status allocateHost(uint64_t bytes, void *&out) override {
     return done(driver.cuMemHostAlloc(&out, bytes, hostPortable | hostMapped), "cuMemHostAlloc");
   }
   llmc_status map(void *memory, uint64_t, const char *, DeviceAddress &out) override {
     return done(driver.cuMemHostGetDevicePointer_v2(&out, memory, 0), "cuMemHostGetDevicePointer");
   }
-  void freeHost(void *memory) override {
-    driver.cuCtxSetCurrent(context);
-    driver.cuMemFreeHost(memory);
-  }
+  void freeHost(void *memory) override { driver.cuMemFreeHost(memory); }
   llmc_status copyIn(DeviceAddress to, const void *from, uint64_t bytes) override {
     return done(driver.cuMemcpyHtoDAsync_v2(to, from, bytes, stream), "cuMemcpyHtoDAsync");
   }
@@ -99,6 +92,11 @@ public:
   }
 
 private:
+  llmc_status enter() override { return done(driver.cuCtxPushCurrent_v2(context), "cuCtxPushCurrent"); }
+  void leave() override {
+    ContextHandle *own;
+    driver.cuCtxPopCurrent_v2(&own);
+  }
   llmc_status done(Result result, const char *call) {
     if (!result)
       return LLMC_OK;
@@ -118,7 +116,7 @@ private:
 
 CudaDevice::~CudaDevice() {
   if (stream) {
-    driver.cuCtxSetCurrent(context);
+    DeviceUse use(*this);
     driver.cuStreamDestroy_v2(stream);
   }
   if (context)
@@ -139,7 +137,8 @@ llmc_status CudaDevice::open() {
   if (llmc_status status =
           done(driver.cuDevicePrimaryCtxRetain(&context, device), "cuDevicePrimaryCtxRetain"))
     return status;
-  if (llmc_status status = enter())
+  DeviceUse use(*this);
+  if (llmc_status status = use.status())
     return status;
   return done(driver.cuStreamCreate(&stream, 1 /* not behind the default stream */), "cuStreamCreate");
 }

@@ -36,7 +36,8 @@ constexpr unsigned eventWithoutTime = 2;
   X(cuDeviceGetAttribute, (int *out, int attribute, DeviceNumber device))                                    \
   X(cuDevicePrimaryCtxRetain, (ContextHandle * *out, DeviceNumber device))                                   \
   X(cuDevicePrimaryCtxRelease_v2, (DeviceNumber device))                                                     \
-  X(cuCtxSetCurrent, (ContextHandle * context))                                                              \
+  X(cuCtxPushCurrent_v2, (ContextHandle * context))                                                          \
+  X(cuCtxPopCurrent_v2, (ContextHandle * *out))                                                              \
   X(cuMemGetInfo_v2, (size_t *free, size_t *total))                                                          \
   X(cuModuleLoadDataEx, (ModuleHandle * *out, const void *image, unsigned n, int *options, void **values))   \
   X(cuModuleUnload, (ModuleHandle * module))                                                                 \

@@ -3,8 +3,8 @@
 namespace llmc {
 
 llmc_status Device::atRest(const std::function<llmc_status()> &work) {
-  std::lock_guard lock(mutex);
-  if (llmc_status status = enter())
+  DeviceUse use(*this);
+  if (llmc_status status = use.status())
     return status;
   if (llmc_status status = synchronize())
     return status;
@@ -32,7 +32,7 @@ llmc_status DeviceMemory::allocate(Device &device, uint64_t size, const char *wh
 
 void DeviceMemory::reset() {
   if (owner) {
-    std::lock_guard lock(owner->mutex);
+    DeviceUse use(*owner);
     owner->free(start);
   }
   owner = nullptr;
@@ -41,7 +41,7 @@ void DeviceMemory::reset() {
 
 void StagingMemory::reset() {
   if (owner) {
-    std::lock_guard lock(owner->mutex);
+    DeviceUse use(*owner);
     owner->freeHost(start);
   }
   owner = nullptr;

@@ -36,8 +36,14 @@ public:
 };
 
 /// What is asked for runs in order, and later: host memory named in a copy stays as it is until
-/// synchronize(). Every failure has its sentence, with the device's name in front. Whoever calls holds
-/// `mutex` and has called enter().
+/// synchronize(), or a mark behind it is reached. Every failure has its sentence, with the device's name in
+/// front.
+///
+/// All sessions of a model ask for work here, each from whatever thread it is used by. Who calls has a
+/// DeviceUse, so only one thread asks at a time, and what one records has no work of others in it. What
+/// sessions share is code and weights, which nobody changes; all other memory, graphs and marks are used by
+/// the session that made them. So a thread waits for its own mark, and then reads its own host memory, while
+/// others ask: what they ask for comes later. synchronize() waits for their work, too.
 class Device {
 public:
   struct Grid {
@@ -48,10 +54,7 @@ public:
   explicit Device(std::string name) : ownName(std::move(name)) {}
   virtual ~Device() = default;
   const char *name() const { return ownName.c_str(); }
-  std::recursive_mutex mutex;
 
-  /// Makes the calling thread one that may use the device.
-  virtual llmc_status enter() = 0;
   /// `bytes`: at least one. `what` it is for, in the sentence if there is none.
   virtual llmc_status allocate(uint64_t bytes, const char *what, DeviceAddress &out) = 0;
   virtual void free(DeviceAddress address) = 0;
@@ -81,6 +84,7 @@ public:
   virtual llmc_status newMark(std::unique_ptr<DeviceMark> &out) = 0;
   /// Behind all that was asked for so far.
   virtual llmc_status set(DeviceMark &mark) = 0;
+  /// Others may use the device meanwhile (DeviceUse::unlock). A failure may be one of any work so far.
   virtual llmc_status wait(DeviceMark &mark) = 0;
   /// Between both launches, and copies to memory of allocateHost(), are recorded instead of run; endCapture
   /// also ends a recording that failed.
@@ -88,11 +92,39 @@ public:
   virtual llmc_status endCapture(std::unique_ptr<DeviceGraph> &out) = 0;
   virtual llmc_status replay(DeviceGraph &graph) = 0;
 
-  /// For who does not hold `mutex`: `work` with the device entered, and nothing of it under way.
+  /// `work` in a use of the device, with nothing of it under way.
   llmc_status atRest(const std::function<llmc_status()> &work);
 
 private:
+  friend class DeviceUse;
+  /// Makes the calling thread one that may use the device, until it leaves.
+  virtual llmc_status enter() = 0;
+  virtual void leave() = 0;
+
   std::string ownName;
+  std::recursive_mutex mutex;
+};
+
+/// A thread's use of a device for as long as this lives. Afterwards the thread is again where it was before,
+/// which may be in a context of the application's. Uses may nest.
+class DeviceUse {
+public:
+  explicit DeviceUse(Device &device) : device(device), lock(device.mutex), entered(device.enter()) {}
+  ~DeviceUse() {
+    if (entered == LLMC_OK)
+      device.leave();
+  }
+  DeviceUse(const DeviceUse &) = delete;
+  DeviceUse &operator=(const DeviceUse &) = delete;
+  /// If it is not LLMC_OK the device cannot be used; who only gives things back need not ask.
+  llmc_status status() const { return entered; }
+  /// Others may use the device from now on; this thread may only wait for its marks.
+  void unlock() { lock.unlock(); }
+
+private:
+  Device &device;
+  std::unique_lock<std::recursive_mutex> lock;
+  const llmc_status entered;
 };
 
 /// Memory of a device, freed with this object.

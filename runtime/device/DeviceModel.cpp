@@ -12,8 +12,7 @@ constexpr uint64_t chunkBytes = 16 << 20;
 DeviceModel::~DeviceModel() {
   if (!ownDevice)
     return;
-  std::lock_guard lock(ownDevice->mutex);
-  ownDevice->enter();
+  DeviceUse use(*ownDevice);
   ownCode.reset();
   ownWeights.reset();
 }
@@ -23,8 +22,8 @@ llmc_status DeviceModel::load(std::unique_ptr<Device> opened, const llmc_device 
                               void *progressData) {
   ownDevice = std::move(opened);
   table = &program;
-  std::lock_guard lock(ownDevice->mutex);
-  if (llmc_status status = ownDevice->enter())
+  DeviceUse use(*ownDevice);
+  if (llmc_status status = use.status())
     return status;
   auto compiled = [&](uint64_t done, uint64_t total) {
     return !progress || progress("kernels", done, total, progressData);

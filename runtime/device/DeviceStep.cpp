@@ -13,11 +13,11 @@ constexpr uint64_t mostRecordedTokens = 16; // a longer step takes longer than i
 DeviceStep::~DeviceStep() {
   if (!model)
     return;
-  std::lock_guard lock(model->device().mutex);
-  model->device().enter();
+  DeviceUse use(model->device());
   if (ahead || isSurplusUnderWay)
     model->device().synchronize();
-  beforeAhead.reset();
+  for (std::unique_ptr<DeviceMark> &mark : marks)
+    mark.reset();
   recorded.clear();
 }
 
@@ -28,9 +28,12 @@ llmc_status DeviceStep::create(DeviceModel &newModel, const WorkspacePlan &newWo
   model = &newModel;
   workspace = &newWorkspace;
   Device &device = model->device();
-  std::lock_guard lock(device.mutex);
-  if (llmc_status status = device.enter())
+  DeviceUse use(device);
+  if (llmc_status status = use.status())
     return status;
+  for (std::unique_ptr<DeviceMark> &mark : marks)
+    if (llmc_status status = device.newMark(mark))
+      return status;
   if (llmc_status status = createBuffers())
     return status;
   if (llmc_status status = launches.create(*model, plan, addresses))
@@ -58,7 +61,7 @@ llmc_status DeviceStep::createBuffers() {
   if (llmc_status status = otherLogits.allocate(model->device(), plan.otherLogits, "logits of a step ahead"))
     return status;
   addresses[1][module.logits_buffer] = otherLogits.address();
-  return model->device().newMark(beforeAhead);
+  return LLMC_OK;
 }
 
 llmc_status DeviceStep::reserve(const llmc_step &step, uint64_t nKeys, const char *function) {
@@ -104,13 +107,19 @@ llmc_status DeviceStep::begin(Session &session, StepRun *walk, const llmc_step &
   const StepHead::Places places{scratch.list(), results.candidates(shape.turn), results.chosen()};
   if (llmc_status status = head.upload(session.cache, step, places, shape.turn))
     return status;
-  if (walk || step.rows[LLMC_ROWS_TOKENS] > mostRecordedTokens)
-    return launchAll(session, walk, shape, function);
-  // More blocks than rows and keys ask for do no harm.
-  StepShape alike = shape;
-  alike.keys = std::bit_ceil(shape.keys);
-  alike.rows[LLMC_ROWS_KEYS] = std::bit_ceil(shape.rows[LLMC_ROWS_KEYS]) * (shape.rows[LLMC_ROWS_KEYS] > 0);
-  return recorded.run(device, alike, [&] { return launchAll(session, nullptr, alike, function); });
+  const bool isRecorded = !walk && step.rows[LLMC_ROWS_TOKENS] <= mostRecordedTokens;
+  if (llmc_status status =
+          isRecorded ? repeat(session, shape, function) : launchAll(session, walk, shape, function))
+    return status;
+  return device.set(*marks[shape.turn]);
+}
+
+/// What is alike is recorded as one: more blocks than rows and keys ask for do no harm.
+llmc_status DeviceStep::repeat(Session &session, StepShape shape, const char *function) {
+  uint64_t &keyRows = shape.rows[LLMC_ROWS_KEYS];
+  shape.keys = std::bit_ceil(shape.keys);
+  keyRows = std::bit_ceil(keyRows) * (keyRows > 0);
+  return recorded.run(model->device(), shape, [&] { return launchAll(session, nullptr, shape, function); });
 }
 
 llmc_status DeviceStep::launchAll(Session &session, StepRun *walk, const StepShape &shape,
@@ -155,10 +164,6 @@ llmc_status DeviceStep::observe(StepRun &walk, uint32_t dispatch, uint32_t turn,
 }
 
 llmc_status DeviceStep::bringLogits(uint64_t rows, uint8_t *to) {
-  Device &device = model->device();
-  std::lock_guard lock(device.mutex);
-  if (llmc_status status = device.enter())
-    return status;
   return results.fetch(model->program().program->logits_buffer, lastTurn, rows, to);
 }
 
@@ -187,15 +192,14 @@ void DeviceStep::beginAhead(Session &session, const llmc_step &step, uint32_t tu
   ++row.pos;
   llmc_step next = step;
   next.tokens = &row;
-  if (model->device().set(*beforeAhead) == LLMC_OK &&
-      begin(session, nullptr, next, shapeOf(next, turn), nullptr) == LLMC_OK)
+  if (begin(session, nullptr, next, shapeOf(next, turn), nullptr) == LLMC_OK)
     ahead = {row.seq, row.pos, turn};
   else
     isSurplusUnderWay = true;
 }
 
-llmc_status DeviceStep::runEntered(Session &session, StepRun &walk, const llmc_step &step, bool isFollowed,
-                                   const char *function) {
+llmc_status DeviceStep::runIn(DeviceUse &use, Session &session, StepRun &walk, const llmc_step &step,
+                              bool isFollowed, const char *function) {
   const StepShape shape = shapeOf(step, ahead ? ahead->turn : 0);
   const bool isWatched = session.observer || session.profile;
   if (!std::exchange(ahead, std::nullopt))
@@ -203,8 +207,8 @@ llmc_status DeviceStep::runEntered(Session &session, StepRun &walk, const llmc_s
       return status;
   if (isFollowed)
     beginAhead(session, step, 1 - shape.turn);
-  Device &device = model->device();
-  if (llmc_status status = ahead ? device.wait(*beforeAhead) : device.synchronize())
+  use.unlock(); // other sessions ask for their steps while this one is under way
+  if (llmc_status status = model->device().wait(*marks[shape.turn]))
     return status;
   lastTurn = shape.turn;
   if (llmc_status status = results.read(shape, session.arena.data(), session.rowSummaries))
@@ -214,23 +218,28 @@ llmc_status DeviceStep::runEntered(Session &session, StepRun &walk, const llmc_s
   return LLMC_OK;
 }
 
+/// So that nothing of a step that failed is under way when its pages are given back.
+void DeviceStep::settle() {
+  DeviceUse use(model->device());
+  model->device().synchronize();
+}
+
 llmc_status DeviceStep::run(Session &session, StepRun &walk, const llmc_step &step, bool isFollowed,
                             const char *function) {
-  Device &device = model->device();
-  std::lock_guard lock(device.mutex);
-  if (llmc_status status = device.enter())
+  DeviceUse use(model->device());
+  if (llmc_status status = use.status())
     return status;
   llmc_status status;
   try {
-    status = runEntered(session, walk, step, isFollowed, function);
-  } catch (...) { // nothing of the step is under way when its pages are given back
-    device.synchronize();
+    status = runIn(use, session, walk, step, isFollowed, function);
+  } catch (...) {
+    settle();
     throw;
   }
   if (status == LLMC_OK)
     return LLMC_OK;
   const std::string sentence = lastError();
-  device.synchronize(); // as above
+  settle();
   return setError(status, "%s", sentence.c_str());
 }
 

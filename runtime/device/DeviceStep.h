@@ -50,10 +50,12 @@ private:
   llmc_status begin(Session &session, StepRun *walk, const llmc_step &step, const StepShape &shape,
                     const char *function);
   void forget(uint32_t turn);
+  llmc_status repeat(Session &session, StepShape shape, const char *function);
   llmc_status launchAll(Session &session, StepRun *walk, const StepShape &shape, const char *function);
   llmc_status observe(StepRun &walk, uint32_t dispatch, uint32_t turn, const char *function);
-  llmc_status runEntered(Session &session, StepRun &walk, const llmc_step &step, bool isFollowed,
-                         const char *function);
+  llmc_status runIn(DeviceUse &use, Session &session, StepRun &walk, const llmc_step &step, bool isFollowed,
+                    const char *function);
+  void settle();
   void beginAhead(Session &session, const llmc_step &step, uint32_t turn);
 
   DeviceModel *model = nullptr;
@@ -75,9 +77,9 @@ private:
     llmc_token token = -1; ///< known when the step before is done
   };
   std::optional<Ahead> ahead;
-  std::unique_ptr<DeviceMark> beforeAhead;
-  bool isSurplusUnderWay = false; ///< a step ahead, or a part of one, that nobody wants any more
-  uint32_t lastTurn = 0;          ///< of the step whose results are there to be read
+  std::unique_ptr<DeviceMark> marks[turns]; ///< behind the last step of the turn
+  bool isSurplusUnderWay = false;           ///< a step ahead, or a part of one, that nobody wants any more
+  uint32_t lastTurn = 0;                    ///< of the step whose results are there to be read
 };
 
 } // namespace llmc

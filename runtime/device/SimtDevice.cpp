@@ -52,7 +52,6 @@ public:
   }
   ~SimtDevice() override { writeCounts(); }
 
-  llmc_status enter() override { return LLMC_OK; }
   llmc_status allocate(uint64_t bytes, const char *what, DeviceAddress &out) override {
     out = DeviceAddress(emulator.memory.allocate(bytes, what));
     return out ? LLMC_OK
@@ -126,6 +125,8 @@ public:
   }
 
 private:
+  llmc_status enter() override { return LLMC_OK; }
+  void leave() override {}
   /// Or not now, where it is recorded.
   llmc_status now(std::function<llmc_status()> work) {
     if (!recording)

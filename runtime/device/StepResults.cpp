@@ -96,6 +96,9 @@ llmc_status StepResults::read(const StepShape &shape, uint8_t *arena, std::vecto
 }
 
 llmc_status StepResults::fetch(uint32_t buffer, uint32_t turn, uint64_t nRows, uint8_t *to) {
+  DeviceUse use(model->device());
+  if (llmc_status status = use.status())
+    return status;
   const uint64_t bytes = nRows * model->program().program->buffers[buffer].row_bytes;
   for (uint64_t done = 0; done < bytes;) {
     const uint64_t n = std::min(bytes - done, rows.size());

@@ -21,9 +21,10 @@ public:
 
   /// Behind the launches of a step: the copies that are wanted of it. These may be recorded.
   llmc_status queueCopies(const StepShape &shape);
-  /// When all that is done: the rows go to the arena, the candidates to `summaries`.
+  /// When all that is done: the rows go to the arena, the candidates to `summaries`. The caller need not use
+  /// the device.
   llmc_status read(const StepShape &shape, uint8_t *arena, std::vector<uint8_t> &summaries);
-  /// What stands in a buffer now, in parts.
+  /// What stands in a buffer now, in parts; in a use of its own.
   llmc_status fetch(uint32_t buffer, uint32_t turn, uint64_t rows, uint8_t *to);
 
 private:

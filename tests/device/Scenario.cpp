@@ -81,6 +81,50 @@ ScenarioResult runScenario(const std::string &path, const std::string &device) {
   return result;
 }
 
+static llmc_status write(llmc_session *session, llmc_sampler *sampler, llmc_token first, Text &text) {
+  llmc_seq seq = -1;
+  if (llmc_status status = llmc_seq_new(session, &seq))
+    return status;
+  const llmc_token prompt[] = {first, first + 1, first + 2};
+  if (llmc_status status = llmc_prefill(session, seq, prompt, 3))
+    return status;
+  llmc_generate_params params;
+  llmc_generate_params_init(&params, sizeof params);
+  params.max_tokens = textTokens, params.flags = LLMC_GENERATE_IGNORE_EOS;
+  auto note = [](const llmc_event *event, void *ud) {
+    static_cast<Text *>(ud)->tokens.push_back(event->token);
+    return true;
+  };
+  int32_t stop = 0;
+  if (llmc_status status = llmc_generate(session, seq, sampler, &params, note, &text, &stop))
+    return status;
+  for (llmc_token token : prompt)
+    if (llmc_status status = llmc_decode(session, seq, token))
+      return status;
+  const float *row = nullptr;
+  size_t n = 0;
+  const llmc_status status = llmc_logits(session, -1, &row, &n);
+  text.logits.assign(row, row + n);
+  return status;
+}
+
+Text writeText(llmc_model *model, llmc_token first) {
+  Text text;
+  llmc_session_params limits;
+  llmc_session_params_init(&limits, sizeof limits);
+  limits.n_ctx = 32, limits.n_batch = 8;
+  llmc_sampling_params sampling;
+  llmc_sampling_params_init(&sampling, sizeof sampling);
+  llmc_session *session = nullptr;
+  llmc_sampler *sampler = nullptr;
+  if (llmc_session_new(model, &limits, &session) || llmc_sampler_new(model, &sampling, &sampler) ||
+      write(session, sampler, first, text))
+    text.error = llmc_last_error();
+  llmc_sampler_free(sampler);
+  llmc_session_free(session);
+  return text;
+}
+
 double difference(const ScenarioResult &a, const ScenarioResult &b) {
   if (a.logits.size() != b.logits.size() || a.logits.empty())
     return INFINITY;

@@ -23,4 +23,18 @@ ScenarioResult runScenario(const std::string &path, const std::string &device);
 /// The largest difference of two runs, in units of the first one's standard deviation.
 double difference(const ScenarioResult &a, const ScenarioResult &b);
 
+/// What a session of its own writes: tokens behind a prompt, and the logits after some more steps.
+struct Text {
+  std::string error; ///< of the call that failed
+  std::vector<llmc_token> tokens;
+  std::vector<float> logits;
+  bool operator==(const Text &) const = default;
+};
+
+/// Steps that a text takes, each of which waits for the device once.
+constexpr uint32_t textTokens = 9, textSteps = 1 + textTokens + 3;
+
+/// Prompts that begin with another token make another text. Any thread may call it.
+Text writeText(llmc_model *model, llmc_token first);
+
 } // namespace llmc::test

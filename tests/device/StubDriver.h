@@ -7,7 +7,9 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -32,6 +34,7 @@ struct EventHandle {
 struct StreamHandle {
   std::deque<std::function<Result()>> waiting;
   GraphHandle *captured = nullptr;
+  std::thread::id capturer;
 };
 } // namespace llmc::cuda
 
@@ -44,6 +47,7 @@ constexpr Result invalidValue = 1, invalidContext = 201, unsupportedPtx = 222, i
                  injected = 999;
 
 struct State {
+  std::recursive_mutex mutex; ///< held in every call
   simt::Emulator emulator;
   simt::Library library;
   cuda::ContextHandle context;
@@ -74,9 +78,8 @@ void noteMemory();
 /// Counts a call; true: this is the one that fails.
 bool fails(const char *call);
 
-/// This thread has made the context its own, and it is still there.
+/// This thread's current context is the device's, and it is still there.
 bool hasContext();
-void setContext(const cuda::ContextHandle *context);
 
 /// Done by a thread that records a graph, such a call makes the graph invalid.
 bool isCapturing();
@@ -86,10 +89,14 @@ Result drain(cuda::StreamHandle *stream, const cuda::EventHandle *event = nullpt
 
 } // namespace llmc::stub
 
-/// One call of many fails when it is told to.
-#define CALL(name)                                                                                           \
+#define LOCK const std::lock_guard stubLock(llmc::stub::state().mutex)
+/// One call of many fails when it is told to: here those that have done their work nevertheless.
+#define FAIL_IF_TOLD(name)                                                                                   \
   if (llmc::stub::fails(#name))                                                                              \
   return llmc::stub::injected
+#define CALL(name)                                                                                           \
+  LOCK;                                                                                                      \
+  FAIL_IF_TOLD(name)
 /// Those of a context fail where there is none.
 #define CALL_IN_CONTEXT(name)                                                                                \
   CALL(name);                                                                                                \

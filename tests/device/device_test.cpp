@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <thread>
 
 using namespace llmc::test;
 
@@ -300,6 +301,20 @@ TEST_F(OnDevice, an_interrupt_leaves_the_cache_as_it_was) {
   EXPECT_EQ(llmc_decode(session, seq, 1), LLMC_ECANCELLED);
   EXPECT_EQ(llmc_seq_len(session, seq), 4);
   EXPECT_EQ(llmc_decode(session, seq, 1), LLMC_OK) << llmc_last_error();
+}
+
+TEST_F(OnDevice, sessions_of_two_threads_write_what_each_writes_alone) {
+  const Text expected[] = {writeText(model, 3), writeText(model, 11)};
+  ASSERT_EQ(expected[0].error, "");
+  ASSERT_NE(expected[0].tokens, expected[1].tokens);
+  Text found[2];
+  std::thread other([&] { found[1] = writeText(model, 11); });
+  found[0] = writeText(model, 3);
+  other.join();
+  for (int i : {0, 1}) {
+    EXPECT_EQ(found[i].error, "");
+    EXPECT_TRUE(found[i] == expected[i]) << i;
+  }
 }
 
 TEST(DeviceCode, that_is_of_another_model_is_refused) {

@@ -38,13 +38,18 @@ bool stub::fails(const char *call) {
   return true;
 }
 
-static thread_local uint64_t currentContext = 0; // its generation; 0: none
+/// A thread's contexts, the current one at the end. Of the device's its generation counts: when it goes with
+/// its last user, it is not current any more, even if there is another one later.
+struct Current {
+  ContextHandle *context;
+  uint64_t generation;
+};
+static thread_local std::vector<Current> contexts;
 
 bool stub::hasContext() {
-  return state().contexts > 0 && currentContext && currentContext == state().generation;
+  return state().contexts > 0 && !contexts.empty() && contexts.back().context == &state().context &&
+         contexts.back().generation == state().generation;
 }
-
-void stub::setContext(const ContextHandle *context) { currentContext = context ? state().generation : 0; }
 
 EXPORT Result cuInit(unsigned) {
   CALL(cuInit);
@@ -85,15 +90,29 @@ EXPORT Result cuDevicePrimaryCtxRetain(ContextHandle **out, DeviceNumber) {
   return 0;
 }
 EXPORT Result cuDevicePrimaryCtxRelease_v2(DeviceNumber) {
+  LOCK;
   --state().contexts;
-  CALL(cuDevicePrimaryCtxRelease_v2);
+  FAIL_IF_TOLD(cuDevicePrimaryCtxRelease_v2);
   return 0;
 }
-EXPORT Result cuCtxSetCurrent(ContextHandle *context) {
-  CALL(cuCtxSetCurrent);
-  if (context && (context != &state().context || state().contexts == 0))
+EXPORT Result cuCtxPushCurrent_v2(ContextHandle *context) {
+  CALL(cuCtxPushCurrent_v2);
+  if (context == &state().context && state().contexts == 0)
     return invalidContext;
-  setContext(context);
+  contexts.push_back({context, state().generation});
+  return 0;
+}
+EXPORT Result cuCtxPopCurrent_v2(ContextHandle **out) {
+  LOCK;
+  if (contexts.empty())
+    return invalidContext;
+  *out = contexts.back().context;
+  contexts.pop_back();
+  FAIL_IF_TOLD(cuCtxPopCurrent_v2);
+  return 0;
+}
+EXPORT Result cuCtxGetCurrent(ContextHandle **out) {
+  *out = contexts.empty() ? nullptr : contexts.back().context;
   return 0;
 }
 EXPORT Result cuMemGetInfo_v2(size_t *free, size_t *total) {
@@ -113,11 +132,12 @@ EXPORT Result cuModuleLoadDataEx(ModuleHandle **out, const void *image, unsigned
   return 0;
 }
 EXPORT Result cuModuleUnload(ModuleHandle *module) {
+  LOCK;
   if (!hasContext())
     return invalidContext;
   delete module;
   --state().modules;
-  CALL(cuModuleUnload);
+  FAIL_IF_TOLD(cuModuleUnload);
   return 0;
 }
 EXPORT Result cuModuleGetFunction(FunctionHandle **out, ModuleHandle *, const char *name) {
@@ -137,6 +157,7 @@ EXPORT Result cuMemAlloc_v2(Address *out, size_t bytes) {
   return *out ? 0 : outOfMemory;
 }
 EXPORT Result cuMemFree_v2(Address address) {
+  LOCK;
   if (!hasContext())
     return invalidContext;
   if (isCapturing())
@@ -144,7 +165,7 @@ EXPORT Result cuMemFree_v2(Address address) {
   if (state().stream)
     drain(state().stream); // it waits for the device
   const bool isThere = state().emulator.memory.free(reinterpret_cast<void *>(address));
-  CALL(cuMemFree_v2);
+  FAIL_IF_TOLD(cuMemFree_v2);
   return isThere ? 0 : invalidValue;
 }
 EXPORT Result cuMemHostAlloc(void **out, size_t bytes, unsigned flags) {
@@ -166,6 +187,7 @@ EXPORT Result cuMemHostGetDevicePointer_v2(Address *out, void *memory, unsigned)
   return 0;
 }
 EXPORT Result cuMemFreeHost(void *memory) {
+  LOCK;
   if (!hasContext())
     return invalidContext;
   if (isCapturing())
@@ -176,7 +198,7 @@ EXPORT Result cuMemFreeHost(void *memory) {
     state().emulator.memory.remove(memory);
     std::free(memory);
   }
-  CALL(cuMemFreeHost);
+  FAIL_IF_TOLD(cuMemFreeHost);
   return 0;
 }
 EXPORT Result cuGetErrorName(Result result, const char **out) {
@@ -194,6 +216,7 @@ EXPORT Result cuGetErrorString(Result, const char **out) {
 }
 
 EXPORT void llmc_stub_fail_at(uint64_t call) {
+  LOCK;
   State &s = state();
   s.calls.clear();
   s.bytesIn = s.mostDevice = s.mostPinned = 0;
@@ -211,10 +234,12 @@ EXPORT uint64_t llmc_stub_waits_ahead() { return state().waitsAhead; }
 EXPORT uint64_t llmc_stub_bytes_in() { return state().bytesIn; }
 EXPORT uint64_t llmc_stub_most_device() { return state().mostDevice; }
 EXPORT uint64_t llmc_stub_most_pinned() { return state().mostPinned; }
+EXPORT uint64_t llmc_stub_in_use() { return state().emulator.memory.inUse(); }
 EXPORT void llmc_stub_limit(uint64_t bytes) { state().emulator.memory.limit = bytes; }
 EXPORT void llmc_stub_refuse(const char *words) { state().refused = words; }
 EXPORT const char *llmc_stub_last_error() { return state().lastError.c_str(); }
 EXPORT uint64_t llmc_stub_left() {
+  LOCK;
   State &s = state();
   return s.emulator.memory.allocations() + s.hostMemory.size() +
          uint64_t(s.contexts + s.streams + s.modules + s.graphs + s.events);

@@ -18,6 +18,10 @@ uint64_t llmc_stub_waits_ahead();
 /// Most bytes that were in use at a time since then, of the device and pinned.
 uint64_t llmc_stub_most_device();
 uint64_t llmc_stub_most_pinned();
+/// `told` is called whenever somebody begins to wait for an event, and may take its time; null: it is not.
+void llmc_stub_when_waiting(void (*told)());
+/// Bytes of the device's memory that are taken.
+uint64_t llmc_stub_in_use();
 /// The device has so much memory; 0: as much as there is.
 void llmc_stub_limit(uint64_t bytes);
 /// PTX with these words in it is refused; empty: none.

@@ -1,12 +1,18 @@
 // The stub's streams and graphs: work is put off until somebody waits for it.
 #include "tests/device/StubDriver.h"
 
+#include "tests/device/stub_cuda.h"
+
+#include <atomic>
 #include <cstring>
 #include <utility>
 
 using namespace llmc;
 using namespace llmc::cuda;
 using namespace llmc::stub;
+
+static std::atomic<void (*)()> whenWaiting = nullptr;
+EXPORT void llmc_stub_when_waiting(void (*told)()) { whenWaiting = told; }
 
 bool stub::isCapturing() {
   StreamHandle *stream = state().stream;
@@ -65,6 +71,7 @@ EXPORT Result cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, S
   });
 }
 EXPORT Result cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, StreamHandle *stream) {
+  LOCK;
   if (fails("cuMemcpyDtoHAsync_v2")) {
     isCapturing();
     return injected;
@@ -92,13 +99,14 @@ EXPORT Result cuStreamCreate(StreamHandle **out, unsigned) {
   return 0;
 }
 EXPORT Result cuStreamDestroy_v2(StreamHandle *stream) {
+  LOCK;
   if (!hasContext())
     return invalidContext;
   drain(stream);
   delete stream;
   state().stream = nullptr;
   --state().streams;
-  CALL(cuStreamDestroy_v2);
+  FAIL_IF_TOLD(cuStreamDestroy_v2);
   return 0;
 }
 EXPORT Result cuStreamSynchronize(StreamHandle *stream) {
@@ -120,25 +128,32 @@ EXPORT Result cuEventRecord(EventHandle *event, StreamHandle *stream) {
   });
   return 0;
 }
+/// Threads do so while others use the device, and one of them may be recording.
 EXPORT Result cuEventSynchronize(EventHandle *event) {
-  CALL_OUTSIDE_CAPTURE(cuEventSynchronize);
+  if (void (*told)() = whenWaiting)
+    told();
+  CALL_IN_CONTEXT(cuEventSynchronize);
+  if (state().stream->capturer == std::this_thread::get_id() && isCapturing())
+    return captureUnsupported;
   const Result result = drain(state().stream, event);
   state().waitsAhead += !state().stream->waiting.empty();
   return result || event->isReached ? result : illegalState;
 }
 EXPORT Result cuEventDestroy_v2(EventHandle *event) {
+  LOCK;
   if (!hasContext())
     return invalidContext;
   if (state().stream)
     drain(state().stream); // a driver waits until nobody needs it
   delete event;
   --state().events;
-  CALL(cuEventDestroy_v2);
+  FAIL_IF_TOLD(cuEventDestroy_v2);
   return 0;
 }
 EXPORT Result cuLaunchKernel(FunctionHandle *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
                              unsigned by, unsigned bz, unsigned sharedBytes, StreamHandle *stream,
                              void **params, void **) {
+  LOCK;
   if (fails("cuLaunchKernel")) {
     isCapturing(); // what was being recorded cannot be used
     return injected;
@@ -170,10 +185,12 @@ EXPORT Result cuStreamBeginCapture_v2(StreamHandle *stream, unsigned) {
   if (stream->captured)
     return illegalState;
   stream->captured = new GraphHandle;
+  stream->capturer = std::this_thread::get_id();
   ++state().graphs;
   return 0;
 }
 EXPORT Result cuStreamEndCapture(StreamHandle *stream, GraphHandle **out) {
+  LOCK;
   GraphHandle *graph = std::exchange(stream->captured, nullptr);
   const Result result = fails("cuStreamEndCapture") ? injected
                         : !hasContext()             ? invalidContext
@@ -199,14 +216,16 @@ EXPORT Result cuGraphLaunch(GraphExecHandle *graph, StreamHandle *stream) {
   return 0;
 }
 EXPORT Result cuGraphExecDestroy(GraphExecHandle *graph) {
+  LOCK;
   delete graph;
   --state().graphs;
-  CALL(cuGraphExecDestroy);
+  FAIL_IF_TOLD(cuGraphExecDestroy);
   return 0;
 }
 EXPORT Result cuGraphDestroy(GraphHandle *graph) {
+  LOCK;
   delete graph;
   --state().graphs;
-  CALL(cuGraphDestroy);
+  FAIL_IF_TOLD(cuGraphDestroy);
   return 0;
 }
