@@ -27,7 +27,7 @@ std::vector<uint8_t> someBytes(size_t n) {
 
 std::unique_ptr<Device> openStub() {
   std::unique_ptr<Device> device;
-  EXPECT_EQ(openCuda("", "", device), LLMC_OK) << lastError();
+  EXPECT_EQ(openCuda({}, "", device), LLMC_OK) << lastError();
   return device;
 }
 
@@ -123,10 +123,12 @@ TEST_F(Parts, results_larger_than_what_is_copied_at_once) {
   ASSERT_EQ(device.synchronize(), LLMC_OK);
   const std::vector<DeviceAddress> addresses = {there[0].address(), there[1].address()};
   const std::vector<DeviceAddress> ofTurns[turns] = {addresses, addresses};
-  WorkspacePlan plan = {};
-  plan.nBatch = most, plan.bufferOffsets = {0, logits.size()};
+  WorkspacePlan workspace = {};
+  workspace.nBatch = most, workspace.bufferOffsets = {0, logits.size()};
+  DevicePlan plan;
+  ASSERT_EQ(planDevice(program, workspace, "test", plan), LLMC_OK) << lastError();
   StepResults results;
-  ASSERT_EQ(results.create(model, plan, ofTurns), LLMC_OK) << lastError();
+  ASSERT_EQ(results.create(model, workspace, plan, ofTurns), LLMC_OK) << lastError();
   for (uint64_t rows : {3, 5}) {
     StepShape shape = {};
     shape.rows[LLMC_ROWS_ASKED] = shape.rows[LLMC_ROWS_HIDDEN] = rows;
@@ -202,7 +204,9 @@ TEST_F(Parts, more_changes_of_page_tables_than_are_noted) {
       << lastError();
   DeviceUse use(*device);
   PageTables tables;
-  ASSERT_EQ(tables.create(*device, cache), LLMC_OK) << lastError();
+  DevicePlan plan = {};
+  cache.eachTable([&](std::span<const int32_t> table) { plan.tables = nextTable(plan.tables, table.size()); });
+  ASSERT_EQ(tables.create(*device, plan, cache), LLMC_OK) << lastError();
   auto expectSent = [&] {
     EXPECT_LT(cache.tableChanges(0).size(), sequences); // there were two of each sequence
     ASSERT_EQ(tables.send(cache), LLMC_OK) << lastError();

@@ -42,7 +42,9 @@ protected:
     llmc_device program = {};
     program.kernels = rows, program.launches = launches, program.images = images;
     program.n_images = 3, program.n_launches = 5;
-    ASSERT_EQ(openSimt("code=" + path, "", device), LLMC_OK) << lastError();
+    DeviceOptions options;
+    options.code = path;
+    ASSERT_EQ(openSimt(options, "", device), LLMC_OK) << lastError();
     ASSERT_EQ(device->load(program, "test", {}, code), LLMC_OK) << lastError();
     std::remove(path.c_str());
     ASSERT_EQ(out.allocate(*device, 4, "out"), LLMC_OK);
