@@ -200,6 +200,18 @@ TEST_P(Schemes, weights_are_loaded_once_in_whole_lines) {
   RecordProperty("filled", std::to_string(double(counts.warpLoads) / 128 / double(counts.loadTransactions)));
 }
 
+TEST(Linear, a_matrix_of_an_8b_is_loaded_once_in_whole_lines) {
+  Random random(6);
+  Linear linear(specOf("q4_0", 4096, {14336}), random);
+  linear.library->emulator.options.counts = true;
+  linear.run(1);
+  const auto &counts = linear.library->emulator.counters().counts();
+  const simt::AccessCounts &weights = counts.at({"linear_rows8", "weights"});
+  EXPECT_EQ(weights.warpLoads, linear.weights[0]->scheme.packedBytes(14336, 4096));
+  EXPECT_GE(double(weights.warpLoads), 0.8 * 128 * double(weights.loadTransactions));
+  EXPECT_EQ(counts.at({"linear_rows8", "y"}).warpStores, 14336 * 4u);
+}
+
 TEST(Linear, rounded_activations) {
   Random random(2);
   for (const char *scheme : {"q4_1", "bf16"})

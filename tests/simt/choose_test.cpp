@@ -56,7 +56,7 @@ public:
   /// Rows one behind the other, each of `vocab` numbers.
   void run(const std::vector<std::vector<float>> &rows, uint64_t wanted, uint32_t seed) {
     ASSERT_EQ(library.error(), "");
-    library.emulator.options = {.seed = seed, .checksBounds = true, .checksRaces = true};
+    library.emulator.options = {.seed = seed, .checksBounds = true, .checksRaces = true, .counts = isCounted};
     const codegen::DeviceSampling &sampling = *kernel.sampling;
     std::vector<float> logits(rows.size() * stride, std::nanf(""));
     for (size_t row = 0; row < rows.size(); ++row)
@@ -78,12 +78,15 @@ public:
           library.launch(launch.entry.c_str(), {launch.blocks, y}, {launch.threads}, stepThere, argsThere),
           "");
   }
+  const auto &counts() const { return library.emulator.counters().counts(); }
   int32_t chosenOf(size_t row) const { return chosen[row]; }
   RowSummary row(size_t number, uint64_t wanted) const {
     const uint8_t *start = result + number * kernel.sampling->rowBytes;
     return {{reinterpret_cast<const llmc_candidate *>(start), wanted},
             {reinterpret_cast<const float *>(start + 8 * kernel.sampling->most), kernel.sampling->sums}};
   }
+
+  bool isCounted = false;
 
 private:
   uint32_t stride;
@@ -181,6 +184,32 @@ TEST_P(Choose, candidates_are_in_order) {
     }
   }
 }
+
+class ChooseCounts : public testing::TestWithParam<uint64_t> {};
+
+/// Once for the best, once for the sums, which need the best. What parts find and what is left for the host
+/// is little beside that.
+TEST_P(ChooseCounts, logits_are_read_once_by_each_pass) {
+  constexpr uint32_t vocab = 128256; // of Llama 3
+  constexpr uint64_t bytes = vocab * 4;
+  Choosing choosing(vocab, true);
+  std::vector<std::vector<float>> rows = makeRows(vocab, 1);
+  rows.resize(1);
+  choosing.isCounted = true;
+  ASSERT_NO_FATAL_FAILURE(choosing.run(rows, GetParam(), 1));
+  uint64_t all = 0;
+  for (const auto &[key, counts] : choosing.counts())
+    if (key.second != "step" && key.second != "args")
+      all += counts.warpLoads + counts.warpStores;
+  for (const char *kernel : {"choose_parts", "choose_sums"}) {
+    const uint64_t loaded = choosing.counts().at({kernel, "logits"}).warpLoads;
+    EXPECT_GE(loaded, bytes) << kernel;
+    EXPECT_LE(double(loaded), 1.01 * double(bytes)) << kernel << ": the last part reads the last one again";
+  }
+  EXPECT_LE(double(all), 1.1 * double(2 * bytes));
+}
+
+INSTANTIATE_TEST_SUITE_P(Wanted, ChooseCounts, testing::Values(1u, 40u));
 
 INSTANTIATE_TEST_SUITE_P(Vocabularies, Choose, testing::Values(5u, 301u, 1040u, 16500u));
 

@@ -45,7 +45,7 @@ FailureOr<DeviceKernel> emitAttention(ModuleOp module, StringRef name, const emi
   DeviceLaunch launch = few;
   launch.entry = split;
   launch.blocks = spec.kvHeads;
-  launch.keysPerBlock = AttentionShape::blockKeys;
+  launch.keysPerBlock = shape.blockKeys();
   launch.maxKeyBlocks = mostBlocks;
   kernel.launches.push_back(launch);
   launch = few;
@@ -63,7 +63,7 @@ FailureOr<DeviceKernel> emitAttention(ModuleOp module, StringRef name, const emi
   kernel.launches.push_back(launch);
   // A key block of every query; the last one of a sequence may be short.
   const uint64_t perBlock = shape.recordBytesPerBlock();
-  kernel.commonPerKey = (perBlock + AttentionShape::blockKeys - 1) / AttentionShape::blockKeys;
+  kernel.commonPerKey = (perBlock + shape.blockKeys() - 1) / shape.blockKeys();
   kernel.commonConstant = perBlock;
   return kernel;
 }

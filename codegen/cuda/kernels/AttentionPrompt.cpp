@@ -17,8 +17,7 @@ namespace llmc::cuda {
 
 using emit::KernelArguments;
 
-constexpr int64_t stageBytes = 8192, blockKeys = AttentionShape::blockKeys,
-                  unitKeys = AttentionShape::unitKeys, warps = AttentionShape::warps;
+constexpr int64_t stageBytes = 8192, unitKeys = AttentionShape::unitKeys, warps = AttentionShape::warps;
 
 int64_t promptSharedBytes(const AttentionShape &shape) {
   return AttentionQueries::sharedBytes(shape, warps, 1, stageBytes);
@@ -80,9 +79,9 @@ struct PromptEmitter {
     AttentionCopier copier = queries.copier(e.n(0), rows.tid, AttentionShape::threads, [&] { meet(e); });
     Value from = rows.oldest(token.position), to = e.add(token.position, length);
     auto unitsOf = [&](Value keyBlock) {
-      Value start = e.mul(keyBlock, AttentionShape::blockUnits);
-      return std::pair(e.max(start, e.div(from, unitKeys)), e.min(e.add(start, AttentionShape::blockUnits),
-                                                                  e.add(e.div(e.sub(to, 1), unitKeys), 1)));
+      Value start = e.mul(keyBlock, shape.blockUnits);
+      return std::pair(e.max(start, e.div(from, unitKeys)),
+                       e.min(e.add(start, shape.blockUnits), e.add(e.div(e.sub(to, 1), unitKeys), 1)));
     };
     auto seenOf = [&](Value base, int64_t keys) {
       Values result;
@@ -91,6 +90,7 @@ struct PromptEmitter {
       }
       return result;
     };
+    const int64_t blockKeys = shape.blockKeys();
     Value end = e.add(e.div(e.sub(to, 1), blockKeys), 1);
     Values all = e.loop32(
         e.div(from, blockKeys), end, 1, unit.empty().flat(), [&](Value keyBlock, ValueRange carried) {

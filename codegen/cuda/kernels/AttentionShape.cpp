@@ -13,6 +13,11 @@ int64_t powerOfTwo(int64_t n) {
 AttentionShape::AttentionShape(const emit::AttentionSpec &spec)
     : spec(spec), layout(spec.layout()), group(spec.heads / spec.kvHeads), bytes(spec.cacheType->bytes),
       dimV(layout.dimVPadded()), groupsK(layout.groups(spec.dimK)), groupsV(layout.groups(spec.dimV)) {
+  const int64_t ofKey = (layout.headBytesK() + layout.headBytesV()) / spec.pageTokens;
+  const int64_t ofQueries = 4 * group * (spec.dimK + 2 * (dimV + 2));
+  blockUnits = warps;
+  while (blockUnits < mostBlockUnits && 10 * ofQueries > blockKeys() * ofKey)
+    blockUnits *= 2;
   // Wide vectors, but not so wide that lanes of the last ones have nothing to do.
   width = vectors = 0;
   for (int64_t w : {4, 2, 1}) {

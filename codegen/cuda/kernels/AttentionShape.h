@@ -1,8 +1,13 @@
 //===- AttentionShape.h - how attention is cut over a GPU -------*- C++ -*-===//
 //
-// Keys are taken 32 at a time (a unit: one key a lane), four units of consecutive positions make a key block.
+// Keys are taken 32 at a time (a unit: one key a lane), some units of consecutive positions make a key block.
 // A unit has its own maximum, sum and outputs; units are put together in order within their block, blocks in
 // order within the sequence. All of that depends on positions alone, so who computes what is free.
+//
+// A block reads its queries and writes a record of each, which is read again. It is so long that these bytes
+// are less than a tenth of those of its keys and values: the smaller the numbers of the cache and the more
+// heads share them, the longer. But not longer than 512 keys: blocks are what the GPU has to share out, and
+// a sequence of 4096 tokens has eight of them for each kv head then.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_CUDA_KERNELS_ATTENTIONSHAPE_H
@@ -13,7 +18,7 @@
 namespace llmc::cuda {
 
 struct AttentionShape {
-  static constexpr int64_t unitKeys = 32, blockUnits = 4, blockKeys = unitKeys * blockUnits;
+  static constexpr int64_t unitKeys = 32, mostBlockUnits = 16;
   static constexpr int64_t warps = 4, threads = 32 * warps;
   /// Steps of more rows go by the launches for prompts.
   static constexpr int64_t mostSplitRows = 32; // a lane each
@@ -26,6 +31,10 @@ struct AttentionShape {
   int64_t bytes;            // of a stored number
   int64_t dimV;             // as stored: a multiple of 16
   int64_t groupsK, groupsV; // of numbers that share a scale; 0: there are none
+
+  /// Units of a key block: a power of two, of which each warp has as many as any other.
+  int64_t blockUnits;
+  int64_t blockKeys() const { return unitKeys * blockUnits; }
 
   /// Dimensions of a value are a lane's in vectors of `width`: vector i begins at (32 i + lane) * width.
   int64_t width, vectors;

@@ -2,8 +2,8 @@
 //
 // A block (kv head, row, key block) works if its row is the first of its sequence in the step:
 //   1. Appends the keys and values of the sequence's rows whose positions lie in the key block.
-//   2. Rotates the queries of all these rows, some at a time. Each warp takes one unit of the key block
-//      (AttentionUnit.h); the units are put together in shared memory.
+//   2. Rotates the queries of all these rows, some at a time, and goes through the key block in rounds: each
+//      warp takes one unit (AttentionUnit.h), then these units are added to those of the rounds before.
 //   3. Leaves a record (o, m, l) for each query: in common memory as [key block][row][head].
 // No block needs what another one does.
 //
@@ -22,8 +22,8 @@ namespace llmc::cuda {
 
 using emit::KernelArguments;
 
-constexpr int64_t stageBytes = 4096, blockKeys = AttentionShape::blockKeys,
-                  unitKeys = AttentionShape::unitKeys, warps = AttentionShape::warps;
+constexpr int64_t stageBytes = 4096, unitKeys = AttentionShape::unitKeys, warps = AttentionShape::warps,
+                  roundKeys = warps * unitKeys;
 
 int64_t splitSharedBytes(const AttentionShape &shape) {
   return AttentionQueries::sharedBytes(shape, 1, warps, stageBytes) + 8 * AttentionShape::mostSplitRows +
@@ -61,13 +61,30 @@ struct SplitEmitter {
     return {e.load(e.i32(), address), e.load(e.i32(), address, 4)};
   }
 
-  /// Queries [first, first + count) of the sequence against a key block.
-  void attend(Value sequence, Value keyBlock, Value first, Value total, int64_t count) {
+  /// Queries [first, first + count) of the sequence against a key block. `visible`: the positions that any
+  /// row of the sequence sees.
+  void attend(Value sequence, Value keyBlock, const AttentionUnit::Range &visible, Value first, Value total,
+              int64_t count) {
     meet(e);
     queries.fill(kvHead, first, total, count, [&](Value token) { return owner(token); });
-    meet(e);
+    // The rounds with something to be seen; there is one, or the block would not be here.
+    Value start = e.mul(keyBlock, shape.blockKeys());
+    Value from = e.max(e.sub(visible.from, start), e.n(0));
+    Value to = e.min(e.sub(visible.to, start), e.n(shape.blockKeys()));
+    Value end = e.div(e.add(to, roundKeys - 1), roundKeys);
+    Values sums = e.loop32(e.div(from, roundKeys), end, 1, none(count), [&](Value round, ValueRange carried) {
+      meet(e); // stages are free, queries are there
+      Value base = e.add(start, e.mul(round, roundKeys));
+      attendUnit(sequence, e.add(e.div(base, unitKeys), rows.warp), count);
+      meet(e);
+      return putTogether(base, count, carried);
+    });
+    leave(keyBlock, first, count, sums);
+  }
+
+  /// A warp's unit; what comes of it is left in the warp's stages, a record of each query.
+  void attendUnit(Value sequence, Value number, int64_t count) {
     AttentionUnit unit(e, shape, count);
-    Value number = e.add(e.mul(keyBlock, AttentionShape::blockUnits), rows.warp);
     Value base = e.mul(number, unitKeys);
     SmallVector<AttentionUnit::Range> seen;
     AttentionUnit::Range needed{e.n(unitKeys), e.n(0)};
@@ -83,7 +100,6 @@ struct SplitEmitter {
       AttentionSums sums =
           unit.run(copier, unit.placeOf(page.keys, page.values, page.inPage),
                    queries.queriesOf(e.n(0), count), queries.probabilitiesOf(rows.warp), seen, needed);
-      // The stages are free now, and hold a record of each query.
       for (int64_t i = 0; i < count; ++i) {
         Value record = e.at(copier.stages, i * records.bytes());
         for (int64_t v = 0; v < shape.vectors; ++v) {
@@ -98,48 +114,76 @@ struct SplitEmitter {
         });
       }
     });
-    meet(e);
-    putTogether(keyBlock, first, count);
   }
 
-  /// The units' records to one, four dimensions a thread.
-  void putTogether(Value keyBlock, Value first, int64_t count) {
-    const int64_t pieces = shape.dimV / 4;
-    const Type floats = e.vec(4, e.f32());
-    e.loop(rows.tid, e.n(count * pieces), e.n(AttentionShape::threads), [&](Value item) {
-      Value i = e.div(item, pieces), d = e.mul(e.rem(item, pieces), 4);
-      AttentionUnit::Range range = queries.positions(e.n(0), count, i);
-      Value m = e.real(e.f32(), -std::numeric_limits<double>::infinity()), l = e.real(e.f32(), 0);
-      Value o = e.real(floats, 0);
-      Value start = e.mul(keyBlock, blockKeys);
+  // What units leave is put together by the threads of the block, a piece at a time: four dimensions of a
+  // query. A thread keeps maximum, sum and outputs of its pieces from round to round.
+  int64_t pieces() const { return shape.dimV / 4; }
+  int64_t piecesOfThread(int64_t count) const {
+    return (count * pieces() + AttentionShape::threads - 1) / AttentionShape::threads;
+  }
+  struct Piece {
+    Value query, dimension, isOurs;
+  };
+  /// Threads beyond the last piece compute it as well.
+  Piece piece(int64_t number, int64_t count) {
+    const int64_t all = count * pieces();
+    Value item = e.add(rows.tid, number * AttentionShape::threads), within = e.min(item, e.n(all - 1));
+    return {e.div(within, pieces()), e.mul(e.rem(within, pieces()), 4), e.less(item, e.n(all))};
+  }
+  Values none(int64_t count) {
+    Values all;
+    for (int64_t n = 0; n < piecesOfThread(count); ++n)
+      all.append({e.real(e.f32(), -std::numeric_limits<double>::infinity()), e.real(e.f32(), 0),
+                  e.real(e.vec(4, e.f32()), 0)});
+    return all;
+  }
+
+  /// Adds the units of a round, which begins at position `base`.
+  Values putTogether(Value base, int64_t count, ValueRange carried) {
+    Values sums(carried);
+    for (int64_t n = 0; n < piecesOfThread(count); ++n) {
+      Piece mine = piece(n, count);
+      AttentionUnit::Range range = queries.positions(e.n(0), count, mine.query);
+      Value &m = sums[3 * n], &l = sums[3 * n + 1], &o = sums[3 * n + 2];
       for (int64_t w = 0; w < warps; ++w) {
-        Value isSeen = range.overlaps(e, e.add(start, w * unitKeys), unitKeys);
+        Value isSeen = range.overlaps(e, e.add(base, w * unitKeys), unitKeys);
         Value stages = queries.copier(e.n(w), {}, 32, {}).stages;
-        Value record = e.at(stages, e.mul(i, records.bytes()));
+        Value record = e.at(stages, e.mul(mine.query, records.bytes()));
         // What nobody has written may be anything.
         auto orZero = [&](Value number) { return e.select(isSeen, number, e.real(number.getType(), 0)); };
         AttentionMerge merge(e, m, l, e.load(e.f32(), record, 4 * shape.dimV),
                              orZero(e.load(e.f32(), record, 4 * shape.dimV + 4)), isSeen);
-        o = merge.outputs(e, o, orZero(e.load(floats, e.at(record, e.mul(d, 4)), 0, 16)));
+        o = merge.outputs(e, o, orZero(e.load(o.getType(), e.at(record, e.mul(mine.dimension, 4)), 0, 16)));
         m = merge.m, l = merge.l;
       }
-      e.when(range.overlaps(e, start, blockKeys), [&] {
-        Value number = e.add(first, i);
+    }
+    return sums;
+  }
+
+  /// The block's records.
+  void leave(Value keyBlock, Value first, int64_t count, ValueRange sums) {
+    for (int64_t n = 0; n < piecesOfThread(count); ++n) {
+      Piece mine = piece(n, count);
+      AttentionUnit::Range range = queries.positions(e.n(0), count, mine.query);
+      Value isSeen = range.overlaps(e, e.mul(keyBlock, shape.blockKeys()), shape.blockKeys());
+      e.when(e.both(mine.isOurs, isSeen), [&] {
+        Value number = e.add(first, mine.query);
         Value head = e.add(e.mul(kvHead, shape.group), e.rem(number, shape.group));
         Value record = records.at(keyBlock, owner(e.div(number, shape.group)).row, head);
-        e.store(o, e.at(record, e.mul(d, 4)), 0, 16);
-        e.when(e.equal(d, e.n(0)), [&] {
-          e.store(m, record, 4 * shape.dimV);
-          e.store(l, record, 4 * shape.dimV + 4);
+        e.store(sums[3 * n + 2], e.at(record, e.mul(mine.dimension, 4)), 0, 16);
+        e.when(e.equal(mine.dimension, e.n(0)), [&] {
+          e.store(sums[3 * n], record, 4 * shape.dimV);
+          e.store(sums[3 * n + 1], record, 4 * shape.dimV + 4);
         });
       });
-    });
+    }
   }
 
   void appendAll(Value sequence, Value tokens, Value keyBlock, Value scratch) {
     e.loop(e.n(0), tokens, e.n(1), [&](Value token) {
       AttentionQueries::Owner mine = owner(token);
-      e.when(e.equal(e.div(mine.position, blockKeys), keyBlock), [&] {
+      e.when(e.equal(e.div(mine.position, shape.blockKeys()), keyBlock), [&] {
         rows.append(mine.row, {sequence, mine.position}, kvHead, scratch);
         meet(e);
       });
@@ -179,20 +223,23 @@ void emitAttentionSplit(ModuleOp module, const std::string &name, const Attentio
         meet(e);
         Value from = reduceInts(e, "min", e.select(isOurs, rows.oldest(theirs.position), e.n(INT32_MAX)));
         Value last = reduceInts(e, "max", e.select(isOurs, theirs.position, e.n(0)));
+        const int64_t blockKeys = shape.blockKeys();
+        const AttentionUnit::Range visible{from, e.add(last, 1)};
         Value end = e.add(e.div(last, blockKeys), 1), total = e.mul(tokens, shape.group);
         e.loop(e.reg("ctaid.z"), end, e.reg("nctaid.z"), [&](Value keyBlock) {
           e.when(e.compare(arith::CmpIPredicate::sge, keyBlock, e.div(from, blockKeys)), [&] {
             split.appendAll(sequence, tokens, keyBlock, scratch);
             auto inTurn = [&] {
-              e.loop(e.n(0), total, e.n(shape.rows),
-                     [&](Value first) { split.attend(sequence, keyBlock, first, total, shape.rows); });
+              e.loop(e.n(0), total, e.n(shape.rows), [&](Value first) {
+                split.attend(sequence, keyBlock, visible, first, total, shape.rows);
+              });
             };
             if (shape.group >= shape.rows)
               inTurn();
             else // the one token of a sequence should not cost as much as several
               e.when(
                   e.equal(tokens, e.n(1)),
-                  [&] { split.attend(sequence, keyBlock, e.n(0), total, shape.group); }, inTurn);
+                  [&] { split.attend(sequence, keyBlock, visible, e.n(0), total, shape.group); }, inTurn);
           });
         });
       });
@@ -211,6 +258,7 @@ void emitAttentionCombine(ModuleOp module, const std::string &name, const Attent
     e.loop(e.reg("ctaid.y"), rows.count, e.reg("nctaid.y"), [&](Value row) {
       e.when(e.less(head, e.n(shape.spec.heads)), [&] {
         Value position = rows.token(row).position;
+        const int64_t blockKeys = shape.blockKeys();
         Value from = e.div(rows.oldest(position), blockKeys), to = e.add(e.div(position, blockKeys), 1);
         AttentionSums none = unit.empty();
         // Several records are under way at a time.
