@@ -106,6 +106,11 @@ class Table(unittest.TestCase):
         with self.assertRaisesRegex(Failed, "ended with 3: the reason"):
             run(["sh", "-c", "echo other >&2; echo the reason >&2; exit 3"])
 
+    def test_what_a_run_prints(self):
+        command = ["sh", "-c", "echo said; echo besides >&2"]
+        self.assertEqual(run(command)[0], "said\n")
+        self.assertEqual(run(command, with_errors=True)[0], "said\nbesides\n")
+
 
 class Everything(unittest.TestCase):
     def test_llmc_alone(self):

@@ -25,8 +25,8 @@ class Failed(Exception):
     pass
 
 
-def run(command, environment=None):
-    """(standard output, seconds, peak bytes of memory); raises Failed."""
+def run(command, environment=None, with_errors=False):
+    """(standard output, and standard error behind it where asked for; seconds; peak bytes of memory); raises Failed."""
     with tempfile.TemporaryFile("w+") as errors, tempfile.TemporaryFile("w+") as output:
         start = time.perf_counter()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
@@ -43,7 +43,8 @@ def run(command, environment=None):
         if process.returncode:
             lines = (errors.read().strip() or "it said nothing").splitlines()
             raise Failed(f"{' '.join(command)}: ended with {process.returncode}: {lines[-1][-300:]}")
-        return output.read(), seconds, usage.ru_maxrss * 1024
+        text = output.read() + (errors.read() if with_errors else "")
+        return text, seconds, usage.ru_maxrss * 1024
 
 
 class Setting:
@@ -138,7 +139,7 @@ class LlamaCpp(Setting):
                               str(most * (sizes.before_batch + sizes.new_of_each)), "-b", "2048", "-ub", "512", "-npp",
                               str(sizes.before_batch), "-ntg", str(sizes.new_of_each), "-npl",
                               numbers(sizes.sequences), "-t", str(threads), "-fa", "on", *self.batch_options],
-                             self.environment)
+                             self.environment, with_errors=True)  # where ik_llama.cpp prints its table
             return batched_speeds(text)
         return self.load(self.bench(model, threads, "-p", 1, "-n", 0, "-r", 1, *self.no_warm_up, "-o", "json"),
                          self.environment)
