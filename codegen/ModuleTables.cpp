@@ -144,14 +144,16 @@ void TableBuilder::number() {
 }
 
 void TableBuilder::fillKernels() {
-  llvm::StringMap<bool> isInt8;
+  llvm::StringMap<uint32_t> arithmetic;
   for (auto kernel : program.getBody().getOps<step::KernelOp>())
-    isInt8[kernel.getSymName()] = kernel.getActivations() == "int8";
+    arithmetic[kernel.getSymName()] = kernel.getActivations() == "int8"   ? LLMC_ARITHMETIC_INT8
+                                      : kernel.getActivations() == "bf16" ? LLMC_ARITHMETIC_BF16
+                                                                          : LLMC_ARITHMETIC_F32;
   for (const auto &[name, facts] : facts) {
     kernelNumbers[name.getValue()] = kernelTable.size();
-    kernelTable.push_back({strings.offsetOf(name), facts.prepareMinRows, facts.runUnits, isInt8.lookup(name),
-                           facts.scratchConstant, facts.scratchPerRow, facts.scratchPerKey,
-                           facts.scratchPerRowKey});
+    kernelTable.push_back({strings.offsetOf(name), facts.prepareMinRows, facts.runUnits,
+                           arithmetic.lookup(name), facts.scratchConstant, facts.scratchPerRow,
+                           facts.scratchPerKey, facts.scratchPerRowKey});
   }
 }
 

@@ -153,6 +153,8 @@ llmc_status llmc_model_dispatch(const llmc_model *model, uint32_t dispatch, llmc
   cost.key_bytes = row.key_bytes;
   cost.flops_per_row = row.flops_per_row;
   cost.flops_per_key = row.flops_per_key;
-  cost.is_int8 = module.kernels[row.kernel].is_int8;
+  const uint32_t arithmetic = module.kernels[row.kernel].arithmetic;
+  cost.is_int8 = arithmetic == LLMC_ARITHMETIC_INT8;
+  cost.is_bf16 = arithmetic == LLMC_ARITHMETIC_BF16;
   return writeSized(__func__, cost, out);
 }

@@ -34,7 +34,7 @@ static bool addUp(const llmc_device &program, DevicePlan &plan) {
   for (uint64_t bytes : plan.buffers)
     add(plan.device, bytes);
   for (uint64_t bytes : {plan.otherLogits, plan.arguments, plan.pools, plan.head, plan.keys, plan.tables,
-                         plan.chosen, plan.scratchList, plan.mostScratch, plan.kv})
+                         plan.scratchList, plan.mostScratch, plan.kv})
     add(plan.device, bytes);
   add(plan.pinned, plan.head, turns);
   add(plan.pinned, plan.tables);
@@ -63,7 +63,6 @@ llmc_status planDevice(const llmc_device &program, const WorkspacePlan &workspac
   out.pools = atLeastOne(module.n_caches * sizeof(llmc_kv_pool));
   out.head = StepHead::mostBytes(nBatch);
   out.keys = module.uses_keys ? nTokens * 2 * sizeof(int32_t) : 0;
-  out.chosen = nBatch * sizeof(int32_t);
   out.scratchBlocks = StepLaunches::scratchBlocks(program, out.mostRows);
   out.scratchList = out.scratchBlocks * sizeof(uint64_t);
   out.pinnedRows = rowsAtATime;

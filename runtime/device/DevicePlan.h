@@ -18,7 +18,6 @@ struct DevicePlan {
   uint64_t arguments;                  ///< of all dispatches, in both turns
   uint64_t pools, head, keys;          ///< what kernels are told; `head` also pinned, for each turn
   uint64_t tables;                     ///< page tables, also pinned
-  uint64_t chosen;                     ///< tokens that steps ahead begin with
   uint64_t scratchBlocks, scratchList; ///< how many work in scratch at a time; the list of their addresses
   uint64_t pinnedRows;                 ///< logits and hidden rows come through there
   uint64_t mostScratch;                ///< of the largest step: steps take what they need, in time

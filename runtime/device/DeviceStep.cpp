@@ -104,7 +104,7 @@ llmc_status DeviceStep::begin(Session &session, StepRun *walk, const llmc_step &
   if (llmc_status status = session.cache.takeDirtyPages(clear))
     return status;
   forget(shape.turn);
-  const StepHead::Places places{scratch.list(), results.candidates(shape.turn), results.chosen()};
+  const StepHead::Places places{scratch.list(), results.candidates(shape.turn)};
   if (llmc_status status = head.upload(session.cache, step, places, shape.turn))
     return status;
   const bool isRecorded = !walk && step.rows[LLMC_ROWS_TOKENS] <= mostRecordedTokens;

@@ -8,7 +8,8 @@ namespace llmc {
 constexpr uint64_t alignment = 16;
 
 uint64_t StepHead::mostBytes(uint64_t tokens) {
-  return sizeof(llmc_step) + tokens * (sizeof(llmc_token_row) + sizeof(int32_t)) + 2 * alignment;
+  return sizeof(llmc_token_row) + sizeof(llmc_step) + tokens * (sizeof(llmc_token_row) + sizeof(int32_t)) +
+         2 * alignment;
 }
 
 llmc_status StepHead::create(Device &newDevice, const llmc_module &module, const DevicePlan &plan,
@@ -41,7 +42,7 @@ llmc_status StepHead::upload(KVCache &cache, const llmc_step &step, const Places
   if (llmc_status status = tables.send(cache))
     return status;
   uint8_t *const start = staging[turn].data();
-  uint64_t bytes = sizeof(llmc_step);
+  uint64_t from = sizeof(llmc_token_row), bytes = from + sizeof(llmc_step);
   auto put = [&](const auto *values, uint64_t n) {
     alignUp(bytes, alignment, bytes);
     const uint64_t at = bytes;
@@ -52,21 +53,28 @@ llmc_status StepHead::upload(KVCache &cache, const llmc_step &step, const Places
   };
   llmc_step there = {};
   std::copy_n(step.rows, LLMC_ROW_SPACES, there.rows);
-  there.tokens = put(step.tokens, step.rows[LLMC_ROWS_TOKENS]);
+  device->forget(address(), head.size() - from);
+  if (step.tokens->id < 0) { // all of its row but the id
+    static_assert(offsetof(llmc_token_row, id) == 0);
+    memcpy(start, step.tokens, sizeof(llmc_token_row));
+    from = sizeof step.tokens->id;
+    there.tokens = reinterpret_cast<const llmc_token_row *>(head.address());
+  } else {
+    there.tokens = put(step.tokens, step.rows[LLMC_ROWS_TOKENS]);
+  }
   there.asked = put(step.asked, step.rows[LLMC_ROWS_ASKED]);
   there.keys = reinterpret_cast<const int32_t *>(keys.address());
   there.kv = reinterpret_cast<const llmc_kv_pool *>(pools.address());
   there.scratch = reinterpret_cast<uint8_t *const *>(places.scratch);
   there.n_best = step.n_best;
   there.candidates = reinterpret_cast<uint8_t *>(places.candidates);
-  there.chosen = reinterpret_cast<int32_t *>(places.chosen);
-  memcpy(start, &there, sizeof there);
-  device->forget(head.address(), head.size());
+  there.chosen = reinterpret_cast<int32_t *>(head.address());
+  memcpy(start + sizeof(llmc_token_row), &there, sizeof there);
   if (step.rows[LLMC_ROWS_KEYS])
     if (llmc_status status =
             device->copyIn(keys.address(), step.keys, step.rows[LLMC_ROWS_KEYS] * 2 * sizeof(int32_t)))
       return status;
-  return device->copyIn(head.address(), start, bytes);
+  return device->copyIn(head.address() + from, start + from, bytes - from);
 }
 
 } // namespace llmc

@@ -11,8 +11,6 @@ llmc_status StepResults::create(DeviceModel &newModel, const WorkspacePlan &newW
   model = &newModel;
   workspace = &newWorkspace;
   buffers = newBuffers;
-  if (llmc_status status = chosenTokens.allocate(model->device(), plan.chosen, "chosen tokens"))
-    return status;
   return rows.allocate(model->device(), plan.pinnedRows);
 }
 

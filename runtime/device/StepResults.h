@@ -16,7 +16,6 @@ public:
   /// kernel in memory, since launches may be recorded.
   llmc_status reserveCandidates(uint64_t rows, StepLaunches &launches);
   DeviceAddress candidates(uint32_t turn) const { return slots[turn].address(); }
-  DeviceAddress chosen() const { return chosenTokens.address(); }
   void forget(uint32_t turn);
 
   /// Behind the launches of a step: the copies that are wanted of it. These may be recorded.
@@ -40,7 +39,7 @@ private:
   const WorkspacePlan *workspace = nullptr;
   const std::vector<DeviceAddress> *buffers = nullptr;
   StagingMemory slots[turns], rows;
-  DeviceMemory chosenTokens, work;
+  DeviceMemory work;
 };
 
 } // namespace llmc

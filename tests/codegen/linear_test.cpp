@@ -313,7 +313,7 @@ TEST(Tuning, EveryVariantHasSizes) {
   for (const cpu::Isa &isa : cpu::allIsas())
     for (const cpu::CpuFamily &family : cpu::allFamilies()) {
       SCOPED_TRACE(isa.name.str() + " " + family.name.str());
-      const cpu::Tuning &tuning = cpu::tuningOf(family, isa.name);
+      const cpu::Tuning &tuning = cpu::tuningOf(family, isa.name, isa.base);
       for (llvm::ArrayRef<int> sizes : {tuning.decodePanels, tuning.int8TileRows, tuning.floatTileRows}) {
         ASSERT_FALSE(sizes.empty());
         EXPECT_TRUE(llvm::is_sorted(sizes, std::greater<int>()));
@@ -324,7 +324,9 @@ TEST(Tuning, EveryVariantHasSizes) {
 
 TEST(Tuning, UnknownCpusGetTheMeasuredDefault) {
   EXPECT_EQ(cpu::otherCpus().name, "generic");
-  EXPECT_EQ(&cpu::tuningOf(*cpu::familyByName("zen4"), "amx"), &cpu::tuningOf(cpu::otherCpus(), "amx"));
+  const cpu::CpuFamily &zen4 = *cpu::familyByName("zen4");
+  EXPECT_EQ(&cpu::tuningOf(zen4, "amx", "avx512"), &cpu::tuningOf(cpu::otherCpus(), "amx", ""));
+  EXPECT_EQ(&cpu::tuningOf(zen4, "avx512-bf16", "avx512"), &cpu::tuningOf(zen4, "avx512", ""));
   EXPECT_EQ(cpu::familyByName("znver4"), nullptr);
 }
 

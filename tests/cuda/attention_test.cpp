@@ -20,7 +20,7 @@ namespace {
 
 using Token = AttentionCase::Token;
 using Outputs = AttentionCase::Outputs;
-constexpr int64_t lastPosition = 512;
+constexpr int64_t lastPosition = 576;
 
 struct GpuAttention : AttentionCase {
   DeviceKernelRunner runner;
@@ -202,7 +202,7 @@ std::vector<Case> cases() {
   add("Window", makeSpec(6, 2, 32), asItIs, {.window = 9});
   add("WindowOfBlocks", makeSpec(2, 1, 16), [](AttentionSpec &s) { s.softcap = 2; },
       {.window = 150, .end = 290});
-  add("BlockOf512", makeSpec(8, 1, 16), asItIs, {.type = "q8", .end = 290});
+  add("BlocksOf512", makeSpec(8, 1, 16), asItIs, {.type = "q8", .end = 540});
   add("WindowInBlock", makeSpec(4, 1, 16), asItIs, {.window = 50, .type = "q8", .end = 240});
   add("Sinks", makeSpec(4, 2, 32), [](AttentionSpec &s) { s.hasSinks = true; }, {.window = 40});
   add("DimensionsDiffer", makeSpec(3, 1, 192), [](AttentionSpec &s) { s.ropeDims = 64, s.dimV = 40; });

@@ -1,9 +1,9 @@
 #!/bin/bash
 # bits.sh LLMC SOURCE WORKDIR [EMULATOR TOKENS OPTIONS...]: default kernels compute the same bits on the CPU and on a
-# device (LLMC_DEVICE; unless it is set the EMULATOR, by default `simt`), for one token and for many, or for the TOKENS
+# device (LLMC_DEVICE; unless it is set the EMULATOR, by default with all checks), for one token and for many, or for the TOKENS
 # that are given. OPTIONS are those of `llmc logits`. A text gets random weights.
 set -u
-llmc=$1 source=$2 work=$3 device=${LLMC_DEVICE:-${4:-simt}}
+llmc=$1 source=$2 work=$3 device=${LLMC_DEVICE:-${4:-simt:checks=bounds+races}}
 lists=(7 1,2,3,77,15 "$(seq -s, 9 -1 1),$(seq -s, 10 35)")
 [ $# -lt 5 ] || lists=("$5")
 options=("${@:6}")
@@ -12,13 +12,12 @@ case $source in *.mlir) weights=(--random-weights) ;; esac
 rm -rf "$work"
 mkdir -p "$work"
 export XDG_CACHE_HOME="$work/cache"
-ulimit -v 8388608
+. "$(dirname "$0")/../device/require.sh"
+require_device "$llmc"
+limit_memory 8388608
 fail() { echo "$*"; exit 1; }
 
 "$llmc" compile "$source" -o "$work/model.so" --target cpu,cuda --default-kernels "${weights[@]}" || fail "does not compile"
-if ! words=$("$llmc" logits "$work/model.so" --device "$device" --tokens 1 2>&1 > /dev/null); then
-  case $words in *"there is no"*) echo "skipped: $words"; exit 77 ;; *) fail "$words" ;; esac
-fi
 logits() { # DEVICE TOKENS
   "$llmc" logits "$work/model.so" --tokens "$2" --all --device "$1" "${options[@]}" --json || fail "no logits on $1"
 }

@@ -70,6 +70,12 @@ rm "$work/bin/ptxas"
 printf '#!/bin/sh\nexit 3\n' > "$work/bin/other"
 chmod +x "$work/bin/other"
 refused 1 "/bin/other: cannot tell its version: it failed with status 3 (--ptxas none does without it)" "$work/bin/other"
+ln -sf other "$work/bin/ptxas"
+PATH=$PATH:$work/bin compile "$work/again.so" --gpu-arch sm_90 2> "$work/stderr" && cmp "$work/none.so" "$work/again.so" ||
+  fail "no ptxas at all: $(cat "$work/stderr")"
+printf "llmc: %s: cannot tell its version: it failed with status 3; PTX alone is stored\n" "$work/bin/ptxas" |
+  cmp - "$work/stderr" || fail "$(cat "$work/stderr")"
+rm "$work/bin/ptxas"
 refused 2 "--ptxas: expected a program or none but got '/nonexistent'" /nonexistent
 
 [ -x "$ptxas" ] || { echo "fake assemblers only: no ptxas (see LLMC_PTXAS)"; exit 0; }

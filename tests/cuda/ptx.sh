@@ -19,6 +19,9 @@ for ptx in "$work"/dump/kernels/*.ptx; do
   grep -q '^\.target sm_80$' "$ptx" || fail "$ptx: expected code for sm_80"
   ! grep -n '\.extern' "$ptx" || fail "$ptx: needs another module"
   ! grep -nE '\.f64|__nv_' "$ptx" || fail "$ptx: computes in f64 or calls libdevice"
+  # Without .rn an assembler may fuse a product with a sum, in one kernel and not in another.
+  ! grep -nE '\b(add|sub|mul|fma|div|sqrt|rcp)\.(f32|b?f16(x2)?)\b|\.approx|\.ftz' "$ptx" ||
+    fail "$ptx: computes what each assembler may round otherwise"
   ! grep -nE '^\s*(@%p[0-9]+ )?(ld|st)\.[a-z]' "$ptx" | grep -vE '\.(global|shared|param|local)\b' ||
     fail "$ptx: does not say which memory it reads or writes"
   [ -s "${ptx%.ptx}.ll" ] || fail "$ptx: expected its LLVM IR beside it"

@@ -1,15 +1,14 @@
 // Generation on a GPU, where a step begins before the host has read the token that it is of: it must be the
 // same as without, in all that can be seen of it. Over the stub of the driver, which does work no sooner than
 // somebody waits for it.
-#include "tests/device/stub_cuda.h"
+#include "tests/device/StubModel.h"
 
-#include "llmc/llmc.h"
-
-#include <cstdlib>
 #include <cstring>
 #include <gtest/gtest.h>
 #include <string>
 #include <vector>
+
+using namespace llmc::test;
 
 namespace {
 
@@ -27,13 +26,8 @@ struct Generated {
 class Ahead : public testing::Test {
 protected:
   void SetUp() override {
-    setenv("LLMC_STUB_CODE", code, 1);
-    llmc_stub_fail_at(0);
-    llmc_model_params params;
-    llmc_model_params_init(&params, sizeof params);
-    params.device = "cuda";
-    ASSERT_EQ(llmc_model_load(LLMC_DEVICE_MODELS "/llama-gqa.so", &params, &model), LLMC_OK)
-        << llmc_last_error();
+    model = loadOnStub(stubModel, code);
+    ASSERT_TRUE(model);
     llmc_sampling_params sampling;
     llmc_sampling_params_init(&sampling, sizeof sampling);
     ASSERT_EQ(llmc_sampler_new(model, &sampling, &best), LLMC_OK);
@@ -54,11 +48,8 @@ protected:
   /// A session in which nothing was recorded yet, with a prompt.
   void begin() {
     llmc_session_free(session);
-    session = nullptr;
-    llmc_session_params limits;
-    llmc_session_params_init(&limits, sizeof limits);
-    limits.n_ctx = 40, limits.n_batch = 16, limits.n_seq_max = 2;
-    ASSERT_EQ(llmc_session_new(model, &limits, &session), LLMC_OK) << llmc_last_error();
+    session = newSession(model, 40, 16, 2);
+    ASSERT_TRUE(session);
     ASSERT_EQ(llmc_seq_new(session, &seq), LLMC_OK);
     const llmc_token prompt[] = {5, 3, 8, 1, 9};
     ASSERT_EQ(llmc_prefill(session, seq, prompt, 5), LLMC_OK) << llmc_last_error();
@@ -96,7 +87,7 @@ protected:
     result.pages = stats.pages_used;
   }
 
-  const char *code = LLMC_DEVICE_MODELS "/llama-gqa.so.simt";
+  std::string code = stubCode;
   llmc_model *model = nullptr;
   llmc_session *session = nullptr;
   llmc_sampler *best = nullptr, *whole = nullptr;

@@ -3,6 +3,7 @@
 # STEM.checked.simt and, with "plain", STEM.so.simt.
 set -e
 ulimit -v 8388608
+export LLMC_PTXAS=none # the same code wherever this runs
 compiler=$1 source=$2 stem=$3 code=$4
 shift 4
 "$compiler" compile "$source" -o "$stem.so" --target cpu,cuda --cpu avx2 --cache-dir "$stem.cache" "$@"

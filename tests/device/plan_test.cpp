@@ -1,12 +1,9 @@
 // llmc_plan of a model on a device, against what the stub of the driver is then asked for.
-#include "tests/device/stub_cuda.h"
+#include "tests/device/StubModel.h"
 
-#include "llmc/llmc.h"
-
-#include <cstdlib>
-#include <gtest/gtest.h>
-#include <string>
 #include <vector>
+
+using namespace llmc::test;
 
 namespace {
 
@@ -23,15 +20,8 @@ protected:
     llmc_session_params_init(&limits, sizeof limits);
     limits.n_ctx = GetParam().ctx, limits.n_seq_max = GetParam().seqs, limits.n_batch = GetParam().batch;
   }
-  void SetUp() override { setenv("LLMC_STUB_CODE", (folder + GetParam().code).c_str(), 1); }
   llmc_model *load(uint32_t flags) {
-    llmc_model_params params;
-    llmc_model_params_init(&params, sizeof params);
-    params.device = "cuda", params.flags = flags;
-    llmc_model *model = nullptr;
-    EXPECT_EQ(llmc_model_load((folder + GetParam().model).c_str(), &params, &model), LLMC_OK)
-        << llmc_last_error();
-    return model;
+    return loadOnStub(folder + GetParam().model, folder + GetParam().code, flags);
   }
   llmc_memory_plan planOf(llmc_model *model) {
     llmc_memory_plan plan = {};

@@ -1,11 +1,10 @@
 // Sessions of one model on a GPU, over the stub of the driver: while one waits for its step the others ask
 // for theirs, and none has a part in what another one computes.
 #include "tests/device/Scenario.h"
-#include "tests/device/stub_cuda.h"
+#include "tests/device/StubModel.h"
 
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <gtest/gtest.h>
@@ -43,13 +42,8 @@ std::function<void()> *meanwhile = nullptr;
 class Sessions : public testing::Test {
 protected:
   void SetUp() override {
-    setenv("LLMC_STUB_CODE", LLMC_DEVICE_MODELS "/llama-gqa.so.simt", 1);
-    llmc_stub_fail_at(0);
-    llmc_model_params params;
-    llmc_model_params_init(&params, sizeof params);
-    params.device = "cuda";
-    ASSERT_EQ(llmc_model_load(LLMC_DEVICE_MODELS "/llama-gqa.so", &params, &model), LLMC_OK)
-        << llmc_last_error();
+    model = loadOnStub();
+    ASSERT_TRUE(model);
   }
   void TearDown() override {
     llmc_stub_when_waiting(nullptr);
@@ -101,11 +95,7 @@ TEST_F(Sessions, of_many_threads_write_what_each_writes_alone) {
 /// A session to disturb others with.
 class Other {
 public:
-  explicit Other(llmc_model *model) : model(model) {
-    llmc_session_params limits;
-    llmc_session_params_init(&limits, sizeof limits);
-    limits.n_ctx = 32, limits.n_batch = 8, limits.n_seq_max = 2;
-    EXPECT_EQ(llmc_session_new(model, &limits, &session), LLMC_OK) << llmc_last_error();
+  explicit Other(llmc_model *model) : model(model), session(newSession(model, 32, 8, 2)) {
     EXPECT_EQ(llmc_seq_new(session, &seq), LLMC_OK) << llmc_last_error();
     const llmc_token prompt[] = {7, 5, 2};
     EXPECT_EQ(llmc_prefill(session, seq, prompt, 3), LLMC_OK) << llmc_last_error();

@@ -1,7 +1,7 @@
 // The CUDA half of the runtime over a driver that is a stub: what it computes, and what becomes of it when a
 // call of the driver fails.
 #include "tests/device/Scenario.h"
-#include "tests/device/stub_cuda.h"
+#include "tests/device/StubModel.h"
 
 #include <algorithm>
 #include <array>
@@ -35,12 +35,12 @@ int cuLaunchKernel(void *, unsigned, unsigned, unsigned, unsigned, unsigned, uns
 
 namespace {
 
-const std::string model = LLMC_DEVICE_MODELS "/llama-gqa.so";
+const std::string &model = stubModel;
 
 class CudaStub : public testing::Test {
 protected:
   void SetUp() override {
-    setenv("LLMC_STUB_CODE", LLMC_DEVICE_MODELS "/llama-gqa.so.simt", 1);
+    setenv("LLMC_STUB_CODE", stubCode.c_str(), 1);
     llmc_stub_fail_at(0);
     llmc_stub_limit(0);
     llmc_stub_refuse("");
@@ -146,19 +146,9 @@ TEST_F(CudaStub, any_thread_may_use_it) {
   auto elsewhere = [](auto work) { std::thread(work).join(); };
   llmc_model *loaded = nullptr;
   llmc_session *session = nullptr;
-  elsewhere([&] {
-    llmc_model_params params;
-    llmc_model_params_init(&params, sizeof params);
-    params.device = "cuda";
-    ASSERT_EQ(llmc_model_load(model.c_str(), &params, &loaded), LLMC_OK) << llmc_last_error();
-  });
+  elsewhere([&] { loaded = loadOnStub(); });
   ASSERT_TRUE(loaded);
-  elsewhere([&] {
-    llmc_session_params limits;
-    llmc_session_params_init(&limits, sizeof limits);
-    limits.n_ctx = 32, limits.n_batch = 8, limits.n_seq_max = 1;
-    ASSERT_EQ(llmc_session_new(loaded, &limits, &session), LLMC_OK) << llmc_last_error();
-  });
+  elsewhere([&] { session = newSession(loaded, 32, 8, 1); });
   ASSERT_TRUE(session);
   llmc_seq seq = -1;
   ASSERT_EQ(llmc_seq_new(session, &seq), LLMC_OK) << llmc_last_error();
@@ -171,16 +161,10 @@ TEST_F(CudaStub, any_thread_may_use_it) {
 /// Once a step is recorded: the context, its head, the graph, a mark and the wait for it, the context as it
 /// was; however large the page tables are.
 TEST_F(CudaStub, a_decode_step_is_few_calls_and_few_bytes) {
-  llmc_model_params params;
-  llmc_model_params_init(&params, sizeof params);
-  params.device = "cuda";
-  llmc_model *loaded = nullptr;
-  ASSERT_EQ(llmc_model_load(model.c_str(), &params, &loaded), LLMC_OK) << llmc_last_error();
-  llmc_session_params limits;
-  llmc_session_params_init(&limits, sizeof limits);
-  limits.n_ctx = 2048, limits.n_seq_max = 64;
-  llmc_session *session = nullptr;
-  ASSERT_EQ(llmc_session_new(loaded, &limits, &session), LLMC_OK) << llmc_last_error();
+  llmc_model *loaded = loadOnStub();
+  ASSERT_TRUE(loaded);
+  llmc_session *session = newSession(loaded, 2048, 512, 64);
+  ASSERT_TRUE(session);
   llmc_sampling_params sampling;
   llmc_sampling_params_init(&sampling, sizeof sampling);
   llmc_sampler *sampler = nullptr;

@@ -5,13 +5,12 @@ llmc=$1 source=$2 work=$3 device=${LLMC_DEVICE:-simt}
 rm -rf "$work"
 mkdir -p "$work"
 export XDG_CACHE_HOME="$work/cache"
-ulimit -v 8388608
+. "$(dirname "$0")/require.sh"
+require_device "$llmc"
+limit_memory 8388608
 fail() { echo "$*"; exit 1; }
 
 "$llmc" compile "$source" -o "$work/model.so" --target cpu,cuda --activations f32 || fail "does not compile"
-if ! words=$("$llmc" logits "$work/model.so" --device "$device" --tokens 1 2>&1 > /dev/null); then
-  case $words in *"there is no"*) echo "skipped: $words"; exit 77 ;; *) fail "$words" ;; esac
-fi
 
 for side in cpu "$device"; do
   "$llmc" logits "$work/model.so" --tokens 3,1,4,1,5 --all --device $side --trace "$work/$side" --trace-values > /dev/null ||

@@ -118,8 +118,8 @@ enum { USES_KEYS = 0, ROW_KEY_SCRATCH = 0 };
 #endif
 static const llmc_kernel kernels[] = {
     {S_APPEND, 0, 0, 0, 64, 1, 0, 0},
-    {S_ATTEND, 0, 0, 1 /* int8 */, 0, 0, 0, 0},
-    {S_HEAD, 3, VOCAB, 0, 0, 0, 0, ROW_KEY_SCRATCH},
+    {S_ATTEND, 0, 0, LLMC_ARITHMETIC_INT8, 0, 0, 0, 0},
+    {S_HEAD, 3, VOCAB, LLMC_ARITHMETIC_BF16, 0, 0, 0, ROW_KEY_SCRATCH},
 #ifdef FAKE_HIDDEN
     {S_HIDE, 0, 0, 0, 0, 0, 0, 0},
 #endif

@@ -154,8 +154,13 @@ TEST_P(Profile, dispatches_by_number) {
   EXPECT_EQ(cost.layer, 2u);
   EXPECT_EQ(cost.weight_bytes, 8u);
   EXPECT_EQ(cost.is_int8, 1u);
+  EXPECT_EQ(cost.is_bf16, 0u);
+  ASSERT_OK(llmc_model_dispatch(model.get(), layers + 1, &cost));
+  EXPECT_EQ(cost.is_int8, 0u);
+  EXPECT_EQ(cost.is_bf16, 1u);
   ASSERT_OK(llmc_model_dispatch(model.get(), 0, &cost));
   EXPECT_EQ(cost.is_int8, 0u);
+  EXPECT_EQ(cost.is_bf16, 0u);
   EXPECT_FAILS(llmc_model_dispatch(model.get(), layers + 2, &cost), LLMC_ENOTFOUND, "the model has 26");
 }
 

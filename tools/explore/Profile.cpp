@@ -75,6 +75,7 @@ Json llmc::explore::readProfile(const std::string &path, const ReportedModel &mo
   return {{"machine",
            {{"read_gb_s", machine.number("read_gb_s")},
             {"f32_gops", machine.number("f32_gops")},
+            {"bf16_gops", machine.numberOr("bf16_gops", 0)},
             {"int8_gops", machine.number("int8_gops")}}},
           {"phases", std::move(phases)}};
 }

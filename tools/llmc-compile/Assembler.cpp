@@ -53,8 +53,16 @@ std::shared_ptr<const DeviceAssembler> tools::findAssembler(const std::string &w
   if (usage = findPtxas(wish, path); !usage.empty() || path.empty())
     return nullptr;
   const Ptxas program(path);
-  if (error = program.readVersion(text); !error.empty())
+  auto leaveOut = [&](const std::string &why) { // one that was only found
+    note = why + "; PTX alone is stored";
     return nullptr;
+  };
+  if (std::string why = program.readVersion(text); !why.empty()) {
+    if (wish.empty())
+      return leaveOut(why);
+    error = why;
+    return nullptr;
+  }
   auto made = std::make_shared<Assembler>(program);
   auto result = std::make_shared<DeviceAssembler>(
       DeviceAssembler{Ptxas::versionNumber(text), text,
@@ -62,9 +70,7 @@ std::shared_ptr<const DeviceAssembler> tools::findAssembler(const std::string &w
                         return (*made)(ptx, architecture, code);
                       }});
   if (wish.empty())
-    if (std::string why = whyTooOld(*result, devices); !why.empty()) {
-      note = why + "; PTX alone is stored";
-      return nullptr;
-    }
+    if (std::string why = whyTooOld(*result, devices); !why.empty())
+      return leaveOut(why);
   return result;
 }

@@ -30,8 +30,8 @@ std::string defaultCacheDir();
 void noteUnwritableCache(const std::string &folder);
 
 /// What makes machine code for GPUs: `wish` is a path, "none", or empty for a ptxas that is found. Null:
-/// nothing does. `usage` says that the wish is none, `error` that what was found is no ptxas, `note` that it
-/// is too old for some of the devices; one that was wished for is taken as it is.
+/// nothing does. `usage` says that the wish is none, `error` that what it names is no ptxas, `note` that
+/// what was found is none or too old for some of the devices; one that was wished for is taken as it is.
 std::shared_ptr<const codegen::DeviceAssembler> findAssembler(const std::string &wish,
                                                               llvm::ArrayRef<codegen::DeviceChoice> devices,
                                                               std::string &usage, std::string &error,

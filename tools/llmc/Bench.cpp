@@ -165,29 +165,36 @@ private:
   std::vector<llmc_seq> seqs;
 };
 
+/// Of the matmuls, as the model was compiled.
+Arithmetic arithmeticOf(const llmc_model *model) {
+  const char *activations = llmc_model_meta(model, "options.activations");
+  for (Arithmetic arithmetic : allArithmetic)
+    if (activations && std::string_view(activations) == nameOf(arithmetic))
+      return arithmetic;
+  return Arithmetic::F32;
+}
+
 /// The shares of the roofline that can be claimed. Weights that stay in the CPU's cache are not read from
 /// memory at all.
 struct Shares {
   const Roofline &roofline;
   double weightBytes;
-  bool isInt8;
+  Arithmetic arithmetic; // of the matmuls
   uint32_t threads;
   std::string device; // that runs the model; empty: this machine's CPU
 
   bool fitsInCache() const { return weightBytes <= double(roofline.cacheBytes); }
-  double peak() const { return isInt8 ? roofline.int8Gops : roofline.f32Gops; }
-  const char *unit() const { return isInt8 ? roofline.int8Unit : roofline.f32Unit; }
   /// Percent; below 0: nothing to compare with.
   double memory(const Result &result) const {
     return fitsInCache() || !roofline.readGBs ? -1 : 100 * result.gigabytes() / roofline.readGBs;
   }
-  double arithmetic(const Result &result) const {
-    return peak() ? 100 * result.gigaoperations() / peak() : -1;
+  double ofPeak(const Result &result) const {
+    const double peak = roofline.limit(arithmetic).gops;
+    return peak ? 100 * result.gigaoperations() / peak : -1;
   }
 };
 
 void printJson(const std::vector<Result> &results, const BenchOptions &options, const Shares &shares) {
-  const Roofline &roofline = shares.roofline;
   auto share = [](double percent) {
     return percent < 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(percent);
   };
@@ -205,31 +212,21 @@ void printJson(const std::vector<Result> &results, const BenchOptions &options, 
                     {"gb_s", result.gigabytes()},
                     {"gops", result.gigaoperations()},
                     {"memory_percent", share(shares.memory(result))},
-                    {"arithmetic_percent", share(shares.arithmetic(result))}});
+                    {"arithmetic_percent", share(shares.ofPeak(result))}});
   }
   nlohmann::ordered_json object = {{"results", list},
-                                   {"machine",
-                                    {{"read_gb_s", roofline.readGBs},
-                                     {"f32_gops", roofline.f32Gops},
-                                     {"f32_unit", roofline.f32Unit},
-                                     {"int8_gops", roofline.int8Gops},
-                                     {"int8_unit", roofline.int8Unit},
-                                     {"cache_bytes", roofline.cacheBytes}}},
+                                   {"machine", jsonOf(shares.roofline)},
                                    {"device", shares.device.empty() ? "cpu" : shares.device},
-                                   {"activations", shares.isInt8 ? "int8" : "float"},
+                                   {"activations", shares.arithmetic == Arithmetic::Int8 ? "int8" : "float"},
                                    {"weight_bytes", uint64_t(shares.weightBytes)}};
   print(object.dump() + "\n");
 }
 
 void printTable(const std::vector<Result> &results, const Shares &shares) {
-  const Roofline &roofline = shares.roofline;
   if (!shares.device.empty())
     print(fmt::format("device    {}: what it can do at most is not known\n", shares.device));
   else
-    print(
-        fmt::format("machine   {} threads: reads {:.1f} GB/s; f32 {:.0f} GOPS ({}), int8 {:.0f} GOPS ({})\n",
-                    shares.threads, roofline.readGBs, roofline.f32Gops, roofline.f32Unit, roofline.int8Gops,
-                    roofline.int8Unit));
+    print(fmt::format("machine   {} threads: {}\n", shares.threads, textOf(shares.roofline)));
   print(fmt::format("{:<10}{:>10}  {:>21}  {:>9}  {:>9}  share of what the machine can\n", "", "tokens/s",
                     "from - to", "GB/s", "GOPS"));
   for (const Result &result : results) {
@@ -240,7 +237,7 @@ void printTable(const std::vector<Result> &results, const Shares &shares) {
         share += fmt::format("{}{:.1f} % of {}", share.empty() ? "" : ", ", percent, of);
     };
     add(shares.memory(result), "memory");
-    add(shares.arithmetic(result), fmt::format("{} arithmetic", shares.isInt8 ? "int8" : "f32"));
+    add(shares.ofPeak(result), fmt::format("{} arithmetic", nameOf(shares.arithmetic)));
     print(fmt::format(
         "{:<10}{:>10.2f}  {:>21}  {:>9.2f}  {:>9.2f}  {}\n", result.name,
         result.tokensPerSecond(result.median()),
@@ -250,7 +247,7 @@ void printTable(const std::vector<Result> &results, const Shares &shares) {
   if (shares.device.empty() && shares.fitsInCache())
     print(fmt::format(
         "The weights ({:.1f} MB) fit in the CPU's cache ({:.1f} MB): nothing is said of memory.\n",
-        shares.weightBytes / 1e6, double(roofline.cacheBytes) / 1e6));
+        shares.weightBytes / 1e6, double(shares.roofline.cacheBytes) / 1e6));
 }
 
 } // namespace
@@ -283,10 +280,8 @@ int bench(const BenchOptions &options) {
     results.push_back(bench.prompt());
   if (options.n)
     results.push_back(bench.generation());
-  const char *activations = llmc_model_meta(model.get(), "options.activations");
-  Shares shares{roofline, double(modelInfo(model.get(), LLMC_INFO_WEIGHT_BYTES)),
-                activations && std::string_view(activations) == "int8", threads,
-                roofline.isKnown() ? "" : llmc_model_cpu_variant(model.get())};
+  Shares shares{roofline, double(modelInfo(model.get(), LLMC_INFO_WEIGHT_BYTES)), arithmeticOf(model.get()),
+                threads, roofline.isKnown() ? "" : llmc_model_cpu_variant(model.get())};
   options.json ? printJson(results, options, shares) : printTable(results, shares);
   flushOutput();
   if (profiler)

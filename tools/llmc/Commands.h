@@ -101,6 +101,10 @@ struct CacheOptions {
   bool clear = false, json = false;
 };
 
+struct DevicesOptions {
+  bool json = false;
+};
+
 int run(const RunOptions &);
 int logits(const LogitsOptions &);
 int embed(const EmbedOptions &);
@@ -111,6 +115,7 @@ int plan(const PlanOptions &);
 int tokenize(const TokenizeOptions &);
 int inspect(const InspectOptions &);
 int cache(const CacheOptions &);
+int devices(const DevicesOptions &);
 
 } // namespace llmc::cli
 #endif

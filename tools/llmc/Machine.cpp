@@ -1,4 +1,4 @@
-//===- Machine.cpp - this machine's roofline, remembered ------------------===//
+//===- Machine.cpp - this machine: its roofline, remembered, and devices --===//
 #include "tools/llmc/Machine.h"
 #include "tools/llmc/NewFile.h"
 #include "tools/support/CacheFolder.h"
@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -44,19 +45,19 @@ bool recall(const Json &machines, const std::string &key, std::string_view varia
       out = value->template get<std::remove_reference_t<decltype(out)>>();
     return isGood;
   };
-  roofline.f32Unit = peakLoop(Arithmetic::F32, variant).unit;
-  roofline.int8Unit = int8KernelLoop(variant).unit;
-  return found->value("f32_unit", Json()) == roofline.f32Unit &&
-         found->value("int8_unit", Json()) == roofline.int8Unit && number("read_gb_s", roofline.readGBs) &&
-         number("f32_gops", roofline.f32Gops) && number("int8_gops", roofline.int8Gops) &&
-         number("cache_bytes", roofline.cacheBytes);
+  return number("read_gb_s", roofline.readGBs) && number("cache_bytes", roofline.cacheBytes) &&
+         std::ranges::all_of(allArithmetic, [&](Arithmetic arithmetic) {
+           const std::string name = nameOf(arithmetic);
+           Peak &peak = roofline.of(arithmetic);
+           peak.unit = kernelLoop(arithmetic, variant).unit;
+           return found->value(name + "_unit", Json()) == peak.unit &&
+                  number((name + "_gops").c_str(), peak.gops);
+         });
 }
 
 /// As well as it goes: the next one measures again if this fails.
 void remember(const fs::path &path, Json machines, const std::string &key, const Roofline &roofline) {
-  machines[key] = {{"read_gb_s", roofline.readGBs},  {"f32_gops", roofline.f32Gops},
-                   {"f32_unit", roofline.f32Unit},   {"int8_gops", roofline.int8Gops},
-                   {"int8_unit", roofline.int8Unit}, {"cache_bytes", roofline.cacheBytes}};
+  machines[key] = jsonOf(roofline);
   std::error_code error;
   fs::create_directories(path.parent_path(), error);
   try {
@@ -68,24 +69,54 @@ void remember(const fs::path &path, Json machines, const std::string &key, const
   }
 }
 
-bool isDevice(std::string_view variant) {
+std::vector<std::string> devicesHere() {
   size_t count = 0;
-  llmc_device_count(&count);
+  check(llmc_device_count(&count));
+  std::vector<std::string> names;
   for (size_t i = 0; i < count; ++i) {
     char name[64] = "";
-    llmc_device_name(i, name, sizeof name, nullptr);
-    if (variant == name)
-      return true;
+    check(llmc_device_name(i, name, sizeof name, nullptr));
+    names.push_back(name);
   }
-  return false;
+  return names;
 }
 
 } // namespace
 
+Json jsonOf(const Roofline &roofline) {
+  Json object = {{"read_gb_s", roofline.readGBs}};
+  for (Arithmetic arithmetic : allArithmetic) {
+    object[std::string(nameOf(arithmetic)) + "_gops"] = roofline.of(arithmetic).gops;
+    object[std::string(nameOf(arithmetic)) + "_unit"] = roofline.of(arithmetic).unit;
+  }
+  object["cache_bytes"] = roofline.cacheBytes;
+  return object;
+}
+
+std::string textOf(const Roofline &roofline) {
+  std::string text = fmt::format("reads {:.1f} GB/s", roofline.readGBs);
+  const char *separator = "; ";
+  for (Arithmetic arithmetic : allArithmetic)
+    if (const Peak &peak = roofline.of(arithmetic); peak.gops) {
+      text += fmt::format("{}{} {:.0f} GOPS ({})", separator, nameOf(arithmetic), peak.gops, peak.unit);
+      separator = ", ";
+    }
+  return text;
+}
+
+int devices(const DevicesOptions &options) {
+  const std::vector<std::string> names = devicesHere();
+  print(options.json ? nlohmann::ordered_json({{"devices", names}}).dump() + "\n"
+                     : fmt::format("{}\n", fmt::join(names, "\n")));
+  flushOutput();
+  return 0;
+}
+
 Roofline machineRoofline(const llmc_model *model, bool anew) {
   const auto threads = uint32_t(modelInfo(model, LLMC_INFO_THREADS));
   const std::string_view variant = llmc_model_cpu_variant(model);
-  if (isDevice(variant)) // these loops do not run there
+  if (const auto names = devicesHere();
+      std::ranges::find(names, variant) != names.end()) // these loops do not run there
     return {};
   const std::string key = fmt::format("{}, {} threads, {}", cpuName(), threads, variant);
   fs::path path = llmc::cacheFolder();

@@ -51,6 +51,17 @@ static void addCache(CLI::App &app, int &code) {
                            declare, cache);
 }
 
+static void addDevices(CLI::App &app, int &code) {
+  auto declare = [](CLI::App *command, DevicesOptions &options) {
+    command->add_flag("--json", options.json, "print {\"devices\":[\"cpu\",…]}");
+    command->footer(
+        "The CPU, the GPUs that NVIDIA's driver finds, and simt, which runs kernels of GPUs on the CPU, "
+        "for tests.\n\nExample:\n  llmc devices");
+  };
+  addCommand<DevicesOptions>(app, code, "devices", "list what --device may name on this machine", declare,
+                             devices);
+}
+
 static void addExplore(CLI::App &app, int &code) {
   auto declare = [](CLI::App *command, ExploreOptions &options) {
     command
@@ -75,6 +86,7 @@ void addReadingCommands(CLI::App &app, int &code) {
   addTokenize(app, code);
   addInspect(app, code);
   addCache(app, code);
+  addDevices(app, code);
   addExplore(app, code);
   struct Shell {
     std::string name;

@@ -149,15 +149,15 @@ PeakLoop peakLoop(Arithmetic arithmetic, std::string_view variant) {
   return {"", nullptr};
 }
 
-PeakLoop int8KernelLoop(std::string_view variant) {
-  return peakLoop(variant.starts_with("amx") ? Arithmetic::BF16 : Arithmetic::Int8, variant);
-}
-
 #else
 
 PeakLoop peakLoop(Arithmetic, std::string_view) { return {"", nullptr}; }
-PeakLoop int8KernelLoop(std::string_view) { return {"", nullptr}; }
 
 #endif
+
+PeakLoop kernelLoop(Arithmetic arithmetic, std::string_view variant) {
+  const bool inTiles = arithmetic == Arithmetic::Int8 && variant.starts_with("amx");
+  return peakLoop(inTiles ? Arithmetic::BF16 : arithmetic, variant);
+}
 
 } // namespace llmc::cli

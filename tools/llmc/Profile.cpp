@@ -58,8 +58,10 @@ Profiler::Profiler(llmc_model *profiled, const ProfileOptions &given, const Roof
   auto text = [](const char *string) { return std::string(string ? string : ""); };
   while (llmc_model_dispatch(model, uint32_t(costs.size()), &cost) == LLMC_OK) {
     costs.push_back(cost);
-    known.push_back(
-        {text(cost.kernel), text(cost.location), text(cost.value), cost.layer, cost.is_int8 != 0, {}});
+    const Arithmetic arithmetic = cost.is_int8   ? Arithmetic::Int8
+                                  : cost.is_bf16 ? Arithmetic::BF16
+                                                 : Arithmetic::F32;
+    known.push_back({text(cost.kernel), text(cost.location), text(cost.value), cost.layer, arithmetic, {}});
   }
 }
 
@@ -132,7 +134,7 @@ void Profiler::addEvent(Phase &phase, const llmc_profile_step &step, const llmc_
   work.rowBytes = cost.row_bytes * step.rows[cost.row_space];
   work.keyBytes = cost.key_bytes * step.n_keys;
   work.operations = cost.flops_per_row * step.rows[cost.row_space] + cost.flops_per_key * step.n_token_keys;
-  const double peak = dispatch.isInt8 ? roofline.int8Gops : roofline.f32Gops;
+  const double peak = roofline.limit(dispatch.arithmetic).gops;
   work.predicted = std::max(roofline.readGBs ? double(work.bytes()) / roofline.readGBs * 1e-9 : 0,
                             peak ? double(work.operations) / peak * 1e-9 : 0);
   dispatch.work.add(work);
@@ -210,8 +212,7 @@ std::unique_ptr<Profiler> newProfiler(llmc_model *model, const ProfileOptions &o
   for (const std::string &place : {options.profile, options.profileTrace})
     if (!place.empty() && place != "-")
       checkPlace(place);
-  return std::make_unique<Profiler>(
-      model, options, machineRoofline(model, options.remeasure));
+  return std::make_unique<Profiler>(model, options, machineRoofline(model, options.remeasure));
 }
 
 } // namespace llmc::cli

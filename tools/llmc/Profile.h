@@ -28,7 +28,7 @@ struct Work {
 struct DispatchProfile {
   std::string kernel, location, value;
   uint32_t layer = UINT32_MAX;
-  bool isInt8 = false; // multiplies 8-bit integers
+  Arithmetic arithmetic = Arithmetic::F32;
   Work work;
   std::string name() const; // "3.h_attn"
 };

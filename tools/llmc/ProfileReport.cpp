@@ -1,4 +1,5 @@
 //===- ProfileReport.cpp - a profile as a table and as JSON ---------------===//
+#include "tools/llmc/Machine.h"
 #include "tools/llmc/Profile.h"
 
 #include <algorithm>
@@ -19,7 +20,7 @@ struct Rates {
       return;
     gigabytes = double(work.bytes()) / work.seconds * 1e-9;
     gigaoperations = double(work.operations) / work.seconds * 1e-9;
-    const double peak = dispatch.isInt8 ? roofline.int8Gops : roofline.f32Gops;
+    const double peak = roofline.limit(dispatch.arithmetic).gops;
     memoryPercent = roofline.readGBs ? 100 * gigabytes / roofline.readGBs : 0;
     arithmeticPercent = peak ? 100 * gigaoperations / peak : 0;
   }
@@ -100,7 +101,7 @@ Json jsonOf(const DispatchProfile &dispatch, const Roofline &roofline) {
           {"memory_percent", rates.memoryPercent},
           {"gops", rates.gigaoperations},
           {"arithmetic_percent", rates.arithmeticPercent},
-          {"arithmetic", dispatch.isInt8 ? "int8" : "f32"}};
+          {"arithmetic", nameOf(dispatch.arithmetic)}};
 }
 
 Json jsonOf(const Phase &phase, const Roofline &roofline) {
@@ -149,10 +150,7 @@ std::string profileTable(const std::vector<Phase> &phases, const Roofline &roofl
       text += table(phase, roofline);
     return text;
   }
-  std::string text =
-      fmt::format("profile: this machine reads {:.1f} GB/s and does {:.0f} GOPS in f32 ({}), {:.0f} "
-                  "in int8 ({}) at most\n",
-                  roofline.readGBs, roofline.f32Gops, roofline.f32Unit, roofline.int8Gops, roofline.int8Unit);
+  std::string text = fmt::format("profile: this machine {} at most\n", textOf(roofline));
   if (weightBytes <= roofline.cacheBytes)
     text += "the weights fit in the CPU's cache: shares of memory can exceed 100 %\n";
   if (missed)
@@ -168,13 +166,7 @@ std::string profileJson(const ProfiledModel &model, const std::vector<Phase> &ph
   for (const Phase &phase : phases)
     list.push_back(jsonOf(phase, roofline));
   Json object = {{"model", {{"name", model.name}, {"head_hash", fmt::format("{:016x}", model.hash)}}},
-                 {"machine",
-                  {{"read_gb_s", roofline.readGBs},
-                   {"f32_gops", roofline.f32Gops},
-                   {"f32_unit", roofline.f32Unit},
-                   {"int8_gops", roofline.int8Gops},
-                   {"int8_unit", roofline.int8Unit},
-                   {"cache_bytes", roofline.cacheBytes}}},
+                 {"machine", jsonOf(roofline)},
                  {"steps_left_out", missed},
                  {"phases", list}};
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -129,12 +129,11 @@ double measureRead(uint32_t threads) {
 Roofline measureRoofline(uint32_t threads, std::string_view variant) {
   Roofline roofline;
   roofline.cacheBytes = lastLevelCache();
-  PeakLoop f32 = peakLoop(Arithmetic::F32, variant), int8 = int8KernelLoop(variant);
-  roofline.f32Unit = f32.unit;
-  roofline.int8Unit = int8.unit;
   roofline.readGBs = measureRead(threads);
-  roofline.f32Gops = measurePeak(f32, threads);
-  roofline.int8Gops = measurePeak(int8, threads);
+  for (Arithmetic arithmetic : allArithmetic) {
+    const PeakLoop loop = kernelLoop(arithmetic, variant);
+    roofline.of(arithmetic) = {loop.unit, measurePeak(loop, threads)};
+  }
   return roofline;
 }
 

@@ -41,7 +41,7 @@ std::vector<Isa> makeIsas() {
 
 Isa tunedFor(const Isa &isa, const CpuFamily &family) {
   Isa tuned = isa;
-  tuned.tuning = tuningOf(family, isa.name);
+  tuned.tuning = tuningOf(family, isa.name, isa.base);
   return tuned;
 }
 

@@ -27,11 +27,9 @@ constexpr Row rows[] = {
     //                          single  several rows  floats   prefetching             activations  attention  tiles
     {"generic", "amx-fast",    {four,  rows6, 2,  rows6, 2,  64 * kib, 2048, 1, true,   1024 * kib,  0, 16,  512}},
     {"generic", "amx",         {four,  rows6, 2,  rows6, 2,  64 * kib, 2048, 1, true,   1024 * kib,  0, 16,  512}},
-    {"generic", "avx512-bf16", {four,  rows6, 2,  rows6, 2,  64 * kib, 2048, 1, true,   512 * kib,   0, 16,  0}},
     {"generic", "avx512",      {four,  rows6, 2,  rows6, 2,  64 * kib, 2048, 1, true,   512 * kib,   0, 16,  0}},
     {"generic", "avx2-vnni",   {four,  rows4, 1,  rows4, 1,  64 * kib, 4096, 1, true,   256 * kib,   0, 6,   0}},
     {"generic", "avx2",        {four,  two,   1,  rows4, 1,  64 * kib, 4096, 1, true,   256 * kib,   0, 6,   0}},
-    {"zen4",    "avx512-bf16", {one,   rows8, 1,  rows6, 2,  0,        8192, 2, false,  512 * kib,   2, 16,  0}},
     {"zen4",    "avx512",      {one,   rows8, 1,  rows6, 2,  0,        8192, 2, false,  512 * kib,   2, 16,  0}},
     {"zen4",    "avx2",        {one,   four,  1,  rows4, 1,  0,        8192, 2, true,   256 * kib,   2, 6,   0}},
 };
@@ -64,9 +62,12 @@ const CpuFamily &familyHere() {
   return otherCpus();
 }
 
-const Tuning &tuningOf(const CpuFamily &family, llvm::StringRef variant) {
-  const Row *row = find(family.name, variant);
-  return (row ? row : find(otherCpus().name, variant))->tuning;
+const Tuning &tuningOf(const CpuFamily &family, llvm::StringRef variant, llvm::StringRef base) {
+  const Row *row = nullptr;
+  for (llvm::StringRef name : {variant, base})
+    for (llvm::StringRef of : {family.name, otherCpus().name})
+      row = row ? row : find(of, name);
+  return row->tuning;
 }
 
 } // namespace llmc::cpu

@@ -26,7 +26,7 @@ struct Tuning {
   int64_t prefetchPanels;
   int64_t prefetchBytes;
   int prefetchLevel;         // of the cache that prefetched weights go to: 1 or 2
-  bool prefetchesStreams;    // a single row's weights also where they are read in the order in which they stand
+  bool prefetchesStreams;    // of a single row also where weights are read in the order of memory
   int64_t activationBytes;   // packed activations that should stay in the second-level cache
   int pagePrefetchLevel;     // that a single token's next page of keys and values goes to; 0: none
   int attentionAccumulators; // vectors of 16 that a loop may keep in registers
@@ -46,8 +46,9 @@ const CpuFamily &familyHere();
 /// What CPUs that nobody has measured get.
 const CpuFamily &otherCpus();
 
-/// The row of the table; that of other CPUs where the family has none for the variant.
-const Tuning &tuningOf(const CpuFamily &, llvm::StringRef variant);
+/// The row of the table: the family's for the variant, else that of other CPUs; where there is none at all,
+/// the row of the variant whose kernels it shares.
+const Tuning &tuningOf(const CpuFamily &, llvm::StringRef variant, llvm::StringRef base);
 
 } // namespace llmc::cpu
 #endif

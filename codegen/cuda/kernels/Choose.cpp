@@ -176,8 +176,10 @@ private:
         e.store(both, e.at(result, e.mul(i, 8)));
         e.when(e.equal(i, e.c(0)), [&] {
           e.store(logit, work, 8 * most * parts);
-          Value chosen = e.load(e.ptr(), k.step, offsetof(llmc_step, chosen));
-          e.store(e.select(isNone, e.splat(e.i32(), 0), token), e.at(chosen, e.mul(row, 4)));
+          e.when(e.equal(row, e.c(0)), [&] {
+            e.store(e.select(isNone, e.splat(e.i32(), 0), token),
+                    e.load(e.ptr(), k.step, offsetof(llmc_step, chosen)));
+          });
         });
       });
     });

@@ -29,7 +29,6 @@ codegen::DeviceKernel emitEmbed(ModuleOp module, StringRef name, const emit::Emb
     Value table = k.pointer(e, 0), y = k.pointer(e, 1);
     Value tokens = e.load(e.ptr(), k.step, offsetof(llmc_step, tokens));
     Value asked = e.load(e.ptr(), k.step, offsetof(llmc_step, asked));
-    Value chosen = e.load(e.ptr(), k.step, offsetof(llmc_step, chosen));
     Value column = e.add(e.mul(readRegister(e, "ctaid.x"), threads), k.lane);
     e.when(e.less(column, e.c(columns)), [&] {
       Value isPadding = e.less(e.c(spec.width - 1), column), within = e.min(column, e.c(spec.width - 1));
@@ -39,9 +38,6 @@ codegen::DeviceKernel emitEmbed(ModuleOp module, StringRef name, const emit::Emb
           token = e.widen(e.load(e.i32(), e.at(asked, e.mul(row, 4))));
         Value id = e.widen(e.load(e.i32(), e.at(tokens, e.mul(token, sizeof(llmc_token_row))),
                                   offsetof(llmc_token_row, id)));
-        // Loaded before it is known whether it is wanted, so that nobody waits twice.
-        Value best = e.widen(e.load(e.i32(), e.at(chosen, e.mul(token, 4))));
-        id = e.select(e.less(id, e.c(0)), best, id);
         Value panel = e.at(table, e.mul(e.div(id, quant::panelRows), spec.scheme->panelBytes(spec.width)));
         Value value = quant::loadElement(e, *spec.scheme, panel, e.rem(id, quant::panelRows), within);
         if (spec.scale != 1)

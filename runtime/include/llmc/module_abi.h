@@ -30,7 +30,7 @@ extern "C" {
 #define LLMC_MODULE_SYMBOL "llmc_module"
 #define LLMC_MODULE_MAGIC "LLMCMOD" /* 7 characters and a NUL */
 #define LLMC_FOOTER_MAGIC "LLMCEND"
-#define LLMC_MODULE_ABI 7u      /* raised by every change of this file that an older reader would misread */
+#define LLMC_MODULE_ABI 8u      /* raised by every change of this file that an older reader would misread */
 #define LLMC_MODULE_ALIGN 4096u /* file alignment of the weights */
 #define LLMC_NONE 0xffffffffu   /* no layer, no buffer, no location */
 
@@ -56,6 +56,9 @@ enum {
                           only hidden rows need costs nothing in other steps */
 };
 #define LLMC_ROW_SPACES 4
+
+/* What a kernel multiplies; the rest of it is in float32. */
+enum { LLMC_ARITHMETIC_F32 = 0, LLMC_ARITHMETIC_INT8 = 1, LLMC_ARITHMETIC_BF16 = 2 };
 
 /* One token of a step. `seq` is the sequence's slot, the row of the page tables. */
 typedef struct {
@@ -85,8 +88,7 @@ typedef struct llmc_step {
   /* On devices, for llmc_device_sampling: */
   uint64_t n_best;     /* how many of the best logits of each asked row are wanted */
   uint8_t *candidates; /* rows of results; pinned memory of the host, which is written once and not read */
-  int32_t *chosen;     /* the best token of each asked row. A token row whose id is -1 is of the token that stands
-                          at its place here, as the step before has left it */
+  int32_t *chosen;     /* the best token of the first asked row, for a step that begins with it */
 } llmc_step;
 
 /* What one call is to do: the work of a kernel is cut into `count` shares, of which this is share `number`.
@@ -115,7 +117,7 @@ typedef struct {
   uint32_t run_units; /* `run` has so many like pieces of work and may be cut into any number of shares up to
                          that, of which a worker runs as many as it comes to. 0: exactly one share for each
                          worker, numbered as the workers are; so it is in `prepare` always */
-  uint32_t is_int8;   /* 1: it multiplies 8-bit integers; 0: f32 */
+  uint32_t arithmetic; /* LLMC_ARITHMETIC_* */
   uint64_t scratch_constant, scratch_per_row, scratch_per_key, scratch_per_row_key;
 } llmc_kernel;
 
@@ -241,7 +243,7 @@ typedef struct {
  * LLMC_SAMPLING_SUM_COLUMNS logits: the sums over those whose numbers are equal modulo the former (of what
  * remains of vocab divided by that, all are added to the first), in f32 and in ascending order. Added up in
  * f64 in this order they are what the sampler of the CPU computes, bit for bit; without meaning where
- * best[0] is infinite or none. step->chosen of the row becomes best[0].token, or 0 if that is none. */
+ * best[0] is infinite or none. *step->chosen becomes best[0].token of the first row, or 0 if that is none. */
 #define LLMC_SAMPLING_SUM_COLUMNS 1024
 #define LLMC_SAMPLING_SUM_LANES 16
 typedef struct {

@@ -89,9 +89,7 @@ double arithmeticLimit(const cli::PeakLoop &loop) {
 
 /// Half precision may be multiplied as such or as f32; on some CPUs the latter is quicker.
 double arithmeticLimit(const Work &work) {
-  if (work.arithmetic == cli::Arithmetic::Int8)
-    return arithmeticLimit(cli::int8KernelLoop(work.variant));
-  const double own = arithmeticLimit(cli::peakLoop(work.arithmetic, work.variant));
+  const double own = arithmeticLimit(cli::kernelLoop(work.arithmetic, work.variant));
   return work.arithmetic == cli::Arithmetic::BF16
              ? std::max(own, arithmeticLimit(cli::peakLoop(cli::Arithmetic::F32, work.variant)))
              : own;

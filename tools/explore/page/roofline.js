@@ -9,20 +9,20 @@ function workRows(phase, byDispatch) {
     const cost = phase ? {bytes: found.bytes, flops: found.operations} : costOf(row);
     if (!cost.bytes && !cost.flops) continue;
     const key = byDispatch ? row.number : row.kernel;
-    const entry = rows.get(key) ?? {name: row.kernel, number: row.number, layer: row.layer, calls: 0, bytes: 0, flops: 0, seconds: 0, predicted: 0, isInt8: false};
+    const entry = rows.get(key) ?? {name: row.kernel, number: row.number, layer: row.layer, calls: 0, bytes: 0, flops: 0, seconds: 0, predicted: 0};
     entry.calls += phase ? found.calls : 1;
     entry.bytes += cost.bytes;
     entry.flops += cost.flops;
     entry.seconds += phase ? found.seconds : 0;
     entry.predicted += phase ? found.predicted : predicted(cost);
-    entry.isInt8 ||= found?.arithmetic === "int8";
     rows.set(key, entry);
   }
   return [...rows.values()];
 }
 
 function rooflinePlot(rows, chosen, isMeasured) {
-  const roofs = profile ? [["int8", profile.machine.int8_gops], ["f32", profile.machine.f32_gops]] : [["", assumed.compute]];
+  const roofs = profile ? ["int8", "bf16", "f32"].map((name) => [name, profile.machine[`${name}_gops`]]).filter(([, gops]) => gops)
+    : [["", assumed.compute]];
   const bandwidth = profile ? profile.machine.read_gb_s : assumed.bandwidth;
   const top = Math.max(...roofs.map(([, gops]) => gops));
   const shown = rows.filter((row) => row.flops && row.bytes).map((row) => {
