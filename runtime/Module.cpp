@@ -91,8 +91,10 @@ llmc_status Module::chooseDevice(const char *path, const llmc_model_params &para
     return setError(LLMC_EUNSUPPORTED, "%s: it has no code for %s: compile it with --target %s", path,
                     kind->name, kind->program);
   if (!kind->program && module->n_variants == 0 && module->n_devices)
-    return setError(LLMC_EABI, "%s: it has code for the device '%s' only, none for the CPU", path,
-                    module->devices[0].name);
+    return setError(LLMC_EABI,
+                    "%s: it has code for the device '%s' only, none for the CPU: compile it with "
+                    "--target cpu,%s",
+                    path, module->devices[0].name, module->devices[0].name);
   if (kind->open && !isPlanOnly())
     if (llmc_status status = kind->open(options, path, openedDevice))
       return useCpuInstead(status, path, params);

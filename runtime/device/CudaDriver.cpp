@@ -55,7 +55,8 @@ const Driver *driver(std::string &why) {
     return &loaded;
   void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   if (!library) {
-    why = "there is no driver (libcuda.so.1): install NVIDIA's driver, or run on cpu, or on simt for tests";
+    why = "there is no driver (libcuda.so.1): install NVIDIA's driver, or take another "
+          "device: cpu, if the model has code for it, or simt for tests";
     return nullptr;
   }
   Driver found;

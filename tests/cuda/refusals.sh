@@ -27,6 +27,10 @@ refused 2 "--fast: belongs to --target cpu, which is not given" --target cuda --
 refused 2 "--tune: belongs to --target cpu, which is not given" --target cuda --tune native
 refused 2 "--verify-device: belongs to --verify-passes, which is not given" --target cpu,cuda --verify-device
 refused 2 "--verify-device: belongs to --target cuda, which is not given" --verify-passes --verify-device
+refused 2 "--verify-device: runs whole models, not what --verify-layers leaves of one" --target cpu,cuda --verify-passes \
+  --verify-device --verify-layers 1
+refused 2 "--ptxas: belongs to --target cuda, which is not given" --ptxas none
+LLMC_PTXAS=/nonexistent refused 2 "LLMC_PTXAS: expected a program or none but got '/nonexistent'" --target cuda
 refused 2 "--activations: kernels for cuda multiply in f32, f16 or bf16, not in int8" --target cuda --activations int8
 refused 2 "--portable-bits: kernels for cuda sum in another order than those for CPUs" --target cpu,cuda --portable-bits
 refused 2 "--verify-passes: checks code for the CPU: add cpu to --target" --target cuda --verify-passes

@@ -19,7 +19,7 @@ says() { # FOLDER WORDS
   run "$1" auto || fail "$1: does not run on the CPU: $(cat "$work/words")"
 }
 
-says "$work/none" "there is no driver (libcuda.so.1): install NVIDIA's driver, or run on cpu, or on simt for tests"
+says "$work/none" "there is no driver (libcuda.so.1): install NVIDIA's driver, or take another device: cpu, if the model has code for it, or simt for tests"
 says "$old" "the driver is too old: libcuda.so.1 has no cuDriverGetVersion"
 LLMC_STUB_VERSION=11030 says "$stub" "the driver is for CUDA 11.3, 11.4 or later is needed"
 LLMC_STUB_VERSION=11040 run "$stub" cuda || fail "the oldest driver: $(cat "$work/words")"

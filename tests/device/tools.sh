@@ -29,6 +29,12 @@ grep -q "\"device\":\"$device" "$work/bench.json" || fail "$(cat "$work/bench.js
 "$llmc" bench "$work/model.so" --device "$device" -p 4 -n 0 -r 1 | grep -q '^device    .*not known' || fail "expected no claim of a device"
 
 [ "$device" = simt ] || exit 0 # what follows is of the emulator
+# Ctrl-C, whenever it comes, leaves nothing of the code that is made for a run.
+mkdir "$work/tmp"
+for delay in 0.02 0.05 0.1 0.2 0.4; do
+  TMPDIR=$work/tmp timeout -s INT $delay "$llmc" run "$work/model.so" --device simt --tokens 1,2,3 -n 2 > /dev/null 2>&1
+  [ -z "$(ls "$work/tmp")" ] || fail "an interrupt after $delay s left $(ls "$work/tmp"/*)"
+done
 "$llmc" logits "$work/model.so" --device "simt:counts=$work/counts" --tokens 1 > /dev/null && grep -q "^kernel.*memory" "$work/counts" ||
   fail "no counts"
 "$llmc" logits "$work/model.so" --device "simt:counts=$work/none/counts" --tokens 1 > "$work/out" 2> "$work/err" && fail "counts went nowhere"

@@ -71,6 +71,8 @@ foreach(kernel 0 1 2) # the module says so, not the name
   string(JSON arithmetic GET "${json}" phases 1 kernels ${kernel} arithmetic)
   if(name STREQUAL "attend")
     equal("${arithmetic}" int8)
+  elseif(name STREQUAL "head")
+    equal("${arithmetic}" bf16)
   else()
     equal("${arithmetic}" f32)
   endif()

@@ -106,3 +106,7 @@ execute_process(COMMAND ${LLMC} run ${so} --chat -n 5 --ignore-eos --ctx 40 --ct
   OUTPUT_VARIABLE out ERROR_VARIABLE err RESULT_VARIABLE result)
 equal("${result}" 0)
 expect("${err}" "the older half of the conversation is forgotten")
+
+# Where no session can be kept nothing is generated.
+llmc(1 run ${so} --tokens 4,5,6 -n 4 --session ${WORK}/none/file)
+equal("${out}${err}" "llmc: error: ${WORK}/none/file: cannot write: No such file or directory\n")

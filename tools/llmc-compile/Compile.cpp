@@ -216,6 +216,8 @@ static std::string checkArguments(CompileArguments &arguments) {
     return "--dump-filter: belongs to --dump-ir, which is not given";
   if (!arguments.gate.layers.empty() && arguments.tolerance.empty())
     return "--verify-layers: belongs to --verify-passes, which is not given";
+  if (!arguments.gate.layers.empty() && arguments.verifiesDevice)
+    return "--verify-device: runs whole models, not what --verify-layers leaves of one";
   if (arguments.verifiesDevice && arguments.tolerance.empty())
     return "--verify-device: belongs to --verify-passes, which is not given";
   if (*phase == Phase::LLVM && arguments.dumpDir.empty())
@@ -275,6 +277,29 @@ static std::string checkSource(const CLI::App &command, const CompileArguments &
   return "";
 }
 
+/// What makes machine code of PTX for the devices that the command line or a dump names. Returns what is
+/// wrong with the wish for it; `error` says what it failed at.
+static std::string chooseAssembler(CompileArguments &arguments, std::string &error) {
+  PipelineOptions &options = arguments.pipeline;
+  const char *everywhere = std::getenv("LLMC_PTXAS");
+  const bool isGiven = !arguments.ptxas.empty();
+  if (options.devices.empty())
+    return isGiven ? "--ptxas: belongs to --target cuda, which is not given" : "";
+  const std::string wish = isGiven || !everywhere ? arguments.ptxas : everywhere;
+  std::string usage, note;
+  options.assembler = findAssembler(wish, options.devices, usage, error, note);
+  if (!note.empty())
+    options.note(note);
+  if (!error.empty())
+    error += " (--ptxas none does without it)";
+  return usage.empty() ? "" : (isGiven ? "--ptxas: " : "LLMC_PTXAS: ") + usage;
+}
+
+static int usageError(const std::string &words) {
+  std::fprintf(stderr, "llmc: error: %s\n", words.c_str());
+  return 2;
+}
+
 static int runCompile(const CLI::App &command, CompileArguments &arguments) {
   PipelineOptions &options = arguments.pipeline;
   std::string usage = checkSource(command, arguments);
@@ -283,27 +308,19 @@ static int runCompile(const CLI::App &command, CompileArguments &arguments) {
   std::string error;
   std::vector<std::string> notes; // for the end, when no progress bar stands in the way
   options.note = [&](const std::string &line) { notes.push_back(line); };
-  if (usage.empty() && !options.devices.empty()) {
-    std::string note;
-    options.assembler = findAssembler(arguments.ptxas, options.devices, usage, error, note);
-    if (!note.empty())
-      notes.push_back(note);
-    if (!usage.empty())
-      usage = "--ptxas: " + usage;
-  }
-  if (!usage.empty()) {
-    std::fprintf(stderr, "llmc: error: %s\n", usage.c_str());
-    return 2;
-  }
+  if (!usage.empty())
+    return usageError(usage);
   auto start = std::chrono::steady_clock::now();
   auto milliseconds = [&] {
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   };
   Session session(arguments.isVerbose);
-  if (!error.empty())
-    return session.fail(error + " (--ptxas none does without it)");
   mlir::OwningOpRef<mlir::ModuleOp> module = readSource(session, arguments, error);
   if (!module)
+    return session.fail(error);
+  if (usage = chooseAssembler(arguments, error); !usage.empty())
+    return usageError(usage);
+  if (!error.empty())
     return session.fail(error);
   const double readMilliseconds = milliseconds();
   std::vector<std::string> inputs = options.weightFiles;
@@ -440,9 +457,8 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
       ->add_option(
           "--ptxas", arguments->ptxas,
           "NVIDIA's assembler, for machine code beside each PTX, so that no driver compiles it at load; "
-          "none does without (default: the ptxas in PATH, or in bin of CUDA_HOME or CUDA_PATH, "
-          "if there is one)")
-      ->envname("LLMC_PTXAS")
+          "none does without (default: $LLMC_PTXAS, else the ptxas in PATH, or in bin of CUDA_HOME or "
+          "CUDA_PATH, if there is one)")
       ->type_name("FILE");
   command->add_flag(
       "--fast", arguments->isFast,

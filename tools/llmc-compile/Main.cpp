@@ -16,6 +16,7 @@
 
 #include "llvm/Support/Signals.h"
 
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <unistd.h>
@@ -38,6 +39,7 @@ int main(int argc, char **argv) {
   if (isatty(STDERR_FILENO) && !(terminal && std::string_view(terminal) == "dumb"))
     interruptedText = "\r\033[Kllmc: error: interrupted\n";
   llvm::sys::SetInterruptFunction(onInterrupt);
+  std::signal(SIGXFSZ, SIG_IGN); // writing beyond the limit for files then fails with a sentence
   CLI::App app{"Turns model files into model.so.", "llmc"};
   app.require_subcommand(1);
   app.set_help_all_flag();

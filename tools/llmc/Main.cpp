@@ -12,6 +12,7 @@
 #include "tools/support/UsageWords.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <fcntl.h>
 #include <sstream>
@@ -77,6 +78,7 @@ void openStandardStreams() {
 
 int main(int argc, char **argv) {
   openStandardStreams();
+  std::signal(SIGXFSZ, SIG_IGN); // writing beyond the limit for files then fails with a sentence
   int code = 0;
   CLI::App app("llmc: compiles language models and runs them", "llmc");
   try {
@@ -87,7 +89,8 @@ int main(int argc, char **argv) {
     app.footer(
         "Example:\n  llmc compile model.gguf -o model.so && llmc run model.so --chat\n\n"
         "llmc COMMAND --help says more. A model.so is a program: run it only from where you would run one.\n"
-        "LLMC_CPU=avx2|avx2-vnni|avx512|avx512-bf16|amx|amx-fast chooses among the CPU variants in a model.so.");
+        "LLMC_CPU=avx2|avx2-vnni|avx512|avx512-bf16|amx|amx-fast chooses among the CPU variants in a "
+        "model.so.");
     addRunCommand(app, code);
     addMeasuringCommands(app, code);
     addCompareTraceCommand(app, code);

@@ -54,6 +54,9 @@ static void follow(std::string &place) {
 void checkPlace(const std::string &path) {
   std::string place = path;
   follow(place);
+  const std::string folder = fs::path(place).parent_path();
+  if (access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0)
+    throw Failure(fmt::format("{}: cannot write: {}", path, std::strerror(errno)));
 }
 
 NewFile::NewFile(std::string path) : place(std::move(path)) {

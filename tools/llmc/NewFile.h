@@ -13,7 +13,8 @@ namespace llmc::cli {
 /// takes their place.
 void noteInput(const std::string &path);
 
-/// Throws what a NewFile of this path would throw at once, before there is anything to write.
+/// Throws what a NewFile of this path would throw at once, or for want of a folder that can be written to,
+/// before there is anything to write.
 void checkPlace(const std::string &path);
 
 /// Written beside its place under another name, which finish() changes; without it nothing stays. A link

@@ -2,6 +2,7 @@
 #include "runtime/device/DeviceOptions.h"
 #include "tools/llmc/Cache.h"
 #include "tools/llmc/Compiler.h"
+#include "tools/llmc/Interrupt.h"
 #include "tools/llmc/NewFile.h"
 #include "tools/support/Progress.h"
 
@@ -19,6 +20,7 @@ namespace {
 struct LoadProgress {
   std::string stage;
   std::unique_ptr<Progress> bar;
+  InterruptScope scope;
 
   static bool update(const char *stage, uint64_t done, uint64_t total, void *ud) {
     auto &self = *static_cast<LoadProgress *>(ud);
@@ -30,7 +32,7 @@ struct LoadProgress {
                                             total);
     }
     self.bar->update(done);
-    return true;
+    return !self.scope.interrupted();
   }
 };
 
@@ -48,6 +50,7 @@ public:
     if (!mkdtemp(folder.data()))
       throw Failure(
           fmt::format("{}: cannot make a folder: {}", std::exchange(folder, ""), std::strerror(errno)));
+    unfinished.emplace(folder);
     const std::string file = folder + "/kernels.so";
     std::vector<std::string> arguments = {"simt", modelPath, "-o", file};
     if (options.needsChecks)
@@ -60,18 +63,15 @@ public:
     return fmt::format("{}:code={}{}{}", simtDevice, file, given.size() > 1 ? "," : "",
                        given.substr(!given.empty()));
   }
-  ~EmulatorCode() {
-    std::error_code error;
-    if (!folder.empty())
-      std::filesystem::remove_all(folder, error);
-  }
 
 private:
   bool keepsCode;
   std::string folder;
+  std::optional<Unfinished> unfinished; // removes it
 };
 
 llmc_status load(const std::string &path, const ModelOptions &options, LoadFor purpose, ModelPtr &out) {
+  LoadProgress progress;
   EmulatorCode emulatorCode(!options.noCache);
   const std::string device =
       purpose == LoadFor::Plan ? options.device : emulatorCode.deviceFor(path, options.device);
@@ -84,12 +84,12 @@ llmc_status load(const std::string &path, const ModelOptions &options, LoadFor p
   params.flags = options.copyWeights ? LLMC_LOAD_COPY_WEIGHTS : 0;
   if (purpose == LoadFor::Plan)
     params.flags |= LLMC_LOAD_PLAN_ONLY;
-  LoadProgress progress;
   params.progress = LoadProgress::update;
   params.progress_ud = &progress;
   llmc_model *model = nullptr;
   llmc_status status = llmc_model_load(path.c_str(), &params, &model);
   out.reset(model);
+  progress.scope.check();
   return status;
 }
 

@@ -39,8 +39,8 @@ int plan(const PlanOptions &options) {
     if (isOnDevice) {
       line("pinned", plan.pinned, "of the host, for copies");
       line("host", plan.host,
-           options.copyWeights ? "copied weights, and where results are read"
-                               : "where results are read, taken as they are");
+           options.copyWeights ? "copied weights, and where results are put"
+                               : "where results are put, used as far as there are any");
     }
   }
   flushOutput();

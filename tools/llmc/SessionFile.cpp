@@ -99,7 +99,10 @@ static void write(const std::string &path, llmc_session *session, llmc_seq seq, 
 }
 
 std::optional<SessionReader> savedSession(const RunOptions &options) {
-  if (!options.session || (access(options.session->c_str(), F_OK) != 0 && errno == ENOENT))
+  if (!options.session)
+    return std::nullopt;
+  checkPlace(*options.session); // before an answer that could not be kept
+  if (access(options.session->c_str(), F_OK) != 0 && errno == ENOENT)
     return std::nullopt;
   SessionReader reader(*options.session);
   if (!options.chat && !reader.messages().empty())
