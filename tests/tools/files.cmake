@@ -34,12 +34,14 @@ foreach(command "run;-p;a" "logits;--tokens;1" "tokenize;-p;a" "inspect" "embed;
   expect("${err}" "${WORK}/fifo: not a regular file")
 endforeach()
 
-# Where files must not grow any more: a sentence, and nothing half-written.
+# Where files must not grow any more: a sentence, whatever was being written, and nothing half-written.
 if(COMPILER)
-  execute_process(COMMAND sh -c "ulimit -f 8; exec ${LLMC} compile ${FIXTURE} -o ${WORK}/limited" RESULT_VARIABLE result
-    OUTPUT_QUIET ERROR_VARIABLE err)
-  equal("${result}" 1)
-  expect("${err}" "limited: [^\n]*File too large\n$")
-  file(GLOB left ${WORK}/limited*)
-  equal("${left}" "")
+  foreach(limit 8 64 512)
+    execute_process(COMMAND sh -c "ulimit -f ${limit}; exec ${LLMC} compile ${FIXTURE} -o ${WORK}/limited"
+      RESULT_VARIABLE result OUTPUT_QUIET ERROR_VARIABLE err)
+    equal("${result}" 1)
+    expect("${err}" "^llmc: error: [^\n]*File too large\n$")
+    file(GLOB left ${WORK}/limited*)
+    equal("${left}" "")
+  endforeach()
 endif()
