@@ -98,7 +98,7 @@ std::string codegen::linkSharedObject(llvm::ArrayRef<llvm::StringRef> objects, c
   llvm::raw_string_ostream out(words);
   lld::Result linked = lld::lldMain(args, out, out, {{lld::Gnu, &lld::elf::link}});
   if (linked.retCode != 0)
-    return "the linker failed: " + words;
+    return "the linker failed: " + llvm::StringRef(words).rtrim().str();
   auto read = llvm::MemoryBuffer::getFile(result.path(), /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!read)
     return place + ": cannot read back the linked kernels: " + read.getError().message();
