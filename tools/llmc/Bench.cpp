@@ -237,7 +237,8 @@ void printTable(const std::vector<Result> &results, const Shares &shares) {
         share += fmt::format("{}{:.1f} % of {}", share.empty() ? "" : ", ", percent, of);
     };
     add(shares.memory(result), "memory");
-    add(shares.ofPeak(result), fmt::format("{} arithmetic", nameOf(shares.arithmetic)));
+    add(shares.ofPeak(result),
+        fmt::format("{} arithmetic", nameOf(shares.roofline.unitFor(shares.arithmetic))));
     print(fmt::format(
         "{:<10}{:>10.2f}  {:>21}  {:>9.2f}  {:>9.2f}  {}\n", result.name,
         result.tokensPerSecond(result.median()),

@@ -34,10 +34,11 @@ struct Roofline {
   uint64_t cacheBytes = 0; // of the last level; 0: not known
   Peak &of(Arithmetic arithmetic) { return peaks[size_t(arithmetic)]; }
   const Peak &of(Arithmetic arithmetic) const { return peaks[size_t(arithmetic)]; }
-  /// What holds for kernels of an arithmetic: without a unit of its own, bf16 is multiplied as f32.
-  const Peak &limit(Arithmetic arithmetic) const {
-    return of(arithmetic == Arithmetic::BF16 && !of(arithmetic).gops ? Arithmetic::F32 : arithmetic);
+  /// What kernels of an arithmetic multiply in: f32 where bf16 has no unit of its own.
+  Arithmetic unitFor(Arithmetic arithmetic) const {
+    return arithmetic == Arithmetic::BF16 && !of(arithmetic).gops ? Arithmetic::F32 : arithmetic;
   }
+  const Peak &limit(Arithmetic arithmetic) const { return of(unitFor(arithmetic)); }
   /// Of what runs the model something is known; not of devices.
   bool isKnown() const {
     return readGBs || std::ranges::any_of(peaks, [](const Peak &peak) { return peak.gops > 0; });
