@@ -41,7 +41,7 @@ struct DeviceSampling {
 struct DeviceKernel {
   KernelFacts facts;
   std::vector<DeviceLaunch> launches;
-  uint64_t commonConstant = 0, commonPerKey = 0; // as in llmc_device_kernel
+  uint64_t commonPerRow = 0, commonPerRowKey = 0, commonRows = 0; // as in llmc_device_kernel
   std::vector<DeviceImage> images;
   std::optional<DeviceSampling> sampling; // of the one that no dispatch names
   std::string slowSchemes; // "q4_k" of a matmul that runs by its decomposition though others do not

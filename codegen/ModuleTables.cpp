@@ -354,7 +354,8 @@ private:
     std::vector<llmc_device_kernel> rows;
     uint32_t first = 0;
     for (const auto &[name, kernel] : device.kernels) {
-      rows.push_back({first, uint32_t(kernel.launches.size()), kernel.commonConstant, kernel.commonPerKey});
+      rows.push_back({first, uint32_t(kernel.launches.size()), kernel.commonPerRow, kernel.commonPerRowKey,
+                      kernel.commonRows});
       first += rows.back().n_launches;
     }
     return constants.table(rows, "device_kernels");

@@ -60,8 +60,8 @@ llmc_status checkKernel(const llmc_device &device, uint32_t number, const char *
   }
   if (!hasScratch(device.program->kernels[number]))
     return LLMC_OK;
-  if (kernel.common_constant || kernel.common_per_key)
-    return wrong("common_constant", kernel.common_constant, "no common memory in a kernel with scratch");
+  if (kernel.common_per_row || kernel.common_per_row_key)
+    return wrong("common_per_row", kernel.common_per_row, "no common memory in a kernel with scratch");
   for (uint32_t i = 0; i < kernel.n_launches; ++i)
     if (const llmc_device_launch &launch = device.launches[kernel.first_launch + i];
         launch.blocks != 1 || launch.keys_per_block)

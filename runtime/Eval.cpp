@@ -154,15 +154,15 @@ llmc_status Session::prepareStep(const StepTokens &tokens, llmc_step &step, uint
   step.rows[LLMC_ROWS_KEYS] = module().uses_keys ? nKeys : 0;
   step.rows[LLMC_ROWS_HIDDEN] = anyHidden ? asked.size() : 0;
   step.n_best = asked.empty() ? 0 : wantedCandidates(tokens);
-  isFollowed = onDevice && mayBeFollowed(tokens, step) &&
-               onDevice->reserve(step, nKeys + 1, function) == LLMC_OK; // else without
-  if (llmc_status status =
-          onDevice ? onDevice->reserve(step, nKeys, function) : reserveScratch(step.rows, nKeys, function))
-    return status;
   step.tokens = tokenRows.data();
   step.asked = asked.data();
   step.keys = keys.data();
   step.kv = cache.pools();
+  isFollowed = onDevice && mayBeFollowed(tokens, step) &&
+               onDevice->reserve(step, nKeys, /*ahead=*/1, function) == LLMC_OK; // else without
+  if (llmc_status status = onDevice ? onDevice->reserve(step, nKeys, /*ahead=*/0, function)
+                                    : reserveScratch(step.rows, nKeys, function))
+    return status;
   step.scratch = scratchOf.data();
   step.count_load = countLoad;
   step.count_load_data = countLoadData;

@@ -11,13 +11,15 @@ constexpr uint64_t rowsAtATime =
 static uint64_t atLeastOne(uint64_t bytes) { return std::max<uint64_t>(bytes, 1); }
 
 bool deviceScratch(const llmc_device &program, const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t keys,
-                   uint64_t blocks, bool withRowKeys, uint64_t &each, uint64_t &total) {
+                   uint64_t longest, uint64_t blocks, bool withRowKeys, uint64_t &each, uint64_t &total) {
   const llmc_module &module = *program.program;
   if (!scratchNeeded(module, rows, keys, withRowKeys, each) || !mulAdd(each, blocks, 0, total))
     return false;
   for (uint32_t i = 0; i < module.n_kernels; ++i) {
-    uint64_t common;
-    if (!mulAdd(program.kernels[i].common_per_key, keys, program.kernels[i].common_constant, common))
+    const llmc_device_kernel &kernel = program.kernels[i];
+    uint64_t ofRow, common;
+    if (!mulAdd(kernel.common_per_row_key, longest, kernel.common_per_row, ofRow) ||
+        !mulAdd(ofRow, std::min(rows[LLMC_ROWS_TOKENS], kernel.common_rows), 0, common))
       return false;
     total = std::max(total, common);
   }
@@ -78,7 +80,8 @@ llmc_status planDevice(const llmc_device &program, const WorkspacePlan &workspac
   for (uint64_t bytes : cacheBytes) // fits, since the workspace's sum does
     out.kv += bytes;
   uint64_t each;
-  if (!deviceScratch(program, out.mostRows, nTokens, out.scratchBlocks, false, each, out.mostScratch) ||
+  if (!deviceScratch(program, out.mostRows, nTokens, workspace.cache.nCtx, out.scratchBlocks, false, each,
+                     out.mostScratch) ||
       !addUp(program, out))
     return setError(LLMC_ENOMEM, "%s: the sizes of this session do not fit in 64 bits", function);
   return LLMC_OK;

@@ -29,10 +29,10 @@ struct DevicePlan {
 llmc_status planDevice(const llmc_device &program, const WorkspacePlan &workspace, const char *function,
                        DevicePlan &out);
 
-/// Scratch of a step: of each block, and in all with what the blocks of one kernel have in common. False:
-/// beyond 64 bits. `withRowKeys`: as in scratchNeeded().
+/// Scratch of a step over so many keys, `longest` of them of one sequence: of each block, and in all with
+/// what the blocks of one kernel have in common. False: beyond 64 bits. `withRowKeys`: as in scratchNeeded().
 bool deviceScratch(const llmc_device &program, const uint64_t (&rows)[LLMC_ROW_SPACES], uint64_t keys,
-                   uint64_t blocks, bool withRowKeys, uint64_t &each, uint64_t &total);
+                   uint64_t longest, uint64_t blocks, bool withRowKeys, uint64_t &each, uint64_t &total);
 
 /// Candidates of so many rows: pinned, of one turn, and on the device to find them.
 struct CandidateBytes {

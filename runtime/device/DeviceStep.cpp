@@ -64,18 +64,25 @@ llmc_status DeviceStep::createBuffers() {
   return LLMC_OK;
 }
 
-llmc_status DeviceStep::reserve(const llmc_step &step, uint64_t nKeys, const char *function) {
+/// Keys of the longest sequence, after the step's appends.
+static uint64_t longestOf(const llmc_step &step) {
+  uint64_t keys = 0;
+  for (uint64_t i = 0; i < step.rows[LLMC_ROWS_TOKENS]; ++i)
+    keys = std::max<uint64_t>(keys, uint64_t(step.tokens[i].pos) + 1);
+  return keys;
+}
+
+llmc_status DeviceStep::reserve(const llmc_step &step, uint64_t nKeys, uint32_t ahead, const char *function) {
   if (step.n_best)
     if (llmc_status status = results.reserveCandidates(step.rows[LLMC_ROWS_ASKED], launches))
       return status;
-  return scratch.reserve(step, nKeys, function);
+  return scratch.reserve(step, nKeys + ahead, longestOf(step) + ahead, function);
 }
 
 StepShape DeviceStep::shapeOf(const llmc_step &step, uint32_t turn) const {
   StepShape shape = {};
   std::copy_n(step.rows, LLMC_ROW_SPACES, shape.rows);
-  for (uint64_t i = 0; i < step.rows[LLMC_ROWS_TOKENS]; ++i)
-    shape.keys = std::max<uint64_t>(shape.keys, uint64_t(step.tokens[i].pos) + 1);
+  shape.keys = longestOf(step);
   shape.chooses = step.n_best != 0;
   shape.turn = turn;
   return shape;

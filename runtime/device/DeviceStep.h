@@ -23,8 +23,9 @@ public:
   ~DeviceStep();
   /// Memory for the session's largest step.
   llmc_status create(DeviceModel &model, const WorkspacePlan &workspace, const KVCache &cache);
-  /// Takes what only a step of this size needs, before anything of the cache changes.
-  llmc_status reserve(const llmc_step &step, uint64_t nKeys, const char *function);
+  /// Takes what only a step of this size needs, and one behind it with `ahead` tokens more, before anything
+  /// of the cache changes.
+  llmc_status reserve(const llmc_step &step, uint64_t nKeys, uint32_t ahead, const char *function);
   /// Runs the step; what it leaves that can be read stands in the session's arena afterwards, but where
   /// candidates are wanted, these stand in its rowSummaries, and the logits stay here.
   /// `isFollowed`: a step ahead is begun behind it, if that works, for which memory is reserved.

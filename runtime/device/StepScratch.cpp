@@ -11,9 +11,10 @@ llmc_status StepScratch::create(DeviceModel &newModel, const DevicePlan &plan) {
   return starts.allocate(model->device(), plan.scratchList, "scratch");
 }
 
-llmc_status StepScratch::reserve(const llmc_step &step, uint64_t nKeys, const char *function) {
+llmc_status StepScratch::reserve(const llmc_step &step, uint64_t nKeys, uint64_t longest,
+                                 const char *function) {
   uint64_t each, total;
-  if (!deviceScratch(model->program(), step.rows, nKeys, blocks, true, each, total))
+  if (!deviceScratch(model->program(), step.rows, nKeys, longest, blocks, true, each, total))
     return setError(LLMC_ENOMEM, "%s: the scratch memory of this step does not fit in 64 bits", function);
   if (each <= blockBytes && total <= memory.size())
     return LLMC_OK;

@@ -10,7 +10,7 @@ class StepScratch {
 public:
   llmc_status create(DeviceModel &model, const DevicePlan &plan);
   /// Takes what a step of this size needs, for it and all later ones.
-  llmc_status reserve(const llmc_step &step, uint64_t nKeys, const char *function);
+  llmc_status reserve(const llmc_step &step, uint64_t nKeys, uint64_t longest, const char *function);
   DeviceAddress list() const { return starts.address(); }
 
 private:

@@ -74,10 +74,11 @@ void DeviceKernelRunner::reset(size_t count) {
     emulator.memory.free(owned.back());
 }
 
-std::string DeviceKernelRunner::run(llmc_step step, uint64_t rows, uint64_t keys, uint64_t longest,
+std::string DeviceKernelRunner::run(llmc_step step, uint64_t rows, uint64_t longest,
                                     const std::vector<const void *> &args) {
   const size_t before = allocations();
-  const uint64_t commonBytes = made.commonConstant + made.commonPerKey * keys;
+  const uint64_t commonBytes =
+      (made.commonPerRow + made.commonPerRowKey * longest) * std::min(rows, made.commonRows);
   uint8_t *common = allocate<uint8_t>(std::max<uint64_t>(commonBytes, 1), "common");
   step.scratch = upload(&common, 1, "the address of common");
   const llmc_step *device = upload(&step, 1, "step");

@@ -37,10 +37,9 @@ public:
   void reset(size_t count = 0);
   size_t allocations() const { return owned.size(); }
 
-  /// Runs the launches for `rows` rows. `step` needs no scratch; `longest`: keys of its longest sequence, of
-  /// `keys` in all. Empty, or what the emulator says.
-  std::string run(llmc_step step, uint64_t rows, uint64_t keys, uint64_t longest,
-                  const std::vector<const void *> &args);
+  /// Runs the launches for `rows` rows. `step` needs no scratch; `longest`: keys of its longest sequence.
+  /// Empty, or what the emulator says.
+  std::string run(llmc_step step, uint64_t rows, uint64_t longest, const std::vector<const void *> &args);
   uint32_t launches = 0; // of the last run
   /// Blocks in y and z are multiplied by these.
   uint32_t moreRowBlocks = 1, moreKeyBlocks = 1;

@@ -80,17 +80,15 @@ struct GpuAttention : AttentionCase {
       tokens.push_back({0, sequence, position, 1});
       lengths[sequence] = std::max(lengths[sequence], position + 1);
     }
-    uint64_t keys = 0, longest = 0;
-    for (auto [sequence, length] : lengths) {
-      keys += length;
+    uint64_t longest = 0;
+    for (auto [sequence, length] : lengths)
       longest = std::max<uint64_t>(longest, length);
-    }
     const llmc_kv_pool pools[2] = {{}, cache.pool};
     llmc_step step = {};
     step.rows[LLMC_ROWS_TOKENS] = rows;
     step.tokens = runner.upload(tokens.data(), tokens.size(), "tokens");
     step.kv = runner.upload(pools, 2, "pools");
-    ASSERT_EQ(runner.run(step, rows, keys, longest, args), "");
+    ASSERT_EQ(runner.run(step, rows, longest, args), "");
     for (int64_t r = 0; r < rows; ++r) {
       outputs[batch[r]] = std::vector<float>(y + r * stride, y + r * stride + widthOut());
       for (int64_t c = widthOut(); c < stride; ++c)

@@ -289,7 +289,7 @@ TEST_F(Ahead, memory_for_a_step_that_just_fits) {
   auto grow = [&](uint64_t limit) {
     begin();
     before = llmc_stub_in_use();
-    const std::vector<llmc_token> tokens(9, 3);
+    const std::vector<llmc_token> tokens(32, 3);
     llmc_stub_limit(limit);
     const llmc_status status = llmc_prefill(session, seq, tokens.data(), tokens.size());
     llmc_stub_limit(0);

@@ -74,7 +74,7 @@ TEST(DeviceTables, bad_fields) {
   expectRefusal([](Tables &t) { t.launch.keys_per_block = 64; }, "'max_key_blocks' is 0");
   expectRefusal([](Tables &t) { t.kernel.scratch_per_key = 4, t.launch.blocks = 2; },
                 "in a kernel with scratch");
-  expectRefusal([](Tables &t) { t.kernel.scratch_per_key = 4, t.entry.common_per_key = 4; },
+  expectRefusal([](Tables &t) { t.kernel.scratch_per_key = 4, t.entry.common_per_row_key = 4; },
                 "no common memory");
   expectRefusal([](Tables &t) { t.images[1].kernel = 1; }, "image 1: 'kernel' is 1");
   expectRefusal([](Tables &t) { t.images[0].kind = 4; }, "image 0: 'kind' is 4");

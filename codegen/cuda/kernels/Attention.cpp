@@ -62,9 +62,9 @@ FailureOr<DeviceKernel> emitAttention(ModuleOp module, StringRef name, const emi
   launch.entry = prompt;
   kernel.launches.push_back(launch);
   // A key block of every query; the last one of a sequence may be short.
-  const uint64_t perBlock = shape.recordBytesPerBlock();
-  kernel.commonPerKey = (perBlock + shape.blockKeys() - 1) / shape.blockKeys();
-  kernel.commonConstant = perBlock;
+  kernel.commonPerRow = shape.recordBytesPerRow();
+  kernel.commonPerRowKey = (kernel.commonPerRow + shape.blockKeys() - 1) / shape.blockKeys();
+  kernel.commonRows = AttentionShape::mostSplitRows;
   return kernel;
 }
 

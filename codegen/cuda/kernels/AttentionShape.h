@@ -52,8 +52,8 @@ struct AttentionShape {
 
   /// A record of one query and key block: the outputs, then maximum and sum.
   int64_t recordFloats() const { return dimV + 4; }
-  /// Bytes of records that all blocks of a step write.
-  int64_t recordBytesPerBlock() const { return mostSplitRows * spec.heads * recordFloats() * 4; }
+  /// Bytes of records of a token and a key block.
+  int64_t recordBytesPerRow() const { return spec.heads * recordFloats() * 4; }
 
   /// Where the arguments of the kernel stand.
   int64_t sinks() const { return 3; }

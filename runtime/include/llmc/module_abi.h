@@ -220,12 +220,12 @@ typedef struct {
  *   - scratch, as its row in `kernels` declares: its launches have x = z = 1, and block y works in
  *     step->scratch[y], which is as large as that row says (scratch_constant + ... bytes, 64-byte aligned);
  *   - memory that its launches and their blocks share: step->scratch[0] is the address of
- *     common_constant + common_per_key * keys bytes, 256-byte aligned, where keys counts those of all
- *     sequences of the step, after its appends.
+ *     (common_per_row + common_per_row_key * keys) * tokens bytes, 256-byte aligned, where keys is as for
+ *     launches, and tokens those of the step, but at most common_rows.
  * Nothing of either outlives the kernel. */
 typedef struct {
   uint32_t first_launch, n_launches; /* in the launches of the device; at least one */
-  uint64_t common_constant, common_per_key;
+  uint64_t common_per_row, common_per_row_key, common_rows;
 } llmc_device_kernel;
 
 /* Choosing tokens. A sampler needs a few of the best logits of a row and, for the log-probability of its
