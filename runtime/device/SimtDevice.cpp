@@ -1,5 +1,6 @@
 // The emulator as a device.
 #include "runtime/device/Devices.h"
+#include "runtime/device/SimtFile.h"
 #include "runtime/device/simt/Emulator.h"
 
 #include <cerrno>
@@ -197,9 +198,8 @@ void SimtDevice::writeCounts() {
 llmc_status SimtDevice::load(const llmc_device &program, const char *path, const KernelProgress &,
                              std::unique_ptr<DeviceCode> &out) {
   auto library = std::make_unique<simt::Library>();
-  if (const std::string error = library->load(codePath); !error.empty())
-    return setError(LLMC_EFORMAT, "%s (the emulator's code of a model is made by llmc-compile simt)",
-                    error.c_str());
+  if (llmc_status status = loadSimtFile(codePath, path, *library))
+    return status;
   auto code = std::make_unique<SimtCode>(emulator, std::move(library));
   code->entries.resize(program.n_launches);
   for (uint64_t i = 0; i < program.n_images; ++i) {

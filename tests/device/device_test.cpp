@@ -317,30 +317,4 @@ TEST_F(OnDevice, sessions_of_two_threads_write_what_each_writes_alone) {
   }
 }
 
-TEST(DeviceCode, that_is_of_another_model_is_refused) {
-  if (!isEmulated())
-    GTEST_SKIP() << "only the emulator takes code from a file";
-  const ScenarioResult result =
-      runScenario(modelPath("llama-gqa"), "simt:code=" LLMC_DEVICE_MODELS "/llama-q8_0.checked.simt");
-  EXPECT_EQ(result.status, LLMC_EFORMAT);
-  EXPECT_NE(result.error.find("it was made of another model"), std::string::npos) << result.error;
-}
-
-TEST(DeviceCode, that_is_missing_is_one_sentence) {
-  if (!isEmulated())
-    GTEST_SKIP() << "only the emulator takes code from a file";
-  const ScenarioResult result = runScenario(modelPath("llama-gqa"), "simt:code=/nowhere/at.all");
-  EXPECT_EQ(result.status, LLMC_EFORMAT);
-  EXPECT_NE(result.error.find("/nowhere/at.all: the system cannot load its code"), std::string::npos)
-      << result.error;
-}
-
-TEST(DeviceCode, options_that_are_not_known_are_refused) {
-  for (const char *options : {"simt:speed=3", "simt:seed=x", "simt:checks=all"}) {
-    const ScenarioResult result = runScenario(modelPath("llama-gqa"), options);
-    EXPECT_EQ(result.status, LLMC_EARG);
-    EXPECT_NE(result.error.find("expected code=FILE, seed=N"), std::string::npos) << result.error;
-  }
-}
-
 } // namespace

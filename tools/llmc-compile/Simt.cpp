@@ -33,9 +33,9 @@ static int fail(const std::string &words) {
 static bool readBitcodes(const std::string &path, ModuleCode &code, std::vector<llvm::StringRef> &out) {
   MappedFile file;
   ModuleContents contents;
-  int descriptor; // stays open until the program ends
-  if (file.open(path.c_str(), &descriptor) || readModule(file.bytes(), path.c_str(), contents) ||
-      code.load(path.c_str(), descriptor, contents.weights.size()))
+  OpenFile opened;
+  if (file.open(path.c_str(), &opened) || readModule(file.bytes(), path.c_str(), contents) ||
+      code.load(path.c_str(), opened.descriptor, contents.weights.size()))
     return false;
   const llmc_module &module = code.tables();
   for (uint32_t i = 0; i < module.n_devices; ++i)
