@@ -83,6 +83,21 @@ TEST_F(DeviceCode, that_is_of_another_model_is_refused) {
   expectRefused(models + "/llama-q8_0.checked.simt", LLMC_EFORMAT, "it was made of another model");
 }
 
+TEST_F(DeviceCode, that_cannot_be_checked_is_refused_where_checks_or_counts_are_asked_for) {
+  const std::string plain = model + ".simt", counts = folder + "/counts";
+  for (const std::string &options : {std::string("checks=bounds"), std::string("checks=races"),
+                                     std::string("checks=bounds+races"), "counts=" + counts}) {
+    const ScenarioResult result = runScenario(model, "simt:code=" + plain + "," + options);
+    EXPECT_EQ(result.status, LLMC_EUNSUPPORTED) << options;
+    EXPECT_EQ(result.error.rfind(plain + ": it was made without --checks", 0), 0u) << result.error;
+  }
+  EXPECT_FALSE(fs::exists(counts));
+  for (const char *options : {",checks=none", ",seed=2"})
+    EXPECT_EQ(runScenario(model, "simt:code=" + plain + options).error, "");
+  EXPECT_EQ(runScenario(model, "simt:code=" + models + "/llama-gqa.checked.simt,counts=" + counts).error, "");
+  EXPECT_GT(fs::file_size(counts), 1000u);
+}
+
 TEST_F(DeviceCode, options_that_are_not_known_are_refused) {
   for (const char *options : {"simt:speed=3", "simt:seed=x", "simt:checks=all"}) {
     const ScenarioResult result = runScenario(model, options);
