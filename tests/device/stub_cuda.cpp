@@ -1,7 +1,7 @@
 // A libcuda.so.1 that is none: the driver's functions that the runtime calls, over the emulator. Work on a
 // stream is put off until somebody waits for it, and any call can be told to fail.
 //
-// PTX is not read: a kernel is known by its name among those of the emulator's code.
+// Of images only the heads are read: a kernel is known by its name among those of the emulator's code.
 #include "tests/device/stub_cuda.h"
 
 #include "tests/device/StubDriver.h"
@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <elf.h>
 
 using namespace llmc;
 using namespace llmc::cuda;
@@ -51,15 +52,26 @@ bool stub::hasContext() {
          contexts.back().generation == state().generation;
 }
 
+/// The code that LLMC_STUB_CODE names. While somebody uses the device it stays the same.
+static Result loadCode() {
+  State &s = state();
+  const char *code = std::getenv("LLMC_STUB_CODE");
+  if (!code || s.contexts || s.code == code)
+    return 0;
+  auto library = std::make_unique<simt::Library>();
+  if (!library->load(code).empty())
+    return notFound;
+  if (s.library)
+    s.emulator.remove(*s.library);
+  s.library = std::move(library);
+  s.code = code;
+  s.emulator.options.checksBounds = s.emulator.options.checksRaces = true;
+  s.emulator.add(*s.library);
+  return 0;
+}
+
 EXPORT Result cuInit(unsigned) {
   CALL(cuInit);
-  State &s = state();
-  if (const char *code = std::getenv("LLMC_STUB_CODE"); code && !s.library.isLoaded()) {
-    if (!s.library.load(code).empty())
-      return notFound;
-    s.emulator.options.checksBounds = s.emulator.options.checksRaces = true;
-    s.emulator.add(s.library);
-  }
   return 0;
 }
 EXPORT Result cuDriverGetVersion(int *version) {
@@ -80,11 +92,13 @@ EXPORT Result cuDeviceGet(DeviceNumber *out, int ordinal) {
 }
 EXPORT Result cuDeviceGetAttribute(int *out, int attribute, DeviceNumber) {
   CALL(cuDeviceGetAttribute);
-  *out = attribute == computeMajor ? 9 : 0;
+  *out = int(attribute == computeMajor ? state().arch / 10 : state().arch % 10);
   return 0;
 }
 EXPORT Result cuDevicePrimaryCtxRetain(ContextHandle **out, DeviceNumber) {
   CALL(cuDevicePrimaryCtxRetain);
+  if (Result result = loadCode())
+    return result;
   *out = &state().context;
   state().generation += state().contexts++ == 0;
   return 0;
@@ -121,14 +135,51 @@ EXPORT Result cuMemGetInfo_v2(size_t *free, size_t *total) {
   *free = *total - state().emulator.memory.inUse();
   return 0;
 }
+
+namespace {
+/// What an image says that it is for: PTX in its text, machine code in the flags of its ELF header.
+struct Image {
+  bool isCubin = false, isExact = false; ///< exact: for this architecture and no later one
+  uint32_t arch = 0;                     ///< 0: it is no image
+  std::string name() const {
+    return (isCubin ? "cubin sm_" : "PTX sm_") + std::to_string(arch) + (isExact ? "a" : "");
+  }
+  bool runsOn(uint32_t device) const {
+    return isExact   ? arch == device
+           : isCubin ? arch / 10 == device / 10 && arch % 10 <= device % 10
+                     : arch <= device;
+  }
+};
+} // namespace
+
+static Image readImage(const char *image) {
+  constexpr uint32_t archMask = 0xff, exactFlag = 0x800; // EF_CUDA_SM, EF_CUDA_ACCELERATORS
+  if (std::memcmp(image, ELFMAG, SELFMAG) == 0) {
+    Elf64_Ehdr header;
+    std::memcpy(&header, image, sizeof header);
+    return {true, (header.e_flags & exactFlag) != 0, header.e_flags & archMask};
+  }
+  const char *target = std::strstr(image, ".target sm_");
+  if (!target || !std::strstr(image, ".visible .entry"))
+    return {};
+  char *end;
+  const auto arch = uint32_t(std::strtoul(target + std::strlen(".target sm_"), &end, 10));
+  return {false, *end == 'a', arch};
+}
+
 EXPORT Result cuModuleLoadDataEx(ModuleHandle **out, const void *image, unsigned, int *, void **) {
   CALL_OUTSIDE_CAPTURE(cuModuleLoadDataEx);
-  if (!std::strstr(static_cast<const char *>(image), ".visible .entry"))
+  State &s = state();
+  const Image read = readImage(static_cast<const char *>(image));
+  if (!read.arch)
     return invalidValue;
-  if (!state().refused.empty() && std::strstr(static_cast<const char *>(image), state().refused.c_str()))
+  s.images += (s.images.empty() ? "" : ", ") + read.name();
+  if (!s.refused.empty() && read.name().find(s.refused) != std::string::npos)
     return unsupportedPtx;
+  if (!read.runsOn(s.arch))
+    return noBinaryForGpu;
   *out = new ModuleHandle;
-  ++state().modules;
+  ++s.modules;
   return 0;
 }
 EXPORT Result cuModuleUnload(ModuleHandle *module) {
@@ -142,7 +193,11 @@ EXPORT Result cuModuleUnload(ModuleHandle *module) {
 }
 EXPORT Result cuModuleGetFunction(FunctionHandle **out, ModuleHandle *, const char *name) {
   CALL_IN_CONTEXT(cuModuleGetFunction);
-  const llmc_simt_library &table = state().library.table();
+  if (!state().library) {
+    *out = state().functions.emplace_back(new FunctionHandle{});
+    return 0;
+  }
+  const llmc_simt_library &table = state().library->table();
   for (uint32_t i = 0; i < table.n_codes; ++i)
     if (const llmc_simt_kernel *kernel = simt::findKernel(*table.codes[i], name)) {
       *out = state().functions.emplace_back(new FunctionHandle{table.codes[i], kernel});
@@ -206,6 +261,7 @@ EXPORT Result cuGetErrorName(Result result, const char **out) {
          : result == invalidContext ? "CUDA_ERROR_INVALID_CONTEXT"
          : result == invalidValue   ? "CUDA_ERROR_INVALID_VALUE"
          : result == outOfMemory    ? "CUDA_ERROR_OUT_OF_MEMORY"
+         : result == noBinaryForGpu ? "CUDA_ERROR_NO_BINARY_FOR_GPU"
          : result == unsupportedPtx ? "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"
                                     : "CUDA_ERROR";
   return 0;
@@ -219,6 +275,7 @@ EXPORT void llmc_stub_fail_at(uint64_t call) {
   LOCK;
   State &s = state();
   s.calls.clear();
+  s.images.clear();
   s.bytesIn = s.mostDevice = s.mostPinned = 0;
   noteMemory();
   s.failAt = call;
@@ -236,6 +293,9 @@ EXPORT uint64_t llmc_stub_most_device() { return state().mostDevice; }
 EXPORT uint64_t llmc_stub_most_pinned() { return state().mostPinned; }
 EXPORT uint64_t llmc_stub_in_use() { return state().emulator.memory.inUse(); }
 EXPORT void llmc_stub_limit(uint64_t bytes) { state().emulator.memory.limit = bytes; }
+EXPORT void llmc_stub_arch(uint32_t arch) { state().arch = arch; }
+EXPORT const char *llmc_stub_images() { return state().images.c_str(); }
+EXPORT bool llmc_stub_is_checked() { return state().library && state().library->table().is_instrumented; }
 EXPORT void llmc_stub_refuse(const char *words) { state().refused = words; }
 EXPORT const char *llmc_stub_last_error() { return state().lastError.c_str(); }
 EXPORT uint64_t llmc_stub_left() {
