@@ -31,6 +31,8 @@ grep -q "\"device\":\"$device" "$work/bench.json" || fail "$(cat "$work/bench.js
 [ "$device" = simt ] || exit 0 # what follows is of the emulator
 "$llmc" logits "$work/model.so" --device "simt:counts=$work/counts" --tokens 1 > /dev/null && grep -q "^kernel.*memory" "$work/counts" ||
   fail "no counts"
+TMPDIR=$work/none "$llmc" logits "$work/model.so" --device simt --tokens 1 > "$work/out" 2> "$work/err" && fail "a folder in no folder"
+grep -qx "llmc: error: TMPDIR=$work/none: cannot make a folder: No such file or directory" "$work/err" || fail "$(cat "$work/err")"
 "$llmc" logits "$work/model.so" --device "simt:counts=$work/none/counts" --tokens 1 > "$work/out" 2> "$work/err" && fail "counts went nowhere"
 grep -qx "llmc: error: $work/none/counts: cannot be written: No such file or directory" "$work/err" && [ ! -s "$work/out" ] || fail "$(cat "$work/err")"
 # One step is long here: the bar of a prompt moves within it.

@@ -5,7 +5,6 @@
 #include "tools/llmc/NewFile.h"
 #include "tools/support/Progress.h"
 
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
@@ -44,10 +43,7 @@ public:
     readDeviceOptions(device, options); // the command line was checked
     if (deviceWord(device) != simtDevice || !options.code.empty())
       return device;
-    folder = (std::filesystem::temp_directory_path() / "llmc-XXXXXX").string();
-    if (!mkdtemp(folder.data()))
-      throw Failure(
-          fmt::format("{}: cannot make a folder: {}", std::exchange(folder, ""), std::strerror(errno)));
+    folder = newTemporaryFolder();
     const std::string file = folder + "/kernels.so";
     std::vector<std::string> arguments = {"simt", modelPath, "-o", file};
     if (options.needsChecks)
