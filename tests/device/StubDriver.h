@@ -80,6 +80,9 @@ State &state();
 /// Notes how much memory is in use.
 void noteMemory();
 
+/// Takes the code that LLMC_STUB_CODE names. While somebody uses the device it stays the same.
+cuda::Result loadCode();
+
 /// Counts a call; true: this is the one that fails.
 bool fails(const char *call);
 

@@ -101,7 +101,8 @@ ModelPtr openModel(const ModelOptions &options, double *seconds, LoadFor purpose
     llmc_status status = load(compiled.path, options, purpose, model);
     if (seconds)
       *seconds = watch.seconds();
-    if (isFirst && compiled.isCached && (status == LLMC_EFORMAT || status == LLMC_ENOTFOUND)) {
+    const bool isOfModel = std::string_view(llmc_last_error()).starts_with(compiled.path + ":");
+    if (isFirst && compiled.isCached && isOfModel && (status == LLMC_EFORMAT || status == LLMC_ENOTFOUND)) {
       std::error_code error; // damaged, by a power cut or a full disk: it is made again
       std::filesystem::remove(compiled.path, error);
       continue;
