@@ -13,9 +13,9 @@ namespace {
 constexpr uint32_t both = 2; ///< kernels
 
 /// Images made by hand. The first kernel has one of each sort, in no order; the second PTX for sm_80.
-class Images : public testing::Test {
+class ImageOrder : public testing::Test {
 protected:
-  Images() {
+  ImageOrder() {
     module.n_kernels = both;
     program.program = &module;
     program.kernels = kernels, program.launches = launches, program.n_launches = both;
@@ -80,7 +80,7 @@ protected:
 };
 
 /// All that may run there is tried, best first; nothing else is.
-TEST_F(Images, are_tried_in_their_order) {
+TEST_F(ImageOrder, has_all_that_runs_there_best_first) {
   for (auto [arch, expected] : {std::pair{80u, "cubin sm_80, PTX sm_80"},
                                 {86u, "cubin sm_86, cubin sm_80, PTX sm_80"},
                                 {90u, "cubin sm_90a, cubin sm_90, PTX sm_90a, PTX sm_90, PTX sm_80"},
@@ -97,7 +97,7 @@ TEST_F(Images, are_tried_in_their_order) {
   }
 }
 
-TEST_F(Images, a_refused_cubin_leaves_it_to_ptx) {
+TEST_F(ImageOrder, goes_on_with_ptx_behind_a_refused_cubin) {
   llmc_stub_refuse("cubin");
   EXPECT_EQ(load(90), LLMC_OK) << lastError();
   EXPECT_STREQ(llmc_stub_images(), "cubin sm_90a, cubin sm_90, PTX sm_90a, PTX sm_80");
@@ -105,7 +105,7 @@ TEST_F(Images, a_refused_cubin_leaves_it_to_ptx) {
   EXPECT_STREQ(llmc_stub_images(), "cubin sm_80, PTX sm_80, PTX sm_80");
 }
 
-TEST_F(Images, of_which_none_runs_there_are_one_sentence) {
+TEST_F(ImageOrder, without_an_image_that_runs_there_is_one_sentence) {
   EXPECT_EQ(load(75), LLMC_EABI);
   EXPECT_STREQ(lastError(), "a model: its kernel 'one' cannot run on cuda:0, which is sm_75");
   EXPECT_STREQ(llmc_stub_images(), "");
