@@ -10,21 +10,10 @@
 #include <cstring>
 #include <sys/mman.h>
 #include <system_error>
-#include <unistd.h>
 
 namespace llmc {
 
 const size_t progressStep = 16 << 20; // bytes between two calls of a progress callback; whole pages
-
-namespace {
-struct OpenFile {
-  int descriptor = -1;
-  ~OpenFile() {
-    if (descriptor >= 0)
-      close(descriptor);
-  }
-};
-} // namespace
 
 Module::~Module() {
   llmc_tokenizer_free(tokenizer);
@@ -36,7 +25,7 @@ Module::~Module() {
 
 llmc_status Module::load(const char *path, const llmc_model_params &params) {
   OpenFile opened;
-  if (llmc_status status = file.open(path, &opened.descriptor))
+  if (llmc_status status = file.open(path, &opened))
     return status;
   if (llmc_status status = readModule(file.bytes(), path, contents))
     return status;

@@ -30,7 +30,7 @@ static std::string nameOfDescriptor(int descriptor) {
   return name + "/" + std::to_string(descriptor);
 }
 
-llmc_status ModuleCode::load(const char *path, int descriptor, uint64_t weightsSize) {
+llmc_status loadLibrary(const char *path, int descriptor, void *&out) {
   std::string name = nameOfDescriptor(descriptor);
   if (access(name.c_str(), R_OK) != 0) { // no /proc
     // An absolute path: dlopen searches library folders for names without a slash.
@@ -39,11 +39,16 @@ llmc_status ModuleCode::load(const char *path, int descriptor, uint64_t weightsS
       return setError(LLMC_EIO, "%s: cannot resolve the path: %s", path, strerror(errno));
     name = absolute.get();
   }
-  library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) {
-    const char *reason = dlerror();
-    return setError(LLMC_EFORMAT, "%s: the system cannot load its code: %s", path, reason ? reason : "");
-  }
+  out = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (out)
+    return LLMC_OK;
+  const char *reason = dlerror();
+  return setError(LLMC_EFORMAT, "%s: the system cannot load its code: %s", path, reason ? reason : "");
+}
+
+llmc_status ModuleCode::load(const char *path, int descriptor, uint64_t weightsSize) {
+  if (llmc_status status = loadLibrary(path, descriptor, library))
+    return status;
   module = static_cast<const llmc_module *>(dlsym(library, LLMC_MODULE_SYMBOL));
   if (!module)
     return setError(LLMC_EFORMAT, "%s: the symbol " LLMC_MODULE_SYMBOL " is missing", path);

@@ -7,6 +7,9 @@
 
 namespace llmc {
 
+/// Loads a shared object from the file behind `descriptor`, which was checked; `path` is what it is called.
+llmc_status loadLibrary(const char *path, int descriptor, void *&out);
+
 class ModuleCode {
 public:
   ModuleCode() = default;
@@ -14,8 +17,7 @@ public:
   ModuleCode(const ModuleCode &) = delete;
   ModuleCode &operator=(const ModuleCode &) = delete;
 
-  /// From the file behind `descriptor`, which was checked; `path` is what it is called. `weightsSize`: bytes
-  /// in the file.
+  /// As loadLibrary. `weightsSize`: bytes in the file.
   llmc_status load(const char *path, int descriptor, uint64_t weightsSize);
   const llmc_module &tables() const { return *module; }
 

@@ -20,12 +20,17 @@ using Json = nlohmann::ordered_json;
 
 static_assert(sizeof(llmc_footer) == 104, "the footer's layout is part of the file format");
 
+OpenFile::~OpenFile() {
+  if (descriptor >= 0)
+    close(descriptor);
+}
+
 MappedFile::~MappedFile() {
   if (start)
     munmap(const_cast<uint8_t *>(start), size);
 }
 
-llmc_status MappedFile::open(const char *path, int *descriptorOut) {
+llmc_status MappedFile::open(const char *path, OpenFile *opened) {
   // O_NONBLOCK: a FIFO in place of a file must not hang the open; it has no effect on regular files.
   int descriptor = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0)
@@ -46,8 +51,8 @@ llmc_status MappedFile::open(const char *path, int *descriptorOut) {
       size = status.st_size;
     }
   }
-  if (result == LLMC_OK && descriptorOut)
-    *descriptorOut = descriptor;
+  if (result == LLMC_OK && opened)
+    opened->descriptor = descriptor;
   else
     close(descriptor);
   return result;

@@ -14,6 +14,15 @@
 
 namespace llmc {
 
+/// A descriptor, closed with this object.
+struct OpenFile {
+  OpenFile() = default;
+  ~OpenFile();
+  OpenFile(const OpenFile &) = delete;
+  OpenFile &operator=(const OpenFile &) = delete;
+  int descriptor = -1;
+};
+
 /// A whole file mapped read-only.
 class MappedFile {
 public:
@@ -22,9 +31,8 @@ public:
   MappedFile(const MappedFile &) = delete;
   MappedFile &operator=(const MappedFile &) = delete;
 
-  /// Fails with LLMC_ENOTFOUND or LLMC_EIO. `descriptorOut`, if not null, gets the open file, the caller's to
-  /// close.
-  llmc_status open(const char *path, int *descriptorOut = nullptr);
+  /// Fails with LLMC_ENOTFOUND or LLMC_EIO. `opened`, if not null, gets the open file.
+  llmc_status open(const char *path, OpenFile *opened = nullptr);
   std::span<const uint8_t> bytes() const { return {start, size}; }
 
 private:

@@ -80,6 +80,14 @@ static std::string makeTable(ArrayRef<Unit> units, bool isInstrumented, SmallStr
   return compileModule(module, object);
 }
 
+/// What tells that the file is whole.
+static void addFooter(std::string &file) {
+  llmc_simt_footer footer = {LLMC_SIMT_FOOTER_MAGIC, 0};
+  file.append(footer.magic, sizeof footer.magic);
+  footer.hash = XXH3_64bits(file.data(), file.size());
+  file.append(reinterpret_cast<const char *>(&footer.hash), sizeof footer.hash);
+}
+
 std::string simt::buildLibrary(ArrayRef<StringRef> bitcodes, const LibraryOptions &options,
                                const std::string &path) {
   std::vector<Unit> units;
@@ -116,5 +124,6 @@ std::string simt::buildLibrary(ArrayRef<StringRef> bitcodes, const LibraryOption
   objects.push_back(table);
   if (error = linkSharedObject(objects, path, shared); !error.empty())
     return error;
+  addFooter(shared);
   return writeFile(path, [&](raw_ostream &out) { out << shared; });
 }

@@ -48,7 +48,6 @@ class Device {
 public:
   struct Grid {
     uint32_t x, y, z;
-    bool operator==(const Grid &) const = default;
   };
 
   explicit Device(std::string name) : ownName(std::move(name)) {}

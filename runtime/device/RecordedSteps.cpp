@@ -23,8 +23,11 @@ static llmc_status record(Device &device, const std::function<llmc_status()> &wo
 
 llmc_status RecordedSteps::run(Device &device, const StepShape &shape,
                                const std::function<llmc_status()> &work) {
-  if (entries.size() >= mostRecorded && !entries.contains(shape))
+  if (entries.size() >= mostRecorded && !entries.contains(shape)) {
+    if (llmc_status status = device.synchronize()) // one of them may be under way, as a step ahead is
+      return status;
     entries.clear();
+  }
   Entry &entry = entries[shape];
   if (!std::exchange(entry.wasSeen, true))
     return work();

@@ -1,5 +1,6 @@
 // The emulator as a device.
 #include "runtime/device/Devices.h"
+#include "runtime/device/SimtFile.h"
 #include "runtime/device/simt/Emulator.h"
 
 #include <cerrno>
@@ -46,8 +47,10 @@ public:
 class SimtDevice final : public Device {
 public:
   /// `countsFile` is written to in the end; it is not open if nobody wants counts.
-  SimtDevice(std::string codePath, std::ofstream countsFile, const simt::RunOptions &options)
-      : Device(simtDevice), codePath(std::move(codePath)), countsFile(std::move(countsFile)) {
+  SimtDevice(std::string codePath, std::unique_ptr<simt::Library> library, std::ofstream countsFile,
+             const simt::RunOptions &options)
+      : Device(simtDevice), codePath(std::move(codePath)), library(std::move(library)),
+        countsFile(std::move(countsFile)) {
     emulator.options = options;
   }
   ~SimtDevice() override { writeCounts(); }
@@ -153,6 +156,7 @@ private:
   void writeCounts();
 
   std::string codePath;
+  std::unique_ptr<simt::Library> library; ///< until a program takes it
   std::ofstream countsFile;
   simt::Emulator emulator;
   std::unique_ptr<SimtGraph> recording;
@@ -196,10 +200,6 @@ void SimtDevice::writeCounts() {
 
 llmc_status SimtDevice::load(const llmc_device &program, const char *path, const KernelProgress &,
                              std::unique_ptr<DeviceCode> &out) {
-  auto library = std::make_unique<simt::Library>();
-  if (const std::string error = library->load(codePath); !error.empty())
-    return setError(LLMC_EFORMAT, "%s (the emulator's code of a model is made by llmc-compile simt)",
-                    error.c_str());
   auto code = std::make_unique<SimtCode>(emulator, std::move(library));
   code->entries.resize(program.n_launches);
   for (uint64_t i = 0; i < program.n_images; ++i) {
@@ -229,15 +229,23 @@ llmc_status SimtDevice::load(const llmc_device &program, const char *path, const
 } // namespace
 
 llmc_status openSimt(const DeviceOptions &options, const char *modelPath, std::unique_ptr<Device> &out) {
+  const std::string code = options.code.empty() ? std::string(modelPath) + ".simt" : options.code;
+  auto library = std::make_unique<simt::Library>();
+  if (llmc_status status = loadSimtFile(code, modelPath, *library))
+    return status;
+  if (options.needsChecks && !library->table().is_instrumented)
+    return setError(LLMC_EUNSUPPORTED,
+                    "%s: it was made without --checks: neither checks=bounds|races nor counts=FILE can be "
+                    "had of it",
+                    code.c_str());
   std::ofstream countsFile;
   if (!options.counts.empty()) {
     countsFile.open(options.counts);
     if (!countsFile)
       return setError(LLMC_EIO, "%s: cannot be written: %s", options.counts.c_str(), strerror(errno));
   }
-  const std::string code = options.code.empty() ? std::string(modelPath) + ".simt" : options.code;
   const simt::RunOptions run{options.seed, options.checksBounds, options.checksRaces, countsFile.is_open()};
-  out = std::make_unique<SimtDevice>(code, std::move(countsFile), run);
+  out = std::make_unique<SimtDevice>(code, std::move(library), std::move(countsFile), run);
   return LLMC_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -27,6 +28,7 @@ struct GraphHandle {
 };
 struct GraphExecHandle {
   std::vector<std::function<Result()>> work;
+  std::shared_ptr<char> launches = std::make_shared<char>(); ///< each that is not done holds it, too
 };
 struct EventHandle {
   bool isReached = false;
@@ -42,20 +44,23 @@ namespace llmc::stub {
 
 using cuda::Address, cuda::Result;
 
-constexpr Result invalidValue = 1, invalidContext = 201, unsupportedPtx = 222, illegalState = 401,
-                 notFound = 500, illegalAddress = 700, captureUnsupported = 900, captureInvalidated = 901,
-                 injected = 999;
+constexpr Result invalidValue = 1, invalidContext = 201, noBinaryForGpu = 209, unsupportedPtx = 222,
+                 illegalState = 401, notFound = 500, illegalAddress = 700, captureUnsupported = 900,
+                 captureInvalidated = 901, injected = 999;
 
 struct State {
   std::recursive_mutex mutex; ///< held in every call
   simt::Emulator emulator;
-  simt::Library library;
+  std::string code;                       ///< the file of `library`
+  std::unique_ptr<simt::Library> library; ///< null: kernels are named, and none can run
   cuda::ContextHandle context;
   std::vector<const char *> calls; ///< what was called since failAt was set
   uint64_t failAt = 0;
   bool hasFailed = false;
   const char *failedCall = "";
   std::string lastError, refused;
+  uint32_t arch = 90;
+  std::string images; ///< that were tried since failAt was set
   struct HostMemory {
     size_t bytes;
     unsigned flags;
@@ -74,6 +79,9 @@ State &state();
 
 /// Notes how much memory is in use.
 void noteMemory();
+
+/// Takes the code that LLMC_STUB_CODE names. While somebody uses the device it stays the same.
+cuda::Result loadCode();
 
 /// Counts a call; true: this is the one that fails.
 bool fails(const char *call);

@@ -15,7 +15,7 @@ namespace llmc::test {
 inline const std::string stubModel = LLMC_DEVICE_MODELS "/llama-gqa.so";
 inline const std::string stubCode = LLMC_DEVICE_MODELS "/llama-gqa.so.simt";
 
-/// The stub runs `code`: that of the first model of a process.
+/// The stub runs `code`, unless another model is loaded: then it runs that one's.
 inline llmc_model *loadOnStub(const std::string &path = stubModel, const std::string &code = stubCode,
                               uint32_t flags = 0) {
   setenv("LLMC_STUB_CODE", code.c_str(), 1);

@@ -97,7 +97,11 @@ protected:
 /// With code that tells of each access.
 class AheadChecked : public Ahead {
 protected:
-  AheadChecked() { code = LLMC_DEVICE_MODELS "/llama-gqa.checked.simt"; } // read once a process
+  AheadChecked() { code = LLMC_DEVICE_MODELS "/llama-gqa.checked.simt"; }
+  void SetUp() override {
+    Ahead::SetUp();
+    ASSERT_TRUE(llmc_stub_is_checked());
+  }
 };
 
 TEST_F(AheadChecked, is_as_if_it_was_not) {

@@ -226,10 +226,25 @@ TEST_F(OnDevice, an_observer_sees_every_value_and_may_stop) {
 
 TEST_F(OnDevice, a_profile_notes_every_dispatch) {
   ASSERT_EQ(llmc_session_profile(session, 1 << 20), LLMC_OK);
-  ASSERT_EQ(llmc_prefill(session, seq, tokens.data(), 5), LLMC_OK) << llmc_last_error();
-  size_t events = 0;
-  ASSERT_EQ(llmc_profile_get_events(session, 0, nullptr, 0, &events), LLMC_OK) << llmc_last_error();
-  EXPECT_GT(events, 10u);
+  llmc_batch *batch = nullptr;
+  ASSERT_EQ(llmc_batch_new(5, &batch), LLMC_OK);
+  // What only hidden rows need is left out of steps that ask for none.
+  ASSERT_EQ(llmc_batch_add(batch, seq, tokens.data(), 5, LLMC_OUT_LAST | LLMC_OUT_HIDDEN, nullptr), LLMC_OK);
+  EXPECT_EQ(llmc_eval(session, batch), LLMC_OK) << llmc_last_error();
+  llmc_batch_free(batch);
+  std::vector<uint32_t> known, noted;
+  llmc_dispatch_cost cost = {};
+  cost.struct_size = sizeof cost;
+  while (llmc_model_dispatch(model, uint32_t(known.size()), &cost) == LLMC_OK)
+    known.push_back(uint32_t(known.size()));
+  size_t n = 0;
+  ASSERT_EQ(llmc_profile_get_events(session, 0, nullptr, 0, &n), LLMC_OK) << llmc_last_error();
+  std::vector<llmc_profile_event> events(n);
+  ASSERT_EQ(llmc_profile_get_events(session, 0, events.data(), n, &n), LLMC_OK) << llmc_last_error();
+  for (const llmc_profile_event &event : events)
+    noted.push_back(event.dispatch);
+  EXPECT_GT(known.size(), 5u);
+  EXPECT_EQ(noted, known);
 }
 
 /// Samplers that candidates are enough for, and the same ones held to whole rows by a stage that does
@@ -314,32 +329,6 @@ TEST_F(OnDevice, sessions_of_two_threads_write_what_each_writes_alone) {
   for (int i : {0, 1}) {
     EXPECT_EQ(found[i].error, "");
     EXPECT_TRUE(found[i] == expected[i]) << i;
-  }
-}
-
-TEST(DeviceCode, that_is_of_another_model_is_refused) {
-  if (!isEmulated())
-    GTEST_SKIP() << "only the emulator takes code from a file";
-  const ScenarioResult result =
-      runScenario(modelPath("llama-gqa"), "simt:code=" LLMC_DEVICE_MODELS "/llama-q8_0.checked.simt");
-  EXPECT_EQ(result.status, LLMC_EFORMAT);
-  EXPECT_NE(result.error.find("it was made of another model"), std::string::npos) << result.error;
-}
-
-TEST(DeviceCode, that_is_missing_is_one_sentence) {
-  if (!isEmulated())
-    GTEST_SKIP() << "only the emulator takes code from a file";
-  const ScenarioResult result = runScenario(modelPath("llama-gqa"), "simt:code=/nowhere/at.all");
-  EXPECT_EQ(result.status, LLMC_EFORMAT);
-  EXPECT_NE(result.error.find("/nowhere/at.all: the system cannot load its code"), std::string::npos)
-      << result.error;
-}
-
-TEST(DeviceCode, options_that_are_not_known_are_refused) {
-  for (const char *options : {"simt:speed=3", "simt:seed=x", "simt:checks=all"}) {
-    const ScenarioResult result = runScenario(modelPath("llama-gqa"), options);
-    EXPECT_EQ(result.status, LLMC_EARG);
-    EXPECT_NE(result.error.find("expected code=FILE, seed=N"), std::string::npos) << result.error;
   }
 }
 

@@ -1,7 +1,5 @@
 // A libcuda.so.1 that is none: the driver's functions that the runtime calls, over the emulator. Work on a
 // stream is put off until somebody waits for it, and any call can be told to fail.
-//
-// PTX is not read: a kernel is known by its name among those of the emulator's code.
 #include "tests/device/stub_cuda.h"
 
 #include "tests/device/StubDriver.h"
@@ -53,13 +51,6 @@ bool stub::hasContext() {
 
 EXPORT Result cuInit(unsigned) {
   CALL(cuInit);
-  State &s = state();
-  if (const char *code = std::getenv("LLMC_STUB_CODE"); code && !s.library.isLoaded()) {
-    if (!s.library.load(code).empty())
-      return notFound;
-    s.emulator.options.checksBounds = s.emulator.options.checksRaces = true;
-    s.emulator.add(s.library);
-  }
   return 0;
 }
 EXPORT Result cuDriverGetVersion(int *version) {
@@ -80,11 +71,13 @@ EXPORT Result cuDeviceGet(DeviceNumber *out, int ordinal) {
 }
 EXPORT Result cuDeviceGetAttribute(int *out, int attribute, DeviceNumber) {
   CALL(cuDeviceGetAttribute);
-  *out = attribute == computeMajor ? 9 : 0;
+  *out = int(attribute == computeMajor ? state().arch / 10 : state().arch % 10);
   return 0;
 }
 EXPORT Result cuDevicePrimaryCtxRetain(ContextHandle **out, DeviceNumber) {
   CALL(cuDevicePrimaryCtxRetain);
+  if (Result result = loadCode())
+    return result;
   *out = &state().context;
   state().generation += state().contexts++ == 0;
   return 0;
@@ -121,35 +114,7 @@ EXPORT Result cuMemGetInfo_v2(size_t *free, size_t *total) {
   *free = *total - state().emulator.memory.inUse();
   return 0;
 }
-EXPORT Result cuModuleLoadDataEx(ModuleHandle **out, const void *image, unsigned, int *, void **) {
-  CALL_OUTSIDE_CAPTURE(cuModuleLoadDataEx);
-  if (!std::strstr(static_cast<const char *>(image), ".visible .entry"))
-    return invalidValue;
-  if (!state().refused.empty() && std::strstr(static_cast<const char *>(image), state().refused.c_str()))
-    return unsupportedPtx;
-  *out = new ModuleHandle;
-  ++state().modules;
-  return 0;
-}
-EXPORT Result cuModuleUnload(ModuleHandle *module) {
-  LOCK;
-  if (!hasContext())
-    return invalidContext;
-  delete module;
-  --state().modules;
-  FAIL_IF_TOLD(cuModuleUnload);
-  return 0;
-}
-EXPORT Result cuModuleGetFunction(FunctionHandle **out, ModuleHandle *, const char *name) {
-  CALL_IN_CONTEXT(cuModuleGetFunction);
-  const llmc_simt_library &table = state().library.table();
-  for (uint32_t i = 0; i < table.n_codes; ++i)
-    if (const llmc_simt_kernel *kernel = simt::findKernel(*table.codes[i], name)) {
-      *out = state().functions.emplace_back(new FunctionHandle{table.codes[i], kernel});
-      return 0;
-    }
-  return notFound;
-}
+
 EXPORT Result cuMemAlloc_v2(Address *out, size_t bytes) {
   CALL_OUTSIDE_CAPTURE(cuMemAlloc_v2);
   *out = Address(state().emulator.memory.allocate(bytes, "memory"));
@@ -206,6 +171,7 @@ EXPORT Result cuGetErrorName(Result result, const char **out) {
          : result == invalidContext ? "CUDA_ERROR_INVALID_CONTEXT"
          : result == invalidValue   ? "CUDA_ERROR_INVALID_VALUE"
          : result == outOfMemory    ? "CUDA_ERROR_OUT_OF_MEMORY"
+         : result == noBinaryForGpu ? "CUDA_ERROR_NO_BINARY_FOR_GPU"
          : result == unsupportedPtx ? "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"
                                     : "CUDA_ERROR";
   return 0;
@@ -219,6 +185,7 @@ EXPORT void llmc_stub_fail_at(uint64_t call) {
   LOCK;
   State &s = state();
   s.calls.clear();
+  s.images.clear();
   s.bytesIn = s.mostDevice = s.mostPinned = 0;
   noteMemory();
   s.failAt = call;
@@ -236,6 +203,9 @@ EXPORT uint64_t llmc_stub_most_device() { return state().mostDevice; }
 EXPORT uint64_t llmc_stub_most_pinned() { return state().mostPinned; }
 EXPORT uint64_t llmc_stub_in_use() { return state().emulator.memory.inUse(); }
 EXPORT void llmc_stub_limit(uint64_t bytes) { state().emulator.memory.limit = bytes; }
+EXPORT void llmc_stub_arch(uint32_t arch) { state().arch = arch; }
+EXPORT const char *llmc_stub_images() { return state().images.c_str(); }
+EXPORT bool llmc_stub_is_checked() { return state().library && state().library->table().is_instrumented; }
 EXPORT void llmc_stub_refuse(const char *words) { state().refused = words; }
 EXPORT const char *llmc_stub_last_error() { return state().lastError.c_str(); }
 EXPORT uint64_t llmc_stub_left() {

@@ -24,8 +24,14 @@ void llmc_stub_when_waiting(void (*told)());
 uint64_t llmc_stub_in_use();
 /// The device has so much memory; 0: as much as there is.
 void llmc_stub_limit(uint64_t bytes);
-/// PTX with these words in it is refused; empty: none.
+/// From now on the device is of this architecture: 80 for sm_80. It is 90 unless told.
+void llmc_stub_arch(uint32_t arch);
+/// Images that were tried since llmc_stub_fail_at, in order and by commas: "cubin sm_90a, PTX sm_80".
+const char *llmc_stub_images();
+/// Of such images those with these words in their names are refused; empty: none.
 void llmc_stub_refuse(const char *words);
+/// Whether the code that it runs tells of each access, so that the emulator can check it.
+bool llmc_stub_is_checked();
 /// What the emulator said of the last kernel.
 const char *llmc_stub_last_error();
 /// Allocations, contexts, streams, events, modules and graphs that are still there.

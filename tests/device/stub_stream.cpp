@@ -174,7 +174,7 @@ EXPORT Result cuLaunchKernel(FunctionHandle *function, unsigned gx, unsigned gy,
     State &s = state();
     s.lastError = s.emulator.launch(
         {function->code, function->kernel, {gx, gy, gz}, {bx, by, bz}, sharedBytes, places.data()},
-        s.library.table().is_instrumented);
+        s.library->table().is_instrumented);
     return s.lastError.empty() ? 0 : illegalAddress;
   };
   enqueue(stream, std::move(work));
@@ -213,10 +213,14 @@ EXPORT Result cuGraphInstantiateWithFlags(GraphExecHandle **out, GraphHandle *gr
 EXPORT Result cuGraphLaunch(GraphExecHandle *graph, StreamHandle *stream) {
   CALL_OUTSIDE_CAPTURE(cuGraphLaunch);
   stream->waiting.insert(stream->waiting.end(), graph->work.begin(), graph->work.end());
+  stream->waiting.push_back([held = graph->launches] { return 0; });
   return 0;
 }
+/// Not every driver says what becomes of one that is under way: it stays, and shows in what is left.
 EXPORT Result cuGraphExecDestroy(GraphExecHandle *graph) {
   LOCK;
+  if (graph->launches.use_count() > 1)
+    return illegalState;
   delete graph;
   --state().graphs;
   FAIL_IF_TOLD(cuGraphExecDestroy);

@@ -114,13 +114,13 @@ TEST_F(CudaStub, a_load_tells_of_each_kernel_that_is_compiled) {
 TEST_F(CudaStub, an_image_that_is_refused_leaves_it_to_the_next) {
   const ScenarioResult well = runScenario(model, "cuda");
   ASSERT_EQ(well.error, "");
-  for (const char *target : {".target sm_80", ".target sm_90"}) {
+  for (const char *target : {"PTX sm_80", "PTX sm_90"}) {
     llmc_stub_refuse(target);
     const ScenarioResult result = runScenario(model, "cuda");
     EXPECT_EQ(result.error, "") << target;
     EXPECT_EQ(result.logits, well.logits) << target;
   }
-  llmc_stub_refuse(".target");
+  llmc_stub_refuse("PTX");
   const std::string error = runScenario(model, "cuda").error;
   EXPECT_EQ(error.rfind("cuda:0: cuModuleLoadDataEx: ", 0), 0u) << error;
   EXPECT_NE(error.find(": CUDA_ERROR_UNSUPPORTED_PTX_VERSION (from the stub)"), std::string::npos) << error;
@@ -197,9 +197,10 @@ TEST_F(CudaStub, a_decode_step_is_few_calls_and_few_bytes) {
 
 /// Each write of kernels is looked at, those to memory of the host among them.
 TEST_F(CudaStub, kernels_write_where_they_may) {
-  setenv("LLMC_STUB_CODE", LLMC_DEVICE_MODELS "/llama-gqa.checked.simt", 1); // read once a process
+  setenv("LLMC_STUB_CODE", LLMC_DEVICE_MODELS "/llama-gqa.checked.simt", 1);
   const ScenarioResult checked = runScenario(model, "cuda");
   EXPECT_EQ(checked.error, "") << llmc_stub_last_error();
+  EXPECT_TRUE(llmc_stub_is_checked());
 }
 
 /// The stub itself: what a driver refuses, it refuses, too.

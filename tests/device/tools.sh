@@ -37,8 +37,18 @@ for delay in 0.02 0.05 0.1 0.2 0.4; do
 done
 "$llmc" logits "$work/model.so" --device "simt:counts=$work/counts" --tokens 1 > /dev/null && grep -q "^kernel.*memory" "$work/counts" ||
   fail "no counts"
+TMPDIR=$work/none "$llmc" logits "$work/model.so" --device simt --tokens 1 > "$work/out" 2> "$work/err" && fail "a folder in no folder"
+grep -qx "llmc: error: TMPDIR=$work/none: cannot make a folder: No such file or directory" "$work/err" || fail "$(cat "$work/err")"
 "$llmc" logits "$work/model.so" --device "simt:counts=$work/none/counts" --tokens 1 > "$work/out" 2> "$work/err" && fail "counts went nowhere"
 grep -qx "llmc: error: $work/none/counts: cannot be written: No such file or directory" "$work/err" && [ ! -s "$work/out" ] || fail "$(cat "$work/err")"
+# A cached model stays where only its code for the emulator is damaged.
+cached() { find "$XDG_CACHE_HOME/llmc" -maxdepth 1 -name '*.so' -printf '%f %i\n'; }
+"$llmc" logits "$source" --device simt --tokens 1 > /dev/null 2>&1 && models=$(cached) && [ -n "$models" ] || fail "no model in the cache"
+echo damaged > "$work/damaged"
+for file in damaged none; do
+  "$llmc" logits "$source" --device "simt:code=$work/$file" --tokens 1 > "$work/out" 2> "$work/err" && fail "$file: runs"
+  grep -q "^llmc: error: $work/$file: " "$work/err" && [ "$(cached)" = "$models" ] || fail "$file: $(cat "$work/err")"
+done
 # One step is long here: the bar of a prompt moves within it.
 ids=$(seq -s, 1 200)
 TERM=xterm script -qec "'$llmc' logits '$work/model.so' --device simt:checks=bounds+races --tokens $ids" /dev/null > "$work/terminal" ||

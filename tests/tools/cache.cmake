@@ -19,6 +19,10 @@ file(CHMOD ${WORK}/tree/bin/llmc-compile PERMISSIONS OWNER_READ OWNER_WRITE OWNE
 set(ENV{XDG_CACHE_HOME} ${WORK}/cache)
 set(ENV{TMPDIR} ${WORK})
 set(LLMC ${WORK}/tree/bin/llmc)
+set(ENV{TMPDIR} ${WORK}/none)
+llmc(1 run ${gguf} --no-cache --tokens 1 -n 1)
+equal("${err}" "llmc: error: TMPDIR=${WORK}/none: cannot make a folder: No such file or directory\n")
+set(ENV{TMPDIR} ${WORK})
 set(folder ${WORK}/cache/llmc)
 
 # calls(N): how often the compiler was called.

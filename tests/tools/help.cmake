@@ -17,6 +17,17 @@ if(COMPILER)
 endif()
 list(LENGTH expected m)
 equal("${n} commands" "${m} commands")
+if(COMPILER) # llmc-compile's own command is no command of llmc
+  cmake_path(GET LLMC PARENT_PATH bin)
+  foreach(words "--help;Usage: llmc-compile .*\n  simt  " "simt --help;^[^\n]*\nUsage: llmc-compile simt "
+      "simt;see llmc-compile simt --help" "compile --help;\nUsage: llmc compile " "compile;see llmc compile --help")
+    list(GET words 0 arguments)
+    list(GET words 1 expected_words)
+    separate_arguments(arguments)
+    execute_process(COMMAND ${bin}/llmc-compile ${arguments} OUTPUT_VARIABLE out ERROR_VARIABLE err)
+    expect("${out}${err}" "${expected_words}")
+  endforeach()
+endif()
 
 file(MAKE_DIRECTORY ${WORK}/examples/bin)
 file(CREATE_LINK ${LLMC} ${WORK}/examples/bin/llmc SYMBOLIC)

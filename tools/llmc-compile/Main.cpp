@@ -48,12 +48,15 @@ int main(int argc, char **argv) {
   llmc::tools::addCompileCommand(app, status);
   llmc::tools::addBisectCommand(app, status);
   llmc::tools::addReduceCommand(app, status);
-  llmc::tools::addSimtCommand(app, status);
-  llmc::groupOptions(app);
   if (argc == 2 && std::string_view(argv[1]) == "--describe") { // llmc asks, for its manual
     std::printf("%s\n", llmc::toJson(llmc::commandTable(app)).c_str());
     return 0;
   }
+  // What llmc does not start is asked of this program itself.
+  if (argc < 2 || app.get_subcommands([&](CLI::App *each) { return each->check_name(argv[1]); }).empty())
+    app.name("llmc-compile");
+  llmc::tools::addSimtCommand(app, status);
+  llmc::groupOptions(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
@@ -61,8 +64,8 @@ int main(int argc, char **argv) {
       return app.exit(error); // --help
     std::string command =
         app.get_subcommands().empty() ? "" : " " + app.get_subcommands().front()->get_name();
-    std::fprintf(stderr, "llmc: error: %s (see llmc%s --help)\n",
-                 llmc::usageWords(error, app, argc, argv).c_str(), command.c_str());
+    std::fprintf(stderr, "llmc: error: %s (see %s%s --help)\n",
+                 llmc::usageWords(error, app, argc, argv).c_str(), app.get_name().c_str(), command.c_str());
     return 2;
   }
   return status;

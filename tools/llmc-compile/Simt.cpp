@@ -33,9 +33,9 @@ static int fail(const std::string &words) {
 static bool readBitcodes(const std::string &path, ModuleCode &code, std::vector<llvm::StringRef> &out) {
   MappedFile file;
   ModuleContents contents;
-  int descriptor; // stays open until the program ends
-  if (file.open(path.c_str(), &descriptor) || readModule(file.bytes(), path.c_str(), contents) ||
-      code.load(path.c_str(), descriptor, contents.weights.size()))
+  OpenFile opened;
+  if (file.open(path.c_str(), &opened) || readModule(file.bytes(), path.c_str(), contents) ||
+      code.load(path.c_str(), opened.descriptor, contents.weights.size()))
     return false;
   const llmc_module &module = code.tables();
   for (uint32_t i = 0; i < module.n_devices; ++i)
@@ -61,7 +61,7 @@ static int runSimt(const SimtArguments &arguments) {
 void tools::addSimtCommand(CLI::App &app, int &status) {
   auto arguments = std::make_shared<SimtArguments>();
   CLI::App *command = app.add_subcommand(
-      "simt", "Compile a model's GPU kernels for the emulator; --device simt does it by itself.");
+      "simt", "Compile a model's GPU kernels for the emulator; llmc --device simt does it by itself.");
   command->add_option("MODEL", arguments->model, "model.so with code for cuda")->required();
   command->add_option("-o,--output", arguments->output, "file to write, for the device simt:code=FILE")
       ->required();
@@ -70,6 +70,5 @@ void tools::addSimtCommand(CLI::App &app, int &status) {
   arguments->cacheDir = defaultCacheDir();
   command->add_option("--cache-dir", arguments->cacheDir, "where compiled kernels are kept");
   command->add_flag("--no-cache", arguments->isUncached, "compile every kernel, keep none");
-  command->group(""); // not a command for everybody
   command->callback([arguments, &status] { status = runSimt(*arguments); });
 }

@@ -19,6 +19,7 @@
 #include "tools/llmc/Compiler.h"
 #include "tools/llmc/Files.h"
 #include "tools/llmc/Interrupt.h"
+#include "tools/llmc/NewFile.h"
 #include "tools/support/CacheFolder.h"
 
 #include <algorithm>
@@ -239,11 +240,8 @@ std::string entryForContext(const fs::path &base, uint64_t context) {
 CompiledModel compiledAside(const std::string &source, const ModelOptions &options) {
   InterruptScope scope;
   CompiledModel result;
-  std::string place = (fs::temp_directory_path() / "llmc-XXXXXX").string();
-  if (!mkdtemp(place.data()))
-    throw Failure(fmt::format("{}: cannot make a folder: {}", place, std::strerror(errno)));
-  result.folder = place;
-  result.path = place + "/model.so";
+  result.folder = newTemporaryFolder();
+  result.path = result.folder / "model.so";
   compile(source, result.path, options, -1);
   return result;
 }

@@ -3,6 +3,7 @@
 #include "frontend/formats/NewFile.h"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fmt/format.h>
@@ -15,6 +16,17 @@ namespace fs = std::filesystem;
 static std::vector<std::string> &inputs() {
   static std::vector<std::string> list;
   return list;
+}
+
+std::string newTemporaryFolder() {
+  const char *wish = std::getenv("TMPDIR");
+  const bool isWished = wish && *wish;
+  const std::string place = isWished ? wish : "/tmp";
+  std::string folder = place + "/llmc-XXXXXX";
+  if (!mkdtemp(folder.data()))
+    throw Failure(fmt::format("{}{}: cannot make a folder: {}", isWished ? "TMPDIR=" : "", place,
+                              std::strerror(errno)));
+  return folder;
 }
 
 void noteInput(const std::string &path) { inputs().push_back(path); }

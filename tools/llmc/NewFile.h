@@ -17,6 +17,9 @@ void noteInput(const std::string &path);
 /// before there is anything to write.
 void checkPlace(const std::string &path);
 
+/// A new folder of the system's, or of the one that TMPDIR names; whoever asks removes it.
+std::string newTemporaryFolder();
+
 /// Written beside its place under another name, which finish() changes; without it nothing stays. A link
 /// stays one: what it points at is replaced. A Failure where the place is an input, or there and no regular
 /// file.

@@ -6,7 +6,6 @@
 #include "tools/llmc/NewFile.h"
 #include "tools/support/Progress.h"
 
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
@@ -46,10 +45,7 @@ public:
     readDeviceOptions(device, options); // the command line was checked
     if (deviceWord(device) != simtDevice || !options.code.empty())
       return device;
-    folder = (std::filesystem::temp_directory_path() / "llmc-XXXXXX").string();
-    if (!mkdtemp(folder.data()))
-      throw Failure(
-          fmt::format("{}: cannot make a folder: {}", std::exchange(folder, ""), std::strerror(errno)));
+    folder = newTemporaryFolder();
     unfinished.emplace(folder);
     const std::string file = folder + "/kernels.so";
     std::vector<std::string> arguments = {"simt", modelPath, "-o", file};
@@ -105,7 +101,8 @@ ModelPtr openModel(const ModelOptions &options, double *seconds, LoadFor purpose
     llmc_status status = load(compiled.path, options, purpose, model);
     if (seconds)
       *seconds = watch.seconds();
-    if (isFirst && compiled.isCached && (status == LLMC_EFORMAT || status == LLMC_ENOTFOUND)) {
+    const bool isOfModel = std::string_view(llmc_last_error()).starts_with(compiled.path + ":");
+    if (isFirst && compiled.isCached && isOfModel && (status == LLMC_EFORMAT || status == LLMC_ENOTFOUND)) {
       std::error_code error; // damaged, by a power cut or a full disk: it is made again
       std::filesystem::remove(compiled.path, error);
       continue;

@@ -75,7 +75,8 @@ void addModelOptions(CLI::App *command, ModelOptions &options) {
           "what runs the model: cpu, cuda, cuda:N, or simt, which emulates a GPU to test kernels, slowly. "
           "Behind simt: may stand, by commas: seed=N (another order of threads), "
           "checks=bounds|races|bounds+races|none, counts=FILE (bytes that kernels move), code=FILE (the "
-          "kernels, as llmc-compile simt makes them) (default: auto)")
+          "kernels, as llmc-compile simt makes them; checks and counts need those that it makes to be "
+          "checked) (default: auto)")
       ->type_name("NAME")
       ->check([](const std::string &text) -> std::string {
         if (std::ranges::find(deviceWords, deviceWord(text)) == std::end(deviceWords))

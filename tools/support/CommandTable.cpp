@@ -68,8 +68,6 @@ static OptionInfo describe(const CLI::Option &option) {
 std::vector<CommandInfo> commandTable(const CLI::App &app) {
   std::vector<CommandInfo> table;
   for (const CLI::App *command : app.get_subcommands([](const CLI::App *) { return true; })) {
-    if (command->get_group().empty())
-      continue; // not for everybody
     CommandInfo info{command->get_name(), command->get_description(), {}, {}, command->get_footer()};
     for (const CLI::Option *option : command->get_options())
       if (!option->get_group().empty())

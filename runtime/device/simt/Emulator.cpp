@@ -18,11 +18,14 @@ Library::~Library() {
 std::string Library::load(const std::string &path) {
   // dlopen searches library folders for names without a slash.
   const std::string name = path.find('/') == std::string::npos ? "./" + path : path;
-  handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle) {
-    const char *reason = dlerror();
-    return path + ": the system cannot load its code: " + (reason ? reason : "");
-  }
+  if (void *opened = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL))
+    return take(opened, path);
+  const char *reason = dlerror();
+  return path + ": the system cannot load its code: " + (reason ? reason : "");
+}
+
+std::string Library::take(void *opened, const std::string &path) {
+  handle = opened;
   library = static_cast<const llmc_simt_library *>(dlsym(handle, LLMC_SIMT_SYMBOL));
   if (!library || memcmp(library->magic, LLMC_SIMT_MAGIC, sizeof library->magic) != 0)
     return path + ": these are no kernels for the emulator";

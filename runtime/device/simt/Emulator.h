@@ -20,6 +20,8 @@ public:
 
   /// Empty, or one sentence that names the file.
   std::string load(const std::string &path);
+  /// What dlopen gave for `path`; it is closed with this object.
+  std::string take(void *opened, const std::string &path);
   /// The module made from bitcode with this hash; null: there is none.
   const llmc_simt_code *find(uint64_t sourceHash) const;
   const llmc_simt_library &table() const { return *library; }

@@ -2,9 +2,9 @@
  * them.
  *
  * Standalone C11, as module_abi.h. The code is a shared object with one exported symbol, LLMC_SIMT_SYMBOL: a
- * table of the modules in it. Each module names the place of a pointer that the emulator sets before anything
- * runs. Through it a kernel reaches whatever a GPU gives a thread beyond arithmetic and plain loads and
- * stores.
+ * table of the modules in it; behind it stands an llmc_simt_footer. Each module names the place of a pointer
+ * that the emulator sets before anything runs. Through it a kernel reaches whatever a GPU gives a thread
+ * beyond arithmetic and plain loads and stores.
  *
  * Each convergent operation, each asynchronous copy and, in instrumented code, each access of memory is a
  * site, with a number of its own: by it threads are known to be at the same place of a program. */
@@ -153,6 +153,14 @@ typedef struct {
   uint32_t is_instrumented; /* 1: accesses are sites, too */
   const llmc_simt_code *const *codes;
 } llmc_simt_library;
+
+/* The last bytes of the file, outside the shared object. They are looked at before anything in it is loaded.
+ */
+#define LLMC_SIMT_FOOTER_MAGIC "LLMCSIE"
+typedef struct {
+  char magic[8];
+  uint64_t hash; /* XXH3-64 (seed 0) of all bytes of the file before it */
+} llmc_simt_footer;
 
 #ifdef __cplusplus
 }
