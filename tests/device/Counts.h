@@ -13,6 +13,7 @@ struct Counts {
   uint64_t loads = 0, stores = 0;                       ///< bytes, lane by lane
   uint64_t warpLoads = 0, warpStores = 0;               ///< bytes, those that lanes of a warp share once
   uint64_t loadTransactions = 0, storeTransactions = 0; ///< of a warp, of 128 bytes each
+  uint64_t distinctLoads = 0, distinctStores = 0;       ///< bytes, each once a launch
   uint64_t memory = 0;                                  ///< bytes that are there
   /// How full the transactions of loads are, of 1.
   double fill() const {
@@ -40,6 +41,7 @@ template <typename IsAmong> std::map<std::string, Counts> sumOver(const CountTab
       sum.loads += counts.loads, sum.stores += counts.stores;
       sum.warpLoads += counts.warpLoads, sum.warpStores += counts.warpStores;
       sum.loadTransactions += counts.loadTransactions, sum.storeTransactions += counts.storeTransactions;
+      sum.distinctLoads += counts.distinctLoads, sum.distinctStores += counts.distinctStores;
       sum.memory = counts.memory;
     }
   return sums;
