@@ -32,7 +32,7 @@ static CountTable readCounts(const std::string &path) {
 
 CountTable countSteps(const std::string &path, const std::string &code, const std::vector<uint32_t> &steps) {
   const std::string counts = testing::TempDir() + "llmc_counts_" + std::to_string(getpid());
-  const std::string device = "simt:code=" + code + ",counts=" + counts;
+  const std::string device = "simt:code=" + code + ",checks=none,counts=" + counts;
   llmc_model_params params;
   llmc_model_params_init(&params, sizeof params);
   params.device = device.c_str();
