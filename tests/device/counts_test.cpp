@@ -83,7 +83,7 @@ private:
     uint64_t k;
     std::vector<uint64_t> matrices; // rows of each
     bool isGated = false, hasGain = false, hasResidual = false;
-    uint64_t times = layers; // in a step
+    uint64_t times = layers; // in a step; 1: of the rows that are asked for
     /// Of `rowsOfBlock` rows of an output each.
     uint64_t blocks(uint64_t rowsOfBlock) const {
       uint64_t n = 0;
