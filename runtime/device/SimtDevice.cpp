@@ -186,16 +186,18 @@ llmc_status SimtDevice::run(const SimtLaunch &launch) {
 }
 
 /// A line for each kernel and allocation, of the weights for each of them: lane by lane what was loaded and
-/// stored, what of it warps moved, in how many transactions, and the size of that memory.
+/// stored, what of it warps moved, in how many transactions, what of it launches moved for the first time,
+/// and the size of that memory.
 void SimtDevice::writeCounts() {
   if (!countsFile.is_open())
     return;
   countsFile << "kernel\tmemory\tloaded\tstored\twarps_loaded\twarps_stored\tload_transactions\tstore_"
-                "transactions\tmemory_bytes\n";
+                "transactions\tdistinct_loaded\tdistinct_stored\tmemory_bytes\n";
   for (const auto &[key, counts] : emulator.counters().counts())
     countsFile << key.first << '\t' << key.second << '\t' << counts.loads << '\t' << counts.stores << '\t'
                << counts.warpLoads << '\t' << counts.warpStores << '\t' << counts.loadTransactions << '\t'
-               << counts.storeTransactions << '\t' << counts.memory << '\n';
+               << counts.storeTransactions << '\t' << counts.distinctLoads << '\t' << counts.distinctStores
+               << '\t' << counts.memory << '\n';
 }
 
 llmc_status SimtDevice::load(const llmc_device &program, const char *path, const KernelProgress &,

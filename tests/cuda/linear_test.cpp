@@ -188,28 +188,43 @@ TEST_P(Schemes, numbers_of_any_size) {
 }
 
 TEST_P(Schemes, weights_are_loaded_once_in_whole_lines) {
+  constexpr uint64_t k = 1024, n = 96, rows = 2;
   Random random(5);
-  Linear linear(specOf(GetParam(), 1024, {96}), random);
+  Linear linear(specOf(GetParam(), k, {n}), random);
   linear.library->emulator.options.counts = true;
-  linear.run(2);
-  const uint64_t bytes = linear.weights[0]->scheme.packedBytes(96, 1024);
-  const auto &counts = linear.library->emulator.counters().counts().at({"linear_rows8", "weights"});
+  linear.run(rows);
+  const uint64_t bytes = linear.weights[0]->scheme.packedBytes(n, k);
+  const auto &all = linear.library->emulator.counters().counts();
+  const simt::AccessCounts &counts = all.at({"linear_rows8", "weights"}), &x = all.at({"linear_rows8", "x"});
   EXPECT_EQ(counts.loads, bytes);
   EXPECT_EQ(counts.warpLoads, bytes);
   EXPECT_GE(double(counts.warpLoads), 0.8 * 128 * double(counts.loadTransactions));
   RecordProperty("filled", std::to_string(double(counts.warpLoads) / 128 / double(counts.loadTransactions)));
+  EXPECT_EQ(x.distinctLoads, rows * 4 * k);
+  const uint64_t reads = GetParam() == std::string("bf16") ? 1 : 2; // f16 wants the rows' scales first
+  EXPECT_EQ(x.warpLoads, n / 32 * reads * rows * 4 * k);
+  EXPECT_EQ(all.at({"linear_rows8", "y"}).warpStores, rows * 4 * n);
 }
 
+/// Beside a matrix of that size what else a block loads is little, even if it comes from memory once.
 TEST(Linear, a_matrix_of_an_8b_is_loaded_once_in_whole_lines) {
+  constexpr uint64_t k = 4096, n = 14336;
   Random random(6);
-  Linear linear(specOf("q4_0", 4096, {14336}), random);
+  Linear linear(specOf("q4_0", k, {n}), random);
   linear.library->emulator.options.counts = true;
   linear.run(1);
   const auto &counts = linear.library->emulator.counters().counts();
   const simt::AccessCounts &weights = counts.at({"linear_rows8", "weights"});
-  EXPECT_EQ(weights.warpLoads, linear.weights[0]->scheme.packedBytes(14336, 4096));
+  const uint64_t bytes = linear.weights[0]->scheme.packedBytes(n, k);
+  EXPECT_EQ(weights.warpLoads, bytes);
   EXPECT_GE(double(weights.warpLoads), 0.8 * 128 * double(weights.loadTransactions));
-  EXPECT_EQ(counts.at({"linear_rows8", "y"}).warpStores, 14336 * 4u);
+  EXPECT_EQ(counts.at({"linear_rows8", "y"}).warpStores, 4 * n);
+  EXPECT_EQ(counts.at({"linear_rows8", "x"}).warpLoads, n / 32 * 2 * 4 * k) << "twice by each block";
+  uint64_t all = 0;
+  for (const auto &[key, moved] : counts)
+    all += moved.distinctLoads + moved.distinctStores;
+  EXPECT_GE(all, bytes + 4 * (k + n));
+  EXPECT_LE(double(all), 1.1 * double(bytes + 4 * (k + n)));
 }
 
 TEST(Linear, rounded_activations) {

@@ -22,7 +22,8 @@ static CountTable readCounts(const std::string &path) {
     std::getline(fields, kernel, '\t');
     std::getline(fields, memory, '\t');
     fields >> counts.loads >> counts.stores >> counts.warpLoads >> counts.warpStores >>
-        counts.loadTransactions >> counts.storeTransactions >> counts.memory;
+        counts.loadTransactions >> counts.storeTransactions >> counts.distinctLoads >>
+        counts.distinctStores >> counts.memory;
     EXPECT_TRUE(fields) << line;
     table[{kernel, memory}] = counts;
   }
@@ -31,7 +32,7 @@ static CountTable readCounts(const std::string &path) {
 
 CountTable countSteps(const std::string &path, const std::string &code, const std::vector<uint32_t> &steps) {
   const std::string counts = testing::TempDir() + "llmc_counts_" + std::to_string(getpid());
-  const std::string device = "simt:code=" + code + ",counts=" + counts;
+  const std::string device = "simt:code=" + code + ",checks=none,counts=" + counts;
   llmc_model_params params;
   llmc_model_params_init(&params, sizeof params);
   params.device = device.c_str();
@@ -71,6 +72,7 @@ CountTable countLastStep(const std::string &model, const std::string &code, std:
     counts.warpLoads -= before.warpLoads, counts.warpStores -= before.warpStores;
     counts.loadTransactions -= before.loadTransactions;
     counts.storeTransactions -= before.storeTransactions;
+    counts.distinctLoads -= before.distinctLoads, counts.distinctStores -= before.distinctStores;
   }
   return table;
 }
@@ -78,14 +80,15 @@ CountTable countLastStep(const std::string &model, const std::string &code, std:
 std::string describe(const CountTable &table) {
   std::string text;
   char line[256];
-  std::snprintf(line, sizeof line, "%-50s %-20s %10s %10s %10s %6s\n", "entry", "memory", "bytes", "loaded",
-                "stored", "full");
+  std::snprintf(line, sizeof line, "%-50s %-20s %9s %9s %9s %9s %9s %6s\n", "entry", "memory", "bytes",
+                "loaded", "distinct", "stored", "distinct", "full");
   text += line;
   for (const auto &[key, counts] : table)
     if (counts.warpLoads || counts.warpStores) {
-      std::snprintf(line, sizeof line, "%-50.50s %-20.20s %10llu %10llu %10llu %5.0f%%\n", key.first.c_str(),
-                    key.second.c_str(), (unsigned long long)counts.memory,
-                    (unsigned long long)counts.warpLoads, (unsigned long long)counts.warpStores,
+      std::snprintf(line, sizeof line, "%-50.50s %-20.20s %9llu %9llu %9llu %9llu %9llu %5.0f%%\n",
+                    key.first.c_str(), key.second.c_str(), (unsigned long long)counts.memory,
+                    (unsigned long long)counts.warpLoads, (unsigned long long)counts.distinctLoads,
+                    (unsigned long long)counts.warpStores, (unsigned long long)counts.distinctStores,
                     100 * counts.fill());
       text += line;
     }

@@ -89,6 +89,27 @@ TEST(Counts, bytes_and_transactions_of_a_reduction) {
   EXPECT_EQ(result.storeTransactions, rows);
 }
 
+TEST(Counts, what_blocks_read_again_is_distinct_once_a_launch) {
+  // Rows that overlap: each begins half a row behind the one before.
+  KernelLibrary library(kernelText("reduce", {{"%first = mul i32 %row, %n",
+                                               "%half = lshr i32 %n, 1\n  %first = mul i32 %row, %half"}}),
+                        true);
+  ASSERT_EQ(library.error(), "");
+  library.emulator.options.counts = true;
+  const uint32_t n = 256, rows = 3;
+  float *from = library.upload(numbers(2 * n, 1), "in"), *out = library.allocate<float>(rows, "out");
+  for (uint64_t launches : {1, 2}) {
+    ASSERT_EQ(library.launch("row_sums", {rows}, {128}, from, out, n), "");
+    const auto &counts = library.emulator.counters().counts();
+    const auto &in = counts.at({"row_sums", "in"}), &result = counts.at({"row_sums", "out"});
+    EXPECT_EQ(in.warpLoads, launches * rows * n * 4);
+    EXPECT_EQ(in.distinctLoads, launches * 2 * n * 4);
+    EXPECT_EQ(in.distinctStores, 0u);
+    EXPECT_EQ(result.distinctStores, launches * rows * 4);
+    EXPECT_EQ(result.distinctLoads, 0u);
+  }
+}
+
 TEST(Counts, a_stride_fills_a_part_of_each_transaction) {
   // Each lane takes every second float of its row.
   KernelLibrary library(

@@ -93,8 +93,9 @@ struct Rows {
 
 private:
   mlir::Value load(mlir::Value vector, mlir::Value quad);
-  emit::Values overQuads(mlir::ValueRange init,
-                         llvm::function_ref<emit::Values(mlir::Value quad, mlir::ValueRange)> body);
+  mlir::Value gained(mlir::Value four, mlir::Value quad);
+  emit::Values reduced(mlir::Value four, mlir::Value quad, mlir::ValueRange carried);
+  void keep(mlir::ValueRange reduced, mlir::Value statistics);
 };
 
 /// What a block computes: rows of one output.

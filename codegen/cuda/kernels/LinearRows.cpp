@@ -46,7 +46,8 @@ static Value rowAddress(Emitter &e, const Plan &plan, Value x, Value row) {
 }
 
 /// Carries `init` over the quads of this thread.
-Values Rows::overQuads(ValueRange init, llvm::function_ref<Values(Value, ValueRange)> body) {
+static Values overQuads(Emitter &e, const Plan &plan, ValueRange init,
+                        llvm::function_ref<Values(Value quad, ValueRange carried)> body) {
   constexpr int64_t atOnce = 4; // that many loads are under way
   const int64_t stride = plan.threads(), quads = (plan.spec.k + 3) / 4;
   const int64_t rounds = (quads + stride - 1) / stride;
@@ -93,52 +94,110 @@ std::pair<Value, Value> scaleFor(Emitter &e, Value bound) {
   return {shifted(scale), shifted(e.sub(e.splat(e.i32(), 254), scale))};
 }
 
-} // namespace
+/// Reduces rows of a block: every thread's share of all rows, then a thread for each row.
+struct Reduction {
+  Emitter &e;
+  const Plan &plan;
+  Value count, partials;
+  static constexpr int64_t partialBytes = 16;
 
-void Rows::statistics(ModuleOp module, Value first, Value count, Value statistics) {
-  if (!plan.hasStatistics())
-    return;
-  const emit::LinearSpec &spec = plan.spec;
-  const int64_t warps = plan.slices, partialBytes = 16;
-  Value partials = sharedArray(e, module, "statistics_partials", fewRows * warps * partialBytes);
-  Value thread = readRegister(e, "tid.x"), lane = laneNumber(e), warp = warpNumber(e);
-  Value zero = e.real(e.f32(), 0);
-  auto ofRow = [&](Value row) { return e.at(statistics, e.mul(row, statisticsBytes)); };
+  using Add = llvm::function_ref<Values(Value row, Value quad, ValueRange carried)>;
+  using Finish = llvm::function_ref<void(Value row, ValueRange values)>;
 
-  // Every thread's share of all rows, then a thread for each row.
-  auto reduce = [&](Round round, llvm::function_ref<Values(Value row, Value quad, ValueRange)> add,
-                    llvm::function_ref<void(Value to, ValueRange)> finish) {
-    auto partial = [&](Value row, Value warp) {
-      return e.at(partials, e.mul(e.add(e.mul(row, warps), warp), partialBytes));
-    };
+  Reduction(Emitter &e, ModuleOp module, const Plan &plan, Value count) : e(e), plan(plan), count(count) {
+    partials = sharedArray(e, module, "statistics_partials", fewRows * plan.slices * partialBytes);
+  }
+
+  Value partial(Value row, Value warp, int64_t number) {
+    return e.at(e.at(partials, e.mul(e.add(e.mul(row, plan.slices), warp), partialBytes)), 4 * number);
+  }
+
+  void run(Round round, Add add, Finish finish) {
+    Value thread = readRegister(e, "tid.x"), lane = laneNumber(e), warp = warpNumber(e);
+    const Values zeros(round.count, e.real(e.f32(), 0));
+    auto isSum = [&](int64_t number) { return number == 0 && round.hasSum; };
     e.loop(e.c(0), count, 1, [&](Value row) {
-      Values values = overQuads(Values(round.count, zero),
-                                [&](Value quad, ValueRange carried) { return add(row, quad, carried); });
+      Values values =
+          overQuads(e, plan, zeros, [&](Value quad, ValueRange carried) { return add(row, quad, carried); });
       for (auto [i, value] : llvm::enumerate(values))
-        value = i == 0 && round.hasSum ? sumOfLanes(e, value) : maxOfLanes(e, value);
+        value = isSum(i) ? sumOfLanes(e, value) : maxOfLanes(e, value);
       e.when(e.equal(lane, e.c(0)), [&] {
         for (auto [i, value] : llvm::enumerate(values))
-          e.store(value, e.at(partial(row, warp), 4 * int64_t(i)));
+          e.store(value, partial(row, warp, i));
       });
     });
     meet(e);
     e.when(e.less(thread, count), [&] {
-      Values values(round.count, zero);
-      for (int64_t w = 0; w < warps; ++w)
+      Values values = zeros;
+      for (int64_t w = 0; w < plan.slices; ++w)
         for (auto [i, value] : llvm::enumerate(values)) {
-          Value other = e.load(e.f32(), e.at(partial(thread, e.c(w)), 4 * int64_t(i)));
-          value = i == 0 && round.hasSum ? e.addf(value, other) : e.maxf(other, value);
+          Value other = e.load(e.f32(), partial(thread, e.c(w), i));
+          value = isSum(i) ? e.addf(value, other) : e.maxf(other, value);
         }
-      finish(ofRow(thread), values);
+      finish(thread, values);
     });
     meet(e);
-  };
+  }
+};
 
+} // namespace
+
+static Value meanOf(Emitter &e, const Plan &plan, Value sum) {
+  return e.divf(sum, e.real(e.f32(), double(plan.spec.k)));
+}
+
+Value Rows::gained(Value four, Value quad) {
+  if (!gain)
+    return four;
+  Value g = load(gain, quad);
+  return e.mulf(four, plan.spec.normPlusOne ? e.addf(g, 1.0) : g);
+}
+
+/// The squares' sum where there is a norm, maxima of what is scaled, four columns of a row further.
+Values Rows::reduced(Value four, Value quad, ValueRange carried) {
+  Values values;
+  if (plan.spec.norm != Norm::None) {
+    Value sum = carried[0];
+    for (int64_t i = 0; i < 4; ++i)
+      sum = e.fma(e.element(four, i), e.element(four, i), sum);
+    values.push_back(sum);
+  }
+  if (!plan.isScaled())
+    return values;
+  values.push_back(maximumOf(e, carried[values.size()], gained(four, quad)));
+  if (normBias)
+    values.push_back(maximumOf(e, carried[values.size()], load(normBias, quad)));
+  return values;
+}
+
+/// What comes of reduced(), as statistics of a row.
+void Rows::keep(ValueRange values, Value to) {
+  Value bound = values.back();
+  if (plan.spec.norm != Norm::None) {
+    Value root = e.sqrt(e.addf(meanOf(e, plan, values[0]), e.real(e.f32(), plan.spec.eps)));
+    Value inverse = e.divf(e.real(e.f32(), 1), root);
+    e.store(inverse, e.at(to, 4));
+    if (plan.isScaled())
+      bound = e.mulf(values[1], inverse);
+    if (plan.isScaled() && normBias)
+      bound = e.addf(bound, values[2]);
+  }
+  if (!plan.isScaled())
+    return;
+  auto [scale, inverseScale] = scaleFor(e, bound);
+  e.store(scale, e.at(to, 8));
+  e.store(inverseScale, e.at(to, 12));
+}
+
+void Rows::statistics(ModuleOp module, Value first, Value count, Value statistics) {
+  if (!plan.hasStatistics())
+    return;
+  Reduction reduction(e, module, plan, count);
+  auto ofRow = [&](Value row) { return e.at(statistics, e.mul(row, statisticsBytes)); };
   auto read = [&](Value row, Value quad) { return load(rowAddress(e, plan, x, e.add(first, row)), quad); };
-  auto perColumn = [&](Value sum) { return e.divf(sum, e.real(e.f32(), double(spec.k))); };
-  const bool isLayer = spec.norm == Norm::Layer, hasNorm = spec.norm != Norm::None;
+  const bool isLayer = plan.spec.norm == Norm::Layer, hasNorm = plan.spec.norm != Norm::None;
   if (isLayer)
-    reduce(
+    reduction.run(
         {true, 1},
         [&](Value row, Value quad, ValueRange carried) -> Values {
           Value four = zeroBeyond(e, plan, quad, read(row, quad)), sum = carried[0];
@@ -146,50 +205,16 @@ void Rows::statistics(ModuleOp module, Value first, Value count, Value statistic
             sum = e.addf(sum, e.element(four, i));
           return {sum};
         },
-        [&](Value to, ValueRange sums) { e.store(perColumn(sums[0]), to); });
-  reduce(
-      {hasNorm, int64_t(hasNorm) + plan.isScaled() * (1 + spec.normBias)},
+        [&](Value row, ValueRange sums) { e.store(meanOf(e, plan, sums[0]), ofRow(row)); });
+  reduction.run(
+      {hasNorm, int64_t(hasNorm) + plan.isScaled() * (1 + plan.spec.normBias)},
       [&](Value row, Value quad, ValueRange carried) {
         Value four = read(row, quad);
         if (isLayer)
           four = e.subf(four, e.broadcast(e.load(e.f32(), ofRow(row)), 4));
-        four = zeroBeyond(e, plan, quad, four);
-        Values values;
-        if (hasNorm) {
-          Value sum = carried[0];
-          for (int64_t i = 0; i < 4; ++i)
-            sum = e.fma(e.element(four, i), e.element(four, i), sum);
-          values.push_back(sum);
-        }
-        if (plan.isScaled()) {
-          Value scaled = four;
-          if (gain) {
-            Value g = load(gain, quad);
-            scaled = e.mulf(scaled, spec.normPlusOne ? e.addf(g, 1.0) : g);
-          }
-          values.push_back(maximumOf(e, carried[values.size()], scaled));
-          if (normBias)
-            values.push_back(maximumOf(e, carried[values.size()], load(normBias, quad)));
-        }
-        return values;
+        return reduced(zeroBeyond(e, plan, quad, four), quad, carried);
       },
-      [&](Value to, ValueRange values) {
-        Value bound = values.back();
-        if (hasNorm) {
-          Value root = e.sqrt(e.addf(perColumn(values[0]), e.real(e.f32(), spec.eps)));
-          Value inverse = e.divf(e.real(e.f32(), 1), root);
-          e.store(inverse, e.at(to, 4));
-          if (plan.isScaled())
-            bound = e.mulf(values[1], inverse);
-          if (plan.isScaled() && normBias)
-            bound = e.addf(bound, values[2]);
-        }
-        if (!plan.isScaled())
-          return;
-        auto [scale, inverseScale] = scaleFor(e, bound);
-        e.store(scale, e.at(to, 8));
-        e.store(inverseScale, e.at(to, 12));
-      });
+      [&](Value row, ValueRange values) { keep(values, ofRow(row)); });
 }
 
 Values Rows::planes(Value row, Value quad, Value statistics) {
@@ -200,10 +225,7 @@ Values Rows::planes(Value row, Value quad, Value statistics) {
     value = e.subf(value, statistic(0));
   if (spec.norm != Norm::None)
     value = e.mulf(value, statistic(1));
-  if (gain) {
-    Value g = load(gain, quad);
-    value = e.mulf(value, spec.normPlusOne ? e.addf(g, 1.0) : g);
-  }
+  value = gained(value, quad);
   if (normBias)
     value = e.addf(value, load(normBias, quad));
   if (plan.isScaled())

@@ -76,6 +76,8 @@ bool Block::run(const Launch &newLaunch, bool hasAccesses, const RunOptions &new
     }
     isBroken = false;
   }
+  if (options.counts)
+    counters.begin(launch.kernel->name, launch.code->n_sites, uint32_t(threads.size()));
   for (uint32_t number : blockOrder) {
     runOne(blockAt(number));
     if (isBroken)
@@ -94,8 +96,6 @@ void Block::runOne(Extent which) {
   poisonShared();
   if (checksRaces())
     races.beginBlock();
-  if (options.counts)
-    counters.begin(launch.kernel->name, launch.code->n_sites, uint32_t(threads.size()));
   for (Thread &thread : threads) {
     thread.isDone = false;
     thread.fiber = nullptr;
@@ -123,7 +123,7 @@ void Block::runOne(Extent which) {
   starting = &threads[order[nextStart++]];
   Fiber::change(outside, *first);
   if (options.counts)
-    counters.end();
+    counters.endBlock();
 }
 
 Fiber *Block::freeFiber() {

@@ -13,6 +13,8 @@ void Counters::begin(const char *name, uint32_t nSites, uint32_t nThreads) {
   sites = nSites;
   threads = nThreads;
   groups.resize(std::max<size_t>(groups.size(), size_t(nSites) * ((nThreads - 1) / LLMC_SIMT_WARP + 1)));
+  loaded.clear();
+  stored.clear();
 }
 
 AccessCounts &Counters::countsOf(const Memory::Region &region, uint64_t address) {
@@ -72,14 +74,21 @@ void Counters::note(Group &group, uint64_t address, uint64_t bytes) {
 void Counters::close(Group &group) {
   if (!group.counts)
     return;
-  uint64_t bytes = 0;
-  for (const Segment &segment : group.segments)
-    bytes += uint64_t(std::popcount(segment.mask[0]) + std::popcount(segment.mask[1]));
+  uint64_t bytes = 0, fresh = 0;
+  for (const Segment &segment : group.segments) {
+    Mask &had = (group.isStore ? stored : loaded)[segment.number];
+    for (size_t i = 0; i < had.size(); ++i) {
+      bytes += uint64_t(std::popcount(segment.mask[i]));
+      fresh += uint64_t(std::popcount(segment.mask[i] & ~had[i]));
+      had[i] |= segment.mask[i];
+    }
+  }
   (group.isStore ? group.counts->warpStores : group.counts->warpLoads) += bytes;
+  (group.isStore ? group.counts->distinctStores : group.counts->distinctLoads) += fresh;
   (group.isStore ? group.counts->storeTransactions : group.counts->loadTransactions) += group.segments.size();
 }
 
-void Counters::end() {
+void Counters::endBlock() {
   for (uint32_t place : touched) {
     Groups &list = groups[place];
     for (Group &group : list.open)
