@@ -129,7 +129,7 @@ std::string DeviceKernelRunner::run(llmc_step step, uint64_t rows, uint64_t keys
         std::min(blocks(rows, launch.rowsPerBlock, launch.maxRowBlocks) * moreRowBlocks,
                  std::min(std::max(launch.maxRowBlocks, 1u), mostRowBlocks)),
         std::min(blocks(longest, launch.keysPerBlock, launch.maxKeyBlocks) * moreKeyBlocks,
-                 std::max(launch.maxKeyBlocks, 1u))};
+                 std::min(std::max(launch.maxKeyBlocks, 1u), mostKeyBlocks))};
     const void *params[] = {&device, &deviceArgs};
     error = emulator.launch({&code, entry, grid, {launch.threads}, 0, const_cast<void *const *>(params)},
                             library.table().is_instrumented);

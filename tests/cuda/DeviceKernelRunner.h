@@ -53,8 +53,8 @@ public:
   uint32_t launches = 0; // of the last run
   /// A variable of the module.
   void *variable(llvm::StringRef name) const;
-  /// Blocks in y and z are multiplied by these; there are no more in y than that.
-  uint32_t moreRowBlocks = 1, moreKeyBlocks = 1, mostRowBlocks = UINT32_MAX;
+  /// Blocks in y and z are multiplied by these; there are no more than those.
+  uint32_t moreRowBlocks = 1, moreKeyBlocks = 1, mostRowBlocks = UINT32_MAX, mostKeyBlocks = UINT32_MAX;
 
   simt::Emulator emulator;
 
