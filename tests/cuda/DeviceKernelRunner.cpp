@@ -52,11 +52,10 @@ llvm::StringRef imageOf(const codegen::DeviceKernel &kernel, uint32_t kind) {
 }
 
 /// The bitcode with a change.
-static std::string changed(llvm::StringRef bitcode, const codegen::DeviceKernel &kernel,
-                           const DeviceKernelRunner::Change &change) {
+static std::string changed(llvm::StringRef bitcode, const DeviceKernelRunner::Change &change) {
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> module = llvm::cantFail(llvm::parseBitcodeFile({bitcode, "kernel"}, context));
-  change(*module, kernel);
+  change(*module);
   std::string result;
   llvm::raw_string_ostream out(result);
   llvm::WriteBitcodeToFile(*module, out);
@@ -71,7 +70,7 @@ DeviceKernelRunner::DeviceKernelRunner(const EmitKernel &emit, bool isInstrument
   if (!failure.empty())
     return;
   if (change)
-    bitcode = changed(bitcode, made, change);
+    bitcode = changed(bitcode, change);
   static int number = 0;
   const std::string path = std::string(LLMC_CUDA_WORK) + "/kernel." + std::to_string(getpid()) + "." +
                            std::to_string(number++) + ".so";

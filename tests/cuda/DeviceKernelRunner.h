@@ -23,8 +23,8 @@ llvm::StringRef imageOf(const codegen::DeviceKernel &kernel, uint32_t kind);
 /// A compiled kernel, launched as the runtime would.
 class DeviceKernelRunner {
 public:
-  /// What the emulator is to run instead of what was compiled.
-  using Change = std::function<void(llvm::Module &, const codegen::DeviceKernel &)>;
+  /// Makes of what was compiled what the emulator is to run instead.
+  using Change = std::function<void(llvm::Module &)>;
   /// error() tells what went wrong. Instrumented code is checked for bounds and races.
   explicit DeviceKernelRunner(const EmitKernel &emit, bool isInstrumented = true, const Change &change = {});
   ~DeviceKernelRunner();

@@ -4,9 +4,9 @@
 // compile with a sentence.
 //
 //===----------------------------------------------------------------------===//
-#include "DeviceKernelRunner.h"
 #include "codegen/cuda/Images.h"
 
+#include "DeviceKernelRunner.h"
 #include "codegen/Backend.h"
 #include "codegen/cuda/kernels/Attention.h"
 #include "codegen/cuda/kernels/Choose.h"

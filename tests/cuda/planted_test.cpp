@@ -181,9 +181,8 @@ constexpr const char *kindNames[] = {"removed",    "divergent",       "weaker",
 /// Runs a family's kernels, with a mistake or without one.
 struct Trial {
   explicit Trial(const Family &family)
-      : subject(family.make([&](llvm::Module &module, const codegen::DeviceKernel &) {
-          mistakes = plantMistakes(module, family.entries);
-        })) {}
+      : subject(
+            family.make([&](llvm::Module &module) { mistakes = plantMistakes(module, family.entries); })) {}
 
   /// Empty, or what shows the mistake in this order of threads.
   std::string findingOf(uint32_t mistake, uint32_t seed) {
