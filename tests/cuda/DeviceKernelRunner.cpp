@@ -11,6 +11,8 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -20,7 +22,7 @@ using namespace mlir;
 
 namespace llmc::test {
 
-DeviceKernelRunner::DeviceKernelRunner(const Emit &emit, bool isInstrumented) {
+codegen::DeviceKernel compileKernel(const EmitKernel &emit, std::string &error) {
   DialectRegistry registry;
   emit::registerKernelDialects(registry);
   registerBuiltinDialectTranslation(registry);
@@ -28,7 +30,7 @@ DeviceKernelRunner::DeviceKernelRunner(const Emit &emit, bool isInstrumented) {
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-    failure = diagnostic.str();
+    error = diagnostic.str();
     return success();
   });
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
@@ -36,21 +38,39 @@ DeviceKernelRunner::DeviceKernelRunner(const Emit &emit, bool isInstrumented) {
   PassManager lowering(&context);
   emit::buildKernelLoweringPipeline(lowering);
   if (failed(emitted) || failed(verify(*module)) || failed(lowering.run(*module)))
-    return;
-  made = std::move(*emitted);
+    return {};
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::Module> translated = translateModuleToLLVMIR(*module, llvmContext);
-  std::vector<codegen::DeviceImage> images;
   if (translated)
-    failure = cuda::makeImages(*translated, {"sm_80"}, nullptr, images);
-  if (!translated || !failure.empty())
+    error = cuda::makeImages(*translated, {"sm_80"}, nullptr, emitted->images);
+  return std::move(*emitted);
+}
+
+llvm::StringRef imageOf(const codegen::DeviceKernel &kernel, uint32_t kind) {
+  auto image = llvm::find_if(kernel.images, [&](const auto &image) { return image.kind == kind; });
+  return image == kernel.images.end() ? "" : llvm::StringRef(image->bytes);
+}
+
+/// The bitcode with a change.
+static std::string changed(llvm::StringRef bitcode, const DeviceKernelRunner::Change &change) {
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> module = llvm::cantFail(llvm::parseBitcodeFile({bitcode, "kernel"}, context));
+  change(*module);
+  std::string result;
+  llvm::raw_string_ostream out(result);
+  llvm::WriteBitcodeToFile(*module, out);
+  return result;
+}
+
+DeviceKernelRunner::DeviceKernelRunner(const EmitKernel &emit, bool isInstrumented, const Change &change) {
+  made = compileKernel(emit, failure);
+  std::string bitcode = imageOf(made, LLMC_IMAGE_BITCODE).str();
+  if (bitcode.empty() && failure.empty())
+    failure = "there is no bitcode";
+  if (!failure.empty())
     return;
-  llvm::StringRef bitcode;
-  for (const codegen::DeviceImage &image : images)
-    if (image.kind == LLMC_IMAGE_BITCODE)
-      bitcode = image.bytes;
-    else
-      text = image.bytes;
+  if (change)
+    bitcode = changed(bitcode, change);
   static int number = 0;
   const std::string path = std::string(LLMC_CUDA_WORK) + "/kernel." + std::to_string(getpid()) + "." +
                            std::to_string(number++) + ".so";
@@ -72,6 +92,14 @@ DeviceKernelRunner::~DeviceKernelRunner() {
 void DeviceKernelRunner::reset(size_t count) {
   for (; owned.size() > count; owned.pop_back())
     emulator.memory.free(owned.back());
+}
+
+void *DeviceKernelRunner::variable(llvm::StringRef name) const {
+  const llmc_simt_code &code = *library.table().codes[0];
+  for (uint32_t i = 0; i < code.n_globals; ++i)
+    if (code.globals[i].name == name)
+      return const_cast<void *>(code.globals[i].address);
+  return nullptr;
 }
 
 std::string DeviceKernelRunner::run(llmc_step step, uint64_t rows, uint64_t longest,
@@ -99,9 +127,9 @@ std::string DeviceKernelRunner::run(llmc_step step, uint64_t rows, uint64_t long
     const simt::Extent grid = {
         launch.blocks,
         std::min(blocks(rows, launch.rowsPerBlock, launch.maxRowBlocks) * moreRowBlocks,
-                 std::max(launch.maxRowBlocks, 1u)),
+                 std::min(std::max(launch.maxRowBlocks, 1u), mostRowBlocks)),
         std::min(blocks(longest, launch.keysPerBlock, launch.maxKeyBlocks) * moreKeyBlocks,
-                 std::max(launch.maxKeyBlocks, 1u))};
+                 std::min(std::max(launch.maxKeyBlocks, 1u), mostKeyBlocks))};
     const void *params[] = {&device, &deviceArgs};
     error = emulator.launch({&code, entry, grid, {launch.threads}, 0, const_cast<void *const *>(params)},
                             library.table().is_instrumented);

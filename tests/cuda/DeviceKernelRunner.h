@@ -6,20 +6,29 @@
 #include "runtime/device/simt/Emulator.h"
 #include "runtime/include/llmc/module_abi.h"
 
+#include "llvm/IR/Module.h"
+
 #include <functional>
 
 namespace llmc::test {
 
-/// A kernel, compiled as the compiler would, and launched as the runtime would.
+/// Puts the entries of a kernel into the module.
+using EmitKernel = std::function<mlir::FailureOr<codegen::DeviceKernel>(mlir::ModuleOp)>;
+
+/// The kernel with its images for sm_80, compiled as the compiler would; `error` tells what went wrong.
+codegen::DeviceKernel compileKernel(const EmitKernel &emit, std::string &error);
+/// The first one of a kind.
+llvm::StringRef imageOf(const codegen::DeviceKernel &kernel, uint32_t kind);
+
+/// A compiled kernel, launched as the runtime would.
 class DeviceKernelRunner {
 public:
-  using Emit = std::function<mlir::FailureOr<codegen::DeviceKernel>(mlir::ModuleOp)>;
-  /// `emit` puts the entries into the module; error() tells what went wrong. Instrumented code is checked for
-  /// bounds and races.
-  explicit DeviceKernelRunner(const Emit &emit, bool isInstrumented = true);
+  /// Makes of what was compiled what the emulator is to run instead.
+  using Change = std::function<void(llvm::Module &)>;
+  /// error() tells what went wrong. Instrumented code is checked for bounds and races.
+  explicit DeviceKernelRunner(const EmitKernel &emit, bool isInstrumented = true, const Change &change = {});
   ~DeviceKernelRunner();
   const std::string &error() const { return failure; }
-  const std::string &ptx() const { return text; }
   const codegen::DeviceKernel &kernel() const { return made; }
 
   /// Device memory, filled with NaN or with these values; freed by reset().
@@ -41,14 +50,16 @@ public:
   /// Empty, or what the emulator says.
   std::string run(llmc_step step, uint64_t rows, uint64_t longest, const std::vector<const void *> &args);
   uint32_t launches = 0; // of the last run
-  /// Blocks in y and z are multiplied by these.
-  uint32_t moreRowBlocks = 1, moreKeyBlocks = 1;
+  /// A variable of the module.
+  void *variable(llvm::StringRef name) const;
+  /// Blocks in y and z are multiplied by these; there are no more than those.
+  uint32_t moreRowBlocks = 1, moreKeyBlocks = 1, mostRowBlocks = UINT32_MAX, mostKeyBlocks = UINT32_MAX;
 
   simt::Emulator emulator;
 
 private:
   codegen::DeviceKernel made;
-  std::string failure, text;
+  std::string failure;
   simt::Library library;
   std::vector<void *> owned;
 };

@@ -4,10 +4,7 @@
 // batches, orders of threads and grids must give the same bits.
 //
 //===----------------------------------------------------------------------===//
-#include "DeviceKernelRunner.h"
-
-#include "codegen/cuda/kernels/Attention.h"
-#include "tests/codegen/AttentionCase.h"
+#include "GpuAttention.h"
 
 #include <gtest/gtest.h>
 #include <set>
@@ -20,94 +17,6 @@ namespace {
 
 using Token = AttentionCase::Token;
 using Outputs = AttentionCase::Outputs;
-constexpr int64_t lastPosition = 576;
-
-struct GpuAttention : AttentionCase {
-  DeviceKernelRunner runner;
-
-  GpuAttention(const AttentionSpec &wanted, Random &random, int64_t window = 0, bool isInstrumented = true)
-      : AttentionCase(wanted, random, window, lastPosition),
-        runner([&](mlir::ModuleOp module) { return cuda::emitAttention(module, "attention", spec); },
-               isInstrumented) {}
-
-  /// Pages of both sequences, in memory of the device; a page also holds something else before and after the
-  /// layer.
-  struct Cache {
-    static constexpr int64_t gap = 128;
-    llmc_kv_pool pool = {};
-    uint64_t offsetK, offsetV;
-  };
-  Cache makeCache() {
-    const emit::KVLayout layout = spec.layout();
-    const int64_t pages = (maxPosition + spec.pageTokens - 1) / spec.pageTokens;
-    Cache cache;
-    cache.offsetK = Cache::gap, cache.offsetV = cache.offsetK + layout.pageBytesK() + Cache::gap;
-    cache.pool.page_bytes = cache.offsetV + layout.pageBytesV() + Cache::gap;
-    // Full of NaN: what an earlier owner left behind must not matter.
-    cache.pool.pages = runner.allocate<uint8_t>(sequences * pages * cache.pool.page_bytes, "pages");
-    std::vector<int32_t> table;
-    for (int64_t i = 0; i < sequences * pages; ++i)
-      table.push_back(int32_t((i * 7 + 2) % (sequences * pages)));
-    cache.pool.table = runner.upload(table.data(), table.size(), "table");
-    cache.pool.table_stride = pages;
-    return cache;
-  }
-
-  void step(const Cache &cache, const std::vector<Token> &batch, Outputs &outputs) {
-    const size_t before = runner.allocations();
-    const int64_t rows = batch.size();
-    Matrix mq(rows, widthQ()), mk(rows, widthK()), mv(rows, widthV());
-    fillRows(batch, mq, mk, mv);
-    auto upload = [&](const Matrix &m, const char *name) {
-      return runner.upload(m.data, m.rows * m.stride, name);
-    };
-    const int64_t stride = (widthOut() + 15) / 16 * 16;
-    float *y = runner.allocate<float>(rows * stride, "y");
-    std::vector<const void *> args = {upload(mq, "q"), upload(mk, "k"), upload(mv, "v")};
-    auto number = [&](uint64_t value) { args.push_back(reinterpret_cast<const void *>(uintptr_t(value))); };
-    if (spec.hasSinks)
-      args.push_back(runner.upload(sinks.data(), sinks.size(), "sinks"));
-    if (spec.ropeDims)
-      args.push_back(runner.upload(frequencies.data(), frequencies.size(), "frequencies"));
-    if (window)
-      number(window);
-    for (uint64_t value : {uint64_t(1), cache.offsetK, cache.offsetV}) // cache 1 of 2
-      number(value);
-    args.push_back(y);
-    std::vector<llmc_token_row> tokens;
-    std::map<int32_t, int32_t> lengths;
-    for (auto [sequence, position] : batch) {
-      tokens.push_back({0, sequence, position, 1});
-      lengths[sequence] = std::max(lengths[sequence], position + 1);
-    }
-    uint64_t longest = 0;
-    for (auto [sequence, length] : lengths)
-      longest = std::max<uint64_t>(longest, length);
-    const llmc_kv_pool pools[2] = {{}, cache.pool};
-    llmc_step step = {};
-    step.rows[LLMC_ROWS_TOKENS] = rows;
-    step.tokens = runner.upload(tokens.data(), tokens.size(), "tokens");
-    step.kv = runner.upload(pools, 2, "pools");
-    ASSERT_EQ(runner.run(step, rows, longest, args), "");
-    for (int64_t r = 0; r < rows; ++r) {
-      outputs[batch[r]] = std::vector<float>(y + r * stride, y + r * stride + widthOut());
-      for (int64_t c = widthOut(); c < stride; ++c)
-        ASSERT_EQ(y[r * stride + c], 0);
-    }
-    runner.reset(before);
-  }
-
-  Outputs run(const std::vector<std::vector<Token>> &batches, uint32_t seed) {
-    runner.emulator.options.seed = seed;
-    Cache cache = makeCache();
-    Outputs outputs;
-    for (const std::vector<Token> &batch : batches)
-      if (!testing::Test::HasFatalFailure())
-        step(cache, batch, outputs);
-    runner.reset();
-    return outputs;
-  }
-};
 
 void extend(std::vector<Token> &batch, int32_t sequence, int32_t from, int32_t to) {
   for (int32_t i = from; i < to; ++i)
@@ -152,7 +61,12 @@ std::vector<std::vector<Token>> chunks(int32_t end, std::initializer_list<int32_
 
 void check(GpuAttention &attention, double tolerance, int32_t end) {
   ASSERT_EQ(attention.runner.error(), "");
-  const Outputs first = attention.run(mixedBatches(end), 1);
+  auto run = [&](const std::vector<std::vector<Token>> &batches, uint32_t seed) {
+    Outputs outputs;
+    EXPECT_EQ(attention.run(batches, seed, outputs), "");
+    return outputs;
+  };
+  const Outputs first = run(mixedBatches(end), 1);
   double largest = 0;
   for (const auto &[token, values] : first) {
     const std::vector<double> expected = attention.reference(token.first, token.second);
@@ -164,9 +78,9 @@ void check(GpuAttention &attention, double tolerance, int32_t end) {
     }
   }
   EXPECT_GT(largest, 0); // something was compared
-  EXPECT_TRUE(first == attention.run(chunks(end, {end}), 2)) << "in one step";
+  EXPECT_TRUE(first == run(chunks(end, {end}), 2)) << "in one step";
   attention.runner.moreRowBlocks = 2, attention.runner.moreKeyBlocks = 4;
-  EXPECT_TRUE(first == attention.run(chunks(end, {1, 3, 30, 64, 100}), 3)) << "in chunks";
+  EXPECT_TRUE(first == run(chunks(end, {1, 3, 30, 64, 100}), 3)) << "in chunks";
 }
 
 struct Case {
@@ -245,7 +159,7 @@ TEST_P(CudaAttentionCounts, KeysOnceAndLittleBesides) {
   std::fill_n(cache.pool.pages, pages * cache.pool.page_bytes, 0);
   attention.runner.emulator.options.counts = true;
   Outputs outputs;
-  attention.step(cache, {{0, keys - 1}}, outputs);
+  ASSERT_EQ(attention.step(cache, {{0, keys - 1}}, outputs), "");
   EXPECT_EQ(attention.runner.launches, 2u);
   const uint64_t ofKey = spec.layout().tokenBytes();
   uint64_t all = 0;

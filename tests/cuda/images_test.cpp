@@ -1,17 +1,28 @@
-//===- images_test.cpp - what no image can be made of ---------------------===//
+//===- images_test.cpp - the images of a kernel, and what none are made of ===//
 //
-// PTX could not say it, or no GPU would load it: the compile stops with a sentence instead.
+// What the emulator runs is what PTX was made of. What PTX could not say, or no GPU would load, stops the
+// compile with a sentence.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cuda/Images.h"
 
+#include "DeviceKernelRunner.h"
+#include "codegen/Backend.h"
+#include "codegen/cuda/kernels/Attention.h"
+#include "codegen/cuda/kernels/Choose.h"
+#include "codegen/cuda/kernels/Linear.h"
+#include "tests/codegen/AttentionCase.h"
+
 #include "llvm/AsmParser/Parser.h"
+#include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/Support/SourceMgr.h"
+#include "llvm/Target/TargetMachine.h"
 
 #include <gtest/gtest.h>
 
 using namespace llmc;
+using namespace llmc::test;
 
 namespace {
 
@@ -35,10 +46,41 @@ std::string sharedBytes(int bytes) {
 const std::string useShared = "  %v = load volatile i32, ptr addrspace(3) @shared\n"
                               "  store volatile i32 %v, ptr addrspace(1) %p";
 
+/// What the backend makes of the bitcode that the emulator is given, and the PTX beside it.
+void expectSamePtx(const EmitKernel &emit) {
+  std::string error;
+  const codegen::DeviceKernel kernel = compileKernel(emit, error);
+  ASSERT_EQ(error, "");
+  llvm::LLVMContext context;
+  auto module = llvm::parseBitcodeFile({imageOf(kernel, LLMC_IMAGE_BITCODE), "kernel"}, context);
+  ASSERT_TRUE(bool(module));
+  auto machine =
+      codegen::makeTargetMachine((*module)->getTargetTriple(), "sm_80", /*relocation=*/std::nullopt, error);
+  ASSERT_TRUE(machine) << error;
+  llvm::SmallString<0> ptx;
+  llvm::raw_svector_ostream out(ptx);
+  EXPECT_EQ(codegen::emitFile(**module, *machine, llvm::CodeGenFileType::AssemblyFile, out), "");
+  EXPECT_GT(ptx.size(), 1000u);
+  EXPECT_TRUE(ptx == imageOf(kernel, LLMC_IMAGE_PTX));
+}
+
+TEST(Images, BitcodeIsWhatPtxWasMadeOf) {
+  emit::LinearSpec linear;
+  linear.k = 320;
+  linear.norm = emit::Norm::Rms;
+  linear.weights = {{quant::schemeByName("q4_0"), 80}};
+  expectSamePtx([&](mlir::ModuleOp module) { return cuda::emitLinear(module, "linear", linear); });
+  emit::AttentionSpec attention = makeSpec(4, 2, 64);
+  attention.cacheType = &emit::kvType("q8");
+  expectSamePtx([&](mlir::ModuleOp module) { return cuda::emitAttention(module, "attention", attention); });
+  expectSamePtx([](mlir::ModuleOp module) { return cuda::emitChoose(module, "choose", 1000); });
+}
+
 TEST(Images, OfAKernelThatNeedsNothing) {
   EXPECT_EQ(sentence("", "  store i32 1, ptr addrspace(1) %p"), "");
   EXPECT_EQ(sentence(sharedBytes(48 << 10), useShared), "");
-  EXPECT_EQ(sentence("", "  %v = atomicrmw add ptr addrspace(1) %p, i32 1 syncscope(\"device\") monotonic"), "");
+  EXPECT_EQ(sentence("", "  %v = atomicrmw add ptr addrspace(1) %p, i32 1 syncscope(\"device\") monotonic"),
+            "");
 }
 
 TEST(Images, NotWithAFunctionThatNobodyHas) {

@@ -4,16 +4,7 @@
 // same bits for every number of rows and order of threads; what is loaded, and in how many transactions.
 //
 //===----------------------------------------------------------------------===//
-#include "codegen/Pipeline.h"
-#include "codegen/cuda/Images.h"
-#include "codegen/cuda/kernels/Linear.h"
-#include "codegen/emit/Lowering.h"
-#include "runtime/include/llmc/module_abi.h"
-#include "tests/codegen/LinearData.h"
-#include "tests/simt/KernelLibrary.h"
-
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Target/LLVMIR/Export.h"
+#include "GpuLinear.h"
 
 #include <gtest/gtest.h>
 
@@ -22,68 +13,13 @@ using namespace llmc::test;
 
 namespace {
 
-mlir::MLIRContext &context() {
-  static mlir::MLIRContext *made = [] {
-    auto *context =
-        new mlir::MLIRContext(codegen::pipelineDialects(), mlir::MLIRContext::Threading::DISABLED);
-    context->loadAllAvailableDialects();
-    return context;
-  }();
-  return *made;
-}
+struct Linear : GpuLinear {
+  using GpuLinear::GpuLinear;
 
-class Linear : public LinearData {
-public:
-  Linear(LinearSpec spec, Random &random, bool isInstrumented = true) : LinearData(spec, random) {
-    mlir::OwningOpRef<mlir::ModuleOp> module =
-        mlir::ModuleOp::create(mlir::UnknownLoc::get(&context()), "linear");
-    kernel = cuda::emitLinear(*module, "linear", spec);
-    mlir::PassManager manager(&context());
-    emit::buildKernelLoweringPipeline(manager);
-    EXPECT_TRUE(mlir::succeeded(manager.run(*module)));
-    llvm::LLVMContext llvmContext;
-    std::unique_ptr<llvm::Module> translated = mlir::translateModuleToLLVMIR(*module, llvmContext, "linear");
-    EXPECT_EQ(cuda::makeImages(*translated, {"sm_80"}, nullptr, kernel.images), "");
-    std::string text;
-    llvm::raw_string_ostream(text) << *translated;
-    library = std::make_unique<KernelLibrary>(text, isInstrumented);
-    EXPECT_EQ(library->error(), "");
-  }
-
-  std::vector<std::unique_ptr<Matrix>> run(int64_t rows) {
-    std::vector<std::unique_ptr<Matrix>> y;
-    simt::Memory &memory = library->emulator.memory;
-    std::vector<void *> args;
-    auto allocate = [&](uint64_t bytes, const char *name) {
-      return args.emplace_back(memory.allocate(bytes, name));
-    };
-    for (const Operand &operand : operands())
-      std::memcpy(allocate(operand.bytes, operand.name), operand.data, operand.bytes);
-    for (int64_t i = 0; i < outputs(); ++i) {
-      y.push_back(std::make_unique<Matrix>(rows, width(i)));
-      allocate(rows * y.back()->stride * 4, "y");
-    }
-    allocate(rows * cuda::linearPackedRowBytes(spec), "packed");
-    llmc_step step = {};
-    step.rows[LLMC_ROWS_TOKENS] = rows;
-    llmc_step *onDevice = library->upload(std::vector<llmc_step>{step}, "step");
-    void **argsOnDevice = library->upload(args, "args");
-    for (const codegen::DeviceLaunch &launch : kernel.launches) {
-      if (rows < launch.minRows || rows > launch.maxRows)
-        continue;
-      uint32_t inY = 1;
-      if (launch.rowsPerBlock)
-        inY = std::min<uint32_t>((rows + launch.rowsPerBlock - 1) / launch.rowsPerBlock, maxInY);
-      EXPECT_EQ(library->launch(launch.entry.c_str(), {launch.blocks, inY}, {launch.threads}, onDevice,
-                                argsOnDevice),
-                "");
-    }
-    for (int64_t i = 0; i < outputs(); ++i)
-      std::memcpy(y[i]->data, args[args.size() - 1 - outputs() + i], rows * y[i]->stride * 4);
-    for (void *address : args)
-      memory.free(address);
-    memory.free(onDevice);
-    memory.free(argsOnDevice);
+  Outputs run(int64_t rows) {
+    Outputs y;
+    EXPECT_EQ(runner.error(), "");
+    EXPECT_EQ(GpuLinear::run(rows, y), "");
     return y;
   }
 
@@ -102,19 +38,7 @@ public:
     }
     return largest;
   }
-
-  codegen::DeviceKernel kernel;
-  std::unique_ptr<KernelLibrary> library;
-  uint32_t maxInY = 1000;
 };
-
-LinearSpec specOf(const char *scheme, int64_t k, std::vector<int64_t> widths) {
-  LinearSpec spec;
-  spec.k = k;
-  for (int64_t n : widths)
-    spec.weights.push_back({quant::schemeByName(scheme), n});
-  return spec;
-}
 
 /// What fused kernels of models look like, at odd shapes.
 std::vector<LinearSpec> specsOf(const char *scheme) {
@@ -153,8 +77,8 @@ TEST_P(Schemes, near_double_precision_and_the_same_bits_for_every_number_of_rows
     auto all = linear.run(33);
     uint32_t seed = 0;
     for (int64_t rows : {1, 7, 8, 9, 16, 18}) {
-      linear.library->emulator.options.seed = ++seed;
-      linear.maxInY = seed % 3 + 1;
+      linear.runner.emulator.options.seed = ++seed;
+      linear.runner.mostRowBlocks = seed % 3 + 1;
       auto some = linear.run(rows);
       for (int64_t output = 0; output < linear.outputs(); ++output)
         for (int64_t row = 0; row < rows; ++row)
@@ -191,10 +115,10 @@ TEST_P(Schemes, weights_are_loaded_once_in_whole_lines) {
   constexpr uint64_t k = 1024, n = 96, rows = 2;
   Random random(5);
   Linear linear(specOf(GetParam(), k, {n}), random);
-  linear.library->emulator.options.counts = true;
+  linear.runner.emulator.options.counts = true;
   linear.run(rows);
   const uint64_t bytes = linear.weights[0]->scheme.packedBytes(n, k);
-  const auto &all = linear.library->emulator.counters().counts();
+  const auto &all = linear.runner.emulator.counters().counts();
   const simt::AccessCounts &counts = all.at({"linear_rows8", "weights"}), &x = all.at({"linear_rows8", "x"});
   EXPECT_EQ(counts.loads, bytes);
   EXPECT_EQ(counts.warpLoads, bytes);
@@ -211,9 +135,9 @@ TEST(Linear, a_matrix_of_an_8b_is_loaded_once_in_whole_lines) {
   constexpr uint64_t k = 4096, n = 14336;
   Random random(6);
   Linear linear(specOf("q4_0", k, {n}), random);
-  linear.library->emulator.options.counts = true;
+  linear.runner.emulator.options.counts = true;
   linear.run(1);
-  const auto &counts = linear.library->emulator.counters().counts();
+  const auto &counts = linear.runner.emulator.counters().counts();
   const simt::AccessCounts &weights = counts.at({"linear_rows8", "weights"});
   const uint64_t bytes = linear.weights[0]->scheme.packedBytes(n, k);
   EXPECT_EQ(weights.warpLoads, bytes);

@@ -27,6 +27,7 @@ std::string kernelText(const std::string &name, const std::map<std::string, std:
   for (const auto &[from, to] : replaced) {
     size_t at = result.find(from);
     EXPECT_NE(at, std::string::npos) << name << " has no '" << from << "'";
+    EXPECT_NE(from, to);
     for (; at != std::string::npos; at = result.find(from, at + to.size()))
       result.replace(at, from.size(), to);
   }

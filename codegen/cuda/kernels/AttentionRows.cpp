@@ -88,16 +88,16 @@ void AttentionRows::rotate(Value source, Value position, Value piece, Put put) {
     e.when(e.less(piece, e.n(pairs)), turn, keep);
 }
 
-/// A row of shared floats as numbers of the cache: a number a thread, or a group with one scale a warp.
-void AttentionRows::storeRow(Value row, int64_t dim, int64_t groups, llvm::function_ref<Value(Value)> place,
+/// A row of floats as numbers of the cache: a number a thread, or a group with one scale a warp.
+void AttentionRows::storeRow(llvm::function_ref<Value(Value)> element, int64_t dim, int64_t groups,
+                             llvm::function_ref<Value(Value)> place,
                              llvm::function_ref<Value(Value)> scalePlace) {
-  auto element = [&](Value d) { return e.load(e.f32(), e.at(row, e.mul(d, 4))); };
   if (!groups) {
     e.loop(tid, e.n(dim), e.n(AttentionShape::threads),
            [&](Value d) { e.store(store.narrow(element(d)), place(d)); });
     return;
   }
-  // Zeros stand behind the last number of a row.
+  // Behind the last number of a row there are zeros.
   e.loop(warp, e.n(groups), e.n(AttentionShape::warps), [&](Value group) {
     Value d = e.add(e.mul(group, store.perScale()), lane), number = element(d);
     Value largest = e.reduce(e.abs(number), [&](Value a, Value b) { return e.maxf(a, b); });
@@ -114,31 +114,26 @@ void AttentionRows::append(Value row, const Token &token, Value kvHead, Value sc
   Unit here = unit(token.sequence, kvHead, e.div(token.position, AttentionShape::unitKeys));
   Value slot = e.rem(token.position, spec.pageTokens);
   auto put = [&](Value d, Value element) { e.store(element, e.at(scratch, e.mul(d, 4))); };
-  auto fillUp = [&](int64_t dim, int64_t groups) {
-    const int64_t end = groups * store.perScale();
-    if (end > dim)
-      e.loop(e.add(tid, dim), e.n(end), e.n(AttentionShape::threads),
-             [&](Value d) { put(d, e.real(e.f32(), 0)); });
-  };
   Value source = key(row, kvHead);
   e.loop(tid, e.n(pieces()), e.n(AttentionShape::threads),
          [&](Value piece) { rotate(source, token.position, piece, put); });
-  fillUp(spec.dimK, shape.groupsK);
+  if (const int64_t end = shape.groupsK * store.perScale(); end > spec.dimK)
+    e.loop(e.add(tid, spec.dimK), e.n(end), e.n(AttentionShape::threads),
+           [&](Value d) { put(d, e.real(e.f32(), 0)); });
   meet(e);
   storeRow(
-      scratch, spec.dimK, shape.groupsK,
+      [&](Value d) { return e.load(e.f32(), e.at(scratch, e.mul(d, 4))); }, spec.dimK, shape.groupsK,
       [&](Value d) { return e.at(here.keys, e.mul(e.add(e.mul(d, spec.pageTokens), slot), shape.bytes)); },
       [&](Value group) {
         return e.at(here.keys, e.add(e.mul(e.add(e.mul(group, spec.pageTokens), slot), 2), layout.scalesK()));
       });
-  meet(e);
   Value value = rowOf(v, row, kvHead, spec.kvHeads, spec.dimV);
-  e.loop(tid, e.n(spec.dimV), e.n(AttentionShape::threads),
-         [&](Value d) { put(d, e.load(e.f32(), e.at(value, e.mul(d, 4)))); });
-  fillUp(spec.dimV, shape.groupsV);
-  meet(e);
   storeRow(
-      scratch, spec.dimV, shape.groupsV,
+      [&](Value d) {
+        Value number = e.load(e.f32(), e.at(value, e.mul(e.min(d, e.n(spec.dimV - 1)), 4)));
+        return e.select(e.less(d, e.n(spec.dimV)), number, e.real(e.f32(), 0));
+      },
+      spec.dimV, shape.groupsV,
       [&](Value d) { return e.at(here.values, e.mul(e.add(e.mul(slot, shape.dimV), d), shape.bytes)); },
       [&](Value group) {
         return e.at(here.values, e.add(e.mul(e.add(e.mul(slot, shape.groupsV), group), 2), layout.scalesV()));

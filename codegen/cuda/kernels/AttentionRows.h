@@ -46,9 +46,7 @@ public:
   /// Writes the rotated key and the value of a row to the cache. `scratch`: shared memory of scratchBytes().
   /// All threads of the block come here; what is written is seen after their next meeting.
   void append(Value row, const Token &token, Value kvHead, Value scratch);
-  static int64_t scratchBytes(const AttentionShape &shape) {
-    return 4 * emit::roundUp(std::max(shape.spec.dimK, shape.spec.dimV), 32);
-  }
+  static int64_t scratchBytes(const AttentionShape &shape) { return 4 * emit::roundUp(shape.spec.dimK, 32); }
 
   /// Writes o / l, some dimensions of a query's output from `dimension` on; those beyond the last are left
   /// out.
@@ -61,8 +59,8 @@ private:
     return e.at(rows,
                 e.add(e.mul(e.widen(row), emit::rowStride(heads * dim)), e.mul(e.widen(head), 4 * dim)));
   }
-  void storeRow(Value row, int64_t dim, int64_t groups, llvm::function_ref<Value(Value d)> place,
-                llvm::function_ref<Value(Value group)> scalePlace);
+  void storeRow(llvm::function_ref<Value(Value d)> element, int64_t dim, int64_t groups,
+                llvm::function_ref<Value(Value d)> place, llvm::function_ref<Value(Value group)> scalePlace);
 
   WarpEmitter &e;
   const AttentionShape &shape;

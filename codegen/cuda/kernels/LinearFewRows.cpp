@@ -86,8 +86,7 @@ struct FewRows {
     Values sums = e.loop(first, last, 1, carried, [&](Value chunk, ValueRange carried) {
       Value number = carried.back();
       copy(e.add(chunk, stages - 1), e.rem(e.add(number, stages - 1), stages));
-      waitForCopies(e, stages - 1);
-      meetWarp(e);
+      waitForCopies(e, stages - 1); // who reads them meets first, for tokens
       Values sums(carried.drop_back());
       for (int64_t tile = 0; tile < tiles; ++tile) {
         stageTokens(x, chunk, tile, rows, tokens, statistics);

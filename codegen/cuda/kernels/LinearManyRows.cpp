@@ -47,11 +47,9 @@ codegen::DeviceLaunch emitPack(ModuleOp module, StringRef name, const Plan &plan
         Value chunk = e.at(to, e.mul(e.div(quad, quads), plan.tokenBytes()));
         x.store(x.planes(row, quad, statistics), chunk, e.rem(quad, quads));
       });
-      if (!plan.isScaled())
-        return;
-      e.when(e.equal(thread, e.c(0)),
-             [&] { e.store(e.load(e.f32(), e.at(statistics, 12)), to, plan.chunks * plan.tokenBytes()); });
-      meet(e); // before the next row's statistics
+      if (plan.isScaled())
+        e.when(e.equal(thread, e.c(0)),
+               [&] { e.store(e.load(e.f32(), e.at(statistics, 12)), to, plan.chunks * plan.tokenBytes()); });
     });
   });
   return launch;

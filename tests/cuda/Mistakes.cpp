@@ -1,0 +1,135 @@
+//===- Mistakes.cpp - planted in kernels, to be found by the emulator -----===//
+#include "Mistakes.h"
+
+#include "codegen/cuda/Warp.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Analysis/ValueTracking.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/IntrinsicInst.h"
+#include "llvm/IR/IntrinsicsNVPTX.h"
+#include "llvm/Transforms/Utils/BasicBlockUtils.h"
+
+#include <map>
+
+using namespace llvm;
+
+namespace llmc::test {
+namespace {
+
+class Planter {
+public:
+  explicit Planter(Module &module) : module(module), builder(module.getContext()) {
+    planted = new GlobalVariable(module, builder.getInt32Ty(), /*isConstant=*/false,
+                                 GlobalValue::ExternalLinkage, builder.getInt32(0), "planted",
+                                 /*InsertBefore=*/nullptr, GlobalValue::NotThreadLocal, cuda::globalSpace);
+  }
+
+  void plant(Function &entry) {
+    counts.clear();
+    SmallVector<Instruction *> all;
+    for (Instruction &instruction : instructions(entry))
+      all.push_back(&instruction);
+    for (Instruction *instruction : all)
+      if (auto *load = dyn_cast<LoadInst>(instruction))
+        plantInLoad(*load);
+      else if (auto *call = dyn_cast<IntrinsicInst>(instruction))
+        plantInCall(*call);
+  }
+
+  std::vector<Mistake> mistakes;
+
+private:
+  /// Whether the next mistake is the one that is wanted now. Read anew each time, so that no loop is compiled
+  /// twice.
+  Value *isNext(Mistake::Kind kind, const std::string &place) {
+    mistakes.push_back({kind, uint32_t(mistakes.size() + 1), place});
+    Value *wanted = builder.CreateLoad(builder.getInt32Ty(), planted, /*isVolatile=*/true);
+    return builder.CreateICmpEQ(wanted, builder.getInt32(mistakes.back().number));
+  }
+
+  std::string placeOf(Instruction &instruction, StringRef what) {
+    const int number = ++counts[what.str()];
+    return (instruction.getFunction()->getName() + ": " + what + " " + Twine(number)).str();
+  }
+
+  void doUnless(Value *condition, Instruction &instruction) {
+    Instruction *end = SplitBlockAndInsertIfThen(builder.CreateNot(condition), &instruction, false);
+    instruction.moveBefore(end->getIterator());
+  }
+
+  void plantInCall(IntrinsicInst &call) {
+    builder.SetInsertPoint(&call);
+    const Intrinsic::ID id = call.getIntrinsicID();
+    StringRef name = call.getCalledFunction()->getName();
+    name.consume_front("llvm.nvvm.");
+    if (name.starts_with("bar")) { // of the block or the warp
+      const std::string place = placeOf(call, name);
+      Value *skips = isNext(Mistake::Removed, place), *diverges = isNext(Mistake::Divergent, place);
+      Value *thread = builder.CreateIntrinsic(Intrinsic::nvvm_read_ptx_sreg_tid_x, {});
+      Value *isOther = builder.CreateICmpNE(thread, builder.getInt32(0));
+      doUnless(builder.CreateOr(skips, builder.CreateAnd(diverges, isOther)), call);
+    } else if (id == Intrinsic::nvvm_cp_async_wait_group) {
+      const std::string place = placeOf(call, name);
+      const uint64_t groups = cast<ConstantInt>(call.getArgOperand(0))->getZExtValue();
+      Value *weaker = isNext(Mistake::Weaker, place), *none = isNext(Mistake::NotWaited, place);
+      Instruction *end = SplitBlockAndInsertIfThen(weaker, &call, false);
+      builder.SetInsertPoint(end);
+      builder.CreateIntrinsic(id, {}, {builder.getInt32(uint32_t(groups + 1))});
+      builder.SetInsertPoint(&call);
+      doUnless(builder.CreateOr(weaker, none), call);
+    } else if (name.starts_with("shfl.")) {
+      // Folds of five steps each, one for every number: one step in three is each of the five in turn.
+      const std::string place = placeOf(call, name);
+      if (counts[name.str()] % 3 != 0)
+        return;
+      Value *lanes = call.getArgOperand(2);
+      Value *isWrong = isNext(Mistake::Shuffled, place);
+      call.setArgOperand(2, builder.CreateSelect(isWrong, ConstantInt::get(lanes->getType(), 0), lanes));
+    } else if (name.starts_with("redux.")) {
+      builder.SetInsertPoint(call.getNextNode());
+      Value *own = call.getArgOperand(0), *isWrong = isNext(Mistake::Shuffled, placeOf(call, name));
+      auto *result = cast<Instruction>(builder.CreateSelect(isWrong, own, &call));
+      call.replaceUsesWithIf(result, [&](Use &use) { return use.getUser() != result; });
+    } else if (name.starts_with("cp.async.cg.")) {
+      plantInAddress(call, 1, 16, placeOf(call, name));
+    }
+  }
+
+  void plantInLoad(LoadInst &load) {
+    // The step and the list of arguments are no arrays: one further stands another field.
+    if (load.getPointerAddressSpace() == cuda::sharedSpace ||
+        isa<Argument>(getUnderlyingObject(load.getPointerOperand())))
+      return;
+    builder.SetInsertPoint(&load);
+    plantInAddress(load, 0, module.getDataLayout().getTypeStoreSize(load.getType()), placeOf(load, "load"));
+  }
+
+  void plantInAddress(Instruction &reader, unsigned operand, uint64_t bytes, const std::string &place) {
+    Value *address = reader.getOperand(operand), *isWrong = isNext(Mistake::Beyond, place);
+    Value *offset = builder.CreateSelect(isWrong, builder.getInt64(bytes), builder.getInt64(0));
+    reader.setOperand(operand, builder.CreateGEP(builder.getInt8Ty(), address, offset));
+  }
+
+  Module &module;
+  IRBuilder<> builder;
+  GlobalVariable *planted;
+  std::map<std::string, int> counts;
+};
+
+} // namespace
+
+std::vector<Mistake> plantMistakes(Module &module, const std::vector<std::string> &entries) {
+  for (Function &function : make_early_inc_range(module))
+    if (function.getCallingConv() == CallingConv::PTX_Kernel &&
+        !is_contained(entries, function.getName().str()))
+      function.eraseFromParent();
+  Planter planter(module);
+  for (Function &function : module)
+    if (!function.isDeclaration())
+      planter.plant(function);
+  return planter.mistakes;
+}
+
+} // namespace llmc::test

@@ -1,0 +1,236 @@
+//===- planted_test.cpp - mistakes in emitted kernels are found -----------===//
+//
+// That a kernel passes in the emulator says something only if it would not pass with a barrier less. So its
+// barriers and waits, shuffles and reads of global memory are made wrong in turn (Mistakes.h), and the
+// emulator must find an error, or the result have other bits. Shapes are small ones that need every barrier;
+// one that no shape needs should not be in the kernel.
+//
+//===----------------------------------------------------------------------===//
+#include "GpuAttention.h"
+#include "GpuLinear.h"
+#include "Mistakes.h"
+
+#include "codegen/cuda/kernels/Choose.h"
+
+#include <gtest/gtest.h>
+#include <set>
+
+using namespace llmc;
+using namespace llmc::test;
+
+namespace {
+
+using Change = DeviceKernelRunner::Change;
+
+/// A kernel with operands.
+struct Subject {
+  virtual ~Subject() = default;
+  virtual DeviceKernelRunner &runner() = 0;
+  /// Empty, or what is wrong; `result` is what it has written.
+  virtual std::string run(std::vector<float> &result) = 0;
+};
+
+struct LinearSubject : Subject {
+  LinearSubject(const LinearSpec &spec, int64_t rows, const Change &change)
+      : random(1), linear(spec, random, change), rows(rows) {
+    linear.runner.mostRowBlocks = 1; // they go through rows in turn
+    // The largest numbers are a warp's last lane's, by so much that others do not stand for them: each step
+    // of a fold to a maximum matters.
+    linear.x.at(0, 125) = 60;
+    for (int64_t row = 1; row < rows; ++row)
+      linear.x.at(row, 125) = 0;
+    linear.gain[125] = 8;
+    linear.normBias[126] = 16;
+  }
+  DeviceKernelRunner &runner() override { return linear.runner; }
+  std::string run(std::vector<float> &result) override {
+    GpuLinear::Outputs y;
+    std::string error = linear.run(rows, y);
+    result.clear();
+    for (const auto &output : y)
+      result.insert(result.end(), output->data, output->data + rows * output->stride);
+    return error;
+  }
+  Random random;
+  GpuLinear linear;
+  int64_t rows;
+};
+
+struct AttentionSubject : Subject {
+  AttentionSubject(emit::AttentionSpec spec, const char *type, std::vector<AttentionCase::Token> batch,
+                   const Change &change)
+      : random(1), attention(typed(spec, type), random, 0, change), batch(std::move(batch)) {
+    attention.runner.mostRowBlocks = attention.runner.mostKeyBlocks = 1;
+  }
+  static emit::AttentionSpec typed(emit::AttentionSpec spec, const char *type) {
+    spec.cacheType = &emit::kvType(type);
+    return spec;
+  }
+  DeviceKernelRunner &runner() override { return attention.runner; }
+  std::string run(std::vector<float> &result) override {
+    const GpuAttention::Cache cache = attention.makeCache();
+    // Bytes that are small numbers in every type.
+    Random bytes(2);
+    const uint64_t pages = attention.sequences * cache.pool.table_stride;
+    for (uint64_t i = 0; i < pages * cache.pool.page_bytes; ++i)
+      cache.pool.pages[i] = uint8_t(0x20 + bytes() % 0x1c);
+    AttentionCase::Outputs outputs;
+    const std::string error = attention.step(cache, batch, outputs);
+    attention.runner.reset();
+    result.clear();
+    for (const auto &[token, values] : outputs)
+      result.insert(result.end(), values.begin(), values.end());
+    return error;
+  }
+  Random random;
+  GpuAttention attention;
+  std::vector<AttentionCase::Token> batch;
+};
+
+struct ChooseSubject : Subject {
+  explicit ChooseSubject(const Change &change)
+      : chooser([](mlir::ModuleOp module) { return cuda::emitChoose(module, "choose", vocab); }, true,
+                change) {
+    chooser.mostRowBlocks = 1;
+    Random random(1);
+    for (int64_t i = 0; i < rows * vocab; ++i)
+      logits.push_back(uniform(random, -3, 3));
+  }
+  DeviceKernelRunner &runner() override { return chooser; }
+  std::string run(std::vector<float> &result) override {
+    const codegen::DeviceSampling &sampling = *chooser.kernel().sampling;
+    llmc_step step = {};
+    step.rows[LLMC_ROWS_ASKED] = rows;
+    step.n_best = 3;
+    float *out = chooser.allocate<float>(rows * sampling.rowBytes / 4, "results");
+    step.candidates = reinterpret_cast<uint8_t *>(out);
+    step.chosen = chooser.allocate<int32_t>(1, "chosen");
+    const std::string error = chooser.run(step, rows, 0,
+                                          {chooser.upload(logits.data(), logits.size(), "logits"),
+                                           chooser.allocate<uint8_t>(rows * sampling.workBytes, "work")});
+    result.assign(out, out + rows * sampling.rowBytes / 4);
+    chooser.reset();
+    return error;
+  }
+  static constexpr int64_t vocab = 1056, rows = 3;
+  DeviceKernelRunner chooser;
+  std::vector<float> logits;
+};
+
+struct Family {
+  const char *name;
+  std::vector<std::string> entries;
+  std::set<std::string> ends; // of these allocations are read beyond
+  std::function<std::unique_ptr<Subject>(const Change &)> make;
+  bool hasCopies = true;
+};
+
+LinearSpec gatedSpec(const char *scheme) {
+  LinearSpec spec = specOf(scheme, 1344, {40, 40});
+  spec.norm = Norm::Layer;
+  spec.eps = 1e-5;
+  spec.normGain = spec.normBias = spec.glu = spec.bias = true;
+  spec.act = Activation::Silu;
+  return spec;
+}
+
+std::vector<AttentionCase::Token> tokensOf(int32_t from, int32_t to) {
+  std::vector<AttentionCase::Token> batch = {{1, from + 8}};
+  for (int32_t i = from; i < to; ++i)
+    batch.push_back({0, i});
+  return batch;
+}
+
+std::vector<Family> families() {
+  std::vector<Family> all;
+  auto linear = [&](const char *name, std::vector<std::string> entries, const char *scheme, int64_t rows) {
+    all.push_back({name, entries, {"x", "gain", "norm bias", "weights", "bias"}, [=](const Change &change) {
+                     return std::make_unique<LinearSubject>(gatedSpec(scheme), rows, change);
+                   }});
+  };
+  linear("FewRowsQ4", {"linear_rows8"}, "q4_0", 3);
+  linear("FewRowsOfTwoTilesBF16", {"linear_rows16"}, "bf16", 9);
+  linear("ManyRowsQ4", {"linear_pack", "linear_tiles"}, "q4_0", 18);
+  auto attention = [&](const char *name, std::vector<std::string> entries, const char *type,
+                       emit::AttentionSpec spec, std::vector<AttentionCase::Token> batch) {
+    all.push_back({name, entries, {"q", "k", "v", "table"}, [=](const Change &change) {
+                     return std::make_unique<AttentionSubject>(spec, type, batch, change);
+                   }});
+  };
+  const std::vector<std::string> few = {"attention", "attention_combine"},
+                                 many = {"attention_append", "attention_prompt"};
+  // One token and several take different ways; 300 keys are three key blocks, 140 two rounds of one. Of the
+  // last unit of 300 keys the values are one stage: that in whose place its records are left.
+  attention("SplitF32", few, "f32", makeSpec(2, 1, 64), tokensOf(292, 296));
+  attention("SplitQ8", few, "q8", makeSpec(4, 1, 160), tokensOf(140, 142));
+  attention("PromptF32", many, "f32", makeSpec(2, 1, 96), tokensOf(20, 54));
+  attention("PromptQ8", many, "q8", makeSpec(1, 1, 272), tokensOf(20, 54));
+  all.push_back({"Choose",
+                 {"choose_parts", "choose_best", "choose_sums"},
+                 {"logits"},
+                 [](const Change &change) { return std::make_unique<ChooseSubject>(change); },
+                 /*hasCopies=*/false});
+  return all;
+}
+
+class Planted : public testing::TestWithParam<Family> {};
+
+constexpr const char *kindNames[] = {"removed",    "divergent",       "weaker",
+                                     "not waited", "of its own lane", "beyond"};
+
+/// Runs a family's kernels, with a mistake or without one.
+struct Trial {
+  explicit Trial(const Family &family)
+      : subject(
+            family.make([&](llvm::Module &module) { mistakes = plantMistakes(module, family.entries); })) {}
+
+  /// Empty, or what shows the mistake in this order of threads.
+  std::string findingOf(uint32_t mistake, uint32_t seed) {
+    *static_cast<uint32_t *>(subject->runner().variable("planted")) = mistake;
+    subject->runner().emulator.options.seed = seed;
+    std::vector<float> result;
+    std::string error = subject->run(result);
+    if (error.empty() && right.empty())
+      right = result;
+    if (!error.empty())
+      return error;
+    const bool isSame =
+        result.size() == right.size() && memcmp(result.data(), right.data(), right.size() * 4) == 0;
+    return isSame ? "" : "other bits";
+  }
+
+  std::vector<Mistake> mistakes;
+  std::unique_ptr<Subject> subject;
+  std::vector<float> right;
+};
+
+TEST_P(Planted, every_one_is_found) {
+  Trial trial(GetParam());
+  ASSERT_EQ(trial.subject->runner().error(), "");
+  constexpr uint32_t seeds = 2;
+  for (uint32_t seed = 1; seed <= seeds; ++seed)
+    ASSERT_EQ(trial.findingOf(0, seed), "");
+  std::set<Mistake::Kind> kinds;
+  std::set<std::string> ends;
+  for (const Mistake &mistake : trial.mistakes) {
+    kinds.insert(mistake.kind);
+    std::string found = trial.findingOf(mistake.number, 1);
+    if (mistake.kind == Mistake::Beyond) {
+      // Most of these are a number of the next row, or one that is not used.
+      if (const size_t at = found.find(" of '"), end = found.find("', which has"); end != std::string::npos)
+        ends.insert(found.substr(at + 5, end - at - 5));
+      continue;
+    }
+    for (uint32_t seed = 2; seed <= seeds && found.empty(); ++seed)
+      found = trial.findingOf(mistake.number, seed);
+    EXPECT_NE(found, "") << mistake.place << ", " << kindNames[mistake.kind];
+  }
+  EXPECT_EQ(kinds.size(), GetParam().hasCopies ? std::size(kindNames) : std::size(kindNames) - 2);
+  for (const std::string &name : GetParam().ends)
+    EXPECT_TRUE(ends.contains(name)) << "beyond " << name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, Planted, testing::ValuesIn(families()),
+                         [](const auto &info) { return std::string(info.param.name); });
+
+} // namespace
