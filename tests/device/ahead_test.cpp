@@ -287,22 +287,4 @@ TEST_F(Ahead, steps_that_fail_leave_nothing_to_be_done) {
   EXPECT_EQ(prefill(0), calls);
 }
 
-/// Scratch grows by more than a step needs, but not where there is no more than that.
-TEST_F(Ahead, memory_for_a_step_that_just_fits) {
-  uint64_t before = 0;
-  auto grow = [&](uint64_t limit) {
-    begin();
-    before = llmc_stub_in_use();
-    const std::vector<llmc_token> tokens(32, 3);
-    llmc_stub_limit(limit);
-    const llmc_status status = llmc_prefill(session, seq, tokens.data(), tokens.size());
-    llmc_stub_limit(0);
-    EXPECT_EQ(status, LLMC_OK) << llmc_last_error();
-    return llmc_stub_in_use();
-  };
-  const uint64_t after = grow(0);
-  ASSERT_GT(after, before);
-  EXPECT_LT(grow(after - 1), after);
-}
-
 } // namespace

@@ -310,4 +310,30 @@ TEST_F(CudaStub, each_call_that_fails_is_one_sentence_and_changes_nothing) {
   EXPECT_GT(steps, 20u);
 }
 
+/// Scratch grows by more than a step needs, but not where there is no more than that.
+TEST_F(CudaStub, memory_for_a_step_that_just_fits) {
+  llmc_model *loaded = loadOnStub(LLMC_DEVICE_MODELS "/default-kernels.so",
+                                  LLMC_DEVICE_MODELS "/default-kernels.checked.simt");
+  ASSERT_TRUE(loaded);
+  uint64_t before = 0;
+  auto grow = [&](uint64_t limit) {
+    llmc_session *session = newSession(loaded, 40, 16, 1);
+    llmc_seq seq = -1;
+    EXPECT_EQ(llmc_seq_new(session, &seq), LLMC_OK);
+    const std::vector<llmc_token> tokens(28, 3); // beyond 32 keys
+    EXPECT_EQ(llmc_prefill(session, seq, tokens.data(), 5), LLMC_OK) << llmc_last_error();
+    before = llmc_stub_in_use();
+    llmc_stub_limit(limit);
+    EXPECT_EQ(llmc_prefill(session, seq, tokens.data(), tokens.size()), LLMC_OK) << llmc_last_error();
+    llmc_stub_limit(0);
+    const uint64_t after = llmc_stub_in_use();
+    llmc_session_free(session);
+    return after;
+  };
+  const uint64_t after = grow(0);
+  EXPECT_GT(after, before);
+  EXPECT_LT(grow(after - 1), after);
+  llmc_model_release(loaded);
+}
+
 } // namespace
