@@ -72,7 +72,7 @@ protected:
 
   llmc_module module = {};
   llmc_device program = {};
-  llmc_device_kernel kernels[both] = {{0, 1, 0, 0}, {1, 1, 0, 0}};
+  llmc_device_kernel kernels[both] = {{0, 1, 0, 0, 0}, {1, 1, 0, 0, 0}};
   llmc_device_launch launches[both] = {{"one", 32, 1, 0, UINT32_MAX, 0, 1, 0, 1},
                                        {"two", 32, 1, 0, UINT32_MAX, 0, 1, 0, 1}};
   std::vector<llmc_device_image> images;

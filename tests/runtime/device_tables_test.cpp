@@ -16,7 +16,7 @@ namespace {
 struct Tables {
   char ptx[8] = ".target";
   llmc_kernel kernel = {};
-  llmc_device_kernel entry = {0, 1, 0, 0};
+  llmc_device_kernel entry = {0, 1, 0, 0, 0};
   llmc_device_launch launch = {"k", 128, 1, 0, ~0u, 1, 256, 0, 0};
   llmc_device_image images[2] = {{0, LLMC_IMAGE_PTX, 80, 0, 7, 0, ptx},
                                  {0, LLMC_IMAGE_BITCODE, 0, 0, 7, 0, ptx}};

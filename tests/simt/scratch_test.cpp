@@ -31,7 +31,7 @@ protected:
     const std::string path = buildKernels(kernels, /*isInstrumented=*/true, hash);
     ASSERT_NE(hash, 0u) << path;
     // Kernel 0 has two launches, as one with phases; 1 only reads; 2 reads, then writes.
-    const llmc_device_kernel rows[] = {{0, 2, 0, 0}, {2, 1, 0, 0}, {3, 2, 0, 0}};
+    const llmc_device_kernel rows[] = {{0, 2, 0, 0, 0}, {2, 1, 0, 0, 0}, {3, 2, 0, 0, 0}};
     const char *entries[] = {"write", "read", "read", "read", "write"};
     llmc_device_launch launches[5] = {};
     for (int i = 0; i < 5; ++i)
