@@ -17,7 +17,7 @@ struct GpuAttention : AttentionCase {
   GpuAttention(const emit::AttentionSpec &wanted, Random &random, int64_t window = 0,
                const DeviceKernelRunner::Change &change = {})
       : AttentionCase(wanted, random, window, lastPosition),
-        runner([&](mlir::ModuleOp module) { return cuda::emitAttention(module, "attention", spec); }, true,
+        runner([&](mlir::ModuleOp module) { return cuda::emitAttention(module, "attention", spec); },
                change) {}
 
   /// Pages of both sequences, in memory of the device; a page also holds something else before and after the
@@ -66,14 +66,11 @@ struct GpuAttention : AttentionCase {
       number(value);
     args.push_back(y);
     std::vector<llmc_token_row> tokens;
-    std::map<int32_t, int32_t> lengths;
+    uint64_t longest = 0;
     for (auto [sequence, position] : batch) {
       tokens.push_back({0, sequence, position, 1});
-      lengths[sequence] = std::max(lengths[sequence], position + 1);
+      longest = std::max<uint64_t>(longest, position + 1);
     }
-    uint64_t longest = 0;
-    for (auto [sequence, length] : lengths)
-      longest = std::max<uint64_t>(longest, length);
     const llmc_kv_pool pools[2] = {{}, cache.pool};
     llmc_step step = {};
     step.rows[LLMC_ROWS_TOKENS] = rows;

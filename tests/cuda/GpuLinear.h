@@ -23,8 +23,7 @@ struct GpuLinear : LinearData {
 
   GpuLinear(const LinearSpec &wanted, Random &random, const DeviceKernelRunner::Change &change = {})
       : LinearData(wanted, random),
-        runner([&](mlir::ModuleOp module) { return cuda::emitLinear(module, "linear", spec); }, true,
-               change) {}
+        runner([&](mlir::ModuleOp module) { return cuda::emitLinear(module, "linear", spec); }, change) {}
 
   using Outputs = std::vector<std::unique_ptr<Matrix>>;
   /// Empty, or what the emulator says.

@@ -89,8 +89,7 @@ struct AttentionSubject : Subject {
 
 struct ChooseSubject : Subject {
   explicit ChooseSubject(const Change &change)
-      : chooser([](mlir::ModuleOp module) { return cuda::emitChoose(module, "choose", vocab); }, true,
-                change) {
+      : chooser([](mlir::ModuleOp module) { return cuda::emitChoose(module, "choose", vocab); }, change) {
     chooser.mostRowBlocks = 1;
     Random random(1);
     for (int64_t i = 0; i < rows * vocab; ++i)
