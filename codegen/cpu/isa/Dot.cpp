@@ -117,4 +117,10 @@ Value GroupDot::finish(Emitter &e) {
   return arith::SIToFPOp::create(e, e.vec(16, e.f32()), sum);
 }
 
+Value dotBF16Pairs(Emitter &e, Value sums, Value a, Value b) {
+  auto numbers = e.vec(2 * lanes, mlir::BFloat16Type::get(e.getContext()));
+  return e.intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", e.floats(),
+                     {sums, e.bitcast(a, numbers), e.bitcast(b, numbers)});
+}
+
 } // namespace llmc::cpu

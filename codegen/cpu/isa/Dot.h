@@ -47,5 +47,9 @@ private:
   int quadsInWords = 0;
 };
 
+/// For Isa::hasBF16Dots: 16 sums of f32, each plus the two products of a pair of bf16 with another. Vectors
+/// of 64 bytes.
+mlir::Value dotBF16Pairs(Emitter &, mlir::Value sums, mlir::Value a, mlir::Value b);
+
 } // namespace llmc::cpu
 #endif

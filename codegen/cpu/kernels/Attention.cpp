@@ -103,8 +103,8 @@ struct AttentionEmitter {
     Value next = e.min(e.add(number, 1), e.sub(end, 1));
     return e.sub(pageAt(c, sequence, next), pageAt(c, sequence, number));
   }
-  /// The store of a single token, which reads a page once, and fetches the one `ahead` of it meanwhile: pages
-  /// are too short, and lie too far from each other, for the CPU to do that by itself.
+  /// The store of who reads a page once, and fetches the one `ahead` of it meanwhile: pages are too short,
+  /// and lie too far from each other, for the CPU to do that by itself.
   KVStore streaming(Value ahead) {
     KVStore pages = store;
     if (isa.tuning.pagePrefetchLevel)
@@ -123,9 +123,10 @@ struct AttentionEmitter {
   }
 
   /// A page as floats, in the scratch if it is not stored so.
-  std::pair<Value, Value> floatsOf(Value scratch, Value keys, Value values) {
+  std::pair<Value, Value> floatsOf(Value scratch, Value keys, Value values, Value ahead) {
     if (spec.cacheType->name == "f32")
       return {keys, values};
+    KVStore store = streaming(ahead);
     Value keysOut = e.at(scratch, places.keysAt), valuesOut = e.at(scratch, places.valuesAt);
     store.forEachDimension(keys, spec.pageTokens / lanes, {}, [&](Value d, ArrayRef<Value> k, ValueRange) {
       for (auto [v, vector] : llvm::enumerate(k))
@@ -140,23 +141,23 @@ struct AttentionEmitter {
     return {keysOut, valuesOut};
   }
 
-  /// addWhole(scratch, keys, values): a page to all queries of a tile.
+  /// addWhole(scratch, keys, values, ahead): a page to all queries of a tile.
   LLVM::LLVMFuncOp emitAddWhole() {
-    return emitFunction(e, module, name + ".add_whole", isa, {e.ptr(), e.ptr(), e.ptr()}, true,
-                        [&](ValueRange a) {
-                          KVLayout ofFloats = layout;
-                          ofFloats.type = &kvType("f32");
-                          KVStore floats(e, ofFloats);
-                          auto [keys, values] = floatsOf(a[0], a[1], a[2]);
-                          pageSums.add(floats, a[0], e.c(0), group * tile, keys, values, Value(), Value());
-                        });
+    SmallVector<Type> types = {e.ptr(), e.ptr(), e.ptr(), e.i64()};
+    return emitFunction(e, module, name + ".add_whole", isa, types, true, [&](ValueRange a) {
+      KVLayout ofFloats = layout;
+      ofFloats.type = &kvType("f32");
+      KVStore floats(e, ofFloats);
+      auto [keys, values] = floatsOf(a[0], a[1], a[2], a[3]);
+      pageSums.add(floats, a[0], e.c(0), group * tile, keys, values, Value(), Value());
+    });
   }
 
-  /// packPage(scratch, keys, values, index, limit): a page of the next block in tiles.
+  /// packPage(scratch, keys, values, index, limit, ahead): a page of the next block in tiles.
   LLVM::LLVMFuncOp emitPackPage() {
-    SmallVector<Type> types = {e.ptr(), e.ptr(), e.ptr(), e.i64(), e.i64()};
+    SmallVector<Type> types = {e.ptr(), e.ptr(), e.ptr(), e.i64(), e.i64(), e.i64()};
     return emitFunction(e, module, name + ".pack_page", isa, types, true, [&](ValueRange a) {
-      auto [keys, values] = floatsOf(a[0], a[1], a[2]);
+      auto [keys, values] = floatsOf(a[0], a[1], a[2], a[5]);
       tiles.packPage(a[0], keys, values, a[3], a[4]);
     });
   }
@@ -266,9 +267,11 @@ struct AttentionEmitter {
       Value seen = e.sub(e.add(t.position, 1), e.mul(first, spec.pageTokens));
       e.loop(e.c(0), pages, 1, [&](Value index) {
         Value limit = e.sub(e.add(seen, tile - 1), e.mul(index, spec.pageTokens));
-        auto [keys, values] = pageOf(r, t.sequence, e.add(first, index));
+        Value number = e.add(first, index);
+        auto [keys, values] = pageOf(r, t.sequence, number);
         countLoads(r, keys, values, e.min(limit, e.c(spec.pageTokens)));
-        e.call(emitPackPage(), {r.scratch, keys, values, index, limit});
+        e.call(emitPackPage(),
+               {r.scratch, keys, values, index, limit, toNextPage(r.c, t.sequence, number, to)});
       });
       e.call(emitAddBlock(), {r.scratch, pages, seen});
     });
@@ -373,7 +376,7 @@ struct AttentionEmitter {
       auto addWhole = [&] {
         auto [keys, values] = pageOf(r, t.sequence, number);
         countLoads(r, keys, values, e.c(spec.pageTokens));
-        e.call(emitAddWhole(), {r.scratch, keys, values});
+        e.call(emitAddWhole(), {r.scratch, keys, values, toNextPage(r.c, t.sequence, number, to)});
       };
       e.when(
           shared.isUsed, [&] { addRecord(r, shared, number); },

@@ -228,24 +228,21 @@ Values Tile::floats(Value w, Value wStride, Value x, Value xStride, Value record
 Values Tile::bf16Pairs(Value w, Value wStride, Value x, Value xStride, Value records) {
   constexpr int64_t pairs = quant::panelRows;
   Values panelsAt = addresses(w, wStride, panels), rowsAt = addresses(x, xStride, rows);
-  auto line = e.vec(2 * pairs, e.i16()), numbers = e.vec(2 * pairs, mlir::BFloat16Type::get(e.getContext()));
+  auto line = e.vec(2 * pairs, e.i16());
   SmallVector<int64_t> sideBySide;
   for (int64_t row = 0; row < pairs; ++row)
     sideBySide.append({row, row + pairs});
-  auto asBF16 = [&](Value bits) -> Value { return vector::BitCastOp::create(e, numbers, bits); };
   return e.loop(e.c(0), e.div(records, 2), e.c(1), Values(rows * panels, e.zeros()),
                 [&](Value pair, ValueRange carried) {
                   Values sums(carried), weights;
                   for (Value panel : panelsAt) {
                     Value columns = e.load(line, e.at(panel, e.mul(pair, 2 * scheme.recordBytes)));
-                    weights.push_back(asBF16(vector::ShuffleOp::create(e, columns, columns, sideBySide)));
+                    weights.push_back(vector::ShuffleOp::create(e, columns, columns, sideBySide));
                   }
                   for (int i = 0; i < rows; ++i) {
-                    Value two = e.load(e.i32(), e.at(rowsAt[i], e.mul(pair, 4)));
-                    Value activations = asBF16(e.broadcast(two));
+                    Value activations = e.broadcast(e.load(e.i32(), e.at(rowsAt[i], e.mul(pair, 4))));
                     for (int p = 0; p < panels; ++p)
-                      sum(sums, i, p) = e.intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", e.floats(),
-                                                    {sum(sums, i, p), weights[p], activations});
+                      sum(sums, i, p) = dotBF16Pairs(e, sum(sums, i, p), weights[p], activations);
                   }
                   return sums;
                 });
