@@ -42,9 +42,9 @@ static const cpu::Isa &isaOf(const KernelSpec &spec, const cpu::Isa &variant,
                              const CompileKernelsOptions &options) {
   auto *linear = std::get_if<emit::LinearSpec>(&spec);
   auto *attention = std::get_if<emit::AttentionSpec>(&spec);
-  const bool isOwn = variant.base.empty() ||
-                     (linear && !options.defaultKernels && cpu::differsFromBase(*linear, variant)) ||
-                     (attention && cpu::usesTiles(*attention, variant));
+  const bool isOwn =
+      variant.base.empty() || (linear && !options.defaultKernels && cpu::differsFromBase(*linear, variant)) ||
+      (attention && (cpu::usesTiles(*attention, variant) || cpu::usesBF16Dots(*attention, variant)));
   return isOwn ? variant : *cpu::isaByName(variant.base);
 }
 

@@ -34,6 +34,8 @@ bool differsFromBase(const LinearSpec &, const Isa &);
 
 /// Whether pages that many queries see are multiplied in tiles.
 bool usesTiles(const AttentionSpec &, const Isa &);
+/// Whether pages are multiplied in pairs of bf16 (PageProducts.h): not those that are stored as f32.
+bool usesBF16Dots(const AttentionSpec &, const Isa &);
 
 /// What the tables of module_abi.h must know of a kernel. A spec that cannot be emitted is reported at the
 /// module's location.

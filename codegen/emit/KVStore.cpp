@@ -40,17 +40,20 @@ void KVStore::prefetch(Value read, int64_t offset, int64_t bytes) {
     e.prefetch(e.at(e.at(read, ahead), at), aheadLevel);
 }
 
-Values KVStore::forEachDimension(Value head, int64_t vectors, ValueRange carried, DimensionBody body) {
+Values KVStore::forEachDimension(Value head, int64_t vectors, int64_t atOnce, ValueRange carried,
+                                 DimensionBody body) {
   const int64_t stride = layout.pageTokens * type.bytes;
   auto stored = e.vec(lanes, storedType());
   auto loop = [&](Value first, Value last, ArrayRef<Value> scales, ValueRange carried) {
-    return e.loop(first, last, e.c(1), carried, [&](Value d, ValueRange carried) {
-      Value at = e.at(head, e.mul(d, stride));
-      prefetch(at, 0, vectors * lanes * type.bytes);
+    return e.loop(first, last, e.c(atOnce), carried, [&](Value d, ValueRange carried) {
       Values keys;
-      for (int64_t v = 0; v < vectors; ++v) {
-        Value key = widen(e.load(stored, at, v * lanes * type.bytes));
-        keys.push_back(scales.empty() ? key : e.mulf(key, scales[v]));
+      for (int64_t i = 0; i < atOnce; ++i) {
+        Value at = e.at(e.at(head, e.mul(d, stride)), i * stride);
+        prefetch(at, 0, vectors * lanes * type.bytes);
+        for (int64_t v = 0; v < vectors; ++v) {
+          Value key = widen(e.load(stored, at, v * lanes * type.bytes));
+          keys.push_back(scales.empty() ? key : e.mulf(key, scales[v]));
+        }
       }
       return body(d, keys, carried);
     });

@@ -24,9 +24,11 @@ public:
   /// From now on, what is `ahead` bytes from keys and values that are read is prefetched.
   void prefetchAhead(Value bytes, int level) { ahead = bytes, aheadLevel = level; }
 
-  /// For each dimension in order: body(d, the first `vectors` vectors of 16 keys, what is carried).
+  /// For each dimension in order, `atOnce` (1 or 2, which divides them) at once: body(d, of each dimension
+  /// the first `vectors` vectors of 16 keys, what is carried).
   using DimensionBody = llvm::function_ref<Values(Value d, llvm::ArrayRef<Value> keys, ValueRange carried)>;
-  Values forEachDimension(Value head, int64_t vectors, ValueRange carried, DimensionBody body);
+  Values forEachDimension(Value head, int64_t vectors, int64_t atOnce, ValueRange carried,
+                          DimensionBody body);
   /// 16 dimensions of the value at `slot`, `offset` columns behind `column`, a multiple of 16.
   Value values(Value head, Value slot, Value column, int64_t offset);
 

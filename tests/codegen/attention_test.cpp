@@ -199,14 +199,14 @@ TEST(Attention, MatchesDouble) {
     for (auto &[name, spec, window, inEveryType] : cases)
       for (auto [type, budget] : llvm::ArrayRef(budgets).take_front(inEveryType ? std::size(budgets) : 1)) {
         SCOPED_TRACE(name + " " + type + " " + isa->name.str());
-        const bool inTiles = cpu::usesTiles(spec, *isa);
-        if (!isa->base.empty() && !inTiles)
+        const bool inBF16 = cpu::usesTiles(spec, *isa) || cpu::usesBF16Dots(spec, *isa);
+        if (!isa->base.empty() && !inBF16)
           continue; // it runs the kernel of its base
         spec.cacheType = &emit::kvType(type);
         Attention attention(spec, *isa, random, window);
-        // In tiles queries, keys, values and probabilities are bf16, as if the cache were.
+        // Queries, keys, values and probabilities are bf16, as if the cache were.
         Attention::Outputs outputs;
-        check(attention, inTiles ? budget + budgets[2].second : budget, outputs);
+        check(attention, inBF16 ? budget + budgets[2].second : budget, outputs);
         if (isa->isPortable())
           EXPECT_TRUE(portable.try_emplace(name + type, outputs).first->second == outputs) << "other bits";
       }

@@ -34,7 +34,8 @@ struct Isa {
   // AMX: steps of so many rows or more multiply integer weights in tiles of bf16, others in the dot unit. 0:
   // all do in the dot unit, 1: all in tiles; else bits depend on the number of rows.
   int64_t tileRows;
-  bool hasBF16Dots;     // vdpbf16ps: weights and activations of bf16 are multiplied two columns at once
+  bool hasBF16Dots;     // vdpbf16ps: weights and activations of bf16, and attention over a cache of 16 bits or
+                        // fewer, are multiplied two numbers at once
   llvm::StringRef base; // the variant whose kernels it shares where they would not differ; empty: none
   bool isDefault;       // compiled for where nobody asks for variants
   Tuning tuning = {};   // of otherCpus() in allIsas()

@@ -32,9 +32,9 @@ constexpr int64_t minPagesToShare = 4; // fewer are not worth the way through re
 constexpr double minusInfinity = -std::numeric_limits<double>::infinity();
 
 /// Tokens of a tile: so many that its queries, their sums and a page of floats stay in the first-level cache;
-/// in tiles of bf16 more, since turning the page into them takes a good part of the time.
+/// in bf16 more, since turning the page into it takes a good part of the time.
 int64_t tileTokens(const AttentionSpec &spec, const Isa &isa) {
-  const int64_t numbers = usesTiles(spec, isa) ? 64 * 64 : 32 * 64;
+  const int64_t numbers = usesTiles(spec, isa) || usesBF16Dots(spec, isa) ? 64 * 64 : 32 * 64;
   int64_t tokens = 16;
   while (tokens > 1 && tokens * (spec.heads / spec.kvHeads) * std::max(spec.dimK, spec.dimV) > numbers)
     tokens /= 2;
@@ -55,7 +55,7 @@ struct AttentionEmitter {
   int64_t tile = tileTokens(spec, isa);
   AttentionScratch places{spec, group * tile};
   AttentionPage pageSums{e, spec, isa, places};
-  bool hasTiles = usesTiles(spec, isa) && tile > 1;
+  bool hasTiles = usesTiles(spec, isa) && tile > 1, hasPairs = usesBF16Dots(spec, isa);
   AttentionTiles tiles{e, module, spec, isa, places, tile, places.bytes};
   int64_t recordsAt = places.bytes + (hasTiles ? roundUp(tiles.scratchBytes(), 64) : 0);
   int64_t angleBytes = places.angleBytes;
@@ -112,13 +112,20 @@ struct AttentionEmitter {
     return pages;
   }
 
+  /// Of pages as they are stored.
+  std::unique_ptr<PageProducts> products(const KVStore &pages) {
+    if (hasPairs)
+      return std::make_unique<PairProducts>(e, layout, pages);
+    return std::make_unique<FloatProducts>(e, layout, pages);
+  }
+
   /// addPart(scratch, query, keys, values, first, last, ahead): keys [first, last) of a page to one token's
   /// queries.
   LLVM::LLVMFuncOp emitAddPart() {
     SmallVector<Type> types = {e.ptr(), e.i64(), e.ptr(), e.ptr(), e.i64(), e.i64(), e.i64()};
     return emitFunction(e, module, name + ".add_part", isa, types, true, [&](ValueRange a) {
-      KVStore pages = streaming(a[6]);
-      pageSums.add(pages, a[0], a[1], group, a[2], a[3], a[4], a[5]);
+      auto page = products(streaming(a[6]));
+      pageSums.add(*page, a[0], a[1], group, a[2], a[3], a[4], a[5]);
     });
   }
 
@@ -128,7 +135,7 @@ struct AttentionEmitter {
       return {keys, values};
     KVStore store = streaming(ahead);
     Value keysOut = e.at(scratch, places.keysAt), valuesOut = e.at(scratch, places.valuesAt);
-    store.forEachDimension(keys, spec.pageTokens / lanes, {}, [&](Value d, ArrayRef<Value> k, ValueRange) {
+    store.forEachDimension(keys, spec.pageTokens / lanes, 1, {}, [&](Value d, ArrayRef<Value> k, ValueRange) {
       for (auto [v, vector] : llvm::enumerate(k))
         e.store(vector, e.at(keysOut, e.mul(d, spec.pageTokens * 4)), 64 * v);
       return Values();
@@ -145,9 +152,16 @@ struct AttentionEmitter {
   LLVM::LLVMFuncOp emitAddWhole() {
     SmallVector<Type> types = {e.ptr(), e.ptr(), e.ptr(), e.i64()};
     return emitFunction(e, module, name + ".add_whole", isa, types, true, [&](ValueRange a) {
+      if (hasPairs) {
+        Value keys = e.at(a[0], places.keysAt), values = e.at(a[0], places.valuesAt);
+        PairProducts(e, layout, streaming(a[3])).pack(a[1], a[2], keys, values);
+        PairProducts packed(e, layout, std::nullopt);
+        pageSums.add(packed, a[0], e.c(0), group * tile, keys, values, Value(), Value());
+        return;
+      }
       KVLayout ofFloats = layout;
       ofFloats.type = &kvType("f32");
-      KVStore floats(e, ofFloats);
+      FloatProducts floats(e, ofFloats, KVStore(e, ofFloats));
       auto [keys, values] = floatsOf(a[0], a[1], a[2], a[3]);
       pageSums.add(floats, a[0], e.c(0), group * tile, keys, values, Value(), Value());
     });
@@ -203,6 +217,8 @@ struct AttentionEmitter {
         rope.rotate(head, e.at(r.scratch, places.anglesAt), target);
       else
         copyFloats(e, head, target, 0, spec.dimK);
+      if (hasPairs)
+        PairProducts::prepareQuery(e, layout, target);
       e.store(e.real(e.f32(), minusInfinity), pageSums.number(r.scratch, index, AttentionScratch::Maximum));
       e.store(e.real(e.f32(), 0), pageSums.number(r.scratch, index, AttentionScratch::Sum));
     });
@@ -306,8 +322,8 @@ struct AttentionEmitter {
   LLVM::LLVMFuncOp emitRecord() {
     SmallVector<Type> types = {e.ptr(), e.ptr(), e.ptr(), e.ptr(), e.i64()};
     return emitFunction(e, module, name + ".record", isa, types, true, [&](ValueRange a) {
-      KVStore pages = streaming(a[4]);
-      pageSums.record(pages, a[0], e.c(0), group, a[1], a[2], a[3]);
+      auto page = products(streaming(a[4]));
+      pageSums.record(*page, a[0], e.c(0), group, a[1], a[2], a[3]);
     });
   }
 

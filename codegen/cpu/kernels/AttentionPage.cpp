@@ -9,6 +9,11 @@ using namespace mlir;
 
 namespace llmc::cpu {
 
+bool usesBF16Dots(const AttentionSpec &spec, const Isa &isa) {
+  return isa.hasBF16Dots && spec.cacheType->name != "f32" && spec.pageTokens % (2 * lanes) == 0 &&
+         spec.dimK % 2 == 0;
+}
+
 int64_t largestDivisor(int64_t value, int64_t limit) {
   for (int64_t d = std::min(value, limit); d > 1; --d)
     if (value % d == 0)
@@ -36,23 +41,23 @@ AttentionScratch::AttentionScratch(const AttentionSpec &spec, int64_t queries) {
   recordBytes = group * outStride + 2 * recordNumberBytes;
 }
 
-void AttentionPage::add(KVStore &store, Value scratch, Value query, int64_t queries, Value keys, Value values,
-                        Value first, Value last) {
-  scoreAll(store, scratch, query, queries, keys, first, last);
+void AttentionPage::add(PageProducts &page, Value scratch, Value query, int64_t queries, Value keys,
+                        Value values, Value first, Value last) {
+  scoreAll(page, scratch, query, queries, keys, first, last);
   merge(scratch, query, queries);
-  weighAll(store, scratch, query, queries, values, first, last, Value());
+  weighAll(page, scratch, query, queries, values, first, last, Value());
 }
 
-void AttentionPage::record(KVStore &store, Value scratch, Value query, int64_t queries, Value keys,
+void AttentionPage::record(PageProducts &page, Value scratch, Value query, int64_t queries, Value keys,
                            Value values, Value record) {
-  scoreAll(store, scratch, query, queries, keys, Value(), Value());
+  scoreAll(page, scratch, query, queries, keys, Value(), Value());
   int64_t at = queries * places.outStride;
   for (auto which : {AttentionScratch::PageMaximum, AttentionScratch::PageSum}) {
     for (int64_t i = 0; i < queries; i += lanes)
       e.store(e.loadFloats(number(scratch, e.add(query, i), which)), record, at + 4 * i);
     at += places.recordNumberBytes;
   }
-  weighAll(store, scratch, query, queries, values, Value(), Value(), record);
+  weighAll(page, scratch, query, queries, values, Value(), Value(), record);
 }
 
 void AttentionPage::addRecord(Value scratch, Value query, int64_t queries, Value record) {
@@ -71,26 +76,26 @@ void AttentionPage::addRecord(Value scratch, Value query, int64_t queries, Value
   });
 }
 
-void AttentionPage::scoreAll(KVStore &store, Value scratch, Value query, int64_t queries, Value keys,
+void AttentionPage::scoreAll(PageProducts &page, Value scratch, Value query, int64_t queries, Value keys,
                              Value first, Value last) {
   const int64_t limit = isa.tuning.attentionAccumulators, keyVectors = spec.pageTokens / lanes;
   const int64_t count = largestDivisor(queries, std::max<int64_t>(1, limit / keyVectors));
   e.loop(e.c(0), e.c(queries), count,
-         [&](Value q) { scores(store, scratch, e.add(query, q), count, keys, first, last); });
+         [&](Value q) { scores(page, scratch, e.add(query, q), count, keys, first, last); });
 }
 
 /// o' = sum over visible keys of p v, into the record or into o.
-void AttentionPage::weighAll(KVStore &store, Value scratch, Value query, int64_t queries, Value values,
+void AttentionPage::weighAll(PageProducts &page, Value scratch, Value query, int64_t queries, Value values,
                              Value first, Value last, Value record) {
   const int64_t limit = isa.tuning.attentionAccumulators, dimV = spec.layout().dimVPadded();
   const int64_t vectors = largestDivisor(dimV / lanes, std::max<int64_t>(2, limit / 4));
   const int64_t count = largestDivisor(queries, std::max<int64_t>(1, limit / vectors));
-  KVStore page = store;
   // The scratch for a page as floats is free: such a page has no scales.
-  page.widenValueScales(values, e.at(scratch, places.valuesAt));
+  page.openValues(values, e.at(scratch, places.valuesAt));
   e.loop(e.c(0), e.c(queries), count, [&](Value q) {
     e.loop(e.c(0), e.c(dimV), vectors * lanes, [&](Value column) {
-      Values sums = weigh(page, scratch, e.add(query, q), count, column, vectors, values, first, last);
+      Values sums = page.weigh({probabilitiesOf(scratch, e.add(query, q)), places.probabilityStride, count},
+                               values, column, vectors, first, last);
       for (int64_t i = 0; i < count; ++i) {
         ArrayRef<Value> mine = ArrayRef(sums).slice(i * vectors, vectors);
         Value index = e.add(q, i);
@@ -107,22 +112,11 @@ void AttentionPage::weighAll(KVStore &store, Value scratch, Value query, int64_t
 }
 
 /// Probabilities, their maximum and their sum, of `count` queries.
-void AttentionPage::scores(KVStore &store, Value scratch, Value query, int64_t count, Value keys, Value first,
-                           Value last) {
+void AttentionPage::scores(PageProducts &page, Value scratch, Value query, int64_t count, Value keys,
+                           Value first, Value last) {
   const int64_t keyVectors = spec.pageTokens / lanes;
   Value queries = e.at(scratch, e.mul(query, places.queryStride));
-  Values sums = store.forEachDimension(keys, keyVectors, Values(count * keyVectors, e.zeros()),
-                                       [&](Value d, ArrayRef<Value> k, ValueRange carried) {
-                                         Value q = e.at(queries, e.mul(d, 4));
-                                         Values sums(carried);
-                                         for (int64_t i = 0; i < count; ++i) {
-                                           Value x = e.broadcast(e.load(e.f32(), q, i * places.queryStride));
-                                           for (int64_t v = 0; v < keyVectors; ++v)
-                                             sums[i * keyVectors + v] =
-                                                 e.fma(x, k[v], sums[i * keyVectors + v]);
-                                         }
-                                         return sums;
-                                       });
+  Values sums = page.scores({queries, places.queryStride, count}, keys, keyVectors);
   Values visible;
   if (first) {
     Value from = e.broadcast(arith::TruncIOp::create(e, e.i32(), first));
@@ -146,14 +140,15 @@ void AttentionPage::scores(KVStore &store, Value scratch, Value query, int64_t c
     }
     Value index = e.add(query, i);
     largest = e.maxLanes(largest);
-    Value probabilities = e.at(scratch, e.add(e.mul(index, places.probabilityStride), places.probabilityAt));
+    Values probabilities;
     for (int64_t v = 0; v < keyVectors; ++v) {
       Value p = buildExp(e, e.subf(sums[i * keyVectors + v], e.broadcast(largest)));
       if (first)
         p = e.select(visible[v], p, e.zeros());
-      e.store(p, probabilities, 64 * v);
+      probabilities.push_back(p);
       sum = sum ? e.addf(sum, p) : p;
     }
+    page.storeProbabilities(probabilities, probabilitiesOf(scratch, index));
     e.store(largest, number(scratch, index, AttentionScratch::PageMaximum));
     e.store(e.sumLanes(sum), number(scratch, index, AttentionScratch::PageSum));
   }
@@ -180,25 +175,6 @@ void AttentionPage::merge(Value scratch, Value query, int64_t count) {
     e.store(oldFactor, place(Scratch::OldFactor));
     e.store(newFactor, place(Scratch::NewFactor));
   }
-}
-
-/// Sums over visible keys of p v, for `count` queries and `vectors` vectors.
-Values AttentionPage::weigh(KVStore &store, Value scratch, Value query, int64_t count, Value column,
-                            int64_t vectors, Value values, Value first, Value last) {
-  Value probabilities = e.at(scratch, e.add(e.mul(query, places.probabilityStride), places.probabilityAt));
-  Value from = first ? first : e.c(0), to = last ? last : e.c(spec.pageTokens);
-  return e.loop(from, to, e.c(1), Values(count * vectors, e.zeros()), [&](Value key, ValueRange carried) {
-    Value p = e.at(probabilities, e.mul(key, 4));
-    Values v, sums(carried);
-    for (int64_t i = 0; i < vectors; ++i)
-      v.push_back(store.values(values, key, column, i * lanes));
-    for (int64_t q = 0; q < count; ++q) {
-      Value weight = e.broadcast(e.load(e.f32(), p, q * places.probabilityStride));
-      for (int64_t i = 0; i < vectors; ++i)
-        sums[q * vectors + i] = e.fma(weight, v[i], sums[q * vectors + i]);
-    }
-    return sums;
-  });
 }
 
 /// o = o * old factor + o' * new factor, for one query and `vectors` vectors.

@@ -10,9 +10,8 @@
 #ifndef LLMC_CODEGEN_CPU_KERNELS_ATTENTIONPAGE_H
 #define LLMC_CODEGEN_CPU_KERNELS_ATTENTIONPAGE_H
 
-#include "codegen/cpu/Entry.h"
 #include "codegen/cpu/Kernels.h"
-#include "codegen/emit/KVStore.h"
+#include "codegen/cpu/kernels/PageProducts.h"
 
 namespace llmc::cpu {
 
@@ -41,10 +40,10 @@ public:
 
   /// Adds a page to `queries` queries from number `query` on. Keys [first, last) of it are visible; null:
   /// all.
-  void add(KVStore &store, Value scratch, Value query, int64_t queries, Value keys, Value values, Value first,
-           Value last);
+  void add(PageProducts &page, Value scratch, Value query, int64_t queries, Value keys, Value values,
+           Value first, Value last);
   /// (m, l, o) of a whole page for `queries` queries into a record, and from a record into their sums.
-  void record(KVStore &store, Value scratch, Value query, int64_t queries, Value keys, Value values,
+  void record(PageProducts &page, Value scratch, Value query, int64_t queries, Value keys, Value values,
               Value record);
   void addRecord(Value scratch, Value query, int64_t queries, Value record);
   /// The address of a number of the query.
@@ -53,14 +52,16 @@ public:
   }
 
 private:
-  void scores(KVStore &store, Value scratch, Value query, int64_t count, Value keys, Value first, Value last);
+  Value probabilitiesOf(Value scratch, Value query) {
+    return e.at(scratch, e.add(e.mul(query, places.probabilityStride), places.probabilityAt));
+  }
+  void scores(PageProducts &page, Value scratch, Value query, int64_t count, Value keys, Value first,
+              Value last);
   void merge(Value scratch, Value query, int64_t count);
-  void scoreAll(KVStore &store, Value scratch, Value query, int64_t queries, Value keys, Value first,
+  void scoreAll(PageProducts &page, Value scratch, Value query, int64_t queries, Value keys, Value first,
                 Value last);
-  void weighAll(KVStore &store, Value scratch, Value query, int64_t queries, Value values, Value first,
+  void weighAll(PageProducts &page, Value scratch, Value query, int64_t queries, Value values, Value first,
                 Value last, Value record);
-  Values weigh(KVStore &store, Value scratch, Value query, int64_t count, Value column, int64_t vectors,
-               Value values, Value first, Value last);
   void fold(Value scratch, Value query, Value column, int64_t vectors, mlir::ValueRange sums);
 
   Emitter &e;
