@@ -56,9 +56,10 @@ public:
   virtual bool hasKernel(mlir::Operation *op, bool defaultKernels) const = 0;
   /// Bytes a row of the packed-activation buffer of the kernel; 0: it has none.
   virtual mlir::FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKernels) const = 0;
-  /// The architectures of a list as `--gpu-arch` takes it, those that are always there among them; else words
-  /// that say what is wrong.
-  virtual std::string readArchitectures(llvm::StringRef list, std::vector<std::string> &names) const = 0;
+  /// The architectures of a list as `--gpu-arch` takes it, those that are always there among them, which
+  /// are all without a list; else words that say what is wrong.
+  virtual std::string readArchitectures(std::optional<llvm::StringRef> list,
+                                        std::vector<std::string> &names) const = 0;
 
   /// PTX or the like without a kernel: whether an assembler knows the architecture.
   virtual std::string emptyText(llvm::StringRef architecture) const = 0;

@@ -22,10 +22,11 @@ const Architecture *architectureByName(llvm::StringRef name) {
   return found == std::end(architectures) ? nullptr : found;
 }
 
-std::string readArchitectures(llvm::StringRef list, std::vector<std::string> &names) {
+std::string readArchitectures(std::optional<llvm::StringRef> list, std::vector<std::string> &names) {
   names = {architectures[0].name.str()};
   llvm::SmallVector<llvm::StringRef> words;
-  list.split(words, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+  if (list)
+    list->split(words, ',');
   for (llvm::StringRef word : words) {
     if (!architectureByName(word)) {
       std::vector<std::string> known;

@@ -6,6 +6,7 @@
 #include "llvm/ADT/StringRef.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,9 @@ struct Architecture {
 llvm::ArrayRef<Architecture> allArchitectures();
 const Architecture *architectureByName(llvm::StringRef name);
 
-/// "sm_90,sm_100" with the first of all in front, each once; else words that say what is wrong.
-std::string readArchitectures(llvm::StringRef list, std::vector<std::string> &names);
+/// "sm_90,sm_100" with the first of all in front, each once; else words that say what is wrong. Without a
+/// list: the first of all.
+std::string readArchitectures(std::optional<llvm::StringRef> list, std::vector<std::string> &names);
 
 } // namespace llmc::cuda
 #endif

@@ -44,7 +44,8 @@ public:
   FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKernels) const override {
     return cuda::packedRowBytes(kernel, defaultKernels);
   }
-  std::string readArchitectures(StringRef list, std::vector<std::string> &names) const override {
+  std::string readArchitectures(std::optional<StringRef> list,
+                                std::vector<std::string> &names) const override {
     return cuda::readArchitectures(list, names);
   }
   std::string emptyText(StringRef architecture) const override { return cuda::emptyPtx(architecture); }

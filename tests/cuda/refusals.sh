@@ -21,6 +21,10 @@ refused 2 "--target: expected some of cpu, cuda but got ''" --target cuda,
 refused 2 "--target: names cuda twice" --target cuda,cuda
 refused 2 "--gpu-arch: expected some of sm_80, sm_86," --target cuda --gpu-arch sm_75
 refused 2 "but got 'sm_90b'" --target cpu,cuda --gpu-arch sm_90,sm_90b
+for list in "" sm_80,,sm_90 sm_90, ,; do
+  refused 2 "sm_121a but got ''" --target cuda --gpu-arch "$list"
+done
+refused 2 "--gpu-arch: belongs to --target cuda, which is not given" --gpu-arch ""
 refused 2 "--gpu-arch: belongs to --target cuda, which is not given" --gpu-arch sm_90
 refused 2 "--cpu: belongs to --target cpu, which is not given" --target cuda --cpu avx2
 refused 2 "--fast: belongs to --target cpu, which is not given" --target cuda --fast

@@ -40,7 +40,8 @@ struct CompileArguments {
   std::string startFrom; // empty: what the dump says
   std::string variants;  // "avx2,amx"; empty: those that are compiled for by default
   std::string tune;      // empty: native
-  std::string targets = "cpu", architectures, ptxas;
+  std::string targets = "cpu", ptxas;
+  std::optional<std::string> architectures;
   bool isFast = false;
   std::string dumpDir, dumpFilter;
   std::string tolerance; // of --verify-passes; auto: what the budgets say
@@ -146,7 +147,7 @@ static std::string chooseTargets(const CompileArguments &arguments, PipelineOpti
       options.devices.push_back(std::move(choice));
     }
   }
-  if (options.devices.empty() && !arguments.architectures.empty())
+  if (options.devices.empty() && arguments.architectures)
     return "--gpu-arch: belongs to --target cuda, which is not given";
   if (llvm::is_contained(words, "cpu")) {
     if (std::string why = chooseFamily(arguments.tune, options.family); !why.empty())
@@ -450,8 +451,9 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
       ->type_name("LIST")
       ->capture_default_str();
   command
-      ->add_option("--gpu-arch", arguments->architectures,
-                   "GPUs to make code for beside sm_80, whose PTX runs on all later ones: sm_90, sm_90a, ...")
+      ->add_option_function<std::string>(
+          "--gpu-arch", [arguments](const std::string &text) { arguments->architectures = text; },
+          "GPUs to make code for beside sm_80, whose PTX runs on all later ones: sm_90, sm_90a, ...")
       ->type_name("LIST");
   command
       ->add_option(
