@@ -518,12 +518,14 @@ void tools::addCompileCommand(CLI::App &app, int &status) {
                    "phase to stop after: import, fuse, quantize, plan, step, llvm, link")
       ->capture_default_str();
   options.cacheDir = defaultCacheDir();
-  command
-      ->add_option("--cache-dir", options.cacheDir,
-                   "folder that keeps compiled kernels for the next compile, at most 256 MiB (default: "
-                   "llmc/kernels in XDG_CACHE_HOME or ~/.cache)")
-      ->type_name("DIR");
-  command->add_flag("--no-cache", arguments->isUncached, "compile every kernel, keep none");
+  CLI::Option *cacheDir =
+      command
+          ->add_option("--cache-dir", options.cacheDir,
+                       "folder that keeps compiled kernels for the next compile, at most 256 MiB (default: "
+                       "llmc/kernels in XDG_CACHE_HOME or ~/.cache)")
+          ->type_name("DIR");
+  command->add_flag("--no-cache", arguments->isUncached, "compile every kernel, keep none")
+      ->excludes(cacheDir);
   command->add_flag("--times", arguments->showTimes, "print how long each phase took");
   command->add_flag("-v,--verbose", arguments->isVerbose, "show remarks");
   command->add_flag("--default-kernels", options.defaultKernels,

@@ -68,7 +68,9 @@ void tools::addSimtCommand(CLI::App &app, int &status) {
   command->add_flag("--checks", arguments->isInstrumented,
                     "code that the emulator can check: bounds, races, bytes that are moved");
   arguments->cacheDir = defaultCacheDir();
-  command->add_option("--cache-dir", arguments->cacheDir, "where compiled kernels are kept");
-  command->add_flag("--no-cache", arguments->isUncached, "compile every kernel, keep none");
+  CLI::Option *cacheDir =
+      command->add_option("--cache-dir", arguments->cacheDir, "where compiled kernels are kept");
+  command->add_flag("--no-cache", arguments->isUncached, "compile every kernel, keep none")
+      ->excludes(cacheDir);
   command->callback([arguments, &status] { status = runSimt(*arguments); });
 }

@@ -25,6 +25,10 @@ std::string usageWords(const CLI::ParseError &error, const CLI::App &app, int ar
   std::string sentence = error.what();
   if (size_t at = sentence.find(": At Most 1 required but received"); at != std::string::npos)
     return sentence.substr(0, at) + ": is given more than once";
+  constexpr std::string_view excludes = " excludes ";
+  if (size_t at = sentence.find(excludes);
+      dynamic_cast<const CLI::ExcludesError *>(&error) && at != std::string::npos)
+    return sentence.replace(at, excludes.size(), " and ") + " exclude each other";
   const auto chosen = app.get_subcommands();
   if (const std::string meant = chosen.empty() ? "" : detachedValue(*chosen.front(), argc, argv, sentence);
       !meant.empty())
