@@ -72,7 +72,11 @@ usage("-d 9999999 is beyond the [0-9]+ tokens that the model was trained for; --
 usage("--clear and --json" cache --clear --json)
 usage("not expected: p.json; a value of this option is written --profile=p.json" run ${so} -p a --profile p.json)
 usage("not expected: b .see" run ${so} b -p a)
+usage("not expected: b .see" run ${so} b c -p a)
+usage("not expected: --first .see" run ${so} --first -p a --second=2 c)
+usage("not expected: p.json; a value of this option is written --profile=p.json" run ${so} --profile p.json c -p a)
 if(COMPILER)
+  usage("not expected: --first .see" compile ${gguf} -o ${WORK}/made.so --first b --second)
   usage("--cache-dir and --no-cache exclude each other" compile ${gguf} -o ${WORK}/made.so --cache-dir ${WORK} --no-cache)
   cmake_path(GET LLMC PARENT_PATH bin)
   execute_process(COMMAND ${bin}/llmc-compile simt ${so} -o ${WORK}/made.so --no-cache --cache-dir ${WORK}

@@ -29,6 +29,8 @@ std::string usageWords(const CLI::ParseError &error, const CLI::App &app, int ar
   if (size_t at = sentence.find(excludes);
       dynamic_cast<const CLI::ExcludesError *>(&error) && at != std::string::npos)
     return sentence.replace(at, excludes.size(), " and ") + " exclude each other";
+  if (dynamic_cast<const CLI::ExtrasError *>(&error)) // the parser lists all, the last one first
+    sentence = "The following argument was not expected: " + app.remaining(/*recurse=*/true).front();
   const auto chosen = app.get_subcommands();
   if (const std::string meant = chosen.empty() ? "" : detachedValue(*chosen.front(), argc, argv, sentence);
       !meant.empty())
