@@ -51,3 +51,15 @@ static llmc_status copyDeviceName(size_t i, char *buf, size_t cap, size_t *n_nee
 llmc_status llmc_device_name(size_t i, char *buf, size_t cap, size_t *n_needed) {
   return guarded([&] { return copyDeviceName(i, buf, cap, n_needed); });
 }
+
+llmc_status llmc_device_check(const char *name) {
+  return guarded([&]() -> llmc_status {
+    if (!name || strcmp(name, anyDevice) == 0)
+      return LLMC_OK;
+    const DeviceKind *kind;
+    DeviceOptions options;
+    if (llmc_status status = findDeviceKind("llmc_device_check", name, kind, options))
+      return status;
+    return kind->check ? kind->check(options) : llmc_status(LLMC_OK);
+  });
+}

@@ -26,7 +26,7 @@ static llmc_status checkParams(const llmc_model_params &params) {
   const DeviceKind *kind;
   DeviceOptions options;
   if (params.device && strcmp(params.device, anyDevice) != 0)
-    return findDeviceKind(params.device, kind, options);
+    return findDeviceKind("llmc_model_load", params.device, kind, options);
   return LLMC_OK;
 }
 

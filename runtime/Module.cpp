@@ -71,7 +71,8 @@ llmc_status Module::chooseDevice(const char *path, const llmc_model_params &para
     if (isAny && !kind && each.isForAuto && programOf(each) && (!module->n_variants || each.count()))
       kind = &each;
   if (!kind)
-    if (llmc_status status = findDeviceKind(isAny ? cpuDevice : params.device, kind, options))
+    if (llmc_status status =
+            findDeviceKind("llmc_model_load", isAny ? cpuDevice : params.device, kind, options))
       return status;
   kindName = kind->name;
   cpuInstead = isAny && module->n_variants ? module : nullptr;

@@ -262,10 +262,9 @@ uint32_t countCuda() {
   return driver && driver->cuDeviceGetCount(&count) == 0 && count > 0 ? uint32_t(count) : 0;
 }
 
-llmc_status openCuda(const DeviceOptions &options, const char *, std::unique_ptr<Device> &out) {
-  const int ordinal = options.ordinal;
+static llmc_status findCuda(int ordinal, const cuda::Driver *&driver) {
   std::string why;
-  const cuda::Driver *driver = cuda::driver(why);
+  driver = cuda::driver(why);
   if (!driver)
     return setError(LLMC_EABI, "cuda:%d: %s", ordinal, why.c_str());
   int count = 0;
@@ -274,7 +273,19 @@ llmc_status openCuda(const DeviceOptions &options, const char *, std::unique_ptr
                     cuda::resultText(*driver, result).c_str());
   if (ordinal >= count)
     return setError(LLMC_EABI, "cuda:%d: there is no such device, only %d", ordinal, count);
-  auto device = std::make_unique<CudaDevice>(*driver, ordinal);
+  return LLMC_OK;
+}
+
+llmc_status checkCuda(const DeviceOptions &options) {
+  const cuda::Driver *driver;
+  return findCuda(options.ordinal, driver);
+}
+
+llmc_status openCuda(const DeviceOptions &options, const char *, std::unique_ptr<Device> &out) {
+  const cuda::Driver *driver;
+  if (llmc_status status = findCuda(options.ordinal, driver))
+    return status;
+  auto device = std::make_unique<CudaDevice>(*driver, options.ordinal);
   if (llmc_status status = device->open())
     return status;
   out = std::move(device);

@@ -5,9 +5,9 @@ namespace llmc {
 static uint32_t one() { return 1; }
 
 static const DeviceKind kinds[] = {
-    {cpuDevice, deviceTarget(cpuDevice), false, false, one, nullptr},
-    {cudaDevice, deviceTarget(cudaDevice), true, true, countCuda, openCuda},
-    {simtDevice, deviceTarget(simtDevice), false, false, one, openSimt},
+    {cpuDevice, deviceTarget(cpuDevice), false, false, one, nullptr, nullptr},
+    {cudaDevice, deviceTarget(cudaDevice), true, true, countCuda, checkCuda, openCuda},
+    {simtDevice, deviceTarget(simtDevice), false, false, one, nullptr, openSimt},
 };
 
 std::span<const DeviceKind> deviceKinds() { return kinds; }
@@ -22,20 +22,21 @@ std::vector<std::string> deviceNames() {
   return names;
 }
 
-llmc_status findDeviceKind(const char *name, const DeviceKind *&kind, DeviceOptions &options) {
+llmc_status findDeviceKind(const char *function, const char *name, const DeviceKind *&kind,
+                           DeviceOptions &options) {
   const std::string_view word = deviceWord(name);
   std::string listed;
   for (const DeviceKind &candidate : kinds) {
     if (word == candidate.name) {
       const std::string words = readDeviceOptions(name, options);
       if (!words.empty())
-        return setError(LLMC_EARG, "llmc_model_load: device is '%s', %s", name, words.c_str());
+        return setError(LLMC_EARG, "%s: device is '%s', %s", function, name, words.c_str());
       kind = &candidate;
       return LLMC_OK;
     }
     listed += std::string(listed.empty() ? "'" : ", '") + candidate.name + "'";
   }
-  return setError(LLMC_EARG, "llmc_model_load: device is '%s', this build has %s", name, listed.c_str());
+  return setError(LLMC_EARG, "%s: device is '%s', this build has %s", function, name, listed.c_str());
 }
 
 } // namespace llmc

@@ -20,6 +20,8 @@ struct DeviceKind {
   bool isForAuto;  ///< taken without being asked for, if it is here and the model has code for it
   /// Those that are here; without a driver none, and no error.
   uint32_t (*count)();
+  /// Fails with the words of `open` if there is no such device; opens none. Null: it is always here.
+  llmc_status (*check)(const DeviceOptions &options);
   /// Opens one. `modelPath`: of the model that it is for. Null: steps are run by the CPU's workers.
   llmc_status (*open)(const DeviceOptions &options, const char *modelPath, std::unique_ptr<Device> &out);
 };
@@ -29,11 +31,14 @@ std::span<const DeviceKind> deviceKinds();
 /// "cpu", "cuda:0", "simt": of all that are here.
 std::vector<std::string> deviceNames();
 
-/// The kind that a name ("cuda:1") is of, and what stands behind the colon. A sentence lists what there is.
-llmc_status findDeviceKind(const char *name, const DeviceKind *&kind, DeviceOptions &options);
+/// The kind that a name ("cuda:1") is of, and what stands behind the colon. A sentence lists what there is,
+/// and begins with the C function that was called.
+llmc_status findDeviceKind(const char *function, const char *name, const DeviceKind *&kind,
+                           DeviceOptions &options);
 
 llmc_status openCuda(const DeviceOptions &options, const char *modelPath, std::unique_ptr<Device> &out);
 uint32_t countCuda();
+llmc_status checkCuda(const DeviceOptions &options);
 llmc_status openSimt(const DeviceOptions &options, const char *modelPath, std::unique_ptr<Device> &out);
 
 } // namespace llmc

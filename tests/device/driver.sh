@@ -1,8 +1,8 @@
 #!/bin/bash
-# driver.sh LLMC MODEL STUB OLD WORKDIR: what is said where the driver for CUDA is missing or too old. STUB and OLD are
-# folders of libcuda.so.1: the stub, and one without most functions.
+# driver.sh LLMC MODEL STUB OLD SOURCE WORKDIR: what is said where the driver for CUDA is missing or too old. STUB and OLD
+# are folders of libcuda.so.1: the stub, and one without most functions. SOURCE is no compiled model.
 set -u
-llmc=$1 model=$2 stub=$3 old=$4 work=$5
+llmc=$1 model=$2 stub=$3 old=$4 source=$5 work=$6
 export LLMC_STUB_CODE=$model.simt
 ulimit -v 8388608
 rm -rf "$work"
@@ -23,6 +23,19 @@ says "$work/none" "there is no driver (libcuda.so.1): install NVIDIA's driver, o
 says "$old" "the driver is too old: libcuda.so.1 has no cuDriverGetVersion"
 LLMC_STUB_VERSION=11030 says "$stub" "the driver is for CUDA 11.3, 11.4 or later is needed"
 LLMC_STUB_VERSION=11040 run "$stub" cuda || fail "the oldest driver: $(cat "$work/words")"
+
+# What would have to be compiled is not, the words are the same.
+export XDG_CACHE_HOME=$work/cache
+for options in --no-cache -v; do
+  for device in cuda cuda:1; do
+    run "$work/none" $device && fail "runs without a driver"
+    LD_LIBRARY_PATH=$work/none "$llmc" run "$source" --device $device -p a $options 2> "$work/early" && fail "runs without a driver"
+    cmp "$work/words" "$work/early" || fail "$options: $(cat "$work/early")"
+  done
+done
+[ ! -e "$XDG_CACHE_HOME" ] || fail "$(find "$XDG_CACHE_HOME")"
+LD_LIBRARY_PATH=$work/none "$llmc" plan "$source" --device cuda --ctx 64 --batch 16 > "$work/out" 2> "$work/words" ||
+  fail "no plan of what is to be compiled: $(cat "$work/words")"
 
 # A plan needs no driver.
 plan() { LD_LIBRARY_PATH=$1 "$llmc" plan "$model" --device "$2" --ctx 64 --batch 16 > "$work/$3" 2>&1 || fail "$1: no plan: $(cat "$work/$3")"; }

@@ -70,6 +70,22 @@ TEST_F(CudaStub, is_listed_between_cpu_and_simt) {
   EXPECT_STREQ(name, "cuda:0");
 }
 
+TEST_F(CudaStub, is_checked_without_being_opened) {
+  EXPECT_EQ(llmc_device_check("cuda"), LLMC_OK);
+  EXPECT_EQ(llmc_stub_left(), 0u);
+  for (const char *absent : {"cuda:1", "cuda:7"}) {
+    const llmc_status status = llmc_device_check(absent);
+    const std::string words = llmc_last_error();
+    llmc_model_params params;
+    llmc_model_params_init(&params, sizeof params);
+    params.device = absent;
+    llmc_model *none = nullptr;
+    EXPECT_EQ(llmc_model_load(model.c_str(), &params, &none), status);
+    EXPECT_EQ(llmc_last_error(), words);
+    EXPECT_EQ(words, absent + std::string(": there is no such device, only 1"));
+  }
+}
+
 TEST_F(CudaStub, computes_what_the_cpu_computes) {
   const ScenarioResult cpu = runScenario(model, "cpu"), cuda = runScenario(model, "cuda:0");
   ASSERT_EQ(cuda.error, "") << llmc_stub_last_error();

@@ -28,6 +28,11 @@ TEST(Api, library) {
   EXPECT_OK(llmc_device_name(count - 1, name, sizeof(name), &n));
   EXPECT_STREQ(name, "simt");
   EXPECT_FAILS(llmc_device_name(count, name, sizeof(name), &n), LLMC_ENOTFOUND, "only");
+  for (const char *always : {(const char *)nullptr, "auto", "cpu", "simt", "simt:seed=3"})
+    EXPECT_OK(llmc_device_check(always));
+  EXPECT_FAILS(llmc_device_check("gpu"), LLMC_EARG,
+               "llmc_device_check: device is 'gpu', this build has 'cpu'");
+  EXPECT_FAILS(llmc_device_check("cuda:x"), LLMC_EARG, "device is 'cuda:x', expected a number");
 }
 
 TEST(Api, freeing_null_is_harmless) {

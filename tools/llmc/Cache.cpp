@@ -254,7 +254,7 @@ CompiledModel::~CompiledModel() {
     fs::remove_all(folder, error);
 }
 
-CompiledModel compiledModel(const ModelOptions &options) {
+CompiledModel compiledModel(const ModelOptions &options, LoadFor purpose) {
   CompiledModel result;
   FileKind kind = fileKind(options.model);
   if (kind != FileKind::Gguf && kind != FileKind::Mlir && kind != FileKind::Directory) {
@@ -265,6 +265,8 @@ CompiledModel compiledModel(const ModelOptions &options) {
     throw Failure(fmt::format("{}: has no config.json, expected a model.so, a .gguf or .mlir file or a "
                               "Hugging Face directory",
                               options.model));
+  if (purpose != LoadFor::Plan)
+    check(llmc_device_check(options.device.c_str()));
   if (options.noCache)
     return compiledAside(options.model, options);
   std::error_code error;

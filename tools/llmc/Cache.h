@@ -28,8 +28,9 @@ struct CompiledModel {
 };
 
 /// MODEL itself if it is a compiled model or something that the loader refuses with its reason; otherwise
-/// compiles it, or takes what was compiled from the same bytes by the same compiler before.
-CompiledModel compiledModel(const ModelOptions &options);
+/// compiles it, or takes what was compiled from the same bytes by the same compiler before. A Failure before
+/// any of that if the device that it is to run on is not here.
+CompiledModel compiledModel(const ModelOptions &options, LoadFor purpose);
 
 /// A name for the content of a file that changes when a byte of it does. Contents are read once: what they
 /// were is kept in `memory` under path, size, times and number of the file.

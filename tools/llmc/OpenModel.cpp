@@ -96,7 +96,7 @@ ModelPtr openModel(const ModelOptions &options, double *seconds, LoadFor purpose
   ModelPtr model;
   for (bool isFirst = true;; isFirst = false) {
     // Other processes may remove a cache entry once this one has loaded it: a loaded model keeps its file.
-    CompiledModel compiled = compiledModel(options);
+    CompiledModel compiled = compiledModel(options, purpose);
     Stopwatch watch;
     llmc_status status = load(compiled.path, options, purpose, model);
     if (seconds)
