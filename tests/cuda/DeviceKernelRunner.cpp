@@ -62,7 +62,7 @@ static std::string changed(llvm::StringRef bitcode, const DeviceKernelRunner::Ch
   return result;
 }
 
-DeviceKernelRunner::DeviceKernelRunner(const EmitKernel &emit, const Change &change) {
+DeviceKernelRunner::DeviceKernelRunner(const EmitKernel &emit, const Change &change, bool isInstrumented) {
   made = compileKernel(emit, failure);
   std::string bitcode = imageOf(made, LLMC_IMAGE_BITCODE).str();
   if (bitcode.empty() && failure.empty())
@@ -74,7 +74,7 @@ DeviceKernelRunner::DeviceKernelRunner(const EmitKernel &emit, const Change &cha
   static int number = 0;
   const std::string path = std::string(LLMC_CUDA_WORK) + "/kernel." + std::to_string(getpid()) + "." +
                            std::to_string(number++) + ".so";
-  failure = codegen::simt::buildLibrary({bitcode}, {.instrument = true, .cacheDir = {}}, path);
+  failure = codegen::simt::buildLibrary({bitcode}, {.instrument = isInstrumented, .cacheDir = {}}, path);
   if (!failure.empty())
     return;
   failure = library.load(path);

@@ -25,8 +25,8 @@ class DeviceKernelRunner {
 public:
   /// Makes of what was compiled what the emulator is to run instead.
   using Change = std::function<void(llvm::Module &)>;
-  /// error() tells what went wrong. The code is instrumented: it is checked for bounds and races.
-  explicit DeviceKernelRunner(const EmitKernel &emit, const Change &change = {});
+  /// error() tells what went wrong. Instrumented code is checked for bounds and races.
+  explicit DeviceKernelRunner(const EmitKernel &emit, const Change &change = {}, bool isInstrumented = true);
   ~DeviceKernelRunner();
   const std::string &error() const { return failure; }
   const codegen::DeviceKernel &kernel() const { return made; }

@@ -7,10 +7,9 @@
 //
 //===----------------------------------------------------------------------===//
 #include "GpuAttention.h"
+#include "GpuChoose.h"
 #include "GpuLinear.h"
 #include "Mistakes.h"
-
-#include "codegen/cuda/kernels/Choose.h"
 
 #include <gtest/gtest.h>
 #include <set>
@@ -88,32 +87,23 @@ struct AttentionSubject : Subject {
 };
 
 struct ChooseSubject : Subject {
-  explicit ChooseSubject(const Change &change)
-      : chooser([](mlir::ModuleOp module) { return cuda::emitChoose(module, "choose", vocab); }, change) {
-    chooser.mostRowBlocks = 1;
+  explicit ChooseSubject(const Change &change) : choose(vocab, change) {
+    choose.runner.mostRowBlocks = 1;
     Random random(1);
-    for (int64_t i = 0; i < rows * vocab; ++i)
-      logits.push_back(uniform(random, -3, 3));
+    for (std::vector<float> &row : logits)
+      for (int64_t i = 0; i < vocab; ++i)
+        row.push_back(uniform(random, -3, 3));
   }
-  DeviceKernelRunner &runner() override { return chooser; }
+  DeviceKernelRunner &runner() override { return choose.runner; }
   std::string run(std::vector<float> &result) override {
-    const codegen::DeviceSampling &sampling = *chooser.kernel().sampling;
-    llmc_step step = {};
-    step.rows[LLMC_ROWS_ASKED] = rows;
-    step.n_best = 3;
-    float *out = chooser.allocate<float>(rows * sampling.rowBytes / 4, "results");
-    step.candidates = reinterpret_cast<uint8_t *>(out);
-    step.chosen = chooser.allocate<int32_t>(1, "chosen");
-    const std::string error = chooser.run(step, rows, 0,
-                                          {chooser.upload(logits.data(), logits.size(), "logits"),
-                                           chooser.allocate<uint8_t>(rows * sampling.workBytes, "work")});
-    result.assign(out, out + rows * sampling.rowBytes / 4);
-    chooser.reset();
+    const std::string error = choose.run(logits, 3);
+    const float *out = reinterpret_cast<const float *>(choose.results);
+    result.assign(out, out + logits.size() * choose.sampling().rowBytes / 4);
     return error;
   }
-  static constexpr int64_t vocab = 1056, rows = 3;
-  DeviceKernelRunner chooser;
-  std::vector<float> logits;
+  static constexpr int64_t vocab = 1056;
+  GpuChoose choose;
+  std::vector<std::vector<float>> logits{3};
 };
 
 struct Family {

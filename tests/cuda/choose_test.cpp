@@ -1,16 +1,8 @@
 // Candidates and sums that a device finds are those of the CPU's sampler, bit for bit: for rows of any
 // length, with equal, infinite and missing numbers, in several orders of threads.
-#include "codegen/cpu/Kernels.h"
-#include "codegen/cuda/Images.h"
-#include "codegen/cuda/kernels/Choose.h"
-#include "codegen/emit/Lowering.h"
-#include "runtime/Sampler.h"
-#include "tests/simt/KernelLibrary.h"
+#include "GpuChoose.h"
 
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Target/LLVMIR/Dialect/All.h"
-#include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/Bitcode/BitcodeReader.h"
+#include "runtime/Sampler.h"
 
 #include <bit>
 #include <cmath>
@@ -25,75 +17,26 @@ namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
-/// The kernel as the emulator is given it, as text.
-std::string chooseText(int64_t vocab, codegen::DeviceKernel &kernel) {
-  mlir::DialectRegistry registry;
-  emit::registerKernelDialects(registry);
-  mlir::registerAllToLLVMIRTranslations(registry);
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
-  context.loadAllAvailableDialects();
-  mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
-  kernel = cuda::emitChoose(*module, "choose", vocab);
-  mlir::PassManager manager(&context);
-  emit::buildKernelLoweringPipeline(manager);
-  EXPECT_TRUE(mlir::succeeded(manager.run(*module)));
-  llvm::LLVMContext llvmContext;
-  std::unique_ptr<llvm::Module> translated = mlir::translateModuleToLLVMIR(*module, llvmContext, "choose");
-  EXPECT_EQ(cuda::makeImages(*translated, {"sm_80"}, nullptr, kernel.images), "");
-  const std::string &bitcode = kernel.images.back().bytes;
-  auto parsed = llvm::parseBitcodeFile({bitcode, "choose"}, llvmContext);
-  EXPECT_TRUE(bool(parsed));
-  std::string text;
-  llvm::raw_string_ostream(text) << **parsed;
-  return text;
-}
-
-class Choosing {
+class Choosing : public GpuChoose {
 public:
-  Choosing(uint32_t vocab, bool isInstrumented)
-      : stride((vocab + 15) / 16 * 16), library(chooseText(vocab, kernel), isInstrumented) {}
+  /// A large row is run as it is, which is the faster: its code is the same.
+  Choosing(uint32_t vocab, bool isInstrumented) : GpuChoose(vocab, {}, isInstrumented) {}
 
-  /// Rows one behind the other, each of `vocab` numbers.
   void run(const std::vector<std::vector<float>> &rows, uint64_t wanted, uint32_t seed) {
-    ASSERT_EQ(library.error(), "");
-    library.emulator.options = {.seed = seed, .checksBounds = true, .checksRaces = true, .counts = isCounted};
-    const codegen::DeviceSampling &sampling = *kernel.sampling;
-    std::vector<float> logits(rows.size() * stride, std::nanf(""));
-    for (size_t row = 0; row < rows.size(); ++row)
-      std::copy(rows[row].begin(), rows[row].end(), logits.begin() + long(row * stride));
-    llmc_step step = {};
-    step.rows[LLMC_ROWS_ASKED] = rows.size();
-    step.n_best = wanted;
-    result = library.allocate<uint8_t>(rows.size() * sampling.rowBytes, "results");
-    step.candidates = result;
-    step.chosen = chosen = library.allocate<int32_t>(1, "chosen");
-    void *args[] = {library.upload(logits, "logits"),
-                    library.allocate<uint8_t>(rows.size() * sampling.workBytes, "work")};
-    llmc_step *stepThere = library.upload(std::vector<llmc_step>{step}, "step");
-    void **argsThere = library.upload(std::vector<void *>(args, args + 2), "args");
+    ASSERT_EQ(runner.error(), "");
+    runner.emulator.options = {.seed = seed, .checksBounds = true, .checksRaces = true, .counts = isCounted};
     // Blocks in y share the rows: fewer than there are do as well.
-    const uint32_t y = seed % 2 ? uint32_t(rows.size()) : 1;
-    for (const codegen::DeviceLaunch &launch : kernel.launches)
-      ASSERT_EQ(
-          library.launch(launch.entry.c_str(), {launch.blocks, y}, {launch.threads}, stepThere, argsThere),
-          "");
+    runner.mostRowBlocks = seed % 2 ? UINT32_MAX : 1;
+    ASSERT_EQ(GpuChoose::run(rows, wanted), "");
   }
-  const auto &counts() const { return library.emulator.counters().counts(); }
-  int32_t chosenOfFirst() const { return *chosen; }
+  const auto &counts() const { return runner.emulator.counters().counts(); }
   RowSummary row(size_t number, uint64_t wanted) const {
-    const uint8_t *start = result + number * kernel.sampling->rowBytes;
+    const uint8_t *start = results + number * sampling().rowBytes;
     return {{reinterpret_cast<const llmc_candidate *>(start), wanted},
-            {reinterpret_cast<const float *>(start + 8 * kernel.sampling->most), kernel.sampling->sums}};
+            {reinterpret_cast<const float *>(start + 8 * sampling().most), sampling().sums}};
   }
 
   bool isCounted = false;
-
-private:
-  uint32_t stride;
-  codegen::DeviceKernel kernel;
-  KernelLibrary library;
-  uint8_t *result = nullptr;
-  int32_t *chosen = nullptr;
 };
 
 std::vector<std::vector<float>> makeRows(uint32_t vocab, uint32_t seed) {
@@ -176,7 +119,7 @@ TEST_P(Choose, candidates_are_in_order) {
     });
     order.resize(64, -1);
     if (row == 0)
-      EXPECT_EQ(choosing.chosenOfFirst(), std::max(order[0], 0));
+      EXPECT_EQ(*choosing.chosen, std::max(order[0], 0));
     for (size_t i = 0; i < 64; ++i) {
       const llmc_candidate &found = choosing.row(row, 64).best[i];
       EXPECT_EQ(found.token, order[i]) << "row " << row << ", place " << i;
@@ -200,7 +143,7 @@ TEST_P(ChooseCounts, logits_are_read_once_by_each_pass) {
   ASSERT_NO_FATAL_FAILURE(choosing.run(rows, GetParam(), 1));
   uint64_t all = 0;
   for (const auto &[key, counts] : choosing.counts())
-    if (key.second != "step" && key.second != "args")
+    if (key.second != "step" && key.second != "arguments")
       all += counts.warpLoads + counts.warpStores;
   for (const char *kernel : {"choose_parts", "choose_sums"}) {
     const uint64_t loaded = choosing.counts().at({kernel, "logits"}).warpLoads;
