@@ -44,7 +44,7 @@ compile "$work/dumped.so" --dump-ir "$work/dump" --ptxas "$work/bin/good" &&
 
 refused() { # STATUS WORDS SCRIPT
   rm -f "$work/refused.so"
-  compile "$work/refused.so" --no-cache --ptxas "$3" 2> "$work/stderr"
+  "$llmc" compile "$source" -o "$work/refused.so" --target cuda --no-cache --ptxas "$3" 2> "$work/stderr"
   local status=$?
   [ $status = "$1" ] && [ "$(wc -l < "$work/stderr")" = 1 ] && grep -qF -- "$2" "$work/stderr" ||
     { cat "$work/stderr"; fail "$3: status $status, expected $1 and: $2"; }

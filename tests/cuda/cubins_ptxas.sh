@@ -13,7 +13,7 @@ count() { grep -a -o "$2" "$1" | wc -l; }
 elfs() { LC_ALL=C grep -a -o -P '\x7fELF' "$1" | wc -l; }
 
 compile "$work/none.so" --ptxas none || fail "does not compile"
-compile "$work/real.so" --ptxas "$ptxas" --no-cache || fail "does not compile with $ptxas"
+"$llmc" compile "$source" -o "$work/real.so" --target cuda --gpu-arch sm_90 --ptxas "$ptxas" --no-cache || fail "does not compile with $ptxas"
 compile "$work/again.so" --ptxas "$ptxas" && cmp "$work/real.so" "$work/again.so" || fail "other bytes the second time"
 kernels=$(count "$work/none.so" '^\.target sm_90')
 [ "$kernels" -gt 5 ] || fail "$kernels kernels"
