@@ -1,0 +1,212 @@
+//===- CompileChecks.cpp - llmc compile: what options say together --------===//
+#include "Commands.h"
+#include "CompileArguments.h"
+
+#include "codegen/DeviceTarget.h"
+#include "codegen/DumpText.h"
+#include "codegen/Pipeline.h"
+#include "codegen/emit/KVStorage.h"
+#include "passes/QuantizeRules.h"
+
+#include <CLI/CLI.hpp>
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Regex.h"
+
+using namespace llmc;
+using namespace llmc::codegen;
+using namespace llmc::tools;
+
+/// Options that a dump carries.
+static const char *const carriedOptions[] = {"--activations",   "--kv",
+                                             "--quantize",      "--cpu",
+                                             "--tune",          "--target",
+                                             "--gpu-arch",      "--disable-pass",
+                                             "--ctx",           "--default-kernels",
+                                             "--count-loads",   "--portable-bits",
+                                             "--random-weights"};
+
+/// The variants of `--cpu`: names, or `native` for the best that this machine can run.
+static std::string chooseVariants(llvm::StringRef list, cpu::Wishes wishes,
+                                  std::vector<const cpu::Isa *> &variants) {
+  llvm::SmallVector<llvm::StringRef> names;
+  list.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+  const cpu::Isa *native = cpu::bestHere(wishes);
+  for (const cpu::Isa &isa : cpu::allIsas())
+    if ((names.empty() && cpu::isOffered(isa, wishes)) || llvm::is_contained(names, isa.name) ||
+        (llvm::is_contained(names, "native") && &isa == native))
+      variants.push_back(&isa);
+  for (llvm::StringRef name : names)
+    if (name != "native" && !cpu::isaByName(name)) {
+      std::vector<std::string> known;
+      for (const cpu::Isa &isa : cpu::allIsas())
+        known.push_back(isa.name.str());
+      return "--cpu: expected native or some of " + llvm::join(known, ", ") + " but got '" + name.str() + "'";
+    }
+  auto mixesUnits = [](const cpu::Isa *isa) { return isa->mixesUnits(); };
+  if (wishes.isFast && !names.empty() && !llvm::is_contained(names, "native") &&
+      llvm::none_of(variants, mixesUnits))
+    return "--fast: chooses nothing among the variants that --cpu names: add amx-fast to them, or native";
+  return variants.empty() ? "--cpu: this machine's CPU runs none of the variants" : "";
+}
+
+/// The family of CPUs of `--tune`.
+static std::string chooseFamily(llvm::StringRef name, const cpu::CpuFamily *&family) {
+  family = name.empty() || name == "native" ? &cpu::familyHere() : cpu::familyByName(name);
+  if (family)
+    return "";
+  std::vector<std::string> known;
+  for (const cpu::CpuFamily &one : cpu::allFamilies())
+    known.push_back(one.name.str());
+  return "--tune: expected native or one of " + llvm::join(known, ", ") + " but got '" + name.str() + "'";
+}
+
+/// What --portable-bits cannot be asked for together with.
+static std::string checkPortableBits(const CompileArguments &arguments) {
+  if (!arguments.pipeline.portableBits)
+    return "";
+  if (arguments.isFast)
+    return "--portable-bits: logits with --fast depend on the CPU and on how many tokens a step has";
+  if (!arguments.pipeline.devices.empty())
+    return "--portable-bits: kernels for " + arguments.pipeline.devices.front().target->name().str() +
+           " sum in another order than those for CPUs, which gives other bits";
+  std::vector<std::string> portable;
+  for (const cpu::Isa &isa : cpu::allIsas())
+    if (isa.isPortable())
+      portable.push_back(isa.name.str());
+  for (const cpu::Isa *isa : arguments.pipeline.variants)
+    if (!isa->isPortable())
+      return "--portable-bits: the variant " + isa->name.str() +
+             " does not give the same bits as others: expected some of " + llvm::join(portable, ", ");
+  return "";
+}
+
+/// The list of `--target`, with the variants and architectures that belong to it.
+static std::string chooseTargets(const CompileArguments &arguments, PipelineOptions &options) {
+  llvm::SmallVector<llvm::StringRef> words;
+  llvm::StringRef(arguments.targets).split(words, ',');
+  std::vector<std::string> known = {"cpu"};
+  for (const DeviceTarget *device : allDevices())
+    known.push_back(device->name().str());
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (!llvm::is_contained(known, words[i]))
+      return "--target: expected some of " + llvm::join(known, ", ") + " but got '" + words[i].str() + "'";
+    if (llvm::is_contained(llvm::ArrayRef(words).take_front(i), words[i]))
+      return "--target: names " + words[i].str() + " twice";
+    if (const DeviceTarget *device = deviceByName(words[i])) {
+      DeviceChoice choice = {device, {}};
+      if (std::string why = device->readArchitectures(arguments.architectures, choice.architectures);
+          !why.empty())
+        return "--gpu-arch: " + why;
+      options.devices.push_back(std::move(choice));
+    }
+  }
+  if (options.devices.empty() && arguments.architectures)
+    return "--gpu-arch: belongs to --target cuda, which is not given";
+  if (llvm::is_contained(words, "cpu")) {
+    if (std::string why = chooseFamily(arguments.tune, options.family); !why.empty())
+      return why;
+    const bool usesBF16 = options.activations == "bf16" && !options.portableBits;
+    return chooseVariants(arguments.variants, {arguments.isFast, usesBF16}, options.variants);
+  }
+  if (!arguments.variants.empty())
+    return "--cpu: belongs to --target cpu, which is not given";
+  if (arguments.isFast)
+    return "--fast: belongs to --target cpu, which is not given";
+  if (!arguments.tune.empty())
+    return "--tune: belongs to --target cpu, which is not given";
+  if (options.activations == "int8")
+    return "--activations: kernels for " + arguments.targets + " multiply in f32, f16 or bf16, not in int8";
+  return "";
+}
+
+static std::string checkCacheTypes(llvm::StringRef list) {
+  llvm::SmallVector<llvm::StringRef> words;
+  list.split(words, ',');
+  std::vector<std::string> known = {"auto"};
+  for (const emit::KVType &type : emit::allKVTypes())
+    known.push_back(type.name.str());
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (!llvm::is_contained(known, words[i]))
+      return "--kv: expected some of " + llvm::join(known, ",") + " but got '" + words[i].str() + "'";
+    if (llvm::is_contained(llvm::ArrayRef(words).take_front(i), words[i]))
+      return "--kv: names the type " + words[i].str() + " twice";
+  }
+  return "";
+}
+
+std::string tools::checkArguments(CompileArguments &arguments) {
+  std::optional<Phase> phase = phaseByName(arguments.stopAfter);
+  if (!phase)
+    return "--stop-after: expected one of " + llvm::join(phaseNames(), ", ") + " but got '" +
+           arguments.stopAfter + "'";
+  arguments.pipeline.stopAfter = *phase;
+  for (const std::string &name : arguments.pipeline.disabledPasses)
+    if (!llvm::is_contained(optionalPasses(), name))
+      return "--disable-pass: expected one of " + llvm::join(optionalPasses(), ", ") + " but got '" + name +
+             "'";
+  std::string words;
+  std::optional<QuantizeRules> rules = QuantizeRules::parse(arguments.quantize, words);
+  if (!rules)
+    return "--quantize: " + words;
+  arguments.pipeline.quantize = std::move(*rules);
+  if (!arguments.startFrom.empty() && !phaseByName(arguments.startFrom))
+    return "--start-from: expected one of fuse, quantize, plan, step, llvm but got '" + arguments.startFrom +
+           "'";
+  if (std::string why; !llvm::Regex(arguments.dumpFilter).isValid(why) && !arguments.dumpFilter.empty())
+    return "--dump-filter: expected a regular expression but got '" + arguments.dumpFilter + "': " + why;
+  if (!arguments.dumpFilter.empty() && arguments.dumpDir.empty())
+    return "--dump-filter: belongs to --dump-ir, which is not given";
+  if (!arguments.gate.layers.empty() && arguments.tolerance.empty())
+    return "--verify-layers: belongs to --verify-passes, which is not given";
+  if (!arguments.gate.layers.empty() && arguments.verifiesDevice)
+    return "--verify-device: runs whole models, not what --verify-layers leaves of one";
+  if (arguments.verifiesDevice && arguments.tolerance.empty())
+    return "--verify-device: belongs to --verify-passes, which is not given";
+  if (*phase == Phase::LLVM && arguments.dumpDir.empty())
+    return "--stop-after llvm: leaves its results in the folder of --dump-ir, which is not given";
+  if (*phase == Phase::Link && arguments.pipeline.output == "-")
+    return "-o -: a model.so needs a file; the terminal is for the text of --stop-after";
+  if (arguments.pipeline.output.empty()) {
+    if (*phase == Phase::Link)
+      return "-o is required";
+    arguments.pipeline.output = "-";
+  }
+  if (arguments.isUncached)
+    arguments.pipeline.cacheDir.clear();
+  if (std::string usage = checkCacheTypes(arguments.pipeline.cacheTypes); !usage.empty())
+    return usage;
+  if (std::string usage = chooseTargets(arguments, arguments.pipeline); !usage.empty())
+    return usage;
+  if (arguments.verifiesDevice && arguments.pipeline.devices.empty())
+    return "--verify-device: belongs to --target cuda, which is not given";
+  if (arguments.pipeline.variants.empty() && !arguments.tolerance.empty())
+    return "--verify-passes: checks code for the CPU: add cpu to --target";
+  return checkPortableBits(arguments);
+}
+
+std::string tools::checkSource(const CLI::App &command, const CompileArguments &arguments) {
+  if (!isDump(arguments.source))
+    return arguments.startFrom.empty() ? ""
+                                       : "--start-from: " + arguments.source + " is no dump of --dump-ir";
+  for (const char *option : carriedOptions)
+    if (command.count(option))
+      return std::string(option) + ": cannot be given here, a dump carries the options of its compile";
+  return "";
+}
+
+std::string tools::chooseAssembler(CompileArguments &arguments, std::string &error) {
+  PipelineOptions &options = arguments.pipeline;
+  const char *everywhere = std::getenv("LLMC_PTXAS");
+  const bool isGiven = !arguments.ptxas.empty();
+  if (options.devices.empty())
+    return isGiven ? "--ptxas: belongs to --target cuda, which is not given" : "";
+  const std::string wish = isGiven || !everywhere ? arguments.ptxas : everywhere;
+  std::string usage, note;
+  options.assembler = findAssembler(wish, options.devices, usage, error, note);
+  if (!note.empty())
+    options.note(note);
+  if (!error.empty())
+    error += " (--ptxas none does without it)";
+  return usage.empty() ? "" : (isGiven ? "--ptxas: " : "LLMC_PTXAS: ") + usage;
+}
