@@ -1,7 +1,7 @@
 //===- DeviceKernelRunner.cpp - emitted GPU kernels in the emulator -------===//
 #include "DeviceKernelRunner.h"
 
-#include "codegen/cpu/Kernels.h"
+#include "codegen/DefaultKernels.h"
 #include "codegen/cuda/Images.h"
 #include "codegen/emit/Lowering.h"
 #include "codegen/simt/Library.h"
@@ -24,7 +24,7 @@ namespace llmc::test {
 
 codegen::DeviceKernel compileKernel(const EmitKernel &emit, std::string &error) {
   DialectRegistry registry;
-  emit::registerKernelDialects(registry);
+  codegen::registerDefaultKernelDialects(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
@@ -107,8 +107,15 @@ std::string DeviceKernelRunner::run(llmc_step step, uint64_t rows, uint64_t long
   const size_t before = allocations();
   const uint64_t commonBytes =
       (made.commonPerRow + made.commonPerRowKey * longest) * std::min(rows, made.commonRows);
-  uint8_t *common = allocate<uint8_t>(std::max<uint64_t>(commonBytes, 1), "common");
-  step.scratch = upload(&common, 1, "the address of common");
+  const codegen::KernelFacts &facts = made.facts;
+  const uint64_t keys = step.rows[LLMC_ROWS_KEYS],
+                 ownBytes = facts.scratchConstant + facts.scratchPerRow * rows + facts.scratchPerKey * keys +
+                            facts.scratchPerRowKey * rows * keys;
+  // Scratch of a block, or one for all.
+  std::vector<uint8_t *> scratch(ownBytes ? rows * moreRowBlocks : 1);
+  for (uint8_t *&start : scratch)
+    start = allocate<uint8_t>(std::max<uint64_t>(ownBytes + commonBytes, 1), "scratch");
+  step.scratch = upload(scratch.data(), scratch.size(), "the addresses of scratch");
   const llmc_step *device = upload(&step, 1, "step");
   const void *const *deviceArgs = upload(args.data(), args.size(), "arguments");
   auto blocks = [](uint64_t n, uint32_t perBlock, uint32_t most) -> uint32_t {

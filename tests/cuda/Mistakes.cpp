@@ -21,8 +21,9 @@ namespace {
 class Planter {
 public:
   explicit Planter(Module &module) : module(module), builder(module.getContext()) {
-    planted = new GlobalVariable(module, builder.getInt32Ty(), /*isConstant=*/false,
-                                 GlobalValue::ExternalLinkage, builder.getInt32(0), "planted",
+    Type *bytes = ArrayType::get(builder.getInt8Ty(), Mistake::most);
+    planted = new GlobalVariable(module, bytes, /*isConstant=*/false, GlobalValue::ExternalLinkage,
+                                 Constant::getNullValue(bytes), "planted",
                                  /*InsertBefore=*/nullptr, GlobalValue::NotThreadLocal, cuda::globalSpace);
   }
 
@@ -41,12 +42,12 @@ public:
   std::vector<Mistake> mistakes;
 
 private:
-  /// Whether the next mistake is the one that is wanted now. Read anew each time, so that no loop is compiled
-  /// twice.
+  /// Whether the next mistake is wanted now. Read anew each time, so that no loop is compiled twice.
   Value *isNext(Mistake::Kind kind, const std::string &place) {
-    mistakes.push_back({kind, uint32_t(mistakes.size() + 1), place});
-    Value *wanted = builder.CreateLoad(builder.getInt32Ty(), planted, /*isVolatile=*/true);
-    return builder.CreateICmpEQ(wanted, builder.getInt32(mistakes.back().number));
+    mistakes.push_back({kind, uint32_t(mistakes.size()), place});
+    Value *byte = builder.CreateConstInBoundsGEP1_64(builder.getInt8Ty(), planted, mistakes.back().number);
+    Value *wanted = builder.CreateLoad(builder.getInt8Ty(), byte, /*isVolatile=*/true);
+    return builder.CreateICmpNE(wanted, builder.getInt8(0));
   }
 
   std::string placeOf(Instruction &instruction, StringRef what) {

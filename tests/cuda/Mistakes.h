@@ -9,8 +9,9 @@
 
 namespace llmc::test {
 
-/// What a kernel does wrong while the variable `planted` is `number`.
+/// What a kernel does wrong while byte `number` of the variable `planted` is not 0.
 struct Mistake {
+  static constexpr uint32_t most = 4096; // bytes of the variable
   enum Kind {
     Removed,   // a barrier of the block or the warp is not there
     Divergent, // only thread 0 comes to a barrier
@@ -24,8 +25,8 @@ struct Mistake {
   std::string place; // "entry: intrinsic 2", counted in each entry
 };
 
-/// Plants all of these in these entries, and takes the module's other kernels away. With `planted` 0
-/// the kernels do what they did. One compile serves all.
+/// Plants all of these in these entries, and takes the module's other kernels away. With `planted` all zeros
+/// the kernels do what they did. One compile serves all, one by one and together.
 std::vector<Mistake> plantMistakes(llvm::Module &module, const std::vector<std::string> &entries);
 
 } // namespace llmc::test
