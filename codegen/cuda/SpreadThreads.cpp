@@ -138,7 +138,8 @@ private:
     });
     for (Operation *meeting : meetings) {
       Operation *next = meeting->getNextNode();
-      while (next && isMemoryEffectFree(next))
+      // An allocation gives a place in scratch a name, and does nothing when the kernel runs.
+      while (next && (isMemoryEffectFree(next) || isa<memref::AllocOp>(next)))
         next = next->getNextNode();
       if (next && isMeeting(next))
         meeting->erase();

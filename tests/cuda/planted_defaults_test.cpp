@@ -9,12 +9,28 @@
 #include "GpuDefault.h"
 #include "Planted.h"
 
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/Instructions.h"
+
 #include <gtest/gtest.h>
 
 using namespace llmc;
 using namespace llmc::test;
 
 namespace {
+
+/// Meetings right behind one.
+int countRepeated(const llvm::Module &module) {
+  auto isMeeting = [](const llvm::Instruction *instruction) {
+    auto *call = llvm::dyn_cast_or_null<llvm::CallInst>(instruction);
+    return call && call->getCalledFunction()->getName().starts_with("llvm.nvvm.barrier.");
+  };
+  int count = 0;
+  for (const llvm::Function &function : module)
+    for (const llvm::Instruction &instruction : llvm::instructions(function))
+      count += isMeeting(&instruction) && isMeeting(instruction.getNextNode());
+  return count;
+}
 
 /// One block goes through the rows in turn.
 struct DefaultSubject : Subject {
@@ -35,11 +51,17 @@ struct Case {
 class PlantedDefault : public testing::TestWithParam<Case> {};
 
 TEST_P(PlantedDefault, all_that_are_needed_are_missed) {
-  Trial trial({"default"},
-              [](const Change &change) { return std::make_unique<DefaultSubject>(GetParam().spec, change); });
+  int repeated = -1;
+  Trial trial({"default"}, [&](const Change &change) {
+    return std::make_unique<DefaultSubject>(GetParam().spec, [&](llvm::Module &module) {
+      repeated = countRepeated(module);
+      change(module);
+    });
+  });
   ASSERT_EQ(trial.subject->runner().error(), "");
   ASSERT_LE(trial.mistakes.size(), Mistake::most);
   ASSERT_EQ(trial.findingOf({}), "");
+  EXPECT_EQ(repeated, 0);
   std::vector<uint32_t> spare;
   size_t needed = 0;
   for (const Mistake &mistake : trial.mistakes)
