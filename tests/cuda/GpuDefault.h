@@ -15,7 +15,7 @@ namespace llmc::test {
 /// padding.
 struct DefaultSpec {
   std::string operands, body;           // of a `step.kernel` over tokens; the body's result is %y
-  std::vector<int64_t> inputs, vectors; // the widths of rows and of weights, which come first
+  std::vector<int64_t> inputs, vectors; // the widths of rows, which come first, and of weights
   int64_t output;                       // and of the result
   bool hasKeys = false;                 // each token's, behind the inputs
 };
