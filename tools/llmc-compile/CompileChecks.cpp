@@ -106,7 +106,9 @@ static std::string chooseTargets(const CompileArguments &arguments, PipelineOpti
   if (llvm::is_contained(words, "cpu")) {
     if (std::string why = chooseFamily(arguments.tune, options.family); !why.empty())
       return why;
-    const bool usesBF16 = options.activations == "bf16" && !options.portableBits;
+    const bool mayRound = options.activations == "auto" || options.activations == "int8";
+    const bool usesBF16 = !options.portableBits &&
+                          (options.activations == "bf16" || (mayRound && options.family->hasQuickBF16Dots));
     return chooseVariants(arguments.variants, {arguments.isFast, usesBF16}, options.variants);
   }
   if (!arguments.variants.empty())

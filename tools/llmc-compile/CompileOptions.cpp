@@ -55,8 +55,10 @@ static void addTargetOptions(CLI::App &command, CompileArguments &arguments) {
       .add_option("--cpu", arguments.variants,
                   "variants to compile: native (the best that runs here), or some of "
                   "avx2,avx2-vnni,avx512,avx512-bf16,amx,amx-fast (default: the "
-                  "first three, with --activations bf16 the first four). avx512-bf16 multiplies weights and "
-                  "activations of bf16 by instructions for them. amx multiplies int8 activations' weights "
+                  "first three; the first four with --activations bf16, and with int8 for families whose "
+                  "CPUs are quick in bf16). avx512-bf16 multiplies weights and "
+                  "activations of bf16, and attention over a cache of 16 bits or fewer, by instructions for "
+                  "bf16. amx multiplies int8 activations' weights "
                   "as bf16, in tiles: more exact, "
                   "long prompts are "
                   "several times as fast, single tokens slower")
@@ -94,7 +96,7 @@ static void addTargetOptions(CLI::App &command, CompileArguments &arguments) {
       "--portable-bits", options.portableBits,
       "the same logits, bit for bit, on every CPU, for every number of threads and grouping of tokens; "
       "leaves out "
-      "amx and amx-fast, the only variants that compute otherwise, and costs nothing on others");
+      "avx512-bf16, amx and amx-fast, the only variants that compute otherwise, and costs nothing on others");
 }
 
 static void addDumpOptions(CLI::App &command, CompileArguments &arguments) {

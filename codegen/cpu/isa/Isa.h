@@ -58,7 +58,7 @@ bool runsHere(const Isa &);
 /// What a model asks for beyond the variants that are always compiled for.
 struct Wishes {
   bool isFast = false;   // bits may depend on the number of rows
-  bool usesBF16 = false; // activations are bf16, and bits may depend on the CPU
+  bool usesBF16 = false; // activations are no more exact than bf16, and bits may depend on the CPU
 };
 /// Whether the variant is compiled for where nobody names any.
 bool isOffered(const Isa &, Wishes);

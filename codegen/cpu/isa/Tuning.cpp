@@ -16,7 +16,7 @@ constexpr int one[] = {1}, two[] = {2, 1}, four[] = {4, 2, 1}, rows4[] = {4, 3, 
               rows8[] = {8, 4, 2, 1};
 constexpr int64_t kib = 1 << 10;
 
-constexpr CpuFamily families[] = {{"zen4", "znver4"}, {"generic", ""}};
+constexpr CpuFamily families[] = {{"zen4", "znver4", true}, {"generic", "", false}};
 
 struct Row {
   llvm::StringRef family, variant;

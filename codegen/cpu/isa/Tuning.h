@@ -36,7 +36,8 @@ struct Tuning {
 /// CPUs that were found to want the same.
 struct CpuFamily {
   llvm::StringRef name;
-  llvm::StringRef cpu; // LLVM's name of them; empty: every other one
+  llvm::StringRef cpu;   // LLVM's name of them; empty: every other one
+  bool hasQuickBF16Dots; // vdpbf16ps does more in the same time than fused multiply-adds of f32
 };
 
 llvm::ArrayRef<CpuFamily> allFamilies();
