@@ -144,16 +144,21 @@ void TableBuilder::number() {
 }
 
 void TableBuilder::fillKernels() {
-  llvm::StringMap<uint32_t> arithmetic;
+  llvm::StringMap<StringRef> activations;
   for (auto kernel : program.getBody().getOps<step::KernelOp>())
-    arithmetic[kernel.getSymName()] = kernel.getActivations() == "int8"   ? LLMC_ARITHMETIC_INT8
-                                      : kernel.getActivations() == "bf16" ? LLMC_ARITHMETIC_BF16
-                                                                          : LLMC_ARITHMETIC_F32;
+    activations[kernel.getSymName()] = kernel.getActivations();
   for (const auto &[name, facts] : facts) {
     kernelNumbers[name.getValue()] = kernelTable.size();
-    kernelTable.push_back({strings.offsetOf(name), facts.prepareMinRows, facts.runUnits,
-                           arithmetic.lookup(name), facts.scratchConstant, facts.scratchPerRow,
-                           facts.scratchPerKey, facts.scratchPerRowKey});
+    // Attention is in bf16 as well, where a variant has a kernel of its own for that.
+    StringRef type = activations.lookup(name);
+    const bool isBF16 = type == "bf16" ||
+                        llvm::any_of(facts.compiledFor, [](const cpu::Isa *isa) { return isa->hasBF16Dots; });
+    const uint32_t arithmetic = type == "int8" ? LLMC_ARITHMETIC_INT8
+                                : isBF16       ? LLMC_ARITHMETIC_BF16
+                                               : LLMC_ARITHMETIC_F32;
+    kernelTable.push_back({strings.offsetOf(name), facts.prepareMinRows, facts.runUnits, arithmetic,
+                           facts.scratchConstant, facts.scratchPerRow, facts.scratchPerKey,
+                           facts.scratchPerRowKey});
   }
 }
 
