@@ -78,6 +78,7 @@ usage("not expected: p.json; a value of this option is written --profile=p.json"
 if(COMPILER)
   usage("not expected: --first .see" compile ${gguf} -o ${WORK}/made.so --first b --second)
   usage("--cache-dir and --no-cache exclude each other" compile ${gguf} -o ${WORK}/made.so --cache-dir ${WORK} --no-cache)
+  usage("--cpu: expected native or some of .* but got ''" compile ${gguf} -o ${WORK}/made.so --cpu avx2,,avx512)
   cmake_path(GET LLMC PARENT_PATH bin)
   execute_process(COMMAND ${bin}/llmc-compile simt ${so} -o ${WORK}/made.so --no-cache --cache-dir ${WORK}
     RESULT_VARIABLE result ERROR_VARIABLE err)

@@ -23,9 +23,9 @@ struct CompileArguments {
   std::vector<std::string> quantize;
   std::string stopAfter = "link";
   std::string startFrom; // empty: what the dump says
-  std::string variants;  // "avx2,amx"; empty: those that are compiled for by default
-  std::string tune;      // empty: native
   std::string targets = "cpu", ptxas;
+  std::optional<std::string> variants; // "avx2,amx"; none: those that are compiled for by default
+  std::optional<std::string> tune;     // none: native
   std::optional<std::string> architectures;
   bool isFast = false;
   std::string dumpDir, dumpFilter;

@@ -27,10 +27,11 @@ static const char *const carriedOptions[] = {"--activations",   "--kv",
                                              "--random-weights"};
 
 /// The variants of `--cpu`: names, or `native` for the best that this machine can run.
-static std::string chooseVariants(llvm::StringRef list, cpu::Wishes wishes,
+static std::string chooseVariants(const std::optional<std::string> &list, cpu::Wishes wishes,
                                   std::vector<const cpu::Isa *> &variants) {
   llvm::SmallVector<llvm::StringRef> names;
-  list.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+  if (list)
+    llvm::StringRef(*list).split(names, ',');
   const cpu::Isa *native = cpu::bestHere(wishes);
   for (const cpu::Isa &isa : cpu::allIsas())
     if ((names.empty() && cpu::isOffered(isa, wishes)) || llvm::is_contained(names, isa.name) ||
@@ -52,7 +53,7 @@ static std::string chooseVariants(llvm::StringRef list, cpu::Wishes wishes,
 
 /// The family of CPUs of `--tune`.
 static std::string chooseFamily(llvm::StringRef name, const cpu::CpuFamily *&family) {
-  family = name.empty() || name == "native" ? &cpu::familyHere() : cpu::familyByName(name);
+  family = name == "native" ? &cpu::familyHere() : cpu::familyByName(name);
   if (family)
     return "";
   std::vector<std::string> known;
@@ -104,18 +105,18 @@ static std::string chooseTargets(const CompileArguments &arguments, PipelineOpti
   if (options.devices.empty() && arguments.architectures)
     return "--gpu-arch: belongs to --target cuda, which is not given";
   if (llvm::is_contained(words, "cpu")) {
-    if (std::string why = chooseFamily(arguments.tune, options.family); !why.empty())
+    if (std::string why = chooseFamily(arguments.tune.value_or("native"), options.family); !why.empty())
       return why;
     const bool mayRound = options.activations == "auto" || options.activations == "int8";
     const bool usesBF16 = !options.portableBits &&
                           (options.activations == "bf16" || (mayRound && options.family->hasQuickBF16Dots));
     return chooseVariants(arguments.variants, {arguments.isFast, usesBF16}, options.variants);
   }
-  if (!arguments.variants.empty())
+  if (arguments.variants)
     return "--cpu: belongs to --target cpu, which is not given";
   if (arguments.isFast)
     return "--fast: belongs to --target cpu, which is not given";
-  if (!arguments.tune.empty())
+  if (arguments.tune)
     return "--tune: belongs to --target cpu, which is not given";
   if (options.activations == "int8")
     return "--activations: kernels for " + arguments.targets + " multiply in f32, f16 or bf16, not in int8";
