@@ -37,14 +37,23 @@ std::string codegen::kernelSymbol(StringRef kernel, const KernelFacts &facts, co
   return symbolOf(kernel, llvm::is_contained(facts.compiledFor, &variant) ? variant.name : variant.base);
 }
 
+/// Whether a variant's kernel is another one than that of its base.
+static bool hasOwnKernel(const KernelSpec &spec, const cpu::Isa &variant,
+                         const CompileKernelsOptions &options) {
+  if (auto *linear = std::get_if<emit::LinearSpec>(&spec))
+    return !options.defaultKernels && cpu::differsFromBase(*linear, variant);
+  auto *attention = std::get_if<emit::AttentionSpec>(&spec);
+  if (!attention)
+    return false;
+  emit::AttentionSpec rounded = *attention;
+  rounded.mayRound = options.roundsAttention;
+  return cpu::differsFromBase(rounded, variant);
+}
+
 /// The instruction set that a variant's kernel is made for.
 static const cpu::Isa &isaOf(const KernelSpec &spec, const cpu::Isa &variant,
                              const CompileKernelsOptions &options) {
-  auto *linear = std::get_if<emit::LinearSpec>(&spec);
-  auto *attention = std::get_if<emit::AttentionSpec>(&spec);
-  const bool isOwn =
-      variant.base.empty() || (linear && !options.defaultKernels && cpu::differsFromBase(*linear, variant)) ||
-      (attention && (cpu::usesTiles(*attention, variant) || cpu::usesBF16Dots(*attention, variant)));
+  const bool isOwn = variant.base.empty() || hasOwnKernel(spec, variant, options);
   return isOwn ? variant : *cpu::isaByName(variant.base);
 }
 
@@ -70,6 +79,7 @@ static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel,
     return facts(cpu::emitNorm(module, name, *norm, isa));
   } else if (auto *attention = std::get_if<emit::AttentionSpec>(&spec)) {
     attention->countLoads = options.countLoads;
+    attention->mayRound = options.roundsAttention;
     return facts(cpu::emitAttention(module, name, *attention, isa));
   } else if (auto *embed = std::get_if<emit::EmbedSpec>(&spec); embed && !options.defaultKernels) {
     return facts(cpu::emitEmbed(module, name, *embed, isa));

@@ -25,6 +25,7 @@ struct CompileKernelsOptions {
   std::vector<DeviceChoice> devices;
   std::shared_ptr<const DeviceAssembler> assembler; // may be null
   const cpu::CpuFamily *family = &cpu::otherCpus(); // whose sizes the kernels of CPUs have
+  bool roundsAttention = false;                     // AttentionSpec::mayRound
 };
 
 /// What the tables must know of one kernel, for all variants.

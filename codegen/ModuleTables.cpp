@@ -149,7 +149,8 @@ void TableBuilder::fillKernels() {
     activations[kernel.getSymName()] = kernel.getActivations();
   for (const auto &[name, facts] : facts) {
     kernelNumbers[name.getValue()] = kernelTable.size();
-    // Attention is in bf16 as well, where a variant has a kernel of its own for that.
+    // Attention in pairs of bf16 is a kernel of its own; other variants, if any has one, are held against
+    // bf16 as far as they know it.
     StringRef type = activations.lookup(name);
     const bool isBF16 = type == "bf16" ||
                         llvm::any_of(facts.compiledFor, [](const cpu::Isa *isa) { return isa->hasBF16Dots; });

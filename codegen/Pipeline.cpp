@@ -366,6 +366,7 @@ LogicalResult PipelineRun::emit() {
   CompileKernelsOptions kernels{options.variants, options.defaultKernels, options.countLoads,
                                 options.cacheDir, options.observers,      options.plantedBug,
                                 options.devices,  options.assembler,      options.family};
+  kernels.roundsAttention = state.activations == "int8" || state.activations == "bf16";
   if (state.sources.empty())
     for (const auto &file : weights->openFiles())
       state.sources.push_back(hashOf(*file, options.progress));

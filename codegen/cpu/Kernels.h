@@ -34,8 +34,10 @@ bool differsFromBase(const LinearSpec &, const Isa &);
 
 /// Whether pages that many queries see are multiplied in tiles.
 bool usesTiles(const AttentionSpec &, const Isa &);
-/// Whether pages are multiplied in pairs of bf16 (PageProducts.h): not those that are stored as f32.
+/// Whether pages are multiplied in pairs of bf16 (PageProducts.h): not those that are stored as f32, which says
+/// that more is wanted.
 bool usesBF16Dots(const AttentionSpec &, const Isa &);
+bool differsFromBase(const AttentionSpec &, const Isa &);
 
 /// What the tables of module_abi.h must know of a kernel. A spec that cannot be emitted is reported at the
 /// module's location.

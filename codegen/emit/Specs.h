@@ -72,6 +72,7 @@ struct AttentionSpec {
   double ropeFactor = 1; // multiplies cos and sin
   int64_t pageTokens = 32;
   const KVType *cacheType = &kvType("f32");
+  bool mayRound = false;   // queries, keys, probabilities and values to bf16, where that is quicker
   bool countLoads = false; // report every read of the cache through llmc_step.count_load
   KVLayout layout() const { return {cacheType, kvHeads, dimK, dimV, pageTokens}; }
 };

@@ -99,9 +99,11 @@ Budget kernelBudget(const std::string &activations, const std::string &cacheType
   if (activations == "f32")
     return loweringBudget(cacheType, layers, tolerance);
   Budget budget = budgetOf(activationTypes, activations, growthOfActivations, roundingsOfActivations, layers);
-  // Other numbers fall to other ones of the cache.
+  // Other numbers fall to other ones of the cache. Where activations have 8 bits, attention may be in bf16,
+  // as if the cache were.
+  const bool inBF16 = cacheType == "f16" && activations != "f16";
   if (cacheType != "f32")
-    budget = sum(budget, budgetOfCache(cacheType, layers));
+    budget = sum(budget, budgetOfCache(inBF16 ? "bf16" : cacheType, layers));
   return widened(budget, tolerance);
 }
 

@@ -10,8 +10,12 @@ using namespace mlir;
 namespace llmc::cpu {
 
 bool usesBF16Dots(const AttentionSpec &spec, const Isa &isa) {
-  return isa.hasBF16Dots && spec.cacheType->name != "f32" && spec.pageTokens % (2 * lanes) == 0 &&
-         spec.dimK % 2 == 0;
+  return isa.hasBF16Dots && spec.mayRound && spec.cacheType->name != "f32" &&
+         spec.pageTokens % (2 * lanes) == 0 && spec.dimK % 2 == 0;
+}
+
+bool differsFromBase(const AttentionSpec &spec, const Isa &isa) {
+  return usesTiles(spec, isa) || usesBF16Dots(spec, isa);
 }
 
 int64_t largestDivisor(int64_t value, int64_t limit) {
