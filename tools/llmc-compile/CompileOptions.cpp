@@ -54,20 +54,18 @@ static void addTargetOptions(CLI::App &command, CompileArguments &arguments) {
   command
       .add_option("--cpu", arguments.variants,
                   "variants to compile: native (the best that runs here), or some of "
-                  "avx2,avx2-vnni,avx512,avx512-bf16,amx,amx-fast (default: the "
-                  "first three; the first four with --activations bf16, and with int8 for families whose "
-                  "CPUs are quick in bf16). avx512-bf16 multiplies weights and "
-                  "activations of bf16, and attention over a cache of 16 bits or fewer, by instructions for "
-                  "bf16. amx multiplies int8 activations' weights "
-                  "as bf16, in tiles: more exact, "
-                  "long prompts are "
+                  "avx2,avx2-vnni,avx512,avx512-bf16,amx,amx-fast (default: the first three; the first four "
+                  "with --activations bf16, and with int8 for families whose CPUs are quick in bf16). "
+                  "avx512-bf16 multiplies weights and activations of bf16 by instructions for them, and "
+                  "attention over a cache of 16 bits or fewer where activations are bf16 or int8. amx "
+                  "multiplies int8 activations' weights as bf16, in tiles: more exact, long prompts are "
                   "several times as fast, single tokens slower")
       ->type_name("LIST");
   command
       .add_option("--tune", arguments.tune,
                   "the family of CPUs whose tile sizes and prefetching kernels get: native (that of this "
-                  "machine), zen4, or generic (all others); the model runs anywhere with any, and gives the "
-                  "same bits (default: native)")
+                  "machine), zen4, or generic (all others); the model runs anywhere with any, and each "
+                  "variant gives the same bits (default: native)")
       ->type_name("FAMILY");
   command
       .add_option(
@@ -95,8 +93,8 @@ static void addTargetOptions(CLI::App &command, CompileArguments &arguments) {
   command.add_flag(
       "--portable-bits", options.portableBits,
       "the same logits, bit for bit, on every CPU, for every number of threads and grouping of tokens; "
-      "leaves out "
-      "avx512-bf16, amx and amx-fast, the only variants that compute otherwise, and costs nothing on others");
+      "leaves out avx512-bf16, amx and amx-fast, the only variants that compute otherwise, and costs "
+      "nothing on others");
 }
 
 static void addDumpOptions(CLI::App &command, CompileArguments &arguments) {

@@ -123,4 +123,11 @@ Value dotBF16Pairs(Emitter &e, Value sums, Value a, Value b) {
                      {sums, e.bitcast(a, numbers), e.bitcast(b, numbers)});
 }
 
+Value sideBySide(Emitter &e, Value words) {
+  SmallVector<int64_t> order;
+  for (int64_t i = 0; i < lanes; ++i)
+    order.append({i, i + lanes});
+  return vector::ShuffleOp::create(e, words, words, order);
+}
+
 } // namespace llmc::cpu

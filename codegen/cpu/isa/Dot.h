@@ -50,6 +50,8 @@ private:
 /// For Isa::hasBF16Dots: 16 sums of f32, each plus the two products of a pair of bf16 with another. Vectors
 /// of 64 bytes.
 mlir::Value dotBF16Pairs(Emitter &, mlir::Value sums, mlir::Value a, mlir::Value b);
+/// 32 words as 16 pairs: word i and word i + 16.
+mlir::Value sideBySide(Emitter &, mlir::Value words);
 
 } // namespace llmc::cpu
 #endif

@@ -1,7 +1,7 @@
 //===- Tuning.h - sizes that fit a family of CPUs ---------------*- C++ -*-===//
 //
 // CPUs of one instruction set want different tiles and different prefetching. What was measured stands in one
-// table, a row for each family and variant. It changes speed only: a kernel's bits are the same with any row.
+// table, a row for each family and variant. It changes speed only: a variant's bits are the same with any row.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_CPU_ISA_TUNING_H
@@ -28,7 +28,7 @@ struct Tuning {
   int prefetchLevel;         // of the cache that prefetched weights go to: 1 or 2
   bool prefetchesStreams;    // of a single row also where weights are read in the order of memory
   int64_t activationBytes;   // packed activations that should stay in the second-level cache
-  int pagePrefetchLevel;     // that a single token's next page of keys and values goes to; 0: none
+  int pagePrefetchLevel;     // that the next page of keys and values goes to; 0: none
   int attentionAccumulators; // vectors of 16 that a loop may keep in registers
   int64_t tileColumns;       // columns of two panels whose decoded weights stay in the first-level cache
 };

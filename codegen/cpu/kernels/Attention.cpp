@@ -6,7 +6,7 @@
 //    together: rotate q; add the pages with visible keys, ascending (AttentionPage.h); divide. A page stands
 //    at an absolute position, so the result does not depend on how tokens were batched.
 // 3. Many tokens: a tile of consecutive ones of a sequence takes the place of a single one, and pages that
-//    all of them see whole are turned into floats once and added to all queries of the tile. Before and after
+//    all of them see whole are turned into floats or pairs once and added to all queries. Before and after
 //    these, each token adds by itself the pages of which it sees a part.
 // 4. A single token: kv heads are too few to keep all workers busy. The pages that are whole already, of all
 //    heads, are shared evenly in `prepare`, each one's (m, l, o) goes into a record in its worker's scratch,
@@ -103,8 +103,8 @@ struct AttentionEmitter {
     Value next = e.min(e.add(number, 1), e.sub(end, 1));
     return e.sub(pageAt(c, sequence, next), pageAt(c, sequence, number));
   }
-  /// The store of who reads a page once, and fetches the one `ahead` of it meanwhile: pages are too short,
-  /// and lie too far from each other, for the CPU to do that by itself.
+  /// For a reader that sees each page once: fetches the one `ahead` of it meanwhile. Pages are too short, and
+  /// lie too far from each other, for the CPU to do that by itself.
   KVStore streaming(Value ahead) {
     KVStore pages = store;
     if (isa.tuning.pagePrefetchLevel)

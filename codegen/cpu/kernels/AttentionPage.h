@@ -16,7 +16,7 @@
 namespace llmc::cpu {
 
 /// A worker's scratch: rotated queries, output sums and probabilities of `queries` queries, numbers of each,
-/// the angles of one position, and one page's keys and values as floats.
+/// the angles of one position, and one page's keys and values, as floats or packed.
 struct AttentionScratch {
   AttentionScratch(const AttentionSpec &spec, int64_t queries);
 

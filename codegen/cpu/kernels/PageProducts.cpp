@@ -54,11 +54,7 @@ static Value rounded(Emitter &e, Value low, Value high) {
 
 /// The same in pairs of one of each.
 static Value pairs(Emitter &e, Value first, Value second) {
-  SmallVector<int64_t> order;
-  for (int64_t i = 0; i < lanes; ++i)
-    order.append({i, i + lanes});
-  Value words = e.bitcast(rounded(e, first, second), e.vec(2 * lanes, e.i16()));
-  return vector::ShuffleOp::create(e, words, words, order);
+  return sideBySide(e, e.bitcast(rounded(e, first, second), e.vec(2 * lanes, e.i16())));
 }
 
 /// What is not read yet stands behind what is written.

@@ -3,7 +3,8 @@
 // The two products of attention over one page of keys (AttentionPage.h), in one of two arithmetics:
 //   floats: all numbers are f32, and sums are chains of fused multiply-adds;
 //   pairs:  queries, keys, probabilities and values are rounded to bf16, and two dimensions or two keys are
-//           multiplied at once (vdpbf16ps): sums are f32, of each pair the second product is added first.
+//           multiplied at once (vdpbf16ps): sums are f32, of each pair the second product is added first, and
+//           numbers below the normal range count as zero (Intel's manual, "VDPBF16PS").
 // Sums go over dimensions and keys, ascending. What one query gets does not depend on the others.
 //
 //===----------------------------------------------------------------------===//

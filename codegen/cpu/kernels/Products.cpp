@@ -229,15 +229,12 @@ Values Tile::bf16Pairs(Value w, Value wStride, Value x, Value xStride, Value rec
   constexpr int64_t pairs = quant::panelRows;
   Values panelsAt = addresses(w, wStride, panels), rowsAt = addresses(x, xStride, rows);
   auto line = e.vec(2 * pairs, e.i16());
-  SmallVector<int64_t> sideBySide;
-  for (int64_t row = 0; row < pairs; ++row)
-    sideBySide.append({row, row + pairs});
   return e.loop(e.c(0), e.div(records, 2), e.c(1), Values(rows * panels, e.zeros()),
                 [&](Value pair, ValueRange carried) {
                   Values sums(carried), weights;
                   for (Value panel : panelsAt) {
                     Value columns = e.load(line, e.at(panel, e.mul(pair, 2 * scheme.recordBytes)));
-                    weights.push_back(vector::ShuffleOp::create(e, columns, columns, sideBySide));
+                    weights.push_back(sideBySide(e, columns));
                   }
                   for (int i = 0; i < rows; ++i) {
                     Value activations = e.broadcast(e.load(e.i32(), e.at(rowsAt[i], e.mul(pair, 4))));
