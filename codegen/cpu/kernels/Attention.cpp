@@ -15,7 +15,7 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/Entry.h"
 #include "codegen/cpu/Kernels.h"
-#include "codegen/cpu/kernels/AttentionTiles.h"
+#include "codegen/cpu/kernels/AttentionFunctions.h"
 #include "codegen/cpu/kernels/Rope.h"
 #include "runtime/include/llmc/module_abi.h"
 
@@ -51,13 +51,12 @@ struct AttentionEmitter {
   int64_t group = spec.heads / spec.kvHeads; // query heads that share a kv head
   KVLayout layout = spec.layout();
   KVStore store{e, layout};
-  int64_t dimVPadded = layout.dimVPadded();
   int64_t tile = tileTokens(spec, isa);
   AttentionScratch places{spec, group * tile};
   AttentionPage pageSums{e, spec, isa, places};
   bool hasTiles = usesTiles(spec, isa) && tile > 1, hasPairs = usesBF16Dots(spec, isa);
-  AttentionTiles tiles{e, module, spec, isa, places, tile, places.bytes};
-  int64_t recordsAt = places.bytes + (hasTiles ? roundUp(tiles.scratchBytes(), 64) : 0);
+  AttentionFunctions functions{e, module, name, spec, isa, places, tile};
+  int64_t recordsAt = places.bytes + (hasTiles ? roundUp(functions.tileScratchBytes(), 64) : 0);
   int64_t angleBytes = places.angleBytes;
   Rope rope{e, module, name, spec, isa, angleBytes};
 
@@ -103,87 +102,6 @@ struct AttentionEmitter {
     Value next = e.min(e.add(number, 1), e.sub(end, 1));
     return e.sub(pageAt(c, sequence, next), pageAt(c, sequence, number));
   }
-  /// For a reader that sees each page once: fetches the one `ahead` of it meanwhile. Pages are too short, and
-  /// lie too far from each other, for the CPU to do that by itself.
-  KVStore streaming(Value ahead) {
-    KVStore pages = store;
-    if (isa.tuning.pagePrefetchLevel)
-      pages.prefetchAhead(ahead, isa.tuning.pagePrefetchLevel);
-    return pages;
-  }
-
-  /// Of pages as they are stored.
-  std::unique_ptr<PageProducts> products(const KVStore &pages) {
-    if (hasPairs)
-      return std::make_unique<PairProducts>(e, layout, pages);
-    return std::make_unique<FloatProducts>(e, layout, pages);
-  }
-
-  /// addPart(scratch, query, keys, values, first, last, ahead): keys [first, last) of a page to one token's
-  /// queries.
-  LLVM::LLVMFuncOp emitAddPart() {
-    SmallVector<Type> types = {e.ptr(), e.i64(), e.ptr(), e.ptr(), e.i64(), e.i64(), e.i64()};
-    return emitFunction(e, module, name + ".add_part", isa, types, true, [&](ValueRange a) {
-      auto page = products(streaming(a[6]));
-      pageSums.add(*page, a[0], a[1], group, a[2], a[3], a[4], a[5]);
-    });
-  }
-
-  /// A page as floats, in the scratch if it is not stored so.
-  std::pair<Value, Value> floatsOf(Value scratch, Value keys, Value values, Value ahead) {
-    if (spec.cacheType->name == "f32")
-      return {keys, values};
-    KVStore store = streaming(ahead);
-    Value keysOut = e.at(scratch, places.keysAt), valuesOut = e.at(scratch, places.valuesAt);
-    store.forEachDimension(keys, spec.pageTokens / lanes, 1, {}, [&](Value d, ArrayRef<Value> k, ValueRange) {
-      for (auto [v, vector] : llvm::enumerate(k))
-        e.store(vector, e.at(keysOut, e.mul(d, spec.pageTokens * 4)), 64 * v);
-      return Values();
-    });
-    e.loop(e.c(0), e.c(spec.pageTokens), 1, [&](Value slot) {
-      for (int64_t column = 0; column < dimVPadded; column += lanes)
-        e.store(store.values(values, slot, e.c(0), column), e.at(valuesOut, e.mul(slot, dimVPadded * 4)),
-                4 * column);
-    });
-    return {keysOut, valuesOut};
-  }
-
-  /// addWhole(scratch, keys, values, ahead): a page to all queries of a tile.
-  LLVM::LLVMFuncOp emitAddWhole() {
-    SmallVector<Type> types = {e.ptr(), e.ptr(), e.ptr(), e.i64()};
-    return emitFunction(e, module, name + ".add_whole", isa, types, true, [&](ValueRange a) {
-      if (hasPairs) {
-        Value keys = e.at(a[0], places.keysAt), values = e.at(a[0], places.valuesAt);
-        PairProducts(e, layout, streaming(a[3])).pack(a[1], a[2], keys, values);
-        PairProducts packed(e, layout, std::nullopt);
-        pageSums.add(packed, a[0], e.c(0), group * tile, keys, values, Value(), Value());
-        return;
-      }
-      KVLayout ofFloats = layout;
-      ofFloats.type = &kvType("f32");
-      FloatProducts floats(e, ofFloats, KVStore(e, ofFloats));
-      auto [keys, values] = floatsOf(a[0], a[1], a[2], a[3]);
-      pageSums.add(floats, a[0], e.c(0), group * tile, keys, values, Value(), Value());
-    });
-  }
-
-  /// packPage(scratch, keys, values, index, limit, ahead): a page of the next block in tiles.
-  LLVM::LLVMFuncOp emitPackPage() {
-    SmallVector<Type> types = {e.ptr(), e.ptr(), e.ptr(), e.i64(), e.i64(), e.i64()};
-    return emitFunction(e, module, name + ".pack_page", isa, types, true, [&](ValueRange a) {
-      auto [keys, values] = floatsOf(a[0], a[1], a[2], a[5]);
-      tiles.packPage(a[0], keys, values, a[3], a[4]);
-    });
-  }
-  LLVM::LLVMFuncOp emitAddBlock() {
-    return emitFunction(e, module, name + ".add_block", isa, {e.ptr(), e.i64(), e.i64()}, true,
-                        [&](ValueRange a) { tiles.addBlock(a[0], a[1], a[2]); });
-  }
-  LLVM::LLVMFuncOp emitPackQueries() {
-    return emitFunction(e, module, name + ".pack_queries", isa, {e.ptr()}, true,
-                        [&](ValueRange a) { tiles.packQueries(a[0]); });
-  }
-
   void writeOutput(Value scratch, Value index, Value target) {
     Value total = e.load(e.f32(), pageSums.number(scratch, index, AttentionScratch::Sum));
     Value none = e.less(arith::CmpFPredicate::OEQ, total, e.real(e.f32(), 0));
@@ -270,14 +188,14 @@ struct AttentionEmitter {
       Value first = e.max(e.sub(start, base), e.c(0)), last = e.min(e.sub(stop, base), e.c(spec.pageTokens));
       auto [keys, values] = pageOf(r, t.sequence, number);
       countLoads(r, keys, values, e.sub(last, first));
-      e.call(emitAddPart(),
+      e.call(functions.addPart(),
              {r.scratch, query, keys, values, first, last, toNextPage(r.c, t.sequence, number, to)});
     });
   }
 
   /// Pages [from, to) of the sequence to a tile of tokens, the first of which is `t`.
   void addBlocks(const Run &r, const Token &t, Value from, Value to) {
-    e.call(emitPackQueries(), {r.scratch});
+    e.call(functions.packQueries(), {r.scratch});
     e.loop(from, to, AttentionTiles::blockPages, [&](Value first) {
       Value pages = e.min(e.sub(to, first), e.c(AttentionTiles::blockPages));
       Value seen = e.sub(e.add(t.position, 1), e.mul(first, spec.pageTokens));
@@ -286,10 +204,10 @@ struct AttentionEmitter {
         Value number = e.add(first, index);
         auto [keys, values] = pageOf(r, t.sequence, number);
         countLoads(r, keys, values, e.min(limit, e.c(spec.pageTokens)));
-        e.call(emitPackPage(),
+        e.call(functions.packPage(),
                {r.scratch, keys, values, index, limit, toNextPage(r.c, t.sequence, number, to)});
       });
-      e.call(emitAddBlock(), {r.scratch, pages, seen});
+      e.call(functions.addBlock(), {r.scratch, pages, seen});
     });
   }
 
@@ -318,15 +236,6 @@ struct AttentionEmitter {
     return {e.both(isUsed, e.less(e.add(from, minPagesToShare - 1), to)), from, to};
   }
 
-  /// addToRecord(scratch, keys, values, record, ahead): a whole page of the token whose queries come first.
-  LLVM::LLVMFuncOp emitRecord() {
-    SmallVector<Type> types = {e.ptr(), e.ptr(), e.ptr(), e.ptr(), e.i64()};
-    return emitFunction(e, module, name + ".record", isa, types, true, [&](ValueRange a) {
-      auto page = products(streaming(a[4]));
-      pageSums.record(*page, a[0], e.c(0), group, a[1], a[2], a[3]);
-    });
-  }
-
   void recordPages(Run r, const Shared &shared) {
     Token t = token(r.k, e.c(0));
     Value pages = e.sub(shared.to, shared.from);
@@ -340,7 +249,8 @@ struct AttentionEmitter {
       auto [keys, values] = pageOf(r, t.sequence, number);
       countLoads(r, keys, values, e.c(spec.pageTokens));
       Value record = e.at(r.scratch, e.add(e.mul(e.sub(item, first), places.recordBytes), recordsAt));
-      e.call(emitRecord(), {r.scratch, keys, values, record, toNextPage(r.c, t.sequence, number, shared.to)});
+      e.call(functions.record(),
+             {r.scratch, keys, values, record, toNextPage(r.c, t.sequence, number, shared.to)});
     });
   }
 
@@ -392,7 +302,7 @@ struct AttentionEmitter {
       auto addWhole = [&] {
         auto [keys, values] = pageOf(r, t.sequence, number);
         countLoads(r, keys, values, e.c(spec.pageTokens));
-        e.call(emitAddWhole(), {r.scratch, keys, values, toNextPage(r.c, t.sequence, number, to)});
+        e.call(functions.addWhole(), {r.scratch, keys, values, toNextPage(r.c, t.sequence, number, to)});
       };
       e.when(
           shared.isUsed, [&] { addRecord(r, shared, number); },
