@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -70,6 +71,9 @@ struct State {
   uint64_t mostDevice = 0, mostPinned = 0;
   uint64_t waitsAhead = 0;
   std::vector<cuda::FunctionHandle *> functions;
+  std::vector<const void *>
+      handles; ///< all that a context has had, so that what nobody gives back is no leak
+  std::set<cuda::Address> deviceMemory;
   cuda::StreamHandle *stream = nullptr;
   long contexts = 0, streams = 0, modules = 0, graphs = 0, events = 0;
   uint64_t generation = 0; ///< of the context: it goes with its last user, and the next one is another

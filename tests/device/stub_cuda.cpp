@@ -119,7 +119,10 @@ EXPORT Result cuMemAlloc_v2(Address *out, size_t bytes) {
   CALL_OUTSIDE_CAPTURE(cuMemAlloc_v2);
   *out = Address(state().emulator.memory.allocate(bytes, "memory"));
   noteMemory();
-  return *out ? 0 : outOfMemory;
+  if (!*out)
+    return outOfMemory;
+  state().deviceMemory.insert(*out);
+  return 0;
 }
 EXPORT Result cuMemFree_v2(Address address) {
   LOCK;
@@ -130,6 +133,7 @@ EXPORT Result cuMemFree_v2(Address address) {
   if (state().stream)
     drain(state().stream); // it waits for the device
   const bool isThere = state().emulator.memory.free(reinterpret_cast<void *>(address));
+  state().deviceMemory.erase(address);
   FAIL_IF_TOLD(cuMemFree_v2);
   return isThere ? 0 : invalidValue;
 }
@@ -213,4 +217,17 @@ EXPORT uint64_t llmc_stub_left() {
   State &s = state();
   return s.emulator.memory.allocations() + s.hostMemory.size() +
          uint64_t(s.contexts + s.streams + s.modules + s.graphs + s.events);
+}
+EXPORT void llmc_stub_give_back() {
+  LOCK;
+  State &s = state();
+  for (Address address : s.deviceMemory)
+    s.emulator.memory.free(reinterpret_cast<void *>(address));
+  for (const auto &[start, memory] : s.hostMemory) {
+    s.emulator.memory.remove(start);
+    std::free(start);
+  }
+  s.deviceMemory.clear();
+  s.hostMemory.clear();
+  s.streams = s.modules = s.graphs = s.events = 0;
 }

@@ -36,4 +36,6 @@ bool llmc_stub_is_checked();
 const char *llmc_stub_last_error();
 /// Allocations, contexts, streams, events, modules and graphs that are still there.
 uint64_t llmc_stub_left();
+/// Gives that back, except contexts, as a driver does when the last user of a context goes.
+void llmc_stub_give_back();
 }

@@ -42,6 +42,15 @@ bool givesBack(const std::string &call) {
                              [&](const char *word) { return call.find(word) != std::string::npos; });
 }
 
+/// How much the context that is entered in calls[first] is entered for to be given back: right behind it, and
+/// of what is the context's (a graph is not).
+size_t giveBacksBehind(const std::vector<std::string> &calls, size_t first) {
+  size_t n = 0;
+  for (size_t i = first + 1; i < calls.size() && givesBack(calls[i]); ++i)
+    n += calls[i].rfind("cuGraph", 0) != 0;
+  return n;
+}
+
 /// Every call of a load and a generation fails in turn. Those that give something back may not matter.
 TEST_F(CudaStub, each_call_that_fails_is_one_sentence_and_changes_nothing) {
   const ScenarioResult well = runScenario(model, "cuda");
@@ -51,26 +60,24 @@ TEST_F(CudaStub, each_call_that_fails_is_one_sentence_and_changes_nothing) {
   std::vector<std::string> calls;
   while (const char *call = llmc_stub_call(calls.size() + 1))
     calls.push_back(call);
-  size_t sentences = 0, steps = 0, launches = 0;
+  size_t sentences = 0, steps = 0;
   for (uint64_t call = 1; call <= calls.size(); ++call) {
-    if (calls[call - 1] == "cuLaunchKernel" && launches++ % 20) // these are many and alike
-      continue;
-    if (calls[call - 1] == "cuCtxPushCurrent_v2" && call < calls.size() && givesBack(calls[call]))
-      continue; // where a context cannot be entered, what is in it cannot be given back
+    // Where a context cannot be entered, what is in it is given back only with the context itself.
+    const size_t mayStay = calls[call - 1] == "cuCtxPushCurrent_v2" ? giveBacksBehind(calls, call - 1) : 0;
     llmc_stub_fail_at(call);
     const ScenarioResult result = runScenario(model, "cuda");
     const char *failed = llmc_stub_failed_call();
     ASSERT_TRUE(failed) << "call " << call;
     EXPECT_EQ(failed, calls[call - 1]);
     SCOPED_TRACE(failed + (" at call " + std::to_string(call)));
-    EXPECT_EQ(llmc_stub_left(), 0u);
+    EXPECT_LE(llmc_stub_left(), mayStay);
+    llmc_stub_give_back();
     EXPECT_TRUE(isWhereItWas());
     if (result.status == LLMC_OK) {
       EXPECT_EQ(result.logits, well.logits);
-      // What is not asked: the way out, the failed probe of how many devices there are, and an image whose
-      // place another one takes.
+      // What is not asked: the way out, and an image whose place another one takes.
       const std::string name = failed;
-      EXPECT_TRUE(givesBack(name) || name == "cuCtxPopCurrent_v2" || name == "cuModuleLoadDataEx")
+      EXPECT_TRUE(givesBack(name) || mayStay || name == "cuCtxPopCurrent_v2" || name == "cuModuleLoadDataEx")
           << "its failure was not noticed";
       continue;
     }
@@ -84,8 +91,8 @@ TEST_F(CudaStub, each_call_that_fails_is_one_sentence_and_changes_nothing) {
       EXPECT_TRUE(result.wasRepeated) << llmc_stub_last_error();
     }
   }
-  EXPECT_GT(sentences, 40u);
-  EXPECT_GT(steps, 20u);
+  EXPECT_GT(sentences, 150u);
+  EXPECT_GT(steps, 100u);
 }
 
 /// Scratch grows by more than a step needs, but not where there is no more than that.

@@ -69,7 +69,7 @@ EXPORT Result cuModuleLoadDataEx(ModuleHandle **out, const void *image, unsigned
     return unsupportedPtx;
   if (!read.runsOn(s.arch))
     return noBinaryForGpu;
-  *out = new ModuleHandle;
+  s.handles.push_back(*out = new ModuleHandle);
   ++s.modules;
   return 0;
 }

@@ -94,7 +94,7 @@ EXPORT Result cuMemsetD8Async(Address to, unsigned char value, size_t bytes, Str
 }
 EXPORT Result cuStreamCreate(StreamHandle **out, unsigned) {
   CALL_OUTSIDE_CAPTURE(cuStreamCreate);
-  *out = state().stream = new StreamHandle;
+  state().handles.push_back(*out = state().stream = new StreamHandle);
   ++state().streams;
   return 0;
 }
@@ -115,7 +115,7 @@ EXPORT Result cuStreamSynchronize(StreamHandle *stream) {
 }
 EXPORT Result cuEventCreate(EventHandle **out, unsigned) {
   CALL_IN_CONTEXT(cuEventCreate);
-  *out = new EventHandle;
+  state().handles.push_back(*out = new EventHandle);
   ++state().events;
   return 0;
 }
