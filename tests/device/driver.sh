@@ -21,6 +21,10 @@ says() { # FOLDER WORDS
 
 says "$work/none" "there is no driver (libcuda.so.1): install NVIDIA's driver, or take another device: cpu, if the model has code for it, or simt for tests"
 says "$old" "the driver is too old: libcuda.so.1 has no cuDriverGetVersion"
+# What a driver begins with, once in a process.
+for call in cuInit cuDriverGetVersion; do
+  LLMC_STUB_FAILS=$call says "$stub" "$call: CUDA_ERROR_INJECTED (from the stub)"
+done
 LLMC_STUB_VERSION=11030 says "$stub" "the driver is for CUDA 11.3, 11.4 or later is needed"
 LLMC_STUB_VERSION=11040 run "$stub" cuda || fail "the oldest driver: $(cat "$work/words")"
 
