@@ -21,7 +21,7 @@ namespace {
 class Planter {
 public:
   explicit Planter(Module &module) : module(module), builder(module.getContext()) {
-    Type *bytes = ArrayType::get(builder.getInt8Ty(), Mistake::most);
+    Type *bytes = ArrayType::get(builder.getInt8Ty(), mostMistakes);
     planted = new GlobalVariable(module, bytes, /*isConstant=*/false, GlobalValue::ExternalLinkage,
                                  Constant::getNullValue(bytes), "planted",
                                  /*InsertBefore=*/nullptr, GlobalValue::NotThreadLocal, cuda::globalSpace);

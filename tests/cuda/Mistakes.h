@@ -9,9 +9,10 @@
 
 namespace llmc::test {
 
-/// What a kernel does wrong while byte `number` of the variable `planted` is not 0.
+constexpr uint32_t mostMistakes = 4096; ///< bytes of the variable `planted`
+
+/// What a kernel does wrong while byte `number` of `planted` is not 0.
 struct Mistake {
-  static constexpr uint32_t most = 4096; // bytes of the variable
   enum Kind {
     Removed,   // a barrier of the block or the warp is not there
     Divergent, // only thread 0 comes to a barrier

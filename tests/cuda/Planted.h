@@ -29,7 +29,7 @@ struct Trial {
   /// Empty, or what shows these mistakes in this order of threads.
   std::string findingOf(const std::vector<uint32_t> &numbers, uint32_t seed) {
     auto *planted = static_cast<uint8_t *>(subject->runner().variable("planted"));
-    std::fill_n(planted, Mistake::most, 0);
+    std::fill_n(planted, mostMistakes, 0);
     for (uint32_t number : numbers)
       planted[number] = 1;
     subject->runner().emulator.options.seed = seed;
