@@ -1,6 +1,8 @@
 #!/bin/bash
 # compile_time.sh LLMC WORKDIR: compiles kernels for cuda of a model of the shape of an 8B, without its weights, and prints
-# what they take of a processor. 32 layers take as long as 2, and two cores are done within 15 seconds.
+# what they take of a processor. 32 layers take as long as 2, and it is less than 15 seconds of one core. The aim is 15 seconds
+# of a clock on two cores. How long that is depends on what else runs, the time of processors hardly does; where nothing else
+# runs the clock shows no more than it.
 set -u
 llmc=$1 work=$2
 rm -rf "$work"
@@ -20,4 +22,4 @@ few=$(milliseconds 2) many=$(milliseconds 32)
 [ "$(ls "$work/dump32/kernels/"*.ptx | wc -l)" = "$(ls "$work/dump2/kernels/"*.ptx | wc -l)" ] || fail "other kernels"
 echo "2 layers: $few ms, 32 layers: $many ms"
 [ "$few" -gt 100 ] && [ "$many" -lt $((few + few / 2 + 1000)) ] || fail "the time depends on the layers"
-[ "$many" -lt 30000 ] || fail "more than 15 seconds of two cores"
+[ "$many" -lt 15000 ] || fail "more than 15 seconds"
