@@ -1,8 +1,8 @@
 #!/bin/bash
 # compile_time.sh LLMC WORKDIR: compiles kernels for cuda of a model of the shape of an 8B, without its weights, and prints
-# what they take of a processor. 32 layers take as long as 2, and it is less than 15 seconds of one core. The aim is 15 seconds
-# of a clock on two cores. How long that is depends on what else runs, the time of processors hardly does; where nothing else
-# runs the clock shows no more than it.
+# what they take of a processor. 32 layers take as long as 2, and less than 15 seconds, which is the aim by the clock on
+# two cores. What the clock shows depends on what else runs, and the time of processors hardly does; where nothing else runs the
+# clock shows less than it.
 set -u
 llmc=$1 work=$2
 rm -rf "$work"

@@ -71,8 +71,7 @@ struct State {
   uint64_t mostDevice = 0, mostPinned = 0;
   uint64_t waitsAhead = 0;
   std::vector<cuda::FunctionHandle *> functions;
-  std::vector<const void *>
-      handles; ///< all that a context has had, so that what nobody gives back is no leak
+  std::vector<const void *> handles; ///< all there were: what nobody gives back is no leak of the stub's
   std::set<cuda::Address> deviceMemory;
   cuda::StreamHandle *stream = nullptr;
   long contexts = 0, streams = 0, modules = 0, graphs = 0, events = 0;

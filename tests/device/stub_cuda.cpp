@@ -230,5 +230,6 @@ EXPORT void llmc_stub_give_back() {
   }
   s.deviceMemory.clear();
   s.hostMemory.clear();
+  s.stream = nullptr;
   s.streams = s.modules = s.graphs = s.events = 0;
 }
