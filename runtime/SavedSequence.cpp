@@ -51,11 +51,11 @@ SavedHead headOf(const llmc_model &model, const WorkspacePlan &plan) {
 llmc_status checkHead(const SavedHead &found, const SavedHead &here) {
   if (std::memcmp(found.magic, savedMagic, sizeof found.magic) != 0)
     return setError(LLMC_EFORMAT, "llmc_kv_load: these bytes are no saved sequence");
-  if (found.version != here.version || found.size != here.size)
+  if (found.version != here.version)
     return setError(LLMC_EABI,
                     "llmc_kv_load: the sequence was saved in version %u of the format, expected %u",
                     found.version, here.version);
-  if (found.hash != hashOf(found))
+  if (found.size != here.size || found.hash != hashOf(found))
     return setError(LLMC_EFORMAT, "llmc_kv_load: the head of the saved sequence is damaged");
   if (found.modelHash != here.modelHash || found.weightsHash != here.weightsHash)
     return setError(LLMC_EFORMAT,

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <vector>
@@ -191,8 +192,6 @@ llmc_status SimtDevice::run(const SimtLaunch &launch) {
 void SimtDevice::writeCounts() {
   if (!countsFile.is_open())
     return;
-  countsFile << "kernel\tmemory\tloaded\tstored\twarps_loaded\twarps_stored\tload_transactions\tstore_"
-                "transactions\tdistinct_loaded\tdistinct_stored\tmemory_bytes\n";
   for (const auto &[key, counts] : emulator.counters().counts())
     countsFile << key.first << '\t' << key.second << '\t' << counts.loads << '\t' << counts.stores << '\t'
                << counts.warpLoads << '\t' << counts.warpStores << '\t' << counts.loadTransactions << '\t'
@@ -230,6 +229,21 @@ llmc_status SimtDevice::load(const llmc_device &program, const char *path, const
 
 } // namespace
 
+/// Writes the titles at once: a full disk shows before anything is computed.
+static llmc_status openCounts(const std::string &path, std::initializer_list<std::string> inputs,
+                              std::ofstream &out) {
+  std::error_code none;
+  for (const std::string &input : inputs)
+    if (std::filesystem::equivalent(path, input, none))
+      return setError(LLMC_EARG, "%s: counts cannot be written to it, it is also read as %s", path.c_str(),
+                      input.c_str());
+  out.open(path);
+  out << "kernel\tmemory\tloaded\tstored\twarps_loaded\twarps_stored\tload_transactions\tstore_"
+         "transactions\tdistinct_loaded\tdistinct_stored\tmemory_bytes\n"
+      << std::flush;
+  return out ? LLMC_OK : setError(LLMC_EIO, "%s: cannot be written: %s", path.c_str(), strerror(errno));
+}
+
 llmc_status openSimt(const DeviceOptions &options, const char *modelPath, std::unique_ptr<Device> &out) {
   const std::string code = options.code.empty() ? std::string(modelPath) + ".simt" : options.code;
   auto library = std::make_unique<simt::Library>();
@@ -241,11 +255,9 @@ llmc_status openSimt(const DeviceOptions &options, const char *modelPath, std::u
                     "had of it",
                     code.c_str());
   std::ofstream countsFile;
-  if (!options.counts.empty()) {
-    countsFile.open(options.counts);
-    if (!countsFile)
-      return setError(LLMC_EIO, "%s: cannot be written: %s", options.counts.c_str(), strerror(errno));
-  }
+  if (!options.counts.empty())
+    if (llmc_status status = openCounts(options.counts, {modelPath, code}, countsFile))
+      return status;
   const simt::RunOptions run{options.seed, options.checksBounds, options.checksRaces, countsFile.is_open()};
   out = std::make_unique<SimtDevice>(code, std::move(library), std::move(countsFile), run);
   return LLMC_OK;

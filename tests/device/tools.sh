@@ -41,6 +41,23 @@ TMPDIR=$work/none "$llmc" logits "$work/model.so" --device simt --tokens 1 > "$w
 grep -qx "llmc: error: TMPDIR=$work/none: cannot make a folder: No such file or directory" "$work/err" || fail "$(cat "$work/err")"
 "$llmc" logits "$work/model.so" --device "simt:counts=$work/none/counts" --tokens 1 > "$work/out" 2> "$work/err" && fail "counts went nowhere"
 grep -qx "llmc: error: $work/none/counts: cannot be written: No such file or directory" "$work/err" && [ ! -s "$work/out" ] || fail "$(cat "$work/err")"
+# Nothing is written over what is read.
+refused() { # WORDS COMMAND...
+  local words=$1
+  shift
+  "$@" > "$work/out" 2> "$work/err" && fail "not refused: $*"
+  grep -qF -- "$words" "$work/err" && [ "$(wc -l < "$work/err")" = 1 ] || fail "$*: $(cat "$work/err")"
+}
+cp "$work/model.so" "$work/kept.so"
+refused "model.so: counts cannot be written to it, it is also read as" \
+  "$llmc" logits "$work/model.so" --device "simt:counts=$work/model.so" --tokens 1
+refused "/dev/full: cannot be written: No space left on device" \
+  "$llmc" logits "$work/model.so" --device simt:counts=/dev/full --tokens 1
+refused "model.so: cannot be written, it is also read as" "$llmc-compile" simt "$work/model.so" -o "$work/model.so"
+refused "/dev/null: is there and not a regular file" "$llmc-compile" simt "$work/model.so" -o /dev/null
+echo q8_0 > "$work/rules"
+refused "rules: cannot be written, it is also read as" "$llmc" compile "$source" --quantize "@$work/rules" -o "$work/rules"
+cmp "$work/model.so" "$work/kept.so" && [ "$(cat "$work/rules")" = q8_0 ] || fail "something was written over"
 # A cached model stays where only its code for the emulator is damaged.
 cached() { find "$XDG_CACHE_HOME/llmc" -maxdepth 1 -name '*.so' -printf '%f %i\n'; }
 "$llmc" logits "$source" --device simt --tokens 1 > /dev/null 2>&1 && models=$(cached) && [ -n "$models" ] || fail "no model in the cache"

@@ -38,7 +38,7 @@ set_tests_properties(e2e-session-llama-kv PROPERTIES PROCESSORS 2
 llmc_e2e_test(kv-not-compiled NEEDS llama-gqa
   COMMAND $<TARGET_FILE:llmc-cli> logits ${models}/llama-gqa.so --tokens 1,2 --kv q8)
 set_tests_properties(e2e-kv-not-compiled PROPERTIES PASS_REGULAR_EXPRESSION
-  "--kv q8: the model was compiled for a cache in f32; with llmc compile --kv f32,q8 it takes both")
+  "--kv q8: the model was compiled for a cache in f32; with llmc compile --kv f32,q8 it takes that, too")
 llmc_e2e_test(kv-unknown COMMAND $<TARGET_FILE:llmc-cli> compile ${fixtures}/llama-gqa.gguf -o ${models}/none.so --kv f32,f8)
 set_tests_properties(e2e-kv-unknown PROPERTIES PASS_REGULAR_EXPRESSION
   "--kv: expected some of auto,f32,f16,bf16,q8 but got 'f8'")

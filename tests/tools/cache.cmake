@@ -204,6 +204,7 @@ set(ENV{LLMC_CACHE_BYTES} much)
 file(WRITE ${WORK}/other.gguf "GGUF and another")
 execute_process(COMMAND ${LLMC} run ${WORK}/other.gguf --tokens 4 -n 3 RESULT_VARIABLE result ERROR_VARIABLE err)
 expect("${err}" "LLMC_CACHE_BYTES: expected a number of bytes, but found 'much'")
+entries(1)
 unset(ENV{LLMC_CACHE_BYTES})
 
 # A damaged entry, as a power cut leaves it, is made again.

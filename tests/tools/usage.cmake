@@ -78,6 +78,8 @@ usage("not expected: p.json; a value of this option is written --profile=p.json"
 if(COMPILER)
   usage("not expected: --first .see" compile ${gguf} -o ${WORK}/made.so --first b --second)
   usage("--cache-dir and --no-cache exclude each other" compile ${gguf} -o ${WORK}/made.so --cache-dir ${WORK} --no-cache)
+  usage("--default-kernels: .* not with --activations int8" compile ${gguf} -o ${WORK}/made.so --default-kernels
+    --activations int8)
   usage("--cpu: expected native or some of .* but got ''" compile ${gguf} -o ${WORK}/made.so --cpu avx2,,avx512)
   cmake_path(GET LLMC PARENT_PATH bin)
   execute_process(COMMAND ${bin}/llmc-compile simt ${so} -o ${WORK}/made.so --no-cache --cache-dir ${WORK}

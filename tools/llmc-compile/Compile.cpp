@@ -93,6 +93,9 @@ private:
       return "";
     std::vector<std::string> inputs = options.weightFiles;
     inputs.insert(inputs.end(), {arguments.source, options.tokenizerFile});
+    for (llvm::StringRef rule : arguments.quantize)
+      if (rule.consume_front("@"))
+        inputs.push_back(rule.str());
     return formats::checkPlace(options.output, inputs);
   }
 

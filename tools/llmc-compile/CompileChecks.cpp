@@ -148,6 +148,9 @@ std::string tools::checkArguments(CompileArguments &arguments) {
     if (!llvm::is_contained(optionalPasses(), name))
       return "--disable-pass: expected one of " + llvm::join(optionalPasses(), ", ") + " but got '" + name +
              "'";
+  if (const std::string &type = arguments.pipeline.activations;
+      arguments.pipeline.defaultKernels && type != "auto" && type != "f32")
+    return "--default-kernels: decompositions compute in f32, not with --activations " + type;
   std::string words;
   std::optional<QuantizeRules> rules = QuantizeRules::parse(arguments.quantize, words);
   if (!rules)

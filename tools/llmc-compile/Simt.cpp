@@ -7,10 +7,12 @@
 #include "Commands.h"
 
 #include "codegen/simt/Library.h"
+#include "frontend/formats/NewFile.h"
 #include "runtime/Module.h"
 
 #include <CLI/CLI.hpp>
 
+#include <array>
 #include <cstdio>
 #include <memory>
 
@@ -47,7 +49,9 @@ static bool readBitcodes(const std::string &path, ModuleCode &code, std::vector<
   return !out.empty();
 }
 
-static int runSimt(const SimtArguments &arguments) {
+static int runSimt(SimtArguments &arguments) {
+  if (std::string why = formats::checkPlace(arguments.output, std::array{arguments.model}); !why.empty())
+    return fail(why);
   ModuleCode code;
   std::vector<llvm::StringRef> bitcodes;
   if (!readBitcodes(arguments.model, code, bitcodes))

@@ -144,16 +144,16 @@ void sweep(const fs::path &folder) {
     }
 }
 
-/// Removes what was used longest ago until the folder is within its bound; nothing that somebody uses.
+/// Removes what was used longest ago until the folder is within `bound` bytes; nothing that somebody uses.
 /// Failures are no reason to stop: another process may be doing the same.
-void evict(const fs::path &folder) {
+void evict(const fs::path &folder, uint64_t bound) {
   struct Entry {
     fs::file_time_type used;
     uint64_t size;
     fs::path path;
   };
   std::vector<Entry> entries;
-  uint64_t total = 0, bound = cacheBytes();
+  uint64_t total = 0;
   std::error_code error;
   for (const fs::directory_entry &file : fs::directory_iterator(folder, error)) {
     std::error_code timeError, sizeError;
@@ -270,6 +270,7 @@ CompiledModel compiledModel(const ModelOptions &options, LoadFor purpose) {
   if (options.noCache)
     return compiledAside(options.model, options);
   std::error_code error;
+  const uint64_t bound = cacheBytes(); // a wrong one is told before there is anything to keep
   fs::path source = fs::absolute(options.model), folder = cacheFolder();
   if (source.filename().empty()) // "directory/"
     source = source.parent_path();
@@ -320,7 +321,7 @@ CompiledModel compiledModel(const ModelOptions &options, LoadFor purpose) {
   if (error)
     throw Failure(fmt::format("{}: cannot write: {}", result.path, error.message()));
   result.inUse = std::move(made);
-  evict(folder);
+  evict(folder, bound);
   return result;
 }
 

@@ -90,7 +90,7 @@ void checkStorage(llmc_status status, const llmc_session_params &params) {
   held.erase(std::remove(held.begin(), held.end(), ' '), held.end());
   throw Failure(
       fmt::format("--kv {}: the model was compiled for a cache in {}; with llmc compile --kv {},{} it "
-                  "takes both",
+                  "takes that, too",
                   wanted, held, held, wanted));
 }
 

@@ -88,7 +88,7 @@ uint32_t contextPolicy(const RunOptions &options) {
                                         : LLMC_CTX_ERROR;
 }
 
-/// Takes the older half out of a prompt that has no room, and says so; false if there is nothing to take.
+/// Takes the older half out of a prompt that has no room; false if there is nothing to take.
 bool cut(llmc_session *session, llmc_seq seq, Prompt &prompt) {
   size_t droppable = prompt.tokens.size() - prompt.keep, n = (droppable + 1) / 2;
   if (droppable < 2)
@@ -97,7 +97,6 @@ bool cut(llmc_session *session, llmc_seq seq, Prompt &prompt) {
   prompt.tokens.erase(begin, begin + long(n));
   prompt.cached = std::min(prompt.cached, prompt.keep);
   check(llmc_kv_remove(session, seq, llmc_pos(prompt.cached), -1));
-  fmt::print(stderr, "llmc: the prompt is longer than the context; {} of its tokens are left out\n", n);
   return true;
 }
 
@@ -118,6 +117,9 @@ Answer generate(const llmc_model *model, llmc_session *session, llmc_seq seq, ll
   llmc_status status = evaluate();
   while (status == LLMC_ENOSPC_KV && isWindow && mayCut && cut(session, seq, prompt))
     status = evaluate();
+  if (const size_t missing = answer.promptTokens - prompt.tokens.size())
+    fmt::print(stderr, "llmc: the prompt is longer than the context; {} of its tokens are left out\n",
+               missing);
   if (status == LLMC_ECANCELLED &&
       !scope.interrupted()) { // a Ctrl-C that came when the last answer was just done
     prompt.cached = size_t(llmc_seq_len(session, seq));

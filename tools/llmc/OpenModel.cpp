@@ -86,6 +86,8 @@ llmc_status load(const std::string &path, const ModelOptions &options, LoadFor p
   llmc_status status = llmc_model_load(path.c_str(), &params, &model);
   out.reset(model);
   progress.scope.check();
+  if (std::string words = lastSentence(); status == LLMC_EARG && words.find("cpu_variant is") != words.npos)
+    throw Failure("LLMC_CPU: " + words);
   return status;
 }
 

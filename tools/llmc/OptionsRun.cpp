@@ -95,7 +95,7 @@ void addRunCommand(CLI::App &app, int &code) {
     command->footer("Examples:\n"
                     "  llmc run model.so -p \"Once upon a time\" -n 100 --temp 0.8 --seed 1\n"
                     "  llmc run model.so --chat\n"
-                    "  llmc run model.so --chat -p \"What is the capital of France?\" -n 100");
+                    "  llmc run model.so --chat -p \"Why is the sky blue?\" -n 100");
   };
   addCommand<RunOptions>(app, code, "run", "generate text", declare, run);
 }
