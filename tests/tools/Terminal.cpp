@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
@@ -17,6 +18,10 @@ static double secondsSince(Clock::time_point start) {
 Terminal::Terminal(const std::vector<std::string> &arguments) {
   winsize size = {24, 80, 0, 0};
   child = forkpty(&descriptor, nullptr, nullptr, &size);
+  if (child < 0) { // a process number of -1 would be all processes
+    perror("no terminal can be made here (is /dev/pts mounted?)");
+    _exit(noTerminal);
+  }
   if (child == 0) {
     std::vector<char *> words;
     for (const std::string &argument : arguments)
