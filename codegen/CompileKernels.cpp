@@ -37,27 +37,32 @@ std::string codegen::kernelSymbol(StringRef kernel, const KernelFacts &facts, co
   return symbolOf(kernel, llvm::is_contained(facts.compiledFor, &variant) ? variant.name : variant.base);
 }
 
-/// Whether a variant's kernel is another one than that of its base.
-static bool hasOwnKernel(const KernelSpec &spec, const cpu::Isa &variant,
-                         const CompileKernelsOptions &options) {
-  if (auto *linear = std::get_if<emit::LinearSpec>(&spec))
-    return !options.defaultKernels && cpu::differsFromBase(*linear, variant);
-  auto *attention = std::get_if<emit::AttentionSpec>(&spec);
-  if (!attention)
-    return false;
-  emit::AttentionSpec rounded = *attention;
-  rounded.mayRound = options.roundsAttention;
-  return cpu::differsFromBase(rounded, variant);
+/// The spec of a kernel, with what the options say of it.
+static FailureOr<KernelSpec> specOf(step::KernelOp kernel, const CompileKernelsOptions &options) {
+  FailureOr<KernelSpec> spec = kernelSpec(kernel);
+  if (failed(spec))
+    return failure();
+  if (auto *linear = std::get_if<emit::LinearSpec>(&*spec)) {
+    linear->countLoads = options.countLoads;
+  } else if (auto *attention = std::get_if<emit::AttentionSpec>(&*spec)) {
+    attention->countLoads = options.countLoads;
+    attention->mayRound = options.roundsAttention;
+  }
+  return spec;
 }
 
 /// The instruction set that a variant's kernel is made for.
 static const cpu::Isa &isaOf(const KernelSpec &spec, const cpu::Isa &variant,
                              const CompileKernelsOptions &options) {
-  const bool isOwn = variant.base.empty() || hasOwnKernel(spec, variant, options);
+  auto *linear = std::get_if<emit::LinearSpec>(&spec);
+  auto *attention = std::get_if<emit::AttentionSpec>(&spec);
+  const bool isOwn = variant.base.empty() ||
+                     (linear && !options.defaultKernels && cpu::differsFromBase(*linear, variant)) ||
+                     (attention && cpu::differsFromBase(*attention, variant));
   return isOwn ? variant : *cpu::isaByName(variant.base);
 }
 
-static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel, KernelSpec spec,
+static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel, const KernelSpec &spec,
                                          const cpu::Isa &isa, const CompileKernelsOptions &options) {
   module->setLoc(kernel.getLoc()); // emitters give it to all that they make
   std::string name = symbolOf(kernel.getSymName(), isa.name);
@@ -72,14 +77,11 @@ static FailureOr<KernelFacts> emitKernel(ModuleOp module, step::KernelOp kernel,
                        .scratchPerKey = result->scratchPerKey};
   };
   if (auto *linear = std::get_if<emit::LinearSpec>(&spec)) {
-    linear->countLoads = options.countLoads;
     if (!options.defaultKernels)
       return facts(cpu::emitLinear(module, name, *linear, isa));
   } else if (auto *norm = std::get_if<emit::NormSpec>(&spec); norm && !options.defaultKernels) {
     return facts(cpu::emitNorm(module, name, *norm, isa));
   } else if (auto *attention = std::get_if<emit::AttentionSpec>(&spec)) {
-    attention->countLoads = options.countLoads;
-    attention->mayRound = options.roundsAttention;
     return facts(cpu::emitAttention(module, name, *attention, isa));
   } else if (auto *embed = std::get_if<emit::EmbedSpec>(&spec); embed && !options.defaultKernels) {
     return facts(cpu::emitEmbed(module, name, *embed, isa));
@@ -169,7 +171,7 @@ static LogicalResult emitKernels(step::ProgramOp program, const cpu::Isa &isa,
   std::vector<std::string> entries;
   const cpu::Isa tuned = cpu::tunedFor(isa, *options.family);
   for (step::KernelOp kernel : program.getBody().getOps<step::KernelOp>()) {
-    FailureOr<KernelSpec> spec = kernelSpec(kernel);
+    FailureOr<KernelSpec> spec = specOf(kernel, options);
     if (failed(spec))
       return failure();
     compiled.facts[kernel.getSymNameAttr()]; // in the program's order, whichever instruction set has it

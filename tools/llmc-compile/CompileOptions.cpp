@@ -75,9 +75,8 @@ static void addTargetOptions(CLI::App &command, CompileArguments &arguments) {
       ->type_name("LIST")
       ->capture_default_str();
   command
-      .add_option_function<std::string>(
-          "--gpu-arch", [&arguments](const std::string &text) { arguments.architectures = text; },
-          "GPUs to make code for beside sm_80, whose PTX runs on all later ones: sm_90, sm_90a, ...")
+      .add_option("--gpu-arch", arguments.architectures,
+                  "GPUs to make code for beside sm_80, whose PTX runs on all later ones: sm_90, sm_90a, ...")
       ->type_name("LIST");
   command
       .add_option(

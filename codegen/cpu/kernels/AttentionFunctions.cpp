@@ -19,16 +19,16 @@ KVStore AttentionFunctions::streaming(Value ahead) {
 }
 
 /// Of pages as they are stored.
-std::unique_ptr<PageProducts> AttentionFunctions::products(const KVStore &pages) {
+std::unique_ptr<PageProducts> AttentionFunctions::products(Value ahead) {
   if (hasPairs)
-    return std::make_unique<PairProducts>(e, layout, pages);
-  return std::make_unique<FloatProducts>(e, layout, pages);
+    return std::make_unique<PairProducts>(e, layout, streaming(ahead));
+  return std::make_unique<FloatProducts>(e, layout, streaming(ahead));
 }
 
 LLVM::LLVMFuncOp AttentionFunctions::addPart() {
   SmallVector<Type> types = {e.ptr(), e.i64(), e.ptr(), e.ptr(), e.i64(), e.i64(), e.i64()};
   return emitFunction(e, module, name + ".add_part", isa, types, true, [&](ValueRange a) {
-    auto page = products(streaming(a[6]));
+    auto page = products(a[6]);
     pageSums.add(*page, a[0], a[1], group, a[2], a[3], a[4], a[5]);
   });
 }
@@ -91,7 +91,7 @@ LLVM::LLVMFuncOp AttentionFunctions::packQueries() {
 LLVM::LLVMFuncOp AttentionFunctions::record() {
   SmallVector<Type> types = {e.ptr(), e.ptr(), e.ptr(), e.ptr(), e.i64()};
   return emitFunction(e, module, name + ".record", isa, types, true, [&](ValueRange a) {
-    auto page = products(streaming(a[4]));
+    auto page = products(a[4]);
     pageSums.record(*page, a[0], e.c(0), group, a[1], a[2], a[3]);
   });
 }

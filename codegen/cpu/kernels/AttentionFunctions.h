@@ -40,7 +40,7 @@ public:
 
 private:
   KVStore streaming(Value ahead);
-  std::unique_ptr<PageProducts> products(const KVStore &pages);
+  std::unique_ptr<PageProducts> products(Value ahead);
   std::pair<Value, Value> floatsOf(Value scratch, Value keys, Value values, Value ahead);
 
   Emitter &e;
