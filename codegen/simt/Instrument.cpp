@@ -1,7 +1,7 @@
 //===- Instrument.cpp - accesses of memory, reported ----------------------===//
 //
 // Every load, store and atomic operation of the module is a site and is told to the emulator before it is
-// done, but for those of a thread's own variables.
+// done, but for those of a thread's own variables; fences are told of, too.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/simt/Rewriter.h"
@@ -44,20 +44,37 @@ static std::string describe(const Access &access) {
   return text;
 }
 
+/// Whether other blocks may know of the fence.
+static bool isOfDevice(const FenceInst &fence) {
+  SmallVector<StringRef> names;
+  fence.getContext().getSyncScopeNames(names);
+  const StringRef scope = names[fence.getSyncScopeID()];
+  return scope.empty() || scope == "device"; // no name: of the system
+}
+
 void Rewriter::instrument() {
   const DataLayout &layout = module.getDataLayout();
   for (Function &function : module) {
     SmallVector<Access> accesses;
+    SmallVector<FenceInst *> fences;
     for (Instruction &instruction : instructions(function)) {
       if (std::optional<Access> access = accessOf(instruction))
         if (!isa<AllocaInst>(getUnderlyingObject(access->address)))
           accesses.push_back(*access);
+      if (auto *fence = dyn_cast<FenceInst>(&instruction); fence && isOfDevice(*fence))
+        fences.push_back(fence);
       if (auto *call = dyn_cast<IntrinsicInst>(&instruction);
           call && (call->getIntrinsicID() == Intrinsic::masked_load ||
                    call->getIntrinsicID() == Intrinsic::masked_store ||
                    call->getIntrinsicID() == Intrinsic::masked_gather ||
                    call->getIntrinsicID() == Intrinsic::masked_scatter))
         fail(instruction, "masked accesses cannot be checked");
+    }
+    for (FenceInst *fence : fences) {
+      if (!isAtLeastOrStrongerThan(fence->getOrdering(), AtomicOrdering::AcquireRelease))
+        fail(*fence, "fences of one kind only cannot be checked");
+      IRBuilder<> builder(fence);
+      call(builder, Call::Fence);
     }
     for (const Access &access : accesses) {
       IRBuilder<> builder(access.instruction);

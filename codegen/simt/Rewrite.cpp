@@ -119,6 +119,9 @@ Value *Rewriter::call(IRBuilder<> &builder, Call what, ArrayRef<Value *> argumen
   case Call::Access:
     type = FunctionType::get(none, {i32, ptr, i64}, false);
     break;
+  case Call::Fence:
+    type = FunctionType::get(none, {}, false);
+    break;
   }
   Value *table = builder.CreateLoad(ptr, calls);
   Value *function = builder.CreateLoad(ptr, builder.CreateConstGEP1_32(ptr, table, unsigned(what)));

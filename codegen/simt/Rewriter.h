@@ -17,7 +17,7 @@
 namespace llmc::codegen::simt {
 
 /// The functions of llmc_simt_calls, in its order.
-enum class Call { Number, Shared, Barrier, Warp, CopyAsync, CommitCopies, WaitCopies, Math, Access };
+enum class Call { Number, Shared, Barrier, Warp, CopyAsync, CommitCopies, WaitCopies, Math, Access, Fence };
 
 class Rewriter {
 public:

@@ -108,7 +108,7 @@ const std::string barrier = "  call void @llvm.nvvm.barrier.cta.sync.aligned.all
 
 TEST(Races, blocks_that_write_one_place_are_named) {
   EXPECT_WELL(blockNumber + "  store i32 %block, ptr addrspace(1) %mine", {8}, {1});
-  EXPECT_ERRORS("and blocks of a launch never meet",
+  EXPECT_ERRORS("and no fences and atomics order these blocks",
                 blockNumber + "  store i32 %block, ptr addrspace(1) %out", {2}, {1});
   EXPECT_ERRORS("race: it writes byte 0 of 'out' at store i32",
                 blockNumber + "  store i32 %block, ptr addrspace(1) %out", {2}, {1});
@@ -133,6 +133,50 @@ TEST(Races, changes_are_in_order_with_changes) {
                 "  %x = atomicrmw add ptr addrspace(1) %out, i32 1 monotonic\n"
                 "  %y = load i32, ptr addrspace(1) %out",
                 {1}, {64});
+}
+
+/// Each thread of two blocks leaves a word; who comes last to the counter reads all of them.
+std::string lastBlockReads(const std::string &told, const std::string &fence, const std::string &found) {
+  return blockNumber +
+         "  %tid = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()\n"
+         "  %start = mul i32 %block, 64\n  %number = add i32 %start, %tid\n"
+         "  %counter = getelementptr i32, ptr addrspace(1) %out, i32 128\n"
+         "  %word = getelementptr i32, ptr addrspace(1) %out, i32 %number\n"
+         "  store i32 %tid, ptr addrspace(1) %word\n" +
+         told +
+         "  %isfirst = icmp eq i32 %tid, 0\n  br i1 %isfirst, label %first, label %all\n"
+         "first:\n" +
+         fence +
+         "  %before = atomicrmw uinc_wrap ptr addrspace(1) %counter, i32 1 syncscope(\"device\") "
+         "monotonic\n" +
+         found +
+         "  store i32 %before, ptr addrspace(3) @tile\n  br label %all\n"
+         "all:\n" +
+         barrier +
+         "  %times = load i32, ptr addrspace(3) @tile\n"
+         "  %islast = icmp eq i32 %times, 1\n  br i1 %islast, label %last, label %done\n"
+         "last:\n  %other = xor i32 %number, 95\n"
+         "  %its = getelementptr i32, ptr addrspace(1) %out, i32 %other\n"
+         "  %x = load i32, ptr addrspace(1) %its\n  br label %done\ndone:";
+}
+
+TEST(Races, fences_and_atomics_order_blocks) {
+  const std::string fence = "  fence syncscope(\"device\") acq_rel\n";
+  EXPECT_WELL(lastBlockReads(barrier, fence, fence), {2}, {64});
+  const std::string race = "and no fences and atomics order these blocks";
+  EXPECT_ERRORS(race, lastBlockReads(barrier, "", fence), {2}, {64});
+  EXPECT_ERRORS(race, lastBlockReads(barrier, fence, ""), {2}, {64});
+  EXPECT_ERRORS(race, lastBlockReads(barrier, "  fence syncscope(\"block\") acq_rel\n", fence), {2}, {64});
+  // A fence tells of others' words only what a barrier has told before: those of its own warp are not enough.
+  EXPECT_ERRORS(race, lastBlockReads("", fence, fence), {2}, {64});
+  EXPECT_ERRORS(race, lastBlockReads("  call void @llvm.nvvm.bar.warp.sync(i32 -1)\n", fence, fence), {2},
+                {64});
+  EXPECT_WELL(lastBlockReads("  call void @llvm.nvvm.bar.warp.sync(i32 -1)\n", fence, fence), {2}, {32});
+}
+
+TEST(Races, fences_of_one_kind_are_refused) {
+  KernelLibrary library(kernelOf("  fence syncscope(\"device\") release", declarations), true);
+  EXPECT_NE(library.error().find("fences of one kind only cannot be checked"), std::string::npos);
 }
 
 TEST(Races, threads_need_a_barrier_in_global_memory_too) {

@@ -57,6 +57,11 @@ void Block::check(uint32_t site, uint32_t operation, uint64_t address, uint64_t 
   }
 }
 
+void Block::passFence() {
+  if (checksRaces())
+    races.passFence(current->index);
+}
+
 /// An instruction comes back to the same allocation again and again.
 const Memory::Region *Block::regionOf(uint32_t site, uint64_t address, uint64_t bytes) {
   const Memory::Region *&region = regionOfSite[site];
@@ -118,7 +123,7 @@ void Block::checkRace(uint32_t site, int verb, uint64_t offset, uint64_t bytes,
        (unsigned long long)conflict.offset, region ? ("'" + region->name + "'").c_str() : "shared memory",
        textOf(site), other.x, other.y, other.z, whose, conflict.wasWrite ? "wrote" : "read",
        textOf(uint32_t(conflict.earlier.site)),
-       *whose ? "blocks of a launch never meet" : "no barrier stands between");
+       *whose ? "no fences and atomics order these blocks" : "no barrier stands between");
 }
 
 static float flushed(float x) { return std::fpclassify(x) == FP_SUBNORMAL ? std::copysign(0.0f, x) : x; }
@@ -174,10 +179,11 @@ struct Calls {
   static void access(uint32_t site, const void *address, uint64_t bytes) {
     running->access(site, address, bytes);
   }
+  static void fence() { running->passFence(); }
 };
 
-const llmc_simt_calls Block::calls = {Calls::number,     Calls::shared,    Calls::barrier,
-                                      Calls::warp,       Calls::copyAsync, Calls::commitCopies,
-                                      Calls::waitCopies, mathOf,           Calls::access};
+const llmc_simt_calls Block::calls = {Calls::number,    Calls::shared,       Calls::barrier,    Calls::warp,
+                                      Calls::copyAsync, Calls::commitCopies, Calls::waitCopies, mathOf,
+                                      Calls::access,    Calls::fence};
 
 } // namespace llmc::simt

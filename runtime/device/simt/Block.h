@@ -128,6 +128,7 @@ private:
   void waitCopies(uint32_t groups);
   void finishCopies(Thread &thread, uint32_t beforeGroup);
   void access(uint32_t site, const void *address, uint64_t bytes);
+  void passFence();
   void check(uint32_t site, uint32_t operation, uint64_t address, uint64_t bytes, uint32_t alignment,
              uint32_t space);
   void checkShared(uint32_t site, int verb, uint64_t offset, uint64_t bytes);

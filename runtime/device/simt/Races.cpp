@@ -20,6 +20,23 @@ void RaceCheck::beginLaunch(uint32_t nThreads) {
   launchBegin = ++tick;
   blockBegins.clear();
   seen.assign(nThreads, {});
+  blocks.beginLaunch(nThreads);
+}
+
+void RaceCheck::beginBlock() {
+  blockBegins.push_back(lastMeeting = sharedBegin = ++tick);
+  blocks.beginBlock();
+}
+
+void RaceCheck::blockMet() {
+  lastMeeting = ++tick;
+  blocks.blockMet();
+}
+
+void RaceCheck::passFence(uint32_t thread) {
+  BlockOrder::Release own = {blockBegins.size() - 1, lastMeeting, thread / LLMC_SIMT_WARP, seen[thread]};
+  own.lanes[thread % LLMC_SIMT_WARP] = ++tick;
+  blocks.fence(thread, own);
 }
 
 void RaceCheck::warpMet(uint32_t warp, uint32_t mask) {
@@ -37,6 +54,7 @@ void RaceCheck::warpMet(uint32_t warp, uint32_t mask) {
   for (size_t lane = 0; lane < lanes; ++lane)
     if (mask >> lane & 1)
       seen[start + lane] = joined;
+  blocks.warpMet(warp, mask);
 }
 
 static uint64_t warpOf(const Shadow::Access &access) { return access.thread / LLMC_SIMT_WARP; }
@@ -45,7 +63,7 @@ bool RaceCheck::isOrdered(const Shadow::Access &earlier, const Shadow::Access &n
   if (earlier.tick < first)
     return true;
   if (!isOfThisBlock(earlier))
-    return false; // blocks of a launch never meet
+    return blocks.isKnown(uint32_t(now.thread), blockOf(earlier), earlier.tick, earlier.thread);
   if (earlier.tick < lastMeeting || earlier.thread == now.thread)
     return true;
   return warpOf(earlier) == warpOf(now) && earlier.tick < seen[now.thread][earlier.thread % LLMC_SIMT_WARP];
@@ -94,6 +112,8 @@ bool RaceCheck::note(Shadow &shadow, bool isShared, uint64_t offset, uint64_t by
       }
     byte.write = now;
   }
+  if (now.isAtomic)
+    blocks.atomic(thread, {&shadow, offset});
   return false;
 }
 

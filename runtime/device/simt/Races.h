@@ -1,10 +1,12 @@
 // Races: for every byte who wrote it last and who read it since, and whether a meeting of threads stands
 // between that and the next access. In shared memory this is asked of a block, in global memory of a launch,
-// whose blocks never meet.
+// whose blocks know of each other what fences and atomics tell (BlockOrder.h).
 //
 // Time is a number that grows with each meeting, block and launch. What a barrier of the block orders is
 // older than the last one; what a barrier of the warp orders, each lane knows of each other lane.
 #pragma once
+
+#include "runtime/device/simt/BlockOrder.h"
 
 #include "llmc/simt_abi.h"
 
@@ -55,10 +57,12 @@ public:
 
   void beginLaunch(uint32_t nThreads);
   /// The next one of the launch. What stands in shared memory is of this block alone from now on.
-  void beginBlock() { blockBegins.push_back(lastMeeting = sharedBegin = ++tick); }
-  void blockMet() { lastMeeting = ++tick; }
+  void beginBlock();
+  void blockMet();
   /// These lanes of a warp met and see each other's memory.
   void warpMet(uint32_t warp, uint32_t mask);
+  /// A thread passes a fence that other blocks may know of.
+  void passFence(uint32_t thread);
 
   /// Notes an access of some thread; true: it is not ordered against an earlier one of another.
   bool note(Shadow &shadow, bool isShared, uint64_t offset, uint64_t bytes, uint32_t thread, Kind kind,
@@ -76,7 +80,8 @@ private:
   uint64_t launchBegin = 0, sharedBegin = 0, lastMeeting = 0;
   std::vector<uint64_t> blockBegins;
   /// By thread: of each lane of its warp, what came before that it sees.
-  std::vector<std::array<uint64_t, LLMC_SIMT_WARP>> seen;
+  std::vector<BlockOrder::LaneTicks> seen;
+  BlockOrder blocks;
 };
 
 } // namespace llmc::simt

@@ -17,7 +17,7 @@ extern "C" {
 
 #define LLMC_SIMT_SYMBOL "llmc_simt_library"
 #define LLMC_SIMT_MAGIC "LLMCSIM" /* 7 characters and a NUL */
-#define LLMC_SIMT_ABI 3u
+#define LLMC_SIMT_ABI 4u
 #define LLMC_SIMT_WARP 32u
 #define LLMC_SIMT_WORDS 16u /* most words that a warp operation takes or gives */
 /* Matrix operations that follow each other are one meeting, a run. */
@@ -112,7 +112,9 @@ typedef struct {
   void (*wait_copies)(
       uint32_t groups); /* until at most so many groups are pending; ~0: all copies are done */
   float (*math)(uint32_t function, float x);
+  /* In instrumented code: */
   void (*access)(uint32_t site, const void *address, uint64_t bytes); /* before it is done */
+  void (*fence)(void); /* of both kinds, acquire and release, for all threads of the device */
 } llmc_simt_calls;
 
 typedef struct {
