@@ -88,6 +88,15 @@ void waitForCopies(Emitter &e, int64_t pending) {
   call(e, "llvm.nvvm.cp.async.wait.group", ValueRange{e.splat(e.i32(), pending)});
 }
 
+constexpr StringLiteral deviceScope = "device";
+
+void passFence(Emitter &e) { LLVM::FenceOp::create(e, LLVM::AtomicOrdering::acq_rel, deviceScope); }
+
+Value countUp(Emitter &e, Value counter, int64_t last) {
+  return LLVM::AtomicRMWOp::create(e, LLVM::AtomicBinOp::uinc_wrap, counter, e.splat(e.i32(), last),
+                                   LLVM::AtomicOrdering::monotonic, deviceScope);
+}
+
 Values loadMatrices(Emitter &e, Value sharedRow) {
   return callForMany(e, "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16", e.i32(), 4, sharedRow);
 }

@@ -35,7 +35,7 @@ static bool addUp(const llmc_device &program, DevicePlan &plan) {
   plan.device = plan.pinned = 0;
   for (uint64_t bytes : plan.buffers)
     add(plan.device, bytes);
-  for (uint64_t bytes : {plan.otherLogits, plan.arguments, plan.pools, plan.head, plan.keys, plan.tables,
+  for (uint64_t bytes : {plan.otherLogits, plan.arguments, plan.pools, plan.head, plan.keys, plan.counters, plan.tables,
                          plan.scratchList, plan.mostScratch, plan.kv})
     add(plan.device, bytes);
   add(plan.pinned, plan.head, turns);
@@ -62,6 +62,7 @@ llmc_status planDevice(const llmc_device &program, const WorkspacePlan &workspac
   if (program.sampling.most)
     out.otherLogits = module.buffers[module.logits_buffer].row_bytes;
   out.arguments = turns * StepLaunches::argumentsPerTurn(module) * sizeof(uint64_t);
+  out.counters = LLMC_DEVICE_COUNTERS * sizeof(uint32_t);
   out.pools = atLeastOne(module.n_caches * sizeof(llmc_kv_pool));
   out.head = StepHead::mostBytes(nBatch);
   out.keys = module.uses_keys ? nTokens * 2 * sizeof(int32_t) : 0;

@@ -17,6 +17,7 @@ struct DevicePlan {
   uint64_t otherLogits;                ///< one row; 0: there are no steps ahead
   uint64_t arguments;                  ///< of all dispatches, in both turns
   uint64_t pools, head, keys;          ///< what kernels are told; `head` also pinned, for each turn
+  uint64_t counters;                   ///< by which blocks of a launch know of each other
   uint64_t tables;                     ///< page tables, also pinned
   uint64_t scratchBlocks, scratchList; ///< how many work in scratch at a time; the list of their addresses
   uint64_t pinnedRows;                 ///< logits and hidden rows come through there

@@ -225,10 +225,12 @@ llmc_status DeviceStep::runIn(DeviceUse &use, Session &session, StepRun &walk, c
   return LLMC_OK;
 }
 
-/// So that nothing of a step that failed is under way when its pages are given back.
+/// So that nothing of a step that failed is under way when its pages are given back, and no counter is as a
+/// kernel that failed has left it.
 void DeviceStep::settle() {
   DeviceUse use(model->device());
   model->device().synchronize();
+  head.clearCounters();
 }
 
 llmc_status DeviceStep::run(Session &session, StepRun &walk, const llmc_step &step, bool isFollowed,

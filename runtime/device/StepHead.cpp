@@ -32,6 +32,10 @@ llmc_status StepHead::create(Device &newDevice, const llmc_module &module, const
   for (StagingMemory &each : staging)
     if (llmc_status status = each.allocate(*device, plan.head))
       return status;
+  if (llmc_status status = counters.allocate(*device, plan.counters, "the counters of blocks"))
+    return status;
+  if (llmc_status status = clearCounters())
+    return status;
   if (module.uses_keys)
     if (llmc_status status = keys.allocate(*device, plan.keys, "the keys of a step"))
       return status;
@@ -68,6 +72,7 @@ llmc_status StepHead::upload(KVCache &cache, const llmc_step &step, const Places
   there.scratch = reinterpret_cast<uint8_t *const *>(places.scratch);
   there.n_best = step.n_best;
   there.candidates = reinterpret_cast<uint8_t *>(places.candidates);
+  there.counters = reinterpret_cast<uint32_t *>(counters.address());
   there.chosen = reinterpret_cast<int32_t *>(head.address());
   memcpy(start + sizeof(llmc_token_row), &there, sizeof there);
   if (step.rows[LLMC_ROWS_KEYS])

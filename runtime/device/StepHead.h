@@ -19,12 +19,14 @@ public:
   /// `step` with addresses of the host. What its turn has told before is nobody's any more. A step whose one
   /// token has the id -1 is of the token that the step before chooses.
   llmc_status upload(KVCache &cache, const llmc_step &step, const Places &places, uint32_t turn);
+  /// Of kernels that did not come to their end.
+  llmc_status clearCounters() { return device->clear(counters.address(), counters.size()); }
   DeviceAddress address() const { return head.address() + sizeof(llmc_token_row); }
 
 private:
   Device *device = nullptr;
   PageTables tables;
-  DeviceMemory pools, keys;
+  DeviceMemory pools, keys, counters;
   /// The row of a step's token that the step before chooses, which writes its id there; then the llmc_step.
   DeviceMemory head;
   StagingMemory staging[turns]; ///< as `head`

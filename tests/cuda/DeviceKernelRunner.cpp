@@ -116,6 +116,8 @@ std::string DeviceKernelRunner::run(llmc_step step, uint64_t rows, uint64_t long
   for (uint8_t *&start : scratch)
     start = allocate<uint8_t>(std::max<uint64_t>(ownBytes + commonBytes, 1), "scratch");
   step.scratch = upload(scratch.data(), scratch.size(), "the addresses of scratch");
+  const std::vector<uint32_t> zeros(LLMC_DEVICE_COUNTERS);
+  step.counters = upload(zeros.data(), zeros.size(), "counters");
   const llmc_step *device = upload(&step, 1, "step");
   const void *const *deviceArgs = upload(args.data(), args.size(), "arguments");
   auto blocks = [](uint64_t n, uint32_t perBlock, uint32_t most) -> uint32_t {
@@ -140,6 +142,8 @@ std::string DeviceKernelRunner::run(llmc_step step, uint64_t rows, uint64_t long
     const void *params[] = {&device, &deviceArgs};
     error = emulator.launch({&code, entry, grid, {launch.threads}, 0, const_cast<void *const *>(params)},
                             library.table().is_instrumented);
+    if (error.empty() && !std::equal(zeros.begin(), zeros.end(), step.counters))
+      error = launch.entry + " leaves a counter that is not 0";
   }
   reset(before);
   return error;

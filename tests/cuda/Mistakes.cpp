@@ -37,6 +37,8 @@ public:
         plantInLoad(*load);
       else if (auto *call = dyn_cast<IntrinsicInst>(instruction))
         plantInCall(*call);
+      else if (isa<FenceInst>(instruction))
+        plantInFence(*instruction);
   }
 
   std::vector<Mistake> mistakes;
@@ -96,6 +98,11 @@ private:
     } else if (name.starts_with("cp.async.cg.")) {
       plantInAddress(call, 1, 16, placeOf(call, name));
     }
+  }
+
+  void plantInFence(Instruction &fence) {
+    builder.SetInsertPoint(&fence);
+    doUnless(isNext(Mistake::Removed, placeOf(fence, "fence")), fence);
   }
 
   void plantInLoad(LoadInst &load) {

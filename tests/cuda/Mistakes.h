@@ -14,7 +14,7 @@ constexpr uint32_t mostMistakes = 4096; ///< bytes of the variable `planted`
 /// What a kernel does wrong while byte `number` of `planted` is not 0.
 struct Mistake {
   enum Kind {
-    Removed,   // a barrier of the block or the warp is not there
+    Removed,   // a barrier of the block or the warp, or a fence, is not there
     Divergent, // only thread 0 comes to a barrier
     Weaker,    // a wait lets one more group of copies be under way
     NotWaited, // there is no wait

@@ -128,8 +128,16 @@ std::vector<Family> families() {
                    }});
   };
   linear("FewRowsQ4", {"linear_rows8"}, "q4_0", 3);
-  linear("FewRowsOfTwoTilesBF16", {"linear_rows16"}, "bf16", 9);
+  linear("FewRowsOfTwoTilesBF16", {"linear_rows16"}, "bf16", 16);
   linear("ManyRowsQ4", {"linear_pack", "linear_tiles"}, "q4_0", 18);
+  // The same, but nothing is known of a row before all of it is multiplied.
+  all.push_back(
+      {"FewRowsOfRms", {"linear_rows8"}, {"x", "gain", "weights", "bias"}, [=](const Change &change) {
+         LinearSpec spec = gatedSpec("q4_1");
+         spec.norm = Norm::Rms;
+         spec.normBias = false;
+         return std::make_unique<LinearSubject>(spec, 8, change);
+       }});
   auto attention = [&](const char *name, std::vector<std::string> entries, const char *type,
                        emit::AttentionSpec spec, std::vector<AttentionCase::Token> batch) {
     all.push_back({name, entries, {"q", "k", "v", "table"}, [=](const Change &change) {

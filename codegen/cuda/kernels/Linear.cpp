@@ -31,29 +31,27 @@ Plan::Plan(const emit::LinearSpec &spec)
     : spec(spec), scheme(*spec.weights.front().scheme),
       type(scheme.storage == Storage::BFloat16 ? MatrixType::BF16 : MatrixType::F16),
       columns(scheme.isInteger() ? 64 : 32), chunks((spec.k + columns - 1) / columns),
-      weights(spec.glu ? 2 : 1) {
+      slices((chunks * columns + sliceColumns - 1) / sliceColumns), weights(spec.glu ? 2 : 1) {
   // A second plane holds what a number has beyond the bits of the first.
   const bool isExact = spec.activations == ActivationType::BF16 ||
                        (spec.activations == ActivationType::F16 && type == MatrixType::F16);
   planes = isExact ? 1 : 2;
-  // A slice is a warp's where there are few rows; its weights of two chunks and its tokens are in shared
-  // memory.
-  slices = 8;
-  while (slices > 4 && slices * (2 * slotBytes() + tileTokens * tokenStride()) > sharedLimit)
-    slices /= 2;
 }
+
+/// Slices are as long as each other, or a chunk longer.
+Value Plan::firstChunk(Emitter &e, Value slice) const { return e.div(e.mul(slice, chunks), slices); }
 
 namespace linear {
 
-int64_t blocksOf(const Plan &plan, int64_t warps) {
+int64_t rowBlocks(const Plan &plan, int64_t warps) {
   int64_t blocks = 0;
   for (int64_t i = 0; i < plan.outputs(); ++i)
     blocks += llvm::divideCeil(plan.panels(i), warps * warpPanels);
   return blocks;
 }
 
-Target targetOf(Emitter &e, const Plan &plan, const emit::KernelArguments &arguments, int64_t warps) {
-  Value block = readRegister(e, "ctaid.x");
+Target targetOf(Emitter &e, const Plan &plan, const emit::KernelArguments &arguments, Value block,
+                int64_t warps) {
   auto ofOutput = [&](int64_t i, Value rowBlock) {
     Target target;
     target.rowBlock = rowBlock;
@@ -88,13 +86,19 @@ Target targetOf(Emitter &e, const Plan &plan, const emit::KernelArguments &argum
   return target;
 }
 
+Target ofWarp(Emitter &e, Target target, int64_t warps) {
+  target.rowBlock = e.add(e.mul(target.rowBlock, warps), warpNumber(e));
+  return target;
+}
+
 } // namespace linear
 
 codegen::DeviceKernel emitLinear(ModuleOp module, StringRef name, const emit::LinearSpec &spec) {
   const Plan plan(spec);
   codegen::DeviceKernel kernel;
   for (int64_t tiles = 1; tiles <= fewRows / tileTokens; tiles *= 2)
-    kernel.launches.push_back(emitFewRows(module, name, plan, tiles));
+    kernel.launches.push_back(emitFewRows(module, name, plan, tiles, kernel.commonPerRow));
+  kernel.commonRows = fewRows;
   kernel.launches.push_back(emitPack(module, name, plan));
   kernel.launches.push_back(emitManyRows(module, name, plan));
   return kernel;

@@ -1,10 +1,10 @@
 //===- LinearManyRows.cpp - products of many rows -------------------------===//
 //
 // Two launches. The first writes the planes of every row to memory, in the order of matrix instructions: for
-// each chunk all planes, then one over the row's scale. The second multiplies: a block takes 128 rows of an
-// output, a warp 32 of them, and some tiles of tokens at a time. Weights and tokens of a chunk come by
-// asynchronous copies, while the chunk before is multiplied; tokens are shared by the block's warps. A warp
-// goes through all slices and adds their sums, as threads do where there are few rows.
+// each chunk all planes, then one over the power of two of each slice. The second multiplies: a block takes
+// 128 rows of an output, a warp 32 of them, and some tiles of tokens at a time. Weights and tokens of a chunk
+// come by asynchronous copies, while the chunk before is multiplied; tokens are shared by the block's warps.
+// A warp goes through all slices.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cuda/DefaultTarget.h"
@@ -25,32 +25,89 @@ static void forEachInY(Emitter &e, Value count, llvm::function_ref<void(Value)> 
   e.loop(readRegister(e, "ctaid.y"), count, readRegister(e, "nctaid.y"), body);
 }
 
+namespace {
+
+/// Writes packed rows. A warp takes one slice of each `warps` of a row.
+struct Pack {
+  Emitter &e;
+  const Plan &plan;
+  Rows x;
+  Value packed, shared; // of shared memory: mean and factor of a LayerNorm, or the squares of each slice
+  static constexpr int64_t warps = 8;
+
+  Pack(Emitter &e, ModuleOp module, const Plan &plan, const KernelArguments &arguments)
+      : e(e), plan(plan), x(e, plan, arguments), packed(arguments.pointer(e, plan.packed())) {
+    if (plan.spec.norm != emit::Norm::None)
+      shared = sharedArray(e, module, "norm_of_row", std::max<int64_t>(plan.slices, 2) * 4);
+  }
+
+  Value number(Value index) { return e.at(shared, e.mul(index, 4)); }
+
+  void row(Value row) {
+    Values norm = layerNorm(row);
+    Value to = e.at(packed, e.mul(row, plan.packedRowBytes()));
+    e.loop(warpNumber(e), e.c(plan.slices), warps, [&](Value slice) {
+      Rows::Slice mine = x.load(row, slice, norm);
+      e.when(e.equal(laneNumber(e), e.c(0)), [&] {
+        e.store(mine.inverseScale, e.at(e.at(to, e.mul(slice, 4)), plan.packedScales()));
+        if (plan.hasFactor())
+          e.store(mine.squares, number(slice));
+      });
+      storePlanes(mine, slice, to);
+    });
+    if (shared)
+      meet(e);
+    if (!plan.hasFactor())
+      return;
+    e.when(e.equal(readRegister(e, "tid.x"), e.c(0)), [&] {
+      Value squares = e.real(e.f32(), 0);
+      squares = e.loop(e.c(0), e.c(plan.slices), 1, squares, [&](Value slice, ValueRange sum) -> Values {
+        return {e.addf(sum[0], e.load(e.f32(), number(slice)))};
+      })[0];
+      e.store(x.factor(squares), to, plan.packedFactor());
+    });
+    meet(e); // before the squares of the next row
+  }
+
+  /// Found by one warp for all.
+  Values layerNorm(Value row) {
+    if (plan.spec.norm != emit::Norm::Layer)
+      return {};
+    e.when(e.equal(warpNumber(e), e.c(0)), [&] {
+      Values norm = x.layerNorm(row);
+      e.when(e.equal(laneNumber(e), e.c(0)), [&] {
+        for (int64_t i = 0; i < 2; ++i)
+          e.store(norm[i], number(e.c(i)));
+      });
+    });
+    meet(e);
+    return {e.load(e.f32(), number(e.c(0))), e.load(e.f32(), number(e.c(1)))};
+  }
+
+  void storePlanes(const Rows::Slice &mine, Value slice, Value to) {
+    Value first = plan.firstChunk(e, slice), last = plan.firstChunk(e, e.add(slice, 1));
+    for (auto [round, four] : llvm::enumerate(mine.fours)) {
+      Value chunk = e.add(e.add(first, int64_t(round) * plan.roundChunks()), x.chunkOfRound());
+      e.when(e.less(chunk, last), [&] {
+        x.store(x.planes(four, mine.scale), e.at(to, e.mul(chunk, plan.tokenBytes())), x.quadOfChunk());
+      });
+    }
+  }
+};
+
+} // namespace
+
 codegen::DeviceLaunch emitPack(ModuleOp module, StringRef name, const Plan &plan) {
   Emitter e(module.getLoc(), module.getContext());
   codegen::DeviceLaunch launch;
   launch.entry = (name + "_pack").str();
-  launch.threads = plan.threads();
+  launch.threads = Pack::warps * warpLanes;
   launch.minRows = fewRows + 1;
   launch.rowsPerBlock = 1;
   launch.maxRowBlocks = maxRowBlocks;
   emitEntry(e, module, launch.entry, launch.threads, [&](const KernelArguments &arguments) {
-    Value statistics;
-    if (plan.hasStatistics())
-      statistics = sharedArray(e, module, "statistics", fewRows * statisticsBytes);
-    Rows x(e, plan, arguments);
-    Value packed = arguments.pointer(e, plan.packed()), thread = readRegister(e, "tid.x");
-    const int64_t quads = plan.columns / 4;
-    forEachInY(e, arguments.rows(e, plan.spec.rowSpace), [&](Value row) {
-      x.statistics(module, row, e.c(1), statistics);
-      Value to = e.at(packed, e.mul(row, plan.packedRowBytes()));
-      e.loop(thread, e.c(plan.chunks * quads), plan.threads(), [&](Value quad) {
-        Value chunk = e.at(to, e.mul(e.div(quad, quads), plan.tokenBytes()));
-        x.store(x.planes(row, quad, statistics), chunk, e.rem(quad, quads));
-      });
-      if (plan.isScaled())
-        e.when(e.equal(thread, e.c(0)),
-               [&] { e.store(e.load(e.f32(), e.at(statistics, 12)), to, plan.chunks * plan.tokenBytes()); });
-    });
+    Pack pack(e, module, plan, arguments);
+    forEachInY(e, arguments.rows(e, plan.spec.rowSpace), [&](Value row) { pack.row(row); });
   });
   return launch;
 }
@@ -84,18 +141,25 @@ struct ManyRows {
     rows = arguments.rows(e, plan.spec.rowSpace);
     packed = arguments.pointer(e, plan.packed());
     shared = sharedArray(e, module, "many_rows", sharedBytes());
-    Target target = targetOf(e, plan, arguments, largeWarps);
-    target.rowBlock = e.add(e.mul(target.rowBlock, largeWarps), warpNumber(e));
+    Value block = readRegister(e, "ctaid.x");
+    const Target target = ofWarp(e, targetOf(e, plan, arguments, block, largeWarps), largeWarps);
     panels.emplace(e, plan, target);
     Value count = e.div(e.add(rows, tokens() - 1), tokens());
     forEachInY(e, count, [&](Value block) {
       Value first = e.mul(block, tokens());
       Values totals = products(first);
-      finish(target, first, totals);
+      storeTotals(e, plan, target, totals, first, e.sub(rows, first), [&](Value token) {
+        Value number = e.add(first, token);
+        return plan.hasFactor() ? e.load(e.f32(), packedRow(number), plan.packedFactor()) : Value();
+      });
       meet(e); // before the next copies
     });
   }
 
+  /// Of the last row, where there is none.
+  Value packedRow(Value token) {
+    return e.at(packed, e.mul(e.min(token, e.sub(rows, 1)), plan.packedRowBytes()));
+  }
   Value stage(Value number) { return e.at(shared, e.mul(number, stageBytes())); }
   Value weightsIn(Value stage, int64_t w) {
     Value mine = e.at(stage, e.mul(warpNumber(e), plan.slotBytes()));
@@ -105,16 +169,15 @@ struct ManyRows {
   void copy(Value firstToken, Value chunk, Value number) {
     e.when(e.less(chunk, e.c(plan.chunks)), [&] {
       Value to = stage(number);
-      panels->copy(chunk, weightsIn(to, 0));
+      panels->copy(chunk, e.c(plan.chunks), weightsIn(to, 0));
       const int64_t pieces = plan.tokenBytes() / 16, all = tokens() * pieces;
       Value thread = readRegister(e, "tid.x");
       for (int64_t done = 0; done < all; done += threads) {
         Value number = e.add(thread, done), token = e.div(number, pieces), piece = e.rem(number, pieces);
         auto copyPiece = [&] {
-          Value row = e.min(e.add(firstToken, token), e.sub(rows, 1));
-          Value from = e.add(e.mul(row, plan.packedRowBytes()), e.mul(chunk, plan.tokenBytes()));
+          Value from = e.at(packedRow(e.add(firstToken, token)), e.mul(chunk, plan.tokenBytes()));
           Value at = e.add(e.mul(token, plan.tokenStride()), weightBytes());
-          copyAsync(e, e.at(to, e.add(at, e.mul(piece, 16))), e.at(packed, e.add(from, e.mul(piece, 16))));
+          copyAsync(e, e.at(to, e.add(at, e.mul(piece, 16))), e.at(from, e.mul(piece, 16)));
         };
         if (done + threads <= all)
           copyPiece();
@@ -133,8 +196,7 @@ struct ManyRows {
     Values carried = zeros;
     carried.push_back(e.c(0));
     Values totals = e.loop(e.c(0), e.c(plan.slices), 1, carried, [&](Value slice, ValueRange carried) {
-      Value first = e.div(e.mul(slice, plan.chunks), plan.slices);
-      Value last = e.div(e.mul(e.add(slice, 1), plan.chunks), plan.slices);
+      Value first = plan.firstChunk(e, slice), last = plan.firstChunk(e, e.add(slice, 1));
       Values start = zeros;
       start.push_back(carried.back());
       Values sums = e.loop(first, last, 1, start, [&](Value chunk, ValueRange carried) {
@@ -146,10 +208,12 @@ struct ManyRows {
         sums.push_back(e.rem(e.add(number, 1), stages));
         return sums;
       });
-      Values totals;
-      for (auto [total, sum] : llvm::zip(carried.drop_back(), ArrayRef<Value>(sums).drop_back()))
-        totals.push_back(e.addf(total, sum));
-      totals.push_back(sums.back());
+      Value number = sums.pop_back_val();
+      Values totals = addSlice(e, plan, carried.drop_back(), sums, [&](Value token) {
+        Value scales = e.at(packedRow(e.add(firstToken, token)), plan.packedScales());
+        return e.load(e.f32(), e.at(scales, e.mul(slice, 4)));
+      });
+      totals.push_back(number);
       return totals;
     });
     totals.pop_back();
@@ -170,27 +234,6 @@ struct ManyRows {
       }
     });
   }
-
-  void finish(const Target &target, Value firstToken, ValueRange totals) {
-    Value lane = laneNumber(e);
-    Value row = e.add(e.mul(target.rowBlock, warpRows), e.mul(e.div(lane, 4), 4));
-    Value hasRow = e.less(row, e.mul(target.panels, quant::panelRows));
-    for (int64_t tile = 0; tile < tiles; ++tile) {
-      for (int64_t i = 0; i < 2; ++i) {
-        Value token = e.add(firstToken, e.add(e.mul(e.rem(lane, 4), 2), tile * tileTokens + i));
-        e.when(e.both(hasRow, e.less(token, rows)), [&] {
-          Values sums;
-          for (int64_t w = 0; w < plan.weights; ++w)
-            sums.push_back(sumsOfToken(e, totals.slice((w * tiles + tile) * laneSums, laneSums), i));
-          Value inverseScale;
-          if (plan.isScaled())
-            inverseScale = e.load(e.f32(), e.at(packed, e.mul(token, plan.packedRowBytes())),
-                                  plan.chunks * plan.tokenBytes());
-          storeResult(e, plan, target, sums, inverseScale, row, token);
-        });
-      }
-    }
-  }
 };
 
 } // namespace
@@ -201,7 +244,7 @@ codegen::DeviceLaunch emitManyRows(ModuleOp module, StringRef name, const Plan &
   codegen::DeviceLaunch launch;
   launch.entry = (name + "_tiles").str();
   launch.threads = ManyRows::threads;
-  launch.blocks = blocksOf(plan, largeWarps);
+  launch.blocks = rowBlocks(plan, largeWarps);
   launch.minRows = fewRows + 1;
   launch.rowsPerBlock = kernel.tokens();
   launch.maxRowBlocks = maxRowBlocks;

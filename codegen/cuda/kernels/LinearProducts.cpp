@@ -64,8 +64,31 @@ Value sumsOfToken(Emitter &e, ValueRange sums, int64_t token) {
   return vector::FromElementsOp::create(e, e.vec(4, e.f32()), rows);
 }
 
-void storeResult(Emitter &e, const Plan &plan, const Target &target, ValueRange sums, Value inverseScale,
-                 Value row, Value token) {
+void forEachToken(Emitter &e, int64_t tiles,
+                  llvm::function_ref<void(int64_t tile, int64_t which, Value token)> body) {
+  Value first = e.mul(e.rem(laneNumber(e), 4), 2);
+  for (int64_t tile = 0; tile < tiles; ++tile)
+    for (int64_t which = 0; which < 2; ++which)
+      body(tile, which, e.add(first, tile * tileTokens + which));
+}
+
+Values addSlice(Emitter &e, const Plan &plan, ValueRange totals, ValueRange sums,
+                llvm::function_ref<Value(Value token)> inverseScale) {
+  const int64_t tiles = int64_t(totals.size()) / (plan.weights * laneSums);
+  Values result(totals);
+  forEachToken(e, tiles, [&](int64_t tile, int64_t which, Value token) {
+    Value inverse = inverseScale(token);
+    for (int64_t w = 0; w < plan.weights; ++w)
+      for (int64_t i = which; i < laneSums; i += 2) {
+        const int64_t at = (w * tiles + tile) * laneSums + i;
+        result[at] = e.addf(totals[at], e.mulf(sums[at], inverse));
+      }
+  });
+  return result;
+}
+
+void storeResult(Emitter &e, const Plan &plan, const Target &target, ValueRange sums, Value factor, Value row,
+                 Value token) {
   const emit::LinearSpec &spec = plan.spec;
   Type type = sums[0].getType();
   const unsigned alignment = isa<VectorType>(type) ? 16 : 4;
@@ -73,8 +96,8 @@ void storeResult(Emitter &e, const Plan &plan, const Target &target, ValueRange 
   Value column = e.mul(row, 4), inOutput = e.add(e.mul(token, target.rowStride), column);
   Values values;
   for (auto [i, sum] : llvm::enumerate(sums)) {
-    if (inverseScale)
-      sum = e.mulf(sum, isa<VectorType>(type) ? e.broadcast(inverseScale, 4) : inverseScale);
+    if (factor)
+      sum = e.mulf(sum, isa<VectorType>(type) ? e.broadcast(factor, 4) : factor);
     values.push_back(spec.bias ? e.addf(sum, read(target.biases[i], column)) : sum);
   }
   Value v = emit::emitActivation(e, spec.act, values[0]);
@@ -85,6 +108,21 @@ void storeResult(Emitter &e, const Plan &plan, const Target &target, ValueRange 
   if (spec.residual)
     v = e.addf(read(target.residual, inOutput), v);
   e.store(v, e.at(target.output, inOutput), 0, alignment);
+}
+
+void storeTotals(Emitter &e, const Plan &plan, const Target &ofWarp, ValueRange totals, Value firstToken,
+                 Value count, llvm::function_ref<Value(Value token)> factor) {
+  const int64_t tiles = int64_t(totals.size()) / (plan.weights * laneSums);
+  Value row = e.add(e.mul(ofWarp.rowBlock, warpRows), e.mul(e.div(laneNumber(e), 4), 4));
+  Value hasRow = e.less(row, e.mul(ofWarp.panels, quant::panelRows));
+  forEachToken(e, tiles, [&](int64_t tile, int64_t which, Value token) {
+    e.when(e.both(hasRow, e.less(token, count)), [&] {
+      Values sums;
+      for (int64_t w = 0; w < plan.weights; ++w)
+        sums.push_back(sumsOfToken(e, totals.slice((w * tiles + tile) * laneSums, laneSums), which));
+      storeResult(e, plan, ofWarp, sums, factor(token), row, e.add(firstToken, token));
+    });
+  });
 }
 
 } // namespace llmc::cuda::linear

@@ -21,6 +21,7 @@ using quant::Storage;
 
 Panels::Panels(Emitter &e, const Plan &plan, const Target &target) : e(e), plan(plan) {
   Value first = e.mul(target.rowBlock, warpPanels), last = e.sub(target.panels, 1);
+  isThere = e.less(first, target.panels);
   for (Value weight : target.weights) {
     // Where there is no such panel the last one is taken; nobody stores its sums.
     auto &pair = addresses.emplace_back();
@@ -29,7 +30,11 @@ Panels::Panels(Emitter &e, const Plan &plan, const Target &target) : e(e), plan(
   }
 }
 
-void Panels::copy(Value chunk, Value to) const {
+void Panels::copy(Value chunk, Value end, Value to) const {
+  e.when(e.both(isThere, e.less(chunk, end)), [&] { copyChunk(chunk, to); });
+}
+
+void Panels::copyChunk(Value chunk, Value to) const {
   constexpr int64_t pieceBytes = 16;
   const int64_t pieces = plan.chunkBytes() / pieceBytes, all = warpPanels * pieces;
   const bool isRagged = plan.chunks * plan.chunkBytes() > plan.panelBytes();

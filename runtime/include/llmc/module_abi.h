@@ -30,8 +30,9 @@ extern "C" {
 #define LLMC_MODULE_SYMBOL "llmc_module"
 #define LLMC_MODULE_MAGIC "LLMCMOD" /* 7 characters and a NUL */
 #define LLMC_FOOTER_MAGIC "LLMCEND"
-#define LLMC_MODULE_ABI 8u      /* raised by every change of this file that an older reader would misread */
+#define LLMC_MODULE_ABI 9u      /* raised by every change of this file that an older reader would misread */
 #define LLMC_MODULE_ALIGN 4096u /* file alignment of the weights */
+#define LLMC_DEVICE_COUNTERS 256u
 #define LLMC_NONE 0xffffffffu   /* no layer, no buffer, no location */
 
 /* CPU features that a variant needs; a bit each, tested against cpuid and XCR0. */
@@ -89,6 +90,9 @@ typedef struct llmc_step {
   uint64_t n_best;     /* how many of the best logits of each asked row are wanted */
   uint8_t *candidates; /* rows of results; pinned memory of the host, which is written once and not read */
   int32_t *chosen;     /* the best token of the first asked row, for a step that begins with it */
+  /* On devices, [LLMC_DEVICE_COUNTERS]: by them blocks of a launch find out who is the last one. All are 0
+   * when a launch begins, and each launch leaves them so. */
+  uint32_t *counters;
 } llmc_step;
 
 /* What one call is to do: the work of a kernel is cut into `count` shares, of which this is share `number`.
