@@ -42,7 +42,7 @@ struct Linear : GpuLinear {
 
 /// What fused kernels of models look like, at odd shapes.
 std::vector<LinearSpec> specsOf(const char *scheme) {
-  LinearSpec qkv = specOf(scheme, 640, {80, 16, 17}), gated = specOf(scheme, 100, {50, 50});
+  LinearSpec qkv = specOf(scheme, 640, {80, 16, 17}), gated = specOf(scheme, 1100, {50, 50});
   qkv.norm = Norm::Rms;
   qkv.eps = 1e-5;
   qkv.normGain = qkv.bias = true;
