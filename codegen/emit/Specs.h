@@ -56,18 +56,23 @@ struct NormSpec {
   uint32_t rowSpace = 0; // LLMC_ROWS_*
 };
 
-/// rope + append + attention over the paged cache (see lm.cached_attention).
-/// Arguments: q, k, v, [sinks f32[heads]], [rope frequencies f32[ropeDims/2]], immediates: [tokens of the
-/// window,] cache number, byte offset of this layer's K in a page, of its V; then the output. Rows are as in
-/// LinearSpec; the frequencies are padded with zeros to a multiple of 16.
+/// Norms of heads + rope + append + attention over the paged cache (see lm.cached_attention).
+/// Arguments: q, k, v, [sinks f32[heads]], [gain of q's heads f32[dimK]], [gain of k's heads f32[dimK]],
+/// [rope frequencies f32[ropeDims/2]], immediates: [tokens of the window,] cache number, byte offset of this
+/// layer's K in a page, of its V; then the output. Rows are as in LinearSpec; gains and frequencies are
+/// padded with zeros to a multiple of 16.
 struct AttentionSpec {
   int64_t heads = 0, kvHeads = 0, dimK = 0, dimV = 0;
   double scale = 1;
   bool causal = true;
-  bool hasWindow = false; // keys j with i - window < j <= i
-  bool hasSinks = false;  // a logit of each head without a value; not on CPUs
-  double softcap = 0;     // 0: none
-  int64_t ropeDims = 0;   // 0: no rotation
+  bool hasWindow = false;     // keys j with i - window < j <= i
+  bool hasSinks = false;      // a logit of each head without a value; not on CPUs
+  double softcap = 0;         // 0: none
+  Norm headNorm = Norm::None; // of each head of q and k, before the rotation: Rms or None
+  double normEps = 0;
+  bool normPlusOne = false; // gains are 1 + g
+  bool gainQ = false, gainK = false;
+  int64_t ropeDims = 0; // 0: no rotation
   bool ropeInterleaved = false;
   double ropeFactor = 1; // multiplies cos and sin
   int64_t pageTokens = 32;

@@ -15,7 +15,7 @@ struct AttentionCase {
   emit::AttentionSpec spec;
   int64_t window; // 0: none
   int64_t maxPosition;
-  std::vector<float> frequencies, sinks;
+  std::vector<float> frequencies, sinks, gainQ, gainK;
   std::vector<float> q, k, v;
   static constexpr int64_t sequences = 2;
 
@@ -42,6 +42,13 @@ struct AttentionCase {
     fill(v, widthV());
     for (int64_t i = 0; spec.hasSinks && i < spec.heads; ++i)
       sinks.push_back(uniform(random, -1, 2));
+    auto fillGain = [&](std::vector<float> &gain, bool isThere) {
+      for (int64_t i = 0; isThere && i < spec.dimK; ++i)
+        gain.push_back(uniform(random, 0.2f, 1.5f) - spec.normPlusOne);
+      gain.resize((gain.size() + 15) / 16 * 16);
+    };
+    fillGain(gainQ, spec.gainQ);
+    fillGain(gainK, spec.gainK);
   }
 
   /// The rows of these tokens.
@@ -54,8 +61,23 @@ struct AttentionCase {
     }
   }
 
-  std::vector<double> rotated(const float *x, int64_t position) {
+  std::vector<double> normed(const float *x, const std::vector<float> &gain) {
     std::vector<double> y(x, x + spec.dimK);
+    if (spec.headNorm == emit::Norm::None)
+      return y;
+    double squares = 0;
+    for (double value : y)
+      squares += value * value;
+    for (int64_t i = 0; i < spec.dimK; ++i) {
+      y[i] /= std::sqrt(squares / spec.dimK + spec.normEps);
+      if (!gain.empty())
+        y[i] *= gain[i] + double(spec.normPlusOne);
+    }
+    return y;
+  }
+
+  std::vector<double> rotated(const std::vector<double> &x, int64_t position) {
+    std::vector<double> y(x);
     const int64_t pairs = spec.ropeDims / 2;
     for (int64_t i = 0; i < pairs; ++i) {
       const float angle = float(position) * frequencies[i];
@@ -72,12 +94,12 @@ struct AttentionCase {
     const int64_t base = sequence * maxPosition, group = spec.heads / spec.kvHeads;
     std::vector<double> out(widthOut());
     for (int64_t head = 0; head < spec.heads; ++head) {
-      auto query = rotated(&q[(base + position) * widthQ() + head * spec.dimK], position);
+      auto query = rotated(normed(&q[(base + position) * widthQ() + head * spec.dimK], gainQ), position);
       std::vector<double> scores;
       const int64_t first = window ? std::max<int64_t>(0, position - window + 1) : 0;
       double largest = spec.hasSinks ? sinks[head] : -INFINITY, sum = 0;
       for (int64_t j = first; j <= position; ++j) {
-        auto key = rotated(&k[(base + j) * widthK() + head / group * spec.dimK], j);
+        auto key = rotated(normed(&k[(base + j) * widthK() + head / group * spec.dimK], gainK), j);
         double score = 0;
         for (int64_t d = 0; d < spec.dimK; ++d)
           score += query[d] * key[d];
@@ -106,6 +128,14 @@ inline emit::AttentionSpec makeSpec(int64_t heads, int64_t kvHeads, int64_t dim)
   spec.kvHeads = kvHeads;
   spec.dimK = spec.dimV = spec.ropeDims = dim;
   spec.scale = 1 / std::sqrt(double(dim));
+  return spec;
+}
+
+/// Each head of q and k normed, by gains.
+inline emit::AttentionSpec withNorms(emit::AttentionSpec spec) {
+  spec.headNorm = emit::Norm::Rms;
+  spec.normEps = 1e-6;
+  spec.gainQ = spec.gainK = true;
   return spec;
 }
 

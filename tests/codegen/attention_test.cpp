@@ -70,6 +70,9 @@ struct Attention : AttentionCase {
     }
     fillRows(batch, mq, mk, mv);
     std::vector<const void *> args = {mq.data, mk.data, mv.data};
+    for (const std::vector<float> *gain : {&gainQ, &gainK})
+      if (!gain->empty())
+        args.push_back(gain->data());
     if (spec.ropeDims)
       args.push_back(frequencies.data());
     if (window)
@@ -190,6 +193,12 @@ TEST(Attention, MatchesDouble) {
   add("pages of 16", makeSpec(2, 1, 128), [](AttentionSpec &s) { s.pageTokens = 16; });
   // Windows begin at odd keys; rows and groups of q8 end within 32 dimensions.
   add("window, softcap, 80 dims", makeSpec(6, 2, 80), [](AttentionSpec &s) { s.softcap = 2; }, 41, true);
+  add("norms of heads", withNorms(makeSpec(6, 2, 64)), [](AttentionSpec &) {});
+  add(
+      "norms, gains plus one, 18 dims", withNorms(makeSpec(4, 2, 18)),
+      [](AttentionSpec &s) { s.normPlusOne = true, s.normEps = 0.5; }, 9);
+  add("norms, a gain of k alone, no rope", withNorms(makeSpec(4, 1, 40)),
+      [](AttentionSpec &s) { s.gainQ = false, s.ropeDims = 0; });
   // What rounding does to values up to 1.5 (and to keys, whose rotation may reach 1.5 sqrt 2): f16 has 11
   // bits, 1.5 * 2^-11; bf16 has 8; q8 rounds to half of 1/127 of the largest of 32. Less after averaging; the
   // first token of a sequence is not averaged.

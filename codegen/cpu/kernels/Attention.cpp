@@ -1,10 +1,11 @@
 //===- Attention.cpp - rope, append and attention over the paged cache ----===//
 //
-// 1. prepare: the workers share the (token, kv head) pairs; each rotates the pair's K and writes K and V into
-//    the page of the token's position. It always runs: a query may see keys that another worker appends.
+// 1. prepare: the workers share the (token, kv head) pairs; each norms (if heads are normed) and rotates the
+//    pair's K and writes K and V into the page of the token's position. It always runs: a query may see keys
+//    that another worker appends.
 // 2. run: the pairs again, dealt in turn, since later tokens see more keys. For the query heads of the group
-//    together: rotate q; add the pages with visible keys, ascending (AttentionPage.h); divide. A page stands
-//    at an absolute position, so the result does not depend on how tokens were batched.
+//    together: norm and rotate q; add the pages with visible keys, ascending (AttentionPage.h); divide. A
+//    page stands at an absolute position, so the result does not depend on how tokens were batched.
 // 3. Many tokens: a tile of consecutive ones of a sequence takes the place of a single one, and pages that
 //    all of them see whole are turned into floats or pairs once and added to all queries. Before and after
 //    these, each token adds by itself the pages of which it sees a part.
@@ -16,6 +17,7 @@
 #include "codegen/cpu/Entry.h"
 #include "codegen/cpu/Kernels.h"
 #include "codegen/cpu/kernels/AttentionFunctions.h"
+#include "codegen/cpu/kernels/HeadNorm.h"
 #include "codegen/cpu/kernels/Rope.h"
 #include "runtime/include/llmc/module_abi.h"
 
@@ -58,10 +60,11 @@ struct AttentionEmitter {
   AttentionFunctions functions{e, module, name, spec, isa, places, tile};
   int64_t recordsAt = places.bytes + (hasTiles ? roundUp(functions.tileScratchBytes(), 64) : 0);
   int64_t angleBytes = places.angleBytes;
+  HeadNorm norm{e, module, name, spec, isa};
   Rope rope{e, module, name, spec, isa, angleBytes};
 
-  int64_t frequencies() const { return 3; }
-  int64_t window() const { return spec.ropeDims ? 4 : 3; }
+  int64_t frequencies() const { return 3 + spec.gainQ + spec.gainK; }
+  int64_t window() const { return frequencies() + (spec.ropeDims > 0); }
   int64_t immediates() const { return window() + spec.hasWindow; }
   int64_t output() const { return immediates() + 3; }
 
@@ -115,6 +118,17 @@ struct AttentionEmitter {
            [&](Value at) { e.store(e.divf(e.load(e.f32(), e.at(out, at)), total), e.at(target, at)); });
   }
 
+  Value gainOfQ(const KernelArguments &k) { return spec.gainQ ? k.pointer(e, 3) : Value(); }
+  Value gainOfK(const KernelArguments &k) { return spec.gainK ? k.pointer(e, 3 + spec.gainQ) : Value(); }
+  bool changesHeads() const { return norm.isThere() || spec.ropeDims; }
+  /// A head of q or k, normed and rotated.
+  void changeHead(Value source, Value gain, Value angles, Value target) {
+    if (norm.isThere())
+      norm.apply(source, gain, target);
+    if (spec.ropeDims)
+      rope.rotate(norm.isThere() ? target : source, angles, target);
+  }
+
   /// What a run works on: the kernel's arguments, read once.
   struct Run {
     KernelArguments k;
@@ -122,17 +136,18 @@ struct AttentionEmitter {
     Value queries, y, scratch, kvHead;
   };
 
-  /// The token's queries, rotated, become number `query` and following; their sums are empty.
+  /// The token's queries, normed and rotated, become number `query` and following; their sums are empty.
   void begin(const Run &r, Value row, const Token &t, Value query) {
     Value source = e.at(e.at(r.queries, e.mul(row, rowStride(spec.heads * spec.dimK))),
                         e.mul(r.kvHead, group * 4 * spec.dimK));
+    Value angles = e.at(r.scratch, places.anglesAt), gain = gainOfQ(r.k);
     if (spec.ropeDims)
-      rope.angles(t.position, r.k.pointer(e, frequencies()), e.at(r.scratch, places.anglesAt));
+      rope.angles(t.position, r.k.pointer(e, frequencies()), angles);
     e.loop(e.c(0), e.c(group), 1, [&](Value g) {
       Value index = e.add(query, g), head = e.at(source, e.mul(g, 4 * spec.dimK));
       Value target = e.at(r.scratch, e.mul(index, places.queryStride));
-      if (spec.ropeDims)
-        rope.rotate(head, e.at(r.scratch, places.anglesAt), target);
+      if (changesHeads())
+        changeHead(head, gain, angles, target);
       else
         copyFloats(e, head, target, 0, spec.dimK);
       if (hasPairs)
@@ -328,10 +343,11 @@ struct AttentionEmitter {
 
         Value key =
             e.at(e.at(keys, e.mul(row, rowStride(spec.kvHeads * spec.dimK))), e.mul(head, 4 * spec.dimK));
-        if (spec.ropeDims) {
+        if (changesHeads()) {
           Value angles = e.at(stack, places.queryStride);
-          rope.angles(t.position, k.pointer(e, frequencies()), angles);
-          rope.rotate(key, angles, stack);
+          if (spec.ropeDims)
+            rope.angles(t.position, k.pointer(e, frequencies()), angles);
+          changeHead(key, gainOfK(k), angles, stack);
           key = stack;
         }
         store.storeKey(e.at(e.at(target, c.offsetK), e.mul(head, layout.headBytesK())), slot, key);
