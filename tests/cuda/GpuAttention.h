@@ -58,6 +58,10 @@ struct GpuAttention : AttentionCase {
     auto number = [&](uint64_t value) { args.push_back(reinterpret_cast<const void *>(uintptr_t(value))); };
     if (spec.hasSinks)
       args.push_back(runner.upload(sinks.data(), sinks.size(), "sinks"));
+    if (spec.gainQ)
+      args.push_back(runner.upload(gainQ.data(), gainQ.size(), "q gain"));
+    if (spec.gainK)
+      args.push_back(runner.upload(gainK.data(), gainK.size(), "k gain"));
     if (spec.ropeDims)
       args.push_back(runner.upload(frequencies.data(), frequencies.size(), "frequencies"));
     if (window)

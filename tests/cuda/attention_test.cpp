@@ -117,6 +117,11 @@ std::vector<Case> cases() {
   add("BlocksOf512", makeSpec(8, 1, 16), asItIs, {.type = "q8", .end = 540});
   add("WindowInBlock", makeSpec(4, 1, 16), asItIs, {.window = 50, .type = "q8", .end = 240});
   add("Sinks", makeSpec(4, 2, 32), [](AttentionSpec &s) { s.hasSinks = true; }, {.window = 40});
+  add("Norms64", withNorms(makeSpec(3, 1, 64)), asItIs);
+  add("NormsPlusOne18Q8", withNorms(makeSpec(3, 1, 18)),
+      [](AttentionSpec &s) { s.normPlusOne = true, s.normEps = 0.5; }, {.type = "q8", .end = 290});
+  add("NormsWithoutRope40", withNorms(makeSpec(8, 1, 40)),
+      [](AttentionSpec &s) { s.gainQ = false, s.ropeDims = 0, s.hasSinks = true; });
   add("DimensionsDiffer", makeSpec(3, 1, 192), [](AttentionSpec &s) { s.ropeDims = 64, s.dimV = 40; });
   add("PagesOf64Q8", makeSpec(4, 2, 48), [](AttentionSpec &s) { s.pageTokens = 64; },
       {.type = "q8", .end = 80});

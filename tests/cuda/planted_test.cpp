@@ -140,7 +140,10 @@ std::vector<Family> families() {
        }});
   auto attention = [&](const char *name, std::vector<std::string> entries, const char *type,
                        emit::AttentionSpec spec, std::vector<AttentionCase::Token> batch) {
-    all.push_back({name, entries, {"q", "k", "v", "table"}, [=](const Change &change) {
+    std::set<std::string> ends = {"q", "k", "v", "table"};
+    if (spec.gainQ)
+      ends.insert({"q gain", "k gain"});
+    all.push_back({name, entries, ends, [=](const Change &change) {
                      return std::make_unique<AttentionSubject>(spec, type, batch, change);
                    }});
   };
@@ -149,9 +152,9 @@ std::vector<Family> families() {
   // One token and several take different ways; 300 keys are three key blocks, 140 two rounds of one. Of the
   // last unit of 300 keys the values are one stage: that in whose place its records are left.
   attention("SplitF32", few, "f32", makeSpec(2, 1, 64), tokensOf(292, 296));
-  attention("SplitQ8", few, "q8", makeSpec(4, 1, 160), tokensOf(140, 142));
+  attention("SplitQ8OfNorms", few, "q8", withNorms(makeSpec(4, 1, 160)), tokensOf(140, 142));
   attention("PromptF32", many, "f32", makeSpec(2, 1, 96), tokensOf(20, 54));
-  attention("PromptQ8", many, "q8", makeSpec(1, 1, 272), tokensOf(20, 54));
+  attention("PromptQ8OfNorms", many, "q8", withNorms(makeSpec(1, 1, 272)), tokensOf(20, 54));
   all.push_back({"Choose",
                  {"choose_parts", "choose_best", "choose_sums"},
                  {"logits"},

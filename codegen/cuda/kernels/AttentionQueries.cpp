@@ -53,15 +53,31 @@ void AttentionQueries::fill(Value kvHead, Value first, Value total, int64_t perS
           e.store(e.n(0), address, 4);
         });
   });
-  e.loop(rows.tid, e.n(all * rows.pieces()), threads, [&](Value item) {
-    Value i = e.div(item, rows.pieces()), piece = e.rem(item, rows.pieces()), number = e.add(first, i);
+  using Head = AttentionRows::Head;
+  using Put = AttentionRows::Put;
+  auto withQuery = [&](Value i, llvm::function_ref<void(const Head &, Value position, Put)> body) {
+    Value number = e.add(first, i);
     e.when(e.less(number, total), [&] {
       Owner token = owner(e.div(number, group));
       Value head = e.add(e.mul(kvHead, group), e.rem(number, group));
       Value set = queriesOf(e.div(i, perSet), perSet), query = e.rem(i, perSet);
-      rows.rotate(rows.query(token.row, head), token.position, piece, [&](Value d, Value element) {
+      body(rows.queryHead(token.row, head), token.position, [&](Value d, Value element) {
         e.store(element, e.at(set, e.mul(e.add(e.mul(d, pad), query), 4)));
       });
+    });
+  };
+  const int64_t pieces = rows.pieces();
+  if (!rows.hasNorms())
+    return e.loop(rows.tid, e.n(all * pieces), threads, [&](Value item) {
+      withQuery(e.div(item, pieces), [&](const Head &head, Value position, Put put) {
+        rows.rotate(head, position, e.rem(item, pieces), put);
+      });
+    });
+  // A warp a query: its lanes need the sum over all of it.
+  e.loop(rows.warp, e.n(all), e.n(AttentionShape::warps), [&](Value i) {
+    withQuery(i, [&](const Head &head, Value position, Put put) {
+      e.loop(rows.lane, e.n(pieces), e.n(warpLanes),
+             [&](Value piece) { rows.rotate(head, position, piece, put); });
     });
   });
 }

@@ -1,7 +1,7 @@
 //===- AttentionQueries.h - the queries that a block works on ---*- C++ -*-===//
 //
-// A block's shared memory: rotated queries, what each of them sees, room for probabilities and for keys and
-// values on their way in.
+// A block's shared memory: normed and rotated queries, what each of them sees, room for probabilities and for
+// keys and values on their way in.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_CUDA_KERNELS_ATTENTIONQUERIES_H

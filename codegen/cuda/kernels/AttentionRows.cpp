@@ -25,6 +25,10 @@ AttentionRows::AttentionRows(WarpEmitter &e, const AttentionShape &shape,
   y = arguments.pointer(e, shape.output());
   if (shape.spec.hasSinks)
     sinks = arguments.pointer(e, shape.sinks());
+  if (shape.spec.gainQ)
+    gainQ = arguments.pointer(e, shape.gainQ());
+  if (shape.spec.gainK)
+    gainK = arguments.pointer(e, shape.gainK());
   if (shape.spec.ropeDims)
     frequencies = arguments.pointer(e, shape.frequencies());
   if (shape.spec.hasWindow)
@@ -58,10 +62,38 @@ AttentionRows::Unit AttentionRows::unit(Value sequence, Value kvHead, Value numb
           e.at(e.at(page, offsetV), e.mul(head, shape.layout.headBytesV())), e.rem(number, unitsPerPage)};
 }
 
+/// Each lane adds the squares of every 32nd number, in order; then those of the lanes are folded.
+AttentionRows::Head AttentionRows::normed(Value numbers, Value gain) {
+  if (!hasNorms())
+    return {numbers, {}, {}};
+  const int64_t dim = shape.spec.dimK;
+  Value sum = e.real(e.f32(), 0);
+  for (int64_t first = 0; first < dim; first += warpLanes) {
+    const bool isWhole = first + warpLanes <= dim;
+    Value d = e.add(lane, first), safe = isWhole ? d : e.min(d, e.n(dim - 1));
+    Value x = e.load(e.f32(), e.at(numbers, e.mul(safe, 4)));
+    if (!isWhole)
+      x = e.select(e.less(d, e.n(dim)), x, e.real(e.f32(), 0));
+    sum = e.fma(x, x, sum);
+  }
+  sum = e.reduce(sum, [&](Value a, Value b) { return e.addf(a, b); });
+  Value mean = e.divf(sum, e.real(e.f32(), double(dim)));
+  Value root = e.sqrt(e.addf(mean, e.real(e.f32(), shape.spec.normEps)));
+  return {numbers, e.divf(e.real(e.f32(), 1), root), gain};
+}
+
 /// As Rope.cpp on CPUs: the angle is made of a rounded position and frequency, products are rounded.
-void AttentionRows::rotate(Value source, Value position, Value piece, Put put) {
+void AttentionRows::rotate(const Head &head, Value position, Value piece, Put put) {
   const int64_t pairs = shape.spec.ropeDims / 2;
-  auto element = [&](Value d) { return e.load(e.f32(), e.at(source, e.mul(d, 4))); };
+  auto element = [&](Value d) {
+    Value x = e.load(e.f32(), e.at(head.numbers, e.mul(d, 4)));
+    if (head.inverseRoot)
+      x = e.mulf(x, head.inverseRoot);
+    if (!head.gain)
+      return x;
+    Value gain = e.load(e.f32(), e.at(head.gain, e.mul(d, 4)));
+    return e.mulf(x, shape.spec.normPlusOne ? e.addf(gain, 1.0) : gain);
+  };
   auto turn = [&] {
     Value first = shape.spec.ropeInterleaved ? e.mul(piece, 2) : piece;
     Value second = e.add(first, shape.spec.ropeInterleaved ? 1 : pairs);
@@ -114,9 +146,9 @@ void AttentionRows::append(Value row, const Token &token, Value kvHead, Value sc
   Unit here = unit(token.sequence, kvHead, e.div(token.position, AttentionShape::unitKeys));
   Value slot = e.rem(token.position, spec.pageTokens);
   auto put = [&](Value d, Value element) { e.store(element, e.at(scratch, e.mul(d, 4))); };
-  Value source = key(row, kvHead);
+  Head head = keyHead(row, kvHead); // each warp norms it for itself
   e.loop(tid, e.n(pieces()), e.n(AttentionShape::threads),
-         [&](Value piece) { rotate(source, token.position, piece, put); });
+         [&](Value piece) { rotate(head, token.position, piece, put); });
   if (const int64_t end = shape.groupsK * store.perScale(); end > spec.dimK)
     e.loop(e.add(tid, spec.dimK), e.n(end), e.n(AttentionShape::threads),
            [&](Value d) { put(d, e.real(e.f32(), 0)); });

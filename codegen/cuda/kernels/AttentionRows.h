@@ -1,7 +1,7 @@
 //===- AttentionRows.h - rows of q, k, v and what they become ---*- C++ -*-===//
 //
-// Everything around the arithmetic of attention (AttentionUnit.h): where the cache is, the rotation of
-// queries and keys, what is appended, what is written. By the threads of a block together.
+// Everything around the arithmetic of attention (AttentionUnit.h): where the cache is, the norms and the
+// rotation of queries and keys, what is appended, what is written. By the threads of a block together.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_CUDA_KERNELS_ATTENTIONROWS_H
@@ -36,15 +36,22 @@ public:
   };
   Unit unit(Value sequence, Value kvHead, Value number);
 
+  /// A head of q or k, and what its numbers are multiplied by before the rotation; null where there is none.
+  struct Head {
+    Value numbers, inverseRoot, gain;
+  };
+  bool hasNorms() const { return shape.spec.headNorm != emit::Norm::None; }
+  /// Heads are normed by all lanes of a warp.
+  Head queryHead(Value row, Value head) { return normed(query(row, head), gainQ); }
+  Head keyHead(Value row, Value kvHead) { return normed(key(row, kvHead), gainK); }
+
   /// A piece of work in rotating a head: put(d, element d) of a pair, or of a dimension that stays.
   using Put = llvm::function_ref<void(Value d, Value element)>;
   int64_t pieces() const { return shape.spec.dimK - shape.spec.ropeDims / 2; }
-  void rotate(Value source, Value position, Value piece, Put put);
-  Value query(Value row, Value head) { return rowOf(q, row, head, shape.spec.heads, shape.spec.dimK); }
-  Value key(Value row, Value kvHead) { return rowOf(k, row, kvHead, shape.spec.kvHeads, shape.spec.dimK); }
+  void rotate(const Head &head, Value position, Value piece, Put put);
 
-  /// Writes the rotated key and the value of a row to the cache. `scratch`: shared memory of scratchBytes().
-  /// All threads of the block come here; what is written is seen after their next meeting.
+  /// Writes the normed and rotated key and the value of a row to the cache. `scratch`: shared memory of
+  /// scratchBytes(). All threads of the block come here; what is written is seen after their next meeting.
   void append(Value row, const Token &token, Value kvHead, Value scratch);
   static int64_t scratchBytes(const AttentionShape &shape) { return 4 * emit::roundUp(shape.spec.dimK, 32); }
 
@@ -55,6 +62,9 @@ public:
   void writePadding(Value row);
 
 private:
+  Value query(Value row, Value head) { return rowOf(q, row, head, shape.spec.heads, shape.spec.dimK); }
+  Value key(Value row, Value kvHead) { return rowOf(k, row, kvHead, shape.spec.kvHeads, shape.spec.dimK); }
+  Head normed(Value numbers, Value gain);
   Value rowOf(Value rows, Value row, Value head, int64_t heads, int64_t dim) {
     return e.at(rows,
                 e.add(e.mul(e.widen(row), emit::rowStride(heads * dim)), e.mul(e.widen(head), 4 * dim)));
@@ -65,7 +75,7 @@ private:
   WarpEmitter &e;
   const AttentionShape &shape;
   emit::KVStore store;
-  Value q, k, v, y, sinks, frequencies, window, tokens;
+  Value q, k, v, y, sinks, gainQ, gainK, frequencies, window, tokens;
   Value pages, table, pageBytes, tableStride, offsetK, offsetV;
 };
 

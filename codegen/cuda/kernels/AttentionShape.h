@@ -57,7 +57,9 @@ struct AttentionShape {
 
   /// Where the arguments of the kernel stand.
   int64_t sinks() const { return 3; }
-  int64_t frequencies() const { return 3 + spec.hasSinks; }
+  int64_t gainQ() const { return 3 + spec.hasSinks; }
+  int64_t gainK() const { return gainQ() + spec.gainQ; }
+  int64_t frequencies() const { return gainK() + spec.gainK; }
   int64_t window() const { return frequencies() + (spec.ropeDims > 0); }
   int64_t cache() const { return window() + spec.hasWindow; }
   int64_t output() const { return cache() + 3; }
