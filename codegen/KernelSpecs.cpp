@@ -28,6 +28,8 @@ std::string codegen::kernelName(Operation *op, ArrayRef<StringRef> schemes, Stri
     if (fused.getAct() != "none")
       os << "_" << fused.getAct();
   }
+  if (auto attention = dyn_cast<lm::CachedAttentionOp>(op); attention && attention.getNormEps())
+    os << "_rms";
   bool hasWeight = false;
   for (Type type : op->getOperandTypes())
     if (auto weight = dyn_cast<lm::WeightType>(type); weight && weight.rank() == 2) {
@@ -145,6 +147,13 @@ emit::AttentionSpec codegen::attentionSpec(lm::CachedAttentionOp op, const emit:
   spec.hasSinks = bool(op.getSinks());
   if (op.getSoftcap())
     spec.softcap = op.getSoftcap()->convertToDouble();
+  if (op.getNormEps()) {
+    spec.headNorm = emit::Norm::Rms;
+    spec.normEps = op.getNormEps()->convertToDouble();
+    spec.normPlusOne = op.getNormPlusOne();
+    spec.gainQ = bool(op.getQGain());
+    spec.gainK = bool(op.getKGain());
+  }
   if (op.getRopeBase()) {
     spec.ropeDims = op.getRopeDims().value_or(headDim(op));
     spec.ropeInterleaved = op.getRopeStyle().value_or("half") == "interleaved";

@@ -18,8 +18,8 @@ using namespace llmc;
 
 /// Attributes that are numbers with a fraction: an integer written for one of them stands for the float.
 static bool isFloatParam(StringRef key) {
-  static const llvm::StringSet<> keys = {"eps",    "scale",       "softcap", "base", "rope_base",
-                                         "factor", "rope_factor", "cap",     "min",  "max"};
+  static const llvm::StringSet<> keys = {"eps",    "norm_eps",    "scale", "softcap", "base", "rope_base",
+                                         "factor", "rope_factor", "cap",   "min",     "max"};
   return keys.contains(key);
 }
 

@@ -148,6 +148,12 @@ Decomposed AttentionOp::decompose(OpBuilder &builder) {
 Decomposed CachedAttentionOp::decompose(OpBuilder &builder) {
   DecomposeBuilder b(builder, getLoc());
   int64_t headDim = widthOf(getQ()) / static_cast<int64_t>(getHeads());
+  auto normed = [&](Value x, Value gain) -> Value {
+    if (!getNormEps())
+      return x;
+    return RMSNormOp::create(b, x.getType(), x, gain, getNormEpsAttr(), getNormPlusOneAttr(),
+                             b.getI64IntegerAttr(headDim));
+  };
   auto rotated = [&](Value x) -> Value {
     if (!getRopeBase() && !getRopeFreqs())
       return x;
@@ -157,7 +163,7 @@ Decomposed CachedAttentionOp::decompose(OpBuilder &builder) {
     return RopeOp::create(b, x.getType(), x, getTokens(), b.getI64IntegerAttr(headDim), style,
                           getRopeDimsAttr(), base, getRopeFreqsAttr(), factor);
   };
-  Value q = rotated(getQ()), k = rotated(getK());
+  Value q = rotated(normed(getQ(), getQGain())), k = rotated(normed(getK(), getKGain()));
   KVAppendOp::create(b, getCacheAttr(), k, getV(), getTokens());
   auto view = KVViewOp::create(b, k.getType(), getV().getType(), intRowsType(b.getContext(), 2),
                                getCacheAttr(), getTokens());

@@ -375,6 +375,16 @@ LogicalResult CachedAttentionOp::verifySymbolUses(SymbolTableCollection &tables)
     return emitOpError("has attributes of a rope but no 'rope_base'");
   if (getRopeBase() && failed(verifyRotation(*this, headDim, getRopeDims(), getRopeFreqs(), *getRopeBase())))
     return failure();
+  // cached_attention_c3
+  if (!getNormEps() && (getQGain() || getKGain() || getNormPlusOne()))
+    return emitOpError("has gains of norms or 'norm_plus_one' but no 'norm_eps'");
+  if (getNormEps() && !(getNormEps()->convertToDouble() >= 0))
+    return emitOpError() << "expected 'norm_eps' not to be negative but got "
+                         << getNormEps()->convertToDouble();
+  for (Value gain : {getQGain(), getKGain()})
+    if (gain && cast<WeightType>(gain.getType()).dim(0) != headDim)
+      return emitOpError() << "expected gains of " << headDim << " numbers, as long as a head, but got "
+                           << gain.getType();
   // cached_attention_c1; in a kernel the cache has become a step.cache and was checked before
   auto cache = tables.lookupNearestSymbolFrom<CacheOp>(*this, getCacheAttr());
   if (!cache || cache.getHeads() == getKvHeads())

@@ -578,27 +578,39 @@ def LM_TanhOp : LM_UnaryOp<"tanh", "hyperbolic tangent", "tanh(x)">;
 // Made by passes
 //===----------------------------------------------------------------------===//
 
-def LM_CachedAttentionOp : LM_Op<"cached_attention", [LM_Decomposable,
+def LM_CachedAttentionOp : LM_Op<"cached_attention", [LM_Decomposable, AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "rope, append, view and attention in one";
+  let summary = "norms of heads, rope, append, view and attention in one";
   let description = [{
-    Rotates q and k as `lm.rope` does (not where `rope_base` is absent), appends k and v to the cache, and attends as
-    `lm.attention` does. The rotated rows are never stored outside the cache. Made by fuse-rope-attention; decomposes
-    into what it was made from. The rules of `lm.attention`, of `lm.kv_append` and, with a rope, of `lm.rope` hold.
+    q [T, heads * dim_k], k [T, kv_heads * dim_k] and v [T, kv_heads * dim_v] give y [T, heads * dim_v]. Norms each head
+    of q and k as `lm.rms_norm` does with a group of dim_k columns (not where `norm_eps` is absent), by gains of dim_k
+    numbers that all heads share, each of them optional; with `norm_plus_one` they are 1 + gain. Then rotates q and k as
+    `lm.rope` does (not where `rope_base` is absent), appends k and v to the cache, and attends as `lm.attention` does.
+    The normed and the rotated rows are never stored outside the cache. Made by fuse-rope-attention; decomposes into
+    what it was made from. The rules of `lm.attention`, of `lm.kv_append` and, with a rope, of `lm.rope` hold. Norms of
+    queries and keys: Henry et al. 2020, arXiv:2010.04245; with RMS norms and gains: Qwen3, arXiv:2505.09388.
+
+        %y = lm.cached_attention @kv, %q, %k, %v, %tokens q_gain(%gq : !lm.weight<64>) k_gain(%gk : !lm.weight<64>)
+            {heads = 9, kv_heads = 3, mask = causal, norm_eps = 1.0e-6, rope_base = 1.0e6, scale = 0.125}
+            : tensor<?x576xf32>, tensor<?x192xf32>, tensor<?x192xf32>
 
     - cached_attention_c1: kv_heads are the heads of the cache.
     - cached_attention_c2: attributes of a rope need a `rope_base`.
+    - cached_attention_c3: gains and norm_plus_one need a `norm_eps`, which is not negative; a gain is as long as a head.
   }];
   let arguments = (ins Arg<FlatSymbolRefAttr, "", [MemRead<LM_KVStore>, MemWrite<LM_KVStore>]>:$cache,
       LM_Rows:$q, LM_Rows:$k, LM_Rows:$v, LM_Tokens:$tokens, Optional<LM_Vector>:$sinks,
+      Optional<LM_Vector>:$q_gain, Optional<LM_Vector>:$k_gain,
       I64Attr:$heads, I64Attr:$kv_heads, F64Attr:$scale, LM_Mask:$mask, OptionalAttr<LM_LayerInt>:$window,
-      OptionalAttr<F64Attr>:$softcap, OptionalAttr<LM_RopeStyle>:$rope_style, OptionalAttr<I64Attr>:$rope_dims,
+      OptionalAttr<F64Attr>:$softcap, OptionalAttr<F64Attr>:$norm_eps, UnitAttr:$norm_plus_one,
+      OptionalAttr<LM_RopeStyle>:$rope_style, OptionalAttr<I64Attr>:$rope_dims,
       OptionalAttr<LM_LayerNumber>:$rope_base, OptionalAttr<DenseF64ArrayAttr>:$rope_freqs,
       OptionalAttr<F64Attr>:$rope_factor);
   let results = (outs LM_Rows:$y);
   let assemblyFormat = [{
-    $cache `,` $q `,` $k `,` $v `,` $tokens (`,` $sinks^ `:` type($sinks))? custom<Params>(prop-dict, attr-dict) `:`
-    custom<AttentionTypes>(type($q), type($k), type($v), type($y))
+    $cache `,` $q `,` $k `,` $v `,` $tokens (`,` $sinks^ `:` type($sinks))?
+    (`q_gain` `(` $q_gain^ `:` type($q_gain) `)`)? (`k_gain` `(` $k_gain^ `:` type($k_gain) `)`)?
+    custom<Params>(prop-dict, attr-dict) `:` custom<AttentionTypes>(type($q), type($k), type($v), type($y))
   }];
 }
 

@@ -122,9 +122,9 @@ def FuseRMSNormMatmulPass : Pass<"lm-fuse-rmsnorm-matmul", "::llmc::lm::ModelOp"
 }
 
 def FuseRopeAttentionPass : Pass<"lm-fuse-rope-attention", "::llmc::lm::ModelOp"> {
-  let summary = "fold rope, append, view and attention into one op over the cache";
+  let summary = "fold norms of heads, rope, append, view and attention into one op over the cache";
   let description = [{
-    Attention then reads the cache where it lies, and the rotated rows go straight into it.
+    Attention then reads the cache where it lies, and the normed and rotated rows go straight into it.
 
     ```mlir
     lm.cache @kv {heads = 2, dim_k = 4, dim_v = 4}
@@ -147,9 +147,11 @@ def FuseRopeAttentionPass : Pass<"lm-fuse-rope-attention", "::llmc::lm::ModelOp"
     ```
 
     Where q and k are rotated alike, or neither is; only if the ropes, the view and the append serve this attention
-    alone, and the append stands just before the view.
+    alone, and the append stands just before the view. An `lm.rms_norm` of each head of q and one of k, before the ropes
+    if there are any, go along where both have the same eps and plus_one, gains of a head's length or none, and no other
+    reader. Other norms, or one of q alone, stay as they are.
   }];
-  let statistics = [Statistic<"numFused", "fused", "attentions that took in their rope and cache ops">];
+  let statistics = [Statistic<"numFused", "fused", "attentions that took in their norms, rope and cache ops">];
 }
 
 def FuseSwigluPass : Pass<"lm-fuse-swiglu", "::llmc::lm::ModelOp"> {

@@ -1,7 +1,13 @@
-# Sourced by tests of kernels whose model is only its shape: lm text of a Llama, without weights.
-model() { # LAYERS HIDDEN HEADS KV_HEADS HEAD_DIM FFN VOCAB
+# Sourced by tests of kernels whose model is only its shape: lm text of a Llama, or, with norms of the heads of q and k, of a
+# Qwen3, without weights.
+model() { # LAYERS HIDDEN HEADS KV_HEADS HEAD_DIM FFN VOCAB [norms]
   local hidden=$2 heads=$3 kv_heads=$4 dim=$5 ffn=$6 vocab=$7
-  local queries=$((heads * dim)) kv=$((kv_heads * dim))
+  local queries=$((heads * dim)) kv=$((kv_heads * dim)) q=q k=new_k norms=
+  [ -z "${8:-}" ] || q=q_normed k=k_normed norms="\
+      %attn_q_norm = lm.weight \"blk.{i}.attn_q_norm\" : <$dim>
+      %attn_k_norm = lm.weight \"blk.{i}.attn_k_norm\" : <$dim>
+      %q_normed = lm.rms_norm %q, %attn_q_norm {eps = 1.0e-06, group = $dim} : tensor<?x${queries}xf32>, <$dim>
+      %k_normed = lm.rms_norm %new_k, %attn_k_norm {eps = 1.0e-06, group = $dim} : tensor<?x${kv}xf32>, <$dim>"
   cat << END
 lm.model @shape {context = 8192, family = llama, vocab = $vocab} {
   lm.cache @kv {dim_k = $dim, dim_v = $dim, heads = $kv_heads}
@@ -24,8 +30,9 @@ lm.model @shape {context = 8192, family = llama, vocab = $vocab} {
       %q = lm.linear %attn_in, %attn_q : <${queries}x$hidden>
       %new_k = lm.linear %attn_in, %attn_k : <${kv}x$hidden>
       %new_v = lm.linear %attn_in, %attn_v : <${kv}x$hidden>
-      %q_rotated = lm.rope %q, %tokens {base = 5.0e+05, head_dim = $dim, style = half} : tensor<?x${queries}xf32>
-      %k_rotated = lm.rope %new_k, %tokens {base = 5.0e+05, head_dim = $dim, style = half} : tensor<?x${kv}xf32>
+$norms
+      %q_rotated = lm.rope %$q, %tokens {base = 5.0e+05, head_dim = $dim, style = half} : tensor<?x${queries}xf32>
+      %k_rotated = lm.rope %$k, %tokens {base = 5.0e+05, head_dim = $dim, style = half} : tensor<?x${kv}xf32>
       lm.kv_append @kv, %k_rotated, %new_v, %tokens : tensor<?x${kv}xf32>, tensor<?x${kv}xf32>
       %k, %v, %keys = lm.kv_view @kv, %tokens : tensor<?x${kv}xf32>, tensor<?x${kv}xf32>
       %attended = lm.attention %q_rotated, %k, %v, %keys, %tokens {heads = $heads, kv_heads = $kv_heads, mask = causal, scale = 0.0625} : tensor<?x${queries}xf32>, tensor<?x${kv}xf32>, tensor<?x${kv}xf32>

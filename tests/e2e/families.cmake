@@ -53,8 +53,8 @@ foreach(name granite qwen2-window qwen3)
   llmc_e2e_family(default-kernels-${name} ${name} ${CMAKE_CURRENT_BINARY_DIR}/families/${name} --default-kernels)
 endforeach()
 
-# Rows of one tensor, biases and multipliers do not keep a layer from fusing as a Llama does.
-foreach(name granite internlm2 phi3 qwen2-window)
+# Rows of one tensor, biases, multipliers and norms of heads do not keep a layer from fusing as a Llama does.
+foreach(name granite internlm2 phi3 qwen2-window qwen3)
   llmc_e2e_test(structure-${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/structure.sh $<TARGET_FILE:llmc-cli>
     ${CMAKE_CURRENT_BINARY_DIR}/families/${name})
 endforeach()

@@ -5,7 +5,7 @@
 # The arena holds what kernels write. A kernel's text says which op it computes; only these may stand in it:
 #   embed, asked_rows, scale          rows as they are, or times a number
 #   linear, fused_linear              a norm is the prologue of the matmul, its result a matmul's
-#   cached_attention with rope_base   rotates by itself; q and k reach it as the matmul wrote them
+#   cached_attention with rope_base   norms heads and rotates by itself; q and k reach it as the matmul wrote them
 # Kernels of hidden rows do not count: they run only in steps that ask for these.
 # The same check must refuse a model whose norms or rotations were left alone, or it would check nothing.
 set -u

@@ -113,3 +113,41 @@ func.func @attention_c5(%q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %keys: tensor<
   %y = lm.attention %q, %k, %k, %keys, %tokens, %sinks : !lm.weight<3> {heads = 2, kv_heads = 1, scale = 0.5, mask = causal} : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
   return
 }
+
+// -----
+lm.model @cached_attention_c3_eps_absent {vocab = 8, context = 4} {
+  lm.cache @kv {heads = 1, dim_k = 8, dim_v = 8}
+  %table = lm.weight "table" : <8x8>
+  %gain = lm.weight "gain" : <8>
+  lm.forward(%tokens: !lm.tokens) {
+    %x = lm.embed %tokens, %table : <8x8>
+    // expected-error @+1 {{'lm.cached_attention' op has gains of norms or 'norm_plus_one' but no 'norm_eps'}}
+    %y = lm.cached_attention @kv, %x, %x, %x, %tokens k_gain(%gain : !lm.weight<8>) {heads = 1, kv_heads = 1, scale = 1, mask = causal} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    lm.return %y : tensor<?x8xf32>
+  }
+}
+
+// -----
+lm.model @cached_attention_c3_eps_negative {vocab = 8, context = 4} {
+  lm.cache @kv {heads = 1, dim_k = 8, dim_v = 8}
+  %table = lm.weight "table" : <8x8>
+  lm.forward(%tokens: !lm.tokens) {
+    %x = lm.embed %tokens, %table : <8x8>
+    // expected-error @+1 {{'lm.cached_attention' op expected 'norm_eps' not to be negative but got -1.000000e+00}}
+    %y = lm.cached_attention @kv, %x, %x, %x, %tokens {heads = 1, kv_heads = 1, scale = 1, mask = causal, norm_eps = -1} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    lm.return %y : tensor<?x8xf32>
+  }
+}
+
+// -----
+lm.model @cached_attention_c3_length {vocab = 8, context = 4} {
+  lm.cache @kv {heads = 2, dim_k = 4, dim_v = 4}
+  %table = lm.weight "table" : <8x8>
+  %gain = lm.weight "gain" : <8>
+  lm.forward(%tokens: !lm.tokens) {
+    %x = lm.embed %tokens, %table : <8x8>
+    // expected-error @+1 {{'lm.cached_attention' op expected gains of 4 numbers, as long as a head, but got '!lm.weight<8>'}}
+    %y = lm.cached_attention @kv, %x, %x, %x, %tokens q_gain(%gain : !lm.weight<8>) {heads = 2, kv_heads = 2, scale = 1, mask = causal, norm_eps = 1} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    lm.return %y : tensor<?x8xf32>
+  }
+}

@@ -41,9 +41,11 @@ lm.model @two_kinds {vocab = 96, context = 128, family = tiny, tokenizer = "tiny
     }, {
       %wk = lm.weight "blk.{i}.attn_k.weight" : <4x8>
       %k = lm.linear %h, %wk : <4x8>
-      // CHECK: lm.cached_attention @planned, %[[H]], %{{.*}}, %{{.*}}, %[[TOKENS]] {heads = 2, kv_heads = 1, mask = causal,
-      // CHECK-SAME: rope_base = 10000.0, rope_style = half, scale = 0.5} : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
-      %a = lm.cached_attention @planned, %h, %k, %k, %tokens {heads = 2, kv_heads = 1, scale = 0.5, mask = causal, rope_style = half, rope_base = 1.0e4} : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+      // CHECK: lm.cached_attention @planned, %[[H]], %{{.*}}, %{{.*}}, %[[TOKENS]], %sinks : !lm.weight<2> q_gain(%head_norm : !lm.weight<4>) k_gain(%head_norm : !lm.weight<4>) {heads = 2, kv_heads = 1, mask = causal,
+      // CHECK-SAME: norm_eps = 1.0e-06, norm_plus_one, rope_base = 10000.0, rope_style = half, scale = 0.5} : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+      %sinks = lm.weight "blk.{i}.sinks" : <2>
+      %head_norm = lm.weight "blk.{i}.head_norm" : <4>
+      %a = lm.cached_attention @planned, %h, %k, %k, %tokens, %sinks : !lm.weight<2> q_gain(%head_norm : !lm.weight<4>) k_gain(%head_norm : !lm.weight<4>) {heads = 2, kv_heads = 1, scale = 0.5, mask = causal, norm_eps = 1.0e-6, norm_plus_one, rope_style = half, rope_base = 1.0e4} : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
       lm.yield %a : tensor<?x8xf32>
     }
     %asked = lm.asked_rows %x, %tokens : tensor<?x8xf32>

@@ -80,3 +80,44 @@ lm.model @rotated_row_has_other_reader {vocab = 8, context = 4} {
     lm.return %y : tensor<?x8xf32>
   }
 }
+
+// CHECK-LABEL: lm.model @norms_of_heads
+// CHECK: lm.cached_attention @kv, %[[Q:.*]], %[[K:.*]], %[[K]], %{{.*}} q_gain(%gq : !lm.weight<4>) k_gain(%gk : !lm.weight<4>)
+// CHECK-SAME: {heads = 2, kv_heads = 1, mask = causal, norm_eps = 1.0e-06, norm_plus_one, rope_base = 10000.0,
+// CHECK-NEXT: lm.return
+lm.model @norms_of_heads {vocab = 8, context = 4} {
+  lm.cache @kv {heads = 1, dim_k = 4, dim_v = 4}
+  %table = lm.weight "table" : <8x8>
+  %wk = lm.weight "wk" : <4x8>
+  %gq = lm.weight "gq" : <4>
+  %gk = lm.weight "gk" : <4>
+  lm.forward(%tokens: !lm.tokens) {
+    %x = lm.embed %tokens, %table : <8x8>
+    %k = lm.linear %x, %wk : <4x8>
+    %qn = lm.rms_norm %x, %gq {eps = 1.0e-6, group = 4, plus_one} : tensor<?x8xf32>, <4>
+    %kn = lm.rms_norm %k, %gk {eps = 1.0e-6, plus_one} : <4>
+    %qr = lm.rope %qn, %tokens {head_dim = 4, base = 1.0e4} : tensor<?x8xf32>
+    %kr = lm.rope %kn, %tokens {head_dim = 4, base = 1.0e4} : tensor<?x4xf32>
+    lm.kv_append @kv, %kr, %k, %tokens : tensor<?x4xf32>, tensor<?x4xf32>
+    %K, %V, %keys = lm.kv_view @kv, %tokens : tensor<?x4xf32>, tensor<?x4xf32>
+    %a = lm.attention %qr, %K, %V, %keys, %tokens {heads = 2, kv_heads = 1, scale = 0.5, mask = causal} : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+    lm.return %a : tensor<?x8xf32>
+  }
+}
+
+// CHECK-LABEL: lm.model @norms_without_rope
+// CHECK: lm.cached_attention @kv, %[[X:.*]], %[[X]], %[[X]], %{{.*}} k_gain(%gain : !lm.weight<4>) {heads = 2, kv_heads = 2, mask = causal, norm_eps = 0.0, scale = 0.5} :
+lm.model @norms_without_rope {vocab = 8, context = 4} {
+  lm.cache @kv {heads = 2, dim_k = 4, dim_v = 4}
+  %table = lm.weight "table" : <8x8>
+  %gain = lm.weight "gain" : <4>
+  lm.forward(%tokens: !lm.tokens) {
+    %x = lm.embed %tokens, %table : <8x8>
+    %qn = lm.rms_norm %x {eps = 0.0, group = 4} : tensor<?x8xf32>
+    %kn = lm.rms_norm %x, %gain {eps = 0.0, group = 4} : tensor<?x8xf32>, <4>
+    lm.kv_append @kv, %kn, %x, %tokens : tensor<?x8xf32>, tensor<?x8xf32>
+    %K, %V, %keys = lm.kv_view @kv, %tokens : tensor<?x8xf32>, tensor<?x8xf32>
+    %a = lm.attention %qn, %K, %V, %keys, %tokens {heads = 2, kv_heads = 2, scale = 0.5, mask = causal} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    lm.return %a : tensor<?x8xf32>
+  }
+}

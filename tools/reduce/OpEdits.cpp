@@ -96,7 +96,12 @@ static Edits optionalOperands(lm::ModelOp model) {
     llvm::TypeSwitch<Operation *>(op)
         .Case<lm::ReturnOp>([&](auto op) { clear(op.getHiddenMutable()); })
         .Case<lm::LinearOp>([&](auto op) { clear(op.getBMutable()); })
-        .Case<lm::AttentionOp, lm::CachedAttentionOp>([&](auto op) { clear(op.getSinksMutable()); })
+        .Case<lm::AttentionOp>([&](auto op) { clear(op.getSinksMutable()); })
+        .Case<lm::CachedAttentionOp>([&](auto op) {
+          clear(op.getSinksMutable());
+          clear(op.getQGainMutable());
+          clear(op.getKGainMutable());
+        })
         .Case<lm::RMSNormOp>([&](auto op) { clear(op.getGainMutable()); })
         .Case<lm::LayerNormOp>([&](auto op) {
           clear(op.getBiasMutable());
