@@ -41,8 +41,8 @@ def layer_norm(x, gain=1.0, bias=0.0, eps=EPS):
     return centered / np.sqrt((centered * centered).mean(-1, keepdims=True) + eps) * gain + bias
 
 
-def rms_by_head(x, head_dim):
-    return rms(x.reshape(len(x), -1, head_dim)).reshape(x.shape)
+def rms_by_head(x, head_dim, gain=1.0, eps=EPS):
+    return rms(x.reshape(len(x), -1, head_dim), gain, eps).reshape(x.shape)
 
 
 def rope(x, head_dim, base=None, *, dims=None, half=False, freqs=None, factor=1.0):
@@ -265,6 +265,18 @@ def head_norm(c, tokens):
     return c.run(tokens, layer)
 
 
+def head_norm_shared(c, tokens):
+    def layer(h, i):
+        g1, wq, wk, wv, wo, g2, wg, wu, wd = c.layer(i)
+        n = rms(h, g1)
+        q = rms_by_head(n @ wq.T, c.d, 1 + g1[:18], 0.25)
+        k = rms_by_head(n @ wk.T, c.d, 1 + g2[54:], 0.25)
+        h = h + c.attend(q, k, n @ wv.T) @ wo.T
+        return h + gated(rms(h, g2), wg, wu, wd)
+
+    return c.run(tokens, layer)
+
+
 def bias(c, tokens):
     def layer(h, i):
         g1, wq, wk, wv, wo, g2, wg, wu, wd = c.layer(i)
@@ -347,6 +359,7 @@ MODELS = {
     "gelu-erf": ("llama-gqa", gelu_erf_model),
     "gelu-tanh": ("llama-gqa", gelu_tanh_model),
     "head-norm": ("llama-mha", head_norm),
+    "head-norm-shared": ("llama-gqa", head_norm_shared),
     "layer-kinds": ("llama-mqa", layer_kinds),
     "layer-norm": ("llama-gqa", layer_norm_model),
     "norm-after-attention": ("llama-gqa", norm_after_attention),

@@ -23,6 +23,7 @@ foreach(name
     gelu-erf
     gelu-tanh
     head-norm
+    head-norm-shared
     layer-kinds
     layer-norm
     norm-after-attention
