@@ -193,7 +193,7 @@ TEST(Attention, MatchesDouble) {
   add("pages of 16", makeSpec(2, 1, 128), [](AttentionSpec &s) { s.pageTokens = 16; });
   // Windows begin at odd keys; rows and groups of q8 end within 32 dimensions.
   add("window, softcap, 80 dims", makeSpec(6, 2, 80), [](AttentionSpec &s) { s.softcap = 2; }, 41, true);
-  add("norms of heads", withNorms(makeSpec(6, 2, 64)), [](AttentionSpec &) {});
+  add("norms of heads", withNorms(makeSpec(6, 2, 64)), [](AttentionSpec &) {}, 0, true);
   add(
       "norms, gains plus one, 18 dims", withNorms(makeSpec(4, 2, 18)),
       [](AttentionSpec &s) { s.normPlusOne = true, s.normEps = 0.5; }, 9);
