@@ -148,7 +148,7 @@ emit::AttentionSpec codegen::attentionSpec(lm::CachedAttentionOp op, const emit:
   if (op.getSoftcap())
     spec.softcap = op.getSoftcap()->convertToDouble();
   if (op.getNormEps()) {
-    spec.headNorm = emit::Norm::Rms;
+    spec.headNorms = true;
     spec.normEps = op.getNormEps()->convertToDouble();
     spec.normPlusOne = op.getNormPlusOne();
     spec.gainQ = bool(op.getQGain());

@@ -65,10 +65,10 @@ struct AttentionSpec {
   int64_t heads = 0, kvHeads = 0, dimK = 0, dimV = 0;
   double scale = 1;
   bool causal = true;
-  bool hasWindow = false;     // keys j with i - window < j <= i
-  bool hasSinks = false;      // a logit of each head without a value; not on CPUs
-  double softcap = 0;         // 0: none
-  Norm headNorm = Norm::None; // of each head of q and k, before the rotation: Rms or None
+  bool hasWindow = false; // keys j with i - window < j <= i
+  bool hasSinks = false;  // a logit of each head without a value; not on CPUs
+  double softcap = 0;     // 0: none
+  bool headNorms = false; // RMS norms of each head of q and k, before the rotation
   double normEps = 0;
   bool normPlusOne = false; // gains are 1 + g
   bool gainQ = false, gainK = false;

@@ -63,7 +63,7 @@ struct AttentionCase {
 
   std::vector<double> normed(const float *x, const std::vector<float> &gain) {
     std::vector<double> y(x, x + spec.dimK);
-    if (spec.headNorm == emit::Norm::None)
+    if (!spec.headNorms)
       return y;
     double squares = 0;
     for (double value : y)
@@ -133,7 +133,7 @@ inline emit::AttentionSpec makeSpec(int64_t heads, int64_t kvHeads, int64_t dim)
 
 /// Each head of q and k normed, by gains.
 inline emit::AttentionSpec withNorms(emit::AttentionSpec spec) {
-  spec.headNorm = emit::Norm::Rms;
+  spec.headNorms = true;
   spec.normEps = 1e-6;
   spec.gainQ = spec.gainK = true;
   return spec;

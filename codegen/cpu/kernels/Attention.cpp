@@ -120,13 +120,13 @@ struct AttentionEmitter {
 
   Value gainOfQ(const KernelArguments &k) { return spec.gainQ ? k.pointer(e, 3) : Value(); }
   Value gainOfK(const KernelArguments &k) { return spec.gainK ? k.pointer(e, 3 + spec.gainQ) : Value(); }
-  bool changesHeads() const { return norm.isThere() || spec.ropeDims; }
+  bool changesHeads() const { return spec.headNorms || spec.ropeDims; }
   /// A head of q or k, normed and rotated.
   void changeHead(Value source, Value gain, Value angles, Value target) {
-    if (norm.isThere())
+    if (spec.headNorms)
       norm.apply(source, gain, target);
     if (spec.ropeDims)
-      rope.rotate(norm.isThere() ? target : source, angles, target);
+      rope.rotate(spec.headNorms ? target : source, angles, target);
   }
 
   /// What a run works on: the kernel's arguments, read once.

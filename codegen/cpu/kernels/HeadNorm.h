@@ -21,7 +21,6 @@ struct HeadNorm {
   const AttentionSpec &spec;
   const Isa &isa;
 
-  bool isThere() const { return spec.headNorm != Norm::None; }
   /// One head to `target`, which may be where it stands. `gain`: null if there is none.
   void apply(mlir::Value source, mlir::Value gain, mlir::Value target);
 

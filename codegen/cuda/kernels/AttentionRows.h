@@ -40,7 +40,7 @@ public:
   struct Head {
     Value numbers, inverseRoot, gain;
   };
-  bool hasNorms() const { return shape.spec.headNorm != emit::Norm::None; }
+  bool hasNorms() const { return shape.spec.headNorms; }
   /// Heads are normed by all lanes of a warp.
   Head queryHead(Value row, Value head) { return normed(query(row, head), gainQ); }
   Head keyHead(Value row, Value kvHead) { return normed(key(row, kvHead), gainK); }
