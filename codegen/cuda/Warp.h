@@ -53,8 +53,8 @@ void waitForCopies(emit::Emitter &e, int64_t pending);
 /// matrix l / 8 and gets, as an i32 for each matrix, columns 2 (l % 4) and the next of row l / 4.
 emit::Values loadMatrices(emit::Emitter &e, mlir::Value sharedRow);
 
-/// What this thread knows of memory, it tells with its next atomic operation to whoever finds that at the same
-/// place and passes such a fence; likewise all that the block's threads wrote before they met.
+/// What this thread knows of memory, it tells with its next atomic operation to whoever finds that at the
+/// same place and passes such a fence; likewise all that the block's threads wrote before they met.
 void passFence(emit::Emitter &e);
 /// One atomic step of the i32 in global memory: from `last` (a constant) to 0, else up by one. What it was.
 mlir::Value countUp(emit::Emitter &e, mlir::Value counter, int64_t last);

@@ -44,11 +44,11 @@ static std::string describe(const Access &access) {
   return text;
 }
 
-/// Whether other blocks may know of the fence.
-static bool isOfDevice(const FenceInst &fence) {
+/// Whether other blocks may know of the fence or atomic operation.
+static bool isOfDevice(const Instruction &instruction) {
   SmallVector<StringRef> names;
-  fence.getContext().getSyncScopeNames(names);
-  const StringRef scope = names[fence.getSyncScopeID()];
+  instruction.getContext().getSyncScopeNames(names);
+  const StringRef scope = names[*getAtomicSyncScopeID(&instruction)];
   return scope.empty() || scope == "device"; // no name: of the system
 }
 
@@ -77,6 +77,8 @@ void Rewriter::instrument() {
       call(builder, Call::Fence);
     }
     for (const Access &access : accesses) {
+      if (access.operation == LLMC_SIMT_ATOMIC && !isOfDevice(*access.instruction))
+        fail(*access.instruction, "atomic operations of one block only cannot be checked");
       IRBuilder<> builder(access.instruction);
       Value *address = builder.CreateAddrSpaceCast(access.address, builder.getPtrTy());
       Value *number = site(builder, access.operation, uint32_t(access.alignment.value()), *access.instruction,

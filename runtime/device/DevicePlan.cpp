@@ -35,8 +35,8 @@ static bool addUp(const llmc_device &program, DevicePlan &plan) {
   plan.device = plan.pinned = 0;
   for (uint64_t bytes : plan.buffers)
     add(plan.device, bytes);
-  for (uint64_t bytes : {plan.otherLogits, plan.arguments, plan.pools, plan.head, plan.keys, plan.counters, plan.tables,
-                         plan.scratchList, plan.mostScratch, plan.kv})
+  for (uint64_t bytes : {plan.otherLogits, plan.arguments, plan.pools, plan.head, plan.keys, plan.counters,
+                         plan.tables, plan.scratchList, plan.mostScratch, plan.kv})
     add(plan.device, bytes);
   add(plan.pinned, plan.head, turns);
   add(plan.pinned, plan.tables);

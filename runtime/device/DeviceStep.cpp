@@ -105,6 +105,8 @@ llmc_status DeviceStep::begin(Session &session, StepRun *walk, const llmc_step &
   if (isSurplusUnderWay) { // it reads what is to be told now
     if (llmc_status status = device.synchronize())
       return status;
+    if (llmc_status status = head.clearCounters()) // it may have failed
+      return status;
     isSurplusUnderWay = false;
   }
   auto clear = [&](const uint8_t *page, uint64_t bytes) { return device.clear(DeviceAddress(page), bytes); };

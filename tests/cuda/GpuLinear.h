@@ -21,9 +21,11 @@ inline LinearSpec specOf(const char *scheme, int64_t k, std::vector<int64_t> wid
 struct GpuLinear : LinearData {
   DeviceKernelRunner runner;
 
-  GpuLinear(const LinearSpec &wanted, Random &random, const DeviceKernelRunner::Change &change = {})
+  GpuLinear(const LinearSpec &wanted, Random &random, const DeviceKernelRunner::Change &change = {},
+            int64_t mostGroups = cuda::mostSplitGroups)
       : LinearData(wanted, random),
-        runner([&](mlir::ModuleOp module) { return cuda::emitLinear(module, "linear", spec); }, change) {}
+        runner([&](mlir::ModuleOp module) { return cuda::emitLinear(module, "linear", spec, mostGroups); },
+               change) {}
 
   using Outputs = std::vector<std::unique_ptr<Matrix>>;
   /// Empty, or what the emulator says.

@@ -132,24 +132,75 @@ TEST_P(Schemes, weights_are_loaded_once_in_whole_lines) {
   EXPECT_EQ(sums.warpLoads, slices * rows * 4 * n);
 }
 
-/// So many rows of weights that a block goes through all slices of K.
-TEST(Linear, blocks_of_wide_matrices_are_not_split) {
-  constexpr int64_t k = 544, n = 33000;
-  Random random(7);
-  LinearSpec spec = specOf("q4_0", k, {n});
+/// Where K is not split a block goes through all slices; the sums are the same.
+TEST(Linear, blocks_that_go_through_all_slices_give_the_same_bits) {
+  for (const LinearSpec &spec : specsOf("q4_0")) {
+    if (spec.k <= 512)
+      continue;
+    Random random(7), same(7);
+    Linear split(spec, random), whole(spec, same, {}, 0);
+    EXPECT_GT(split.runner.kernel().launches[0].blocks, whole.runner.kernel().launches[0].blocks);
+    for (int64_t rows : {3, 11}) {
+      auto one = split.run(rows), other = whole.run(rows);
+      for (int64_t output = 0; output < split.outputs(); ++output)
+        for (int64_t row = 0; row < rows; ++row)
+          EXPECT_TRUE(sameBits(&one[output]->at(row, 0), &other[output]->at(row, 0), split.width(output)))
+              << "k " << spec.k << ", row " << row << " of " << rows;
+    }
+  }
+}
+
+TEST(Linear, slices_of_very_different_size) {
+  constexpr int64_t k = 1100; // 366 or so columns a slice
+  LinearSpec spec = specOf("q8_0", k, {48});
   spec.norm = Norm::Rms;
   spec.eps = 1e-5;
-  spec.normGain = true;
-  Linear linear(spec, random);
-  auto few = linear.run(2), many = linear.run(17);
-  const std::vector<double> v = linear.normed(1);
-  for (int64_t column = 0; column < n; column += 499) {
-    auto [value, size] = linear.expected(v, 1, 0, column);
-    EXPECT_NEAR(few[0]->at(1, column), value, size * toleranceOf("q4_0", ActivationType::F32));
+  for (int64_t mostGroups : {cuda::mostSplitGroups, int64_t(0)}) {
+    Random random(8);
+    Linear linear(spec, random, {}, mostGroups);
+    for (int64_t row = 0; row < 17; ++row)
+      for (int64_t column = 0; column < k; ++column)
+        linear.x.at(row, column) *= std::ldexp(1.0f, ((column / 366 + row) % 3) * 20 - 30);
+    EXPECT_LE(linear.error(3), toleranceOf("q8_0", spec.activations));
+    EXPECT_LE(linear.error(17), toleranceOf("q8_0", spec.activations));
+    auto few = linear.run(3), many = linear.run(17);
+    for (int64_t row = 0; row < 3; ++row)
+      EXPECT_TRUE(sameBits(&few[0]->at(row, 0), &many[0]->at(row, 0), 48)) << "row " << row;
   }
-  for (int64_t row = 0; row < 2; ++row)
-    EXPECT_TRUE(sameBits(&few[0]->at(row, 0), &many[0]->at(row, 0), n));
-  EXPECT_EQ(linear.runner.kernel().launches[0].blocks, uint32_t(n + 255) / 256);
+}
+
+codegen::DeviceKernel emitted(const LinearSpec &spec) {
+  std::string error;
+  codegen::DeviceKernel kernel =
+      compileKernel([&](mlir::ModuleOp module) { return cuda::emitLinear(module, "linear", spec); }, error);
+  EXPECT_EQ(error, "");
+  return kernel;
+}
+
+TEST(Linear, k_is_split_between_fences) {
+  const codegen::DeviceKernel kernel = emitted(specOf("q4_0", 1024, {256}));
+  const llvm::StringRef ptx = imageOf(kernel, LLMC_IMAGE_PTX), fence = "fence.acq_rel.gpu;";
+  EXPECT_EQ(ptx.count("atom."), 2u) << "one of each number of tiles";
+  for (size_t at = ptx.find("atom."); at != llvm::StringRef::npos; at = ptx.find("atom.", at + 1)) {
+    EXPECT_TRUE(ptx.substr(at).starts_with("atom.global.inc.u32")) << ptx.substr(at, 40).str();
+    const llvm::StringRef before = ptx.take_front(at);
+    EXPECT_GT(before.rfind(fence) + 1, before.rfind("bar.sync") + 1) << "what the block has written";
+    EXPECT_LT(ptx.find(fence, at), ptx.find("bar.sync", at)) << "what others have written";
+  }
+}
+
+TEST(Linear, k_is_not_split_where_there_are_blocks_enough_or_rows_unknown) {
+  const codegen::DeviceKernel split = emitted(specOf("q4_0", 1024, {65536})),
+                              wide = emitted(specOf("q4_0", 1024, {65552}));
+  EXPECT_EQ(split.launches[0].blocks, 2 * 256u);
+  EXPECT_EQ(split.commonPerRow, 2 * 256 * (256 * 4 + 16u));
+  EXPECT_EQ(wide.launches[0].blocks, 257u);
+  EXPECT_EQ(wide.commonPerRow, 0u);
+  // A step has more keys than tokens, and memory in common is of these.
+  LinearSpec ofKeys = specOf("q4_0", 1024, {256});
+  ofKeys.rowSpace = LLMC_ROWS_KEYS;
+  EXPECT_EQ(emitted(ofKeys).launches[0].blocks, 1u);
+  EXPECT_EQ(emitted(ofKeys).commonPerRow, 0u);
 }
 
 /// A matrix of an 8B with all that may stand beside it.
@@ -188,6 +239,8 @@ TEST(Linear, rounded_activations) {
       Linear linear(spec, random);
       for (int64_t rows : {2, 18})
         EXPECT_LE(linear.error(rows), toleranceOf(scheme, type)) << scheme << ", " << rows << " rows";
+      auto few = linear.run(2), many = linear.run(18);
+      EXPECT_TRUE(sameBits(&few[0]->at(1, 0), &many[0]->at(1, 0), linear.width(0))) << scheme;
     }
 }
 

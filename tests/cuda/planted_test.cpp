@@ -20,8 +20,9 @@ using namespace llmc::test;
 namespace {
 
 struct LinearSubject : Subject {
-  LinearSubject(const LinearSpec &spec, int64_t rows, const Change &change)
-      : random(1), linear(spec, random, change), rows(rows) {
+  LinearSubject(const LinearSpec &spec, int64_t rows, const Change &change,
+                int64_t mostGroups = cuda::mostSplitGroups)
+      : random(1), linear(spec, random, change, mostGroups), rows(rows) {
     linear.runner.mostRowBlocks = 1; // they go through rows in turn
     // The largest numbers are a warp's last lane's, by so much that others do not stand for them: each step
     // of a fold to a maximum matters.
@@ -130,14 +131,17 @@ std::vector<Family> families() {
   linear("FewRowsQ4", {"linear_rows8"}, "q4_0", 3);
   linear("FewRowsOfTwoTilesBF16", {"linear_rows16"}, "bf16", 16);
   linear("ManyRowsQ4", {"linear_pack", "linear_tiles"}, "q4_0", 18);
-  // The same, but nothing is known of a row before all of it is multiplied.
-  all.push_back(
-      {"FewRowsOfRms", {"linear_rows8"}, {"x", "gain", "weights", "bias"}, [=](const Change &change) {
-         LinearSpec spec = gatedSpec("q4_1");
-         spec.norm = Norm::Rms;
-         spec.normBias = false;
-         return std::make_unique<LinearSubject>(spec, 8, change);
-       }});
+  // The same, but nothing is known of a row before all of it is multiplied: by blocks of a slice, or of all.
+  auto rms = [&](const char *name, int64_t mostGroups) {
+    all.push_back({name, {"linear_rows8"}, {"x", "gain", "weights", "bias"}, [=](const Change &change) {
+                     LinearSpec spec = gatedSpec("q4_1");
+                     spec.norm = Norm::Rms;
+                     spec.normBias = false;
+                     return std::make_unique<LinearSubject>(spec, 8, change, mostGroups);
+                   }});
+  };
+  rms("FewRowsOfRms", cuda::mostSplitGroups);
+  rms("FewRowsOfRmsInOneBlock", 0);
   auto attention = [&](const char *name, std::vector<std::string> entries, const char *type,
                        emit::AttentionSpec spec, std::vector<AttentionCase::Token> batch) {
     std::set<std::string> ends = {"q", "k", "v", "table"};

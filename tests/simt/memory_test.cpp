@@ -174,6 +174,14 @@ TEST(Races, fences_and_atomics_order_blocks) {
   EXPECT_WELL(lastBlockReads("  call void @llvm.nvvm.bar.warp.sync(i32 -1)\n", fence, fence), {2}, {32});
 }
 
+TEST(Races, atomics_of_a_block_are_refused) {
+  KernelLibrary library(
+      kernelOf("  %x = atomicrmw add ptr addrspace(1) %out, i32 1 syncscope(\"block\") monotonic",
+               declarations),
+      true);
+  EXPECT_NE(library.error().find("atomic operations of one block only cannot be checked"), std::string::npos);
+}
+
 TEST(Races, fences_of_one_kind_are_refused) {
   KernelLibrary library(kernelOf("  fence syncscope(\"device\") release", declarations), true);
   EXPECT_NE(library.error().find("fences of one kind only cannot be checked"), std::string::npos);

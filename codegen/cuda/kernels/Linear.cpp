@@ -27,8 +27,8 @@ bool hasLinear(const emit::LinearSpec &spec) {
 int64_t linearPackedRowBytes(const emit::LinearSpec &spec) { return Plan(spec).packedRowBytes(); }
 
 /// Integers up to 127 and what f16 weights are stand in f16; bf16 reaches further.
-Plan::Plan(const emit::LinearSpec &spec)
-    : spec(spec), scheme(*spec.weights.front().scheme),
+Plan::Plan(const emit::LinearSpec &spec, int64_t mostGroups)
+    : spec(spec), mostGroups(mostGroups), scheme(*spec.weights.front().scheme),
       type(scheme.storage == Storage::BFloat16 ? MatrixType::BF16 : MatrixType::F16),
       columns(scheme.isInteger() ? 64 : 32), chunks((spec.k + columns - 1) / columns),
       slices((chunks * columns + sliceColumns - 1) / sliceColumns), weights(spec.glu ? 2 : 1) {
@@ -93,8 +93,9 @@ Target ofWarp(Emitter &e, Target target, int64_t warps) {
 
 } // namespace linear
 
-codegen::DeviceKernel emitLinear(ModuleOp module, StringRef name, const emit::LinearSpec &spec) {
-  const Plan plan(spec);
+codegen::DeviceKernel emitLinear(ModuleOp module, StringRef name, const emit::LinearSpec &spec,
+                                 int64_t mostGroups) {
+  const Plan plan(spec, mostGroups);
   codegen::DeviceKernel kernel;
   for (int64_t tiles = 1; tiles <= fewRows / tileTokens; tiles *= 2)
     kernel.launches.push_back(emitFewRows(module, name, plan, tiles, kernel.commonPerRow));

@@ -6,10 +6,9 @@
 //      two that brings its largest number near the end of f16, and cut into planes of 16 bits: what is left
 //      by the first one's rounding is the second one. An RMSNorm's factor comes last, with the epilogue, so
 //      that nobody needs the whole row before; a LayerNorm comes first.
-//   2. Slices are cut into chunks. A chunk's products are those of matrix instructions, weights as A, tokens
-//   as
-//      columns of B. Integers are multiplied as such; their group's scale and minimum are applied to its sum
-//      in f32, groups ascending.
+//   2. Slices are cut into chunks. A chunk's products are those of matrix instructions, weights as A and
+//      tokens as columns of B. Integers are multiplied as such; their group's scale and minimum are applied
+//      to its sum in f32, groups ascending.
 //   3. The sums of slices, each over its power of two, are added, ascending, and the epilogue follows.
 // Few rows: one launch, whose blocks take a slice each, or all where there are blocks enough. More: one that
 // packs the planes of all rows, one whose warps walk all slices. No way changes a bit, since no row meets
@@ -22,6 +21,7 @@
 #include "codegen/DeviceTarget.h"
 #include "codegen/cuda/Warp.h"
 #include "codegen/emit/Specs.h"
+#include "runtime/include/llmc/module_abi.h"
 
 namespace llmc::cuda {
 
@@ -29,8 +29,13 @@ namespace llmc::cuda {
 bool hasLinear(const emit::LinearSpec &spec);
 /// Bytes a row of the packed activations.
 int64_t linearPackedRowBytes(const emit::LinearSpec &spec);
+/// So many groups of rows may have K split between blocks: they have a counter each, and more groups are
+/// blocks enough.
+constexpr int64_t mostSplitGroups = LLMC_DEVICE_COUNTERS;
 /// Emits the entries of all launches, in dialects that emit::buildKernelLoweringPipeline lowers.
-codegen::DeviceKernel emitLinear(mlir::ModuleOp module, llvm::StringRef name, const emit::LinearSpec &spec);
+/// `mostGroups`: as above; fewer change no bit.
+codegen::DeviceKernel emitLinear(mlir::ModuleOp module, llvm::StringRef name, const emit::LinearSpec &spec,
+                                 int64_t mostGroups = mostSplitGroups);
 
 namespace linear {
 
@@ -44,9 +49,10 @@ constexpr int64_t sharedLimit = mostSharedBytes - 2048; // the rest is for what 
 
 /// The numbers that both forms agree on.
 struct Plan {
-  explicit Plan(const emit::LinearSpec &spec);
+  explicit Plan(const emit::LinearSpec &spec, int64_t mostGroups = mostSplitGroups);
 
   const emit::LinearSpec &spec;
+  const int64_t mostGroups;
   const quant::QuantScheme &scheme;
   MatrixType type;
   int64_t planes;         // of 16 bits, of an activation

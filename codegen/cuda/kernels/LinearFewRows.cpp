@@ -34,7 +34,7 @@ struct Form {
 Form formOf(const Plan &plan, int64_t tokens) {
   Form form = {tokens, 0, 0, 0, plan.slotBytes(), plan.roundChunks() * tokens * plan.tokenStride()};
   for (auto [warps, stages, buffers] : std::initializer_list<std::array<int64_t, 3>>{
-           {8, 3, 2}, {8, 2, 2}, {8, 2, 1}, {4, 3, 2}, {4, 2, 2}, {4, 2, 1}}) {
+           {8, 4, 2}, {8, 3, 2}, {8, 2, 2}, {8, 2, 1}, {4, 3, 2}, {4, 2, 2}, {4, 2, 1}}) {
     form.warps = warps, form.stages = stages, form.buffers = buffers;
     if (form.sharedBytes() <= sharedLimit)
       break;

@@ -129,18 +129,32 @@ struct ManyRows {
   }
 
   int64_t tokens() const { return tiles * tileTokens; }
+  /// Of two slices in turn: some threads may still read those of the last one.
+  Value inverseScale(Value slice, Value token) {
+    Value at = e.add(e.mul(e.rem(slice, 2), tokens()), token);
+    return e.at(inverseScales, e.mul(at, 4));
+  }
+  /// Takes them to shared memory; who reads them has met with others since.
+  void stageScales(Value firstToken, Value slice) {
+    Value thread = readRegister(e, "tid.x");
+    e.when(e.less(thread, e.c(tokens())), [&] {
+      Value from = e.at(packedRow(e.add(firstToken, thread)), e.mul(slice, 4));
+      e.store(e.load(e.f32(), from, plan.packedScales()), inverseScale(slice, thread));
+    });
+  }
   /// Shared memory of a stage: weights of each warp, then tokens.
   int64_t weightBytes() const { return largeWarps * plan.slotBytes(); }
   int64_t stageBytes() const { return emit::roundUp(weightBytes() + tokens() * plan.tokenStride(), 128); }
   int64_t sharedBytes() const { return stages * stageBytes(); }
 
-  Value rows, packed, shared;
+  Value rows, packed, shared, inverseScales;
   std::optional<Panels> panels;
 
   void emit(const KernelArguments &arguments) {
     rows = arguments.rows(e, plan.spec.rowSpace);
     packed = arguments.pointer(e, plan.packed());
     shared = sharedArray(e, module, "many_rows", sharedBytes());
+    inverseScales = sharedArray(e, module, "inverse_scales_many", 2 * tokens() * 4);
     Value block = readRegister(e, "ctaid.x");
     const Target target = ofWarp(e, targetOf(e, plan, arguments, block, largeWarps), largeWarps);
     panels.emplace(e, plan, target);
@@ -197,6 +211,7 @@ struct ManyRows {
     carried.push_back(e.c(0));
     Values totals = e.loop(e.c(0), e.c(plan.slices), 1, carried, [&](Value slice, ValueRange carried) {
       Value first = plan.firstChunk(e, slice), last = plan.firstChunk(e, e.add(slice, 1));
+      stageScales(firstToken, slice);
       Values start = zeros;
       start.push_back(carried.back());
       Values sums = e.loop(first, last, 1, start, [&](Value chunk, ValueRange carried) {
@@ -209,10 +224,8 @@ struct ManyRows {
         return sums;
       });
       Value number = sums.pop_back_val();
-      Values totals = addSlice(e, plan, carried.drop_back(), sums, [&](Value token) {
-        Value scales = e.at(packedRow(e.add(firstToken, token)), plan.packedScales());
-        return e.load(e.f32(), e.at(scales, e.mul(slice, 4)));
-      });
+      Values totals = addSlice(e, plan, carried.drop_back(), sums,
+                               [&](Value token) { return e.load(e.f32(), inverseScale(slice, token)); });
       totals.push_back(number);
       return totals;
     });

@@ -57,19 +57,20 @@ void Split::finish(ModuleOp module, const Target &target, Rows &x) {
   e.when(isLast(module), [&] { addUp(module, target, x); });
 }
 
-/// Ascending. Some loads are under way at a time.
-Value Split::sumOfSlices(Value token, Value offset) {
+/// Ascending; an f32, or four. Some loads are under way at a time.
+Value Split::sumOfSlices(Type type, Value token, Value offset) {
+  const unsigned alignment = isa<VectorType>(type) ? 16 : 4;
   constexpr int64_t atOnce = 8;
   auto some = [&](Value first, int64_t count, Value sum) {
     Values numbers;
     for (int64_t i = 0; i < count; ++i)
-      numbers.push_back(e.load(e.f32(), e.at(record(e.add(first, i), token), offset)));
+      numbers.push_back(e.load(type, e.at(record(e.add(first, i), token), offset), 0, alignment));
     for (Value number : numbers)
       sum = e.addf(sum, number);
     return sum;
   };
   const int64_t whole = plan.slices / atOnce * atOnce;
-  Value sum = e.real(e.f32(), 0);
+  Value sum = e.real(type, 0);
   if (whole)
     sum = e.loop(e.c(0), e.c(whole), atOnce, sum, [&](Value first, ValueRange carried) -> Values {
       return {some(first, atOnce, carried[0])};
@@ -77,23 +78,25 @@ Value Split::sumOfSlices(Value token, Value offset) {
   return some(e.c(whole), plan.slices - whole, sum);
 }
 
-/// A thread has a row of the output.
+/// A thread has four rows of the output, for one token of each few.
 void Split::addUp(ModuleOp module, const Target &target, Rows &x) {
   Value thread = readRegister(e, "tid.x"), factors;
   if (plan.hasFactor()) {
     factors = sharedArray(e, module, "factors", fewRows * 4);
     e.when(e.less(thread, rows), [&] {
-      Value squares = sumOfSlices(thread, e.c(squaresOffset(plan, warps)));
+      Value squares = sumOfSlices(e.f32(), thread, e.c(squaresOffset(plan, warps)));
       e.store(x.factor(squares), e.at(factors, e.mul(thread, 4)));
     });
     meet(e);
   }
-  Value row = e.add(e.mul(target.rowBlock, warps * warpRows), thread);
+  const int64_t blockRows = warps * warpRows, threadsOfToken = blockRows / 4;
+  Value inBlock = e.mul(e.rem(thread, threadsOfToken), 4), firstToken = e.div(thread, threadsOfToken);
+  Value row = e.add(e.mul(target.rowBlock, blockRows), inBlock);
   e.when(e.less(row, e.mul(target.panels, quant::panelRows)), [&] {
-    e.loop(e.c(0), rows, 1, [&](Value token) {
+    e.loop(firstToken, rows, warps * warpLanes / threadsOfToken, [&](Value token) {
       Values sums;
       for (int64_t w = 0; w < plan.weights; ++w)
-        sums.push_back(sumOfSlices(token, e.mul(e.add(thread, w * warps * warpRows), 4)));
+        sums.push_back(sumOfSlices(e.vec(4, e.f32()), token, e.mul(e.add(inBlock, w * blockRows), 4)));
       Value factor = factors ? e.load(e.f32(), e.at(factors, e.mul(token, 4))) : Value();
       storeResult(e, plan, target, sums, factor, row, token);
     });

@@ -8,7 +8,6 @@
 #define LLMC_CODEGEN_CUDA_KERNELS_LINEARSPLIT_H
 
 #include "codegen/cuda/kernels/Linear.h"
-#include "runtime/include/llmc/module_abi.h"
 
 namespace llmc::cuda::linear {
 
@@ -18,11 +17,10 @@ public:
   Split(emit::Emitter &e, const Plan &plan, const emit::KernelArguments &arguments, int64_t warps,
         mlir::Value group, mlir::Value slice, mlir::Value rows);
 
-  /// With more groups than that there are blocks enough.
-  static constexpr int64_t mostGroups = 128;
-  static_assert(mostGroups <= LLMC_DEVICE_COUNTERS);
+  /// Rows of KEYS may be more than tokens, and memory in common is measured by those.
   static bool isWorth(const Plan &plan, int64_t warps) {
-    return plan.slices > 1 && rowBlocks(plan, warps) <= mostGroups;
+    return plan.slices > 1 && plan.spec.rowSpace != LLMC_ROWS_KEYS &&
+           rowBlocks(plan, warps) <= plan.mostGroups;
   }
   /// Of the memory that blocks have in common.
   static int64_t bytesPerRow(const Plan &plan, int64_t warps) {
@@ -44,7 +42,7 @@ private:
   }
   mlir::Value record(mlir::Value slice, mlir::Value token);
   mlir::Value isLast(mlir::ModuleOp module);
-  mlir::Value sumOfSlices(mlir::Value token, mlir::Value offset);
+  mlir::Value sumOfSlices(mlir::Type type, mlir::Value token, mlir::Value offset);
   void addUp(mlir::ModuleOp module, const Target &target, Rows &x);
 
   emit::Emitter &e;

@@ -70,7 +70,8 @@ bool RaceCheck::isOrdered(const Shadow::Access &earlier, const Shadow::Access &n
 }
 
 /// Two readers are enough: of two that no order stands between, the second is kept beside the first; if they
-/// are of two warps, whoever writes next without a barrier of the block races with one of them.
+/// are of two warps, whoever writes next without a barrier of the block races with one of them. Of three
+/// blocks that read, and a fourth that knows of the first two only, the third is forgotten.
 void RaceCheck::noteRead(Shadow::Byte &byte, const Shadow::Access &now) const {
   auto &[kept, other] = byte.reads;
   if (isOrdered(kept, now))
@@ -112,7 +113,7 @@ bool RaceCheck::note(Shadow &shadow, bool isShared, uint64_t offset, uint64_t by
       }
     byte.write = now;
   }
-  if (now.isAtomic)
+  if (now.isAtomic && !isShared)
     blocks.atomic(thread, {&shadow, offset});
   return false;
 }

@@ -32,8 +32,8 @@ extern "C" {
 #define LLMC_FOOTER_MAGIC "LLMCEND"
 #define LLMC_MODULE_ABI 9u      /* raised by every change of this file that an older reader would misread */
 #define LLMC_MODULE_ALIGN 4096u /* file alignment of the weights */
-#define LLMC_DEVICE_COUNTERS 256u
 #define LLMC_NONE 0xffffffffu   /* no layer, no buffer, no location */
+#define LLMC_DEVICE_COUNTERS 256u /* llmc_step.counters */
 
 /* CPU features that a variant needs; a bit each, tested against cpuid and XCR0. */
 enum {
