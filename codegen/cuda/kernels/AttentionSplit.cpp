@@ -2,9 +2,9 @@
 //
 // A block (kv head, row, key block) works if its row is the first of its sequence in the step:
 //   1. Appends the keys and values of the sequence's rows whose positions lie in the key block.
-//   2. Norms (if heads are normed) and rotates the queries of all these rows, some at a time, and goes through
-//      the key block in rounds: each warp takes one unit (AttentionUnit.h), then these units are added to
-//      those of the rounds before.
+//   2. Norms (if heads are normed) and rotates the queries of all these rows, some at a time, and goes
+//      through the key block in rounds: each warp takes one unit (AttentionUnit.h), then these units are
+//      added to those of the rounds before.
 //   3. Leaves a record (o, m, l) for each query: in common memory as [key block][row][head].
 // No block needs what another one does.
 //
