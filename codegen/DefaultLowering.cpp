@@ -172,8 +172,8 @@ static FailureOr<Affine> moveToScratch(ModuleOp module, const DefaultTarget &tar
   fixed.append(growing);
   for (auto [alloc, bytes] : fixed) {
     Emitter e(alloc.getLoc(), alloc);
-    auto function = alloc->getParentOfType<LLVM::LLVMFuncOp>();
-    e.setInsertionPointToStart(&function.getBody().front());
+    auto function = alloc->getParentOfType<FunctionOpInterface>();
+    e.setInsertionPointToStart(&function.getFunctionBody().front());
     KernelArguments arguments = target.arguments(e, function.getArguments());
     Value place = e.at(arguments.scratch(e), used.base);
     if (used.perKey)
@@ -293,7 +293,16 @@ static LogicalResult bufferize(ModuleOp module) {
     return success();
   };
   bufferization::BufferizationState state;
-  return bufferization::runOneShotBufferize(module, options, state);
+  // In a module within the module, MLIR 22's analysis would let one buffer have two values at a time.
+  Operation *holder = module;
+  module.walk([&](FunctionOpInterface function) { holder = function->getParentOp(); });
+  if (failed(bufferization::runOneShotBufferize(holder, options, state)))
+    return failure();
+  // Constants are put into the outermost module, where a function in a gpu.module does not find them.
+  if (holder != module)
+    for (auto global : llvm::make_early_inc_range(module.getOps<memref::GlobalOp>()))
+      global->moveBefore(&holder->getRegion(0).front().front());
+  return success();
 }
 
 FailureOr<DefaultKernel> codegen::lowerTensorKernel(ModuleOp module, const DefaultTarget &target,
@@ -319,11 +328,12 @@ FailureOr<DefaultKernel> codegen::lowerTensorKernel(ModuleOp module, const Defau
     return failure();
   RewritePatternSet polynomials(module.getContext());
   emit::populateMathToPolyPatterns(polynomials);
-  if (failed(applyPatternsGreedily(module, std::move(polynomials))) || failed(run(module, [](PassManager &m) {
+  if (failed(applyPatternsGreedily(module, std::move(polynomials))) ||
+      failed(run(module, [&](PassManager &m) {
         m.addPass(memref::createExpandStridedMetadataPass());
         m.addPass(createLowerAffinePass());
         m.addPass(createFinalizeMemRefToLLVMConversionPass());
-        emit::buildKernelLoweringPipeline(m);
+        target.buildLowering(m);
       })))
     return failure();
   DefaultKernel kernel;

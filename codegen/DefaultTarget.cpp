@@ -2,9 +2,9 @@
 #include "codegen/DefaultTarget.h"
 
 #include "codegen/cpu/Entry.h"
+#include "codegen/emit/Lowering.h"
 
 #include "mlir/Dialect/Linalg/Passes.h"
-#include "mlir/Pass/PassManager.h"
 
 using namespace mlir;
 using namespace llmc;
@@ -24,3 +24,5 @@ LogicalResult CpuDefaults::lowerToLoops(ModuleOp module) const {
   manager.addPass(createConvertLinalgToLoopsPass());
   return manager.run(module);
 }
+
+void CpuDefaults::buildLowering(OpPassManager &manager) const { emit::buildKernelLoweringPipeline(manager); }

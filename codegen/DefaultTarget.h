@@ -10,6 +10,8 @@
 #include "codegen/cpu/isa/Isa.h"
 #include "codegen/emit/KernelArguments.h"
 
+#include "mlir/Pass/PassManager.h"
+
 namespace llmc::codegen {
 
 class DefaultTarget {
@@ -24,6 +26,9 @@ public:
   /// Linalg ops on memrefs => loops. `module` is a kernel that every thread of a share runs as a whole: here
   /// the work of its ops is spread over them, and what must not be done twice is left to one.
   virtual mlir::LogicalResult lowerToLoops(mlir::ModuleOp module) const = 0;
+  /// Adds the passes that take what an entry is made of to the LLVM dialect. Of memrefs there is nothing
+  /// left.
+  virtual void buildLowering(mlir::OpPassManager &manager) const = 0;
 };
 
 /// A worker of the CPU: a share is one thread's.
@@ -34,6 +39,7 @@ public:
                  llvm::function_ref<void(const emit::KernelArguments &)> body) const override;
   emit::KernelArguments arguments(emit::Emitter &e, mlir::ValueRange functionArguments) const override;
   mlir::LogicalResult lowerToLoops(mlir::ModuleOp module) const override;
+  void buildLowering(mlir::OpPassManager &manager) const override;
 
 private:
   const cpu::Isa &variant;

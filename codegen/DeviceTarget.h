@@ -51,6 +51,8 @@ class DeviceTarget {
 public:
   virtual ~DeviceTarget() = default;
   virtual llvm::StringRef name() const = 0;
+  /// The dialects that its kernels use beside those of the CPU's, and their translation to LLVM IR.
+  virtual void registerDialects(mlir::DialectRegistry &registry) const = 0;
   /// Whether the op can be a kernel as it is; if not, it is split into the ops it is made from. With
   /// `defaultKernels` no kernel has an emitter of its own.
   virtual bool hasKernel(mlir::Operation *op, bool defaultKernels) const = 0;

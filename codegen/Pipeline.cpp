@@ -90,6 +90,8 @@ DialectRegistry codegen::pipelineDialects() {
   registerDefaultKernelDialects(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
+  for (const DeviceTarget *device : allDevices())
+    device->registerDialects(registry);
   return registry;
 }
 

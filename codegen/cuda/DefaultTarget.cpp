@@ -2,7 +2,9 @@
 #include "codegen/cuda/DefaultTarget.h"
 
 #include "codegen/cuda/Warp.h"
-#include "runtime/include/llmc/module_abi.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 using namespace mlir;
 
@@ -27,20 +29,17 @@ void emitEntry(Emitter &e, ModuleOp module, StringRef name, uint32_t threads,
                llvm::function_ref<void(const KernelArguments &)> body) {
   OpBuilder::InsertionGuard guard(e);
   e.setInsertionPointToEnd(module.getBody());
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(e.getContext()), {e.ptr(), e.ptr()});
-  auto function = LLVM::LLVMFuncOp::create(e, name, type, LLVM::Linkage::External, /*dsoLocal=*/false,
-                                           LLVM::CConv::PTX_Kernel);
-  auto pair = [&](StringRef key, const Twine &value) -> Attribute {
-    return e.getArrayAttr({e.getStringAttr(key), e.getStringAttr(value)});
-  };
-  // "no-builtins" keeps loops from becoming calls of memset or memcpy, which nothing would resolve.
+  if (module.getOps<gpu::GPUModuleOp>().empty())
+    gpu::GPUModuleOp::create(e, "kernels");
+  e.setInsertionPointToEnd((*module.getOps<gpu::GPUModuleOp>().begin()).getBody());
+  auto function = gpu::GPUFuncOp::create(e, name, e.getFunctionType({e.ptr(), e.ptr()}, {}));
+  function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), e.getUnitAttr());
+  function.setKnownBlockSizeAttr(e.getDenseI32ArrayAttr({int32_t(threads), 1, 1}));
   // One block that fits is all that is asked for: else ptxas may spill registers to fit more of them.
-  function.setPassthroughAttr(
-      e.getArrayAttr({e.getStringAttr("no-builtins"), e.getStringAttr("nounwind"),
-                      pair("nvvm.maxntid", Twine(threads)), pair("nvvm.minctasm", "1")}));
-  e.setInsertionPointToStart(function.addEntryBlock(e));
+  function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), e.getI32IntegerAttr(1));
+  e.setInsertionPointToStart(&function.getBody().front());
   body(argumentsOf(e, function.getArguments()));
-  LLVM::ReturnOp::create(e, ValueRange{});
+  gpu::ReturnOp::create(e);
 }
 
 } // namespace llmc::cuda

@@ -8,13 +8,15 @@
 #define LLMC_CODEGEN_CUDA_DEFAULTTARGET_H
 
 #include "codegen/DefaultTarget.h"
+#include "codegen/cuda/Lowering.h"
 
 namespace llmc::cuda {
 
 /// Threads of a block of a default kernel, and how many blocks have a scratch of their own.
 constexpr uint32_t defaultThreads = 128, defaultBlocks = 256;
 
-/// Emits `name`, a kernel of a GPU: two addresses, and `threads` threads a block.
+/// Emits `name`, a kernel of a GPU, into the gpu.module of `module`: two addresses, and `threads` threads a
+/// block.
 void emitEntry(emit::Emitter &e, mlir::ModuleOp module, llvm::StringRef name, uint32_t threads,
                llvm::function_ref<void(const emit::KernelArguments &)> body);
 
@@ -35,6 +37,7 @@ public:
     return argumentsOf(e, functionArguments);
   }
   mlir::LogicalResult lowerToLoops(mlir::ModuleOp module) const override { return spreadOverThreads(module); }
+  void buildLowering(mlir::OpPassManager &manager) const override { buildKernelLowering(manager); }
 };
 
 } // namespace llmc::cuda

@@ -5,11 +5,11 @@
 #include "codegen/DefaultKernels.h"
 #include "codegen/KernelSpecs.h"
 #include "codegen/cuda/DefaultTarget.h"
+#include "codegen/cuda/Lowering.h"
 #include "codegen/cuda/kernels/Attention.h"
 #include "codegen/cuda/kernels/Choose.h"
 #include "codegen/cuda/kernels/Embed.h"
 #include "codegen/cuda/kernels/Linear.h"
-#include "codegen/emit/Lowering.h"
 
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/SetVector.h"
@@ -68,7 +68,7 @@ FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKernels) {
 
 static FailureOr<DeviceKernel> lowered(ModuleOp module, DeviceKernel kernel) {
   PassManager manager(module.getContext());
-  emit::buildKernelLoweringPipeline(manager);
+  buildKernelLowering(manager);
   if (failed(manager.run(module)))
     return failure();
   return kernel;

@@ -11,6 +11,7 @@
 #include "codegen/cuda/DefaultTarget.h"
 #include "codegen/cuda/Warp.h"
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -28,13 +29,10 @@ constexpr llvm::StringLiteral isShared = "llmc.spread";
 
 class Spreader {
 public:
-  Spreader(LLVM::LLVMFuncOp function) : function(function), e(function.getLoc(), function) {
+  Spreader(gpu::GPUFuncOp function) : function(function), e(function.getLoc(), function) {
     e.setInsertionPointToStart(&function.getBody().front());
-    auto number = [&](StringRef name) {
-      return arith::IndexCastOp::create(e, e.getIndexType(), readRegister(e, name));
-    };
-    lane = number("tid.x");
-    lanes = number("ntid.x");
+    lane = gpu::ThreadIdOp::create(e, gpu::Dimension::x);
+    lanes = gpu::BlockDimOp::create(e, gpu::Dimension::x);
     isFirst = e.equal(lane, arith::ConstantIndexOp::create(e, 0));
   }
 
@@ -125,28 +123,20 @@ private:
       meetAt(branch, /*after=*/true);
   }
 
-  static bool isMeeting(Operation *op) {
-    auto call = dyn_cast<LLVM::CallIntrinsicOp>(op);
-    return call && call.getIntrin().starts_with("llvm.nvvm.barrier.");
-  }
-
   void dropRepeatedMeetings() {
-    SmallVector<Operation *> meetings;
-    function.walk([&](Operation *op) {
-      if (isMeeting(op))
-        meetings.push_back(op);
-    });
-    for (Operation *meeting : meetings) {
+    SmallVector<gpu::BarrierOp> meetings;
+    function.walk([&](gpu::BarrierOp op) { meetings.push_back(op); });
+    for (gpu::BarrierOp meeting : meetings) {
       Operation *next = meeting->getNextNode();
       // An allocation gives a place in scratch a name, and does nothing when the kernel runs.
       while (next && (isMemoryEffectFree(next) || isa<memref::AllocOp>(next)))
         next = next->getNextNode();
-      if (next && isMeeting(next))
+      if (isa_and_nonnull<gpu::BarrierOp>(next))
         meeting->erase();
     }
   }
 
-  LLVM::LLVMFuncOp function;
+  gpu::GPUFuncOp function;
   Emitter e;
   Value lane, lanes, isFirst;
 };
@@ -154,10 +144,12 @@ private:
 } // namespace
 
 LogicalResult spreadOverThreads(ModuleOp module) {
-  for (auto function : module.getOps<LLVM::LLVMFuncOp>())
-    if (failed(Spreader(function).run()))
-      return failure();
-  return success();
+  return success(!module
+                      .walk([](gpu::GPUFuncOp function) {
+                        return failed(Spreader(function).run()) ? WalkResult::interrupt()
+                                                                : WalkResult::skip();
+                      })
+                      .wasInterrupted());
 }
 
 } // namespace llmc::cuda

@@ -11,6 +11,7 @@
 #include "codegen/cuda/Architectures.h"
 #include "codegen/cuda/Images.h"
 #include "codegen/cuda/Kernels.h"
+#include "codegen/cuda/Lowering.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -38,6 +39,7 @@ struct Job {
 class CudaTarget : public DeviceTarget {
 public:
   StringRef name() const override { return "cuda"; }
+  void registerDialects(DialectRegistry &registry) const override { cuda::registerKernelDialects(registry); }
   bool hasKernel(Operation *op, bool defaultKernels) const override {
     return cuda::hasKernel(op, defaultKernels);
   }

@@ -1,6 +1,8 @@
 //===- Warp.cpp - what the kernels of a GPU are made of -------------------===//
 #include "codegen/cuda/Warp.h"
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+
 using namespace mlir;
 
 namespace llmc::cuda {
@@ -26,17 +28,30 @@ static Type pointerIn(Emitter &e, unsigned space) {
   return LLVM::LLVMPointerType::get(e.getContext(), space);
 }
 
-Value readRegister32(Emitter &e, StringRef name) {
-  return e.intrinsic(("llvm.nvvm.read.ptx.sreg." + name).str(), e.i32(), {});
+static Value readIndex(Emitter &e, StringRef name) {
+  const auto [what, axis] = name.split('.');
+  const gpu::Dimension dimension = *gpu::symbolizeDimension(axis);
+  if (what == "tid")
+    return gpu::ThreadIdOp::create(e, dimension);
+  if (what == "ntid")
+    return gpu::BlockDimOp::create(e, dimension);
+  if (what == "ctaid")
+    return gpu::BlockIdOp::create(e, dimension);
+  assert(what == "nctaid" && "no such register");
+  return gpu::GridDimOp::create(e, dimension);
 }
+
 Value readRegister(Emitter &e, StringRef name) {
-  return arith::ExtUIOp::create(e, e.i64(), readRegister32(e, name));
+  return arith::IndexCastUIOp::create(e, e.i64(), readIndex(e, name));
+}
+Value readRegister32(Emitter &e, StringRef name) {
+  return arith::IndexCastUIOp::create(e, e.i32(), readIndex(e, name));
 }
 
 Value laneNumber(Emitter &e) { return e.rem(readRegister(e, "tid.x"), warpLanes); }
 Value warpNumber(Emitter &e) { return e.div(readRegister(e, "tid.x"), warpLanes); }
 
-void meet(Emitter &e) { call(e, "llvm.nvvm.barrier.cta.sync.aligned.all", ValueRange{e.splat(e.i32(), 0)}); }
+void meet(Emitter &e) { gpu::BarrierOp::create(e); }
 void meetWarp(Emitter &e) { call(e, "llvm.nvvm.bar.warp.sync", ValueRange{e.splat(e.i32(), -1)}); }
 
 Value shuffleXor(Emitter &e, Value value, int64_t mask) {
@@ -64,10 +79,12 @@ Value reduceInts(Emitter &e, StringRef operation, Value i32) {
 }
 
 Value sharedArray(Emitter &e, ModuleOp module, StringRef name, int64_t bytes) {
-  auto global = module.lookupSymbol<LLVM::GlobalOp>(name);
+  // Where the entry stands that asks for it (emitEntry).
+  gpu::GPUModuleOp kernels = *module.getOps<gpu::GPUModuleOp>().begin();
+  auto global = kernels.lookupSymbol<LLVM::GlobalOp>(name);
   if (!global) {
     OpBuilder::InsertionGuard guard(e);
-    e.setInsertionPointToStart(module.getBody());
+    e.setInsertionPointToStart(kernels.getBody());
     auto type = LLVM::LLVMArrayType::get(e.i8(), bytes);
     global = LLVM::GlobalOp::create(e, type, /*isConstant=*/false, LLVM::Linkage::Internal, name, Attribute(),
                                     /*alignment=*/16, sharedSpace);

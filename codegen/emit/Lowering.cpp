@@ -12,6 +12,7 @@
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -26,10 +27,10 @@ namespace {
 struct CheckLoweredPass : PassWrapper<CheckLoweredPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(CheckLoweredPass)
   StringRef getArgument() const override { return "llmc-check-lowered"; }
-  StringRef getDescription() const override { return "report operations that are not in the LLVM dialect"; }
+  StringRef getDescription() const override { return "report operations that have no form in LLVM IR"; }
   void runOnOperation() override {
     getOperation().walk([&](Operation *op) {
-      if (isa<ModuleOp>(op) || isa_and_nonnull<LLVM::LLVMDialect>(op->getDialect()))
+      if (isa<ModuleOp>(op) || isa_and_nonnull<LLVM::LLVMDialect, NVVM::NVVMDialect>(op->getDialect()))
         return;
       op->emitError("is left in a kernel after lowering");
       signalPassFailure();

@@ -3,7 +3,7 @@
 
 #include "codegen/DefaultKernels.h"
 #include "codegen/cuda/Images.h"
-#include "codegen/emit/Lowering.h"
+#include "codegen/cuda/Lowering.h"
 #include "codegen/simt/Library.h"
 
 #include "mlir/IR/Verifier.h"
@@ -27,6 +27,7 @@ codegen::DeviceKernel compileKernel(const EmitKernel &emit, std::string &error) 
   codegen::registerDefaultKernelDialects(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
+  cuda::registerKernelDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
@@ -36,7 +37,7 @@ codegen::DeviceKernel compileKernel(const EmitKernel &emit, std::string &error) 
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
   FailureOr<codegen::DeviceKernel> emitted = emit(*module);
   PassManager lowering(&context);
-  emit::buildKernelLoweringPipeline(lowering);
+  cuda::buildKernelLowering(lowering);
   if (failed(emitted) || failed(verify(*module)) || failed(lowering.run(*module)))
     return {};
   llvm::LLVMContext llvmContext;
