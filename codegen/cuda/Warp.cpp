@@ -55,10 +55,9 @@ void meet(Emitter &e) { gpu::BarrierOp::create(e); }
 void meetWarp(Emitter &e) { call(e, "llvm.nvvm.bar.warp.sync", ValueRange{e.splat(e.i32(), -1)}); }
 
 Value shuffleXor(Emitter &e, Value value, int64_t mask) {
-  Value all = e.splat(e.i32(), -1), bits = e.splat(e.i32(), mask), within = e.splat(e.i32(), 0x1f);
-  const bool isFloat = isa<FloatType>(value.getType());
-  return e.intrinsic(isFloat ? "llvm.nvvm.shfl.sync.bfly.f32" : "llvm.nvvm.shfl.sync.bfly.i32",
-                     value.getType(), {all, value, bits, within});
+  // MLIR takes it for pure: a pass that moves ops would move it to where not all lanes are. None runs here.
+  return gpu::ShuffleOp::create(e, value, int32_t(mask), int32_t(warpLanes), gpu::ShuffleMode::XOR)
+      .getShuffleResult();
 }
 
 static Value fold(Emitter &e, Value value, int64_t width, llvm::function_ref<Value(Value, Value)> combine) {
