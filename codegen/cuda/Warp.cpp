@@ -2,6 +2,7 @@
 #include "codegen/cuda/Warp.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 using namespace mlir;
 
@@ -10,17 +11,14 @@ namespace llmc::cuda {
 using emit::Emitter;
 using emit::Values;
 
-static void call(Emitter &e, StringRef name, ValueRange operands) {
-  LLVM::CallIntrinsicOp::create(e, e.getStringAttr(name), operands);
+/// A structure of four, and what is in it.
+static Type fourOf(Emitter &e, Type element) {
+  return LLVM::LLVMStructType::getLiteral(e.getContext(), SmallVector<Type>(4, element));
 }
-
-/// An intrinsic that returns a structure.
-static Values callForMany(Emitter &e, StringRef name, Type element, unsigned count, ValueRange operands) {
-  auto type = LLVM::LLVMStructType::getLiteral(e.getContext(), SmallVector<Type>(count, element));
-  Value all = e.intrinsic(name, type, operands);
+static Values elements(Emitter &e, Value four) {
   Values results;
-  for (int64_t i = 0; i < count; ++i)
-    results.push_back(LLVM::ExtractValueOp::create(e, all, i));
+  for (int64_t i = 0; i < 4; ++i)
+    results.push_back(LLVM::ExtractValueOp::create(e, four, i));
   return results;
 }
 
@@ -52,7 +50,7 @@ Value laneNumber(Emitter &e) { return e.rem(readRegister(e, "tid.x"), warpLanes)
 Value warpNumber(Emitter &e) { return e.div(readRegister(e, "tid.x"), warpLanes); }
 
 void meet(Emitter &e) { gpu::BarrierOp::create(e); }
-void meetWarp(Emitter &e) { call(e, "llvm.nvvm.bar.warp.sync", ValueRange{e.splat(e.i32(), -1)}); }
+void meetWarp(Emitter &e) { NVVM::SyncWarpOp::create(e, e.splat(e.i32(), -1)); }
 
 Value shuffleXor(Emitter &e, Value value, int64_t mask) {
   // MLIR takes it for pure: a pass that moves ops would move it to where not all lanes are. None runs here.
@@ -74,7 +72,7 @@ Value maxOfLanes(Emitter &e, Value value, int64_t width) {
 }
 
 Value reduceInts(Emitter &e, StringRef operation, Value i32) {
-  return e.intrinsic(("llvm.nvvm.redux.sync." + operation).str(), e.i32(), {i32, e.splat(e.i32(), -1)});
+  return NVVM::ReduxOp::create(e, e.i32(), i32, *NVVM::symbolizeReduxKind(operation), e.splat(e.i32(), -1));
 }
 
 Value sharedArray(Emitter &e, ModuleOp module, StringRef name, int64_t bytes) {
@@ -95,14 +93,12 @@ Value sharedArray(Emitter &e, ModuleOp module, StringRef name, int64_t bytes) {
 
 void copyAsync(Emitter &e, Value toShared, Value from) {
   Value inGlobal = LLVM::AddrSpaceCastOp::create(e, pointerIn(e, globalSpace), from);
-  call(e, "llvm.nvvm.cp.async.cg.shared.global.16", ValueRange{toShared, inGlobal});
+  NVVM::CpAsyncOp::create(e, toShared, inGlobal, 16, NVVM::LoadCacheModifierKind::CG, /*cpSize=*/Value());
 }
 
-void commitCopies(Emitter &e) { call(e, "llvm.nvvm.cp.async.commit.group", {}); }
+void commitCopies(Emitter &e) { NVVM::CpAsyncCommitGroupOp::create(e); }
 
-void waitForCopies(Emitter &e, int64_t pending) {
-  call(e, "llvm.nvvm.cp.async.wait.group", ValueRange{e.splat(e.i32(), pending)});
-}
+void waitForCopies(Emitter &e, int64_t pending) { NVVM::CpAsyncWaitGroupOp::create(e, uint32_t(pending)); }
 
 constexpr StringLiteral deviceScope = "device";
 
@@ -114,20 +110,24 @@ Value countUp(Emitter &e, Value counter, int64_t last) {
 }
 
 Values loadMatrices(Emitter &e, Value sharedRow) {
-  return callForMany(e, "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16", e.i32(), 4, sharedRow);
+  auto shape = NVVM::LdStMatrixShapeAttr::get(e.getContext(), 8, 8);
+  return elements(e, NVVM::LdMatrixOp::create(e, fourOf(e, e.i32()), sharedRow, 4, NVVM::MMALayout::row,
+                                              shape, NVVM::LdStMatrixEltType::B16));
 }
 
 Values multiplyMatrices(Emitter &e, MatrixType type, ValueRange a, ValueRange b, ValueRange c) {
-  Values operands;
-  for (Value words : llvm::concat<Value>(Values(a), Values(b)))
-    // Halves are pairs of them, bf16 plain words.
-    operands.push_back(type == MatrixType::BF16 ? words
-                                                : LLVM::BitcastOp::create(e, e.vec(2, e.f16()), words));
-  llvm::append_range(operands, c);
-  return callForMany(e,
-                     type == MatrixType::F16 ? "llvm.nvvm.mma.m16n8k16.row.col.f32.f32"
-                                             : "llvm.nvvm.mma.m16n8k16.row.col.bf16",
-                     e.f32(), 4, operands);
+  const bool isBF16 = type == MatrixType::BF16;
+  // Halves are pairs of them, bf16 plain words.
+  auto numbers = [&](ValueRange words) {
+    return llvm::map_to_vector(words, [&](Value word) -> Value {
+      return isBF16 ? word : LLVM::BitcastOp::create(e, e.vec(2, e.f16()), word);
+    });
+  };
+  const NVVM::MMATypes element = isBF16 ? NVVM::MMATypes::bf16 : NVVM::MMATypes::f16;
+  Values as = numbers(a), bs = numbers(b);
+  return elements(e, NVVM::MmaOp::create(e, fourOf(e, e.f32()), as, bs, c, /*shape=*/{16, 8, 16},
+                                         /*b1Op=*/{}, /*intOverflow=*/{}, {{element, element}},
+                                         {{NVVM::MMALayout::row, NVVM::MMALayout::col}}));
 }
 
 } // namespace llmc::cuda

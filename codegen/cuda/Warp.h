@@ -1,7 +1,7 @@
 //===- Warp.h - what the kernels of a GPU are made of -----------*- C++ -*-===//
 //
-// Threads, warps and blocks; shared memory and asynchronous copies into it; matrix instructions. All are
-// intrinsics that the NVPTX backend knows and the emulator as well (codegen/simt/Intrinsics.cpp).
+// Threads, warps and blocks; shared memory and asynchronous copies into it; matrix instructions. All are ops
+// of the gpu or the NVVM dialect whose intrinsics the emulator knows, too (codegen/simt/IntrinsicTable.cpp).
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_CUDA_WARP_H
