@@ -12,6 +12,7 @@
 #include "codegen/DefaultKernels.h"
 #include "codegen/KernelSpecs.h"
 #include "codegen/KernelUnits.h"
+#include "codegen/LowerUnits.h"
 #include "codegen/ObjectCache.h"
 #include "codegen/Parallel.h"
 #include "codegen/PlantBug.h"
@@ -109,49 +110,6 @@ struct Job {
 };
 using Jobs = std::vector<std::unique_ptr<Job>>;
 
-/// Tells the observers of each pass over each unit. Units are lowered one after the other.
-class KernelPassTeller : public PassInstrumentation {
-public:
-  KernelPassTeller(ArrayRef<PipelineObserver *> observers, ArrayRef<Job *> jobs)
-      : observers(observers), jobs(jobs) {}
-
-  void runBeforePass(Pass *pass, Operation *op) override {
-    if (!isOverUnit(pass, op))
-      return;
-    if (op != unit) {
-      ++numUnits;
-      numPasses = 0;
-    }
-    unit = op;
-    before.emplace(op);
-    watch = {};
-  }
-  void runAfterPass(Pass *pass, Operation *op) override {
-    if (!isOverUnit(pass, op))
-      return;
-    KernelPassRun run{numPasses++,
-                      pass->getArgument(),
-                      jobs[numUnits - 1]->unit.name,
-                      op,
-                      *before != OperationFingerPrint(op),
-                      watch.milliseconds()};
-    for (PipelineObserver *observer : observers)
-      observer->kernelPassRan(run);
-  }
-
-private:
-  /// Not an adaptor, which only takes passes to the units.
-  static bool isOverUnit(Pass *pass, Operation *op) {
-    return !pass->getArgument().empty() && isa<ModuleOp>(op) && op->getParentOp();
-  }
-  ArrayRef<PipelineObserver *> observers;
-  ArrayRef<Job *> jobs;
-  Operation *unit = nullptr;
-  unsigned numUnits = 0, numPasses = 0;
-  std::optional<OperationFingerPrint> before;
-  Stopwatch watch;
-};
-
 } // namespace
 
 /// Functions that kernels share are from none of them, whichever asked first.
@@ -209,15 +167,11 @@ static LogicalResult emitKernels(step::ProgramOp program, const cpu::Isa &isa,
 /// Units => the LLVM dialect => LLVM IR.
 static LogicalResult translate(step::ProgramOp program, ArrayRef<Job *> jobs,
                                ArrayRef<PipelineObserver *> observers) {
-  // As siblings in one module the pass manager takes them in parallel.
   OwningOpRef<ModuleOp> all = ModuleOp::create(program.getLoc());
   for (Job *job : jobs)
     all->push_back(job->unit.module.release());
-  PassManager passes(program->getContext());
-  if (!observers.empty())
-    passes.addInstrumentation(std::make_unique<KernelPassTeller>(observers, jobs));
-  emit::buildKernelLoweringPipeline(passes.nest<ModuleOp>());
-  if (failed(passes.run(*all)))
+  const auto names = llvm::map_to_vector(jobs, [](Job *job) { return job->unit.name; });
+  if (failed(lowerUnits(*all, names, emit::buildKernelLoweringPipeline, observers)))
     return failure();
   if (!observers.empty()) { // lines for those who look on, which the object does not keep (Backend.cpp)
     PassManager lines(program->getContext());

@@ -20,7 +20,7 @@ struct DefaultKernel {
   bool usesKeys = false; // reads step->keys or the number of keys: llmc_module.uses_keys must be set
 };
 
-/// Emits `name`, an entry of `target` in the LLVM dialect, into `into`.
+/// Emits `name`, an entry of `target`, into `into`, as far as the target lowers it by itself.
 ///
 /// Arguments, in the order of the kernel's block arguments: an address for each tensor and weight (none for
 /// tokens); then, for lm.kv_append and lm.kv_view, three immediates (cache number, byte offset of the layer's
@@ -37,6 +37,9 @@ struct DefaultKernel {
 /// An op that touches the cache together with other things (lm.cached_attention) is refused: split it first.
 mlir::FailureOr<DefaultKernel> emitDefaultKernel(mlir::ModuleOp into, llvm::StringRef name,
                                                  step::KernelOp kernel, const DefaultTarget &target);
+
+/// Memrefs, and maps of their indices => addresses of the LLVM dialect. The passes that follow do the rest.
+void buildMemRefLowering(mlir::OpPassManager &manager);
 
 /// The dialects and interfaces that emitDefaultKernel works with; to be in the context before it is called.
 void registerDefaultKernelDialects(mlir::DialectRegistry &registry);

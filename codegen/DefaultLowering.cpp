@@ -305,6 +305,12 @@ static LogicalResult bufferize(ModuleOp module) {
   return success();
 }
 
+void codegen::buildMemRefLowering(OpPassManager &manager) {
+  manager.addPass(memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addPass(createFinalizeMemRefToLLVMConversionPass());
+}
+
 FailureOr<DefaultKernel> codegen::lowerTensorKernel(ModuleOp module, const DefaultTarget &target,
                                                     bool isSpread) {
   if (failed(run(module,
@@ -329,12 +335,7 @@ FailureOr<DefaultKernel> codegen::lowerTensorKernel(ModuleOp module, const Defau
   RewritePatternSet polynomials(module.getContext());
   emit::populateMathToPolyPatterns(polynomials);
   if (failed(applyPatternsGreedily(module, std::move(polynomials))) ||
-      failed(run(module, [&](PassManager &m) {
-        m.addPass(memref::createExpandStridedMetadataPass());
-        m.addPass(createLowerAffinePass());
-        m.addPass(createFinalizeMemRefToLLVMConversionPass());
-        target.buildLowering(m);
-      })))
+      failed(run(module, [&](PassManager &m) { target.buildLowering(m); })))
     return failure();
   DefaultKernel kernel;
   kernel.scratchConstant = scratch->base;

@@ -1,6 +1,7 @@
 //===- DefaultTarget.cpp - default kernels on a CPU -----------------------===//
 #include "codegen/DefaultTarget.h"
 
+#include "codegen/DefaultKernels.h"
 #include "codegen/cpu/Entry.h"
 #include "codegen/emit/Lowering.h"
 
@@ -25,4 +26,7 @@ LogicalResult CpuDefaults::lowerToLoops(ModuleOp module) const {
   return manager.run(module);
 }
 
-void CpuDefaults::buildLowering(OpPassManager &manager) const { emit::buildKernelLoweringPipeline(manager); }
+void CpuDefaults::buildLowering(OpPassManager &manager) const {
+  buildMemRefLowering(manager);
+  emit::buildKernelLoweringPipeline(manager);
+}

@@ -26,8 +26,8 @@ public:
   /// Linalg ops on memrefs => loops. `module` is a kernel that every thread of a share runs as a whole: here
   /// the work of its ops is spread over them, and what must not be done twice is left to one.
   virtual mlir::LogicalResult lowerToLoops(mlir::ModuleOp module) const = 0;
-  /// Adds the passes that take what an entry is made of to the LLVM dialect. Of memrefs there is nothing
-  /// left.
+  /// Adds the passes that take memrefs and all that is around them to the LLVM dialect; none, if the target
+  /// has them run over all its kernels.
   virtual void buildLowering(mlir::OpPassManager &manager) const = 0;
 };
 

@@ -84,9 +84,10 @@ public:
 
   /// Kernels are compiled anew, not taken from the cache, if an observer wants to see them.
   virtual bool wantsKernels() const { return false; }
-  /// The kernels of one variant as their emitters made them. Ops may be given other locations, for example
-  /// where they stand in a text of the observer's; the lines of LLVM IR and assembly are then from there.
-  virtual void kernelsEmitted(llvm::StringRef /*variant*/, mlir::ModuleOp, double /*milliseconds*/) {}
+  /// The kernels of one variant, or one unit of a device, as their emitters made them. Ops may be given other
+  /// locations, for example where they stand in a text of the observer's; the lines of LLVM IR and assembly
+  /// are then from there.
+  virtual void kernelsEmitted(llvm::StringRef /*variantOrUnit*/, mlir::ModuleOp, double /*milliseconds*/) {}
   virtual void kernelPassRan(const KernelPassRun &) {}
   /// From several threads, but never from two at a time.
   virtual void unitCompiled(const CompiledUnit &) {}

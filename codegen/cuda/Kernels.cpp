@@ -5,13 +5,11 @@
 #include "codegen/DefaultKernels.h"
 #include "codegen/KernelSpecs.h"
 #include "codegen/cuda/DefaultTarget.h"
-#include "codegen/cuda/Lowering.h"
 #include "codegen/cuda/kernels/Attention.h"
 #include "codegen/cuda/kernels/Choose.h"
 #include "codegen/cuda/kernels/Embed.h"
 #include "codegen/cuda/kernels/Linear.h"
 
-#include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -66,20 +64,12 @@ FailureOr<int64_t> packedRowBytes(step::KernelOp kernel, bool defaultKernels) {
   return linear ? linearPackedRowBytes(*linear) : 0;
 }
 
-static FailureOr<DeviceKernel> lowered(ModuleOp module, DeviceKernel kernel) {
-  PassManager manager(module.getContext());
-  buildKernelLowering(manager);
-  if (failed(manager.run(module)))
-    return failure();
-  return kernel;
-}
-
 std::string samplingKernel(step::ProgramOp program, bool defaultKernels) {
   return defaultKernels ? "" : "choose_" + std::to_string(program.getVocab());
 }
 
 FailureOr<DeviceKernel> emitSamplingKernel(ModuleOp module, step::ProgramOp program) {
-  return lowered(module, emitChoose(module, samplingKernel(program, false), int64_t(program.getVocab())));
+  return emitChoose(module, samplingKernel(program, false), int64_t(program.getVocab()));
 }
 
 FailureOr<DeviceKernel> emitKernel(ModuleOp module, step::KernelOp kernel, bool defaultKernels) {
@@ -88,13 +78,11 @@ FailureOr<DeviceKernel> emitKernel(ModuleOp module, step::KernelOp kernel, bool 
   if (failed(spec))
     return failure();
   if (const auto *embed = std::get_if<emit::EmbedSpec>(&*spec))
-    return lowered(module, emitEmbed(module, kernel.getSymName(), *embed));
-  if (const auto *attention = std::get_if<emit::AttentionSpec>(&*spec)) {
-    FailureOr<DeviceKernel> made = emitAttention(module, kernel.getSymName(), *attention);
-    return failed(made) ? made : lowered(module, std::move(*made));
-  }
+    return emitEmbed(module, kernel.getSymName(), *embed);
+  if (const auto *attention = std::get_if<emit::AttentionSpec>(&*spec))
+    return emitAttention(module, kernel.getSymName(), *attention);
   if (const auto *linear = std::get_if<emit::LinearSpec>(&*spec))
-    return lowered(module, emitLinear(module, kernel.getSymName(), *linear));
+    return emitLinear(module, kernel.getSymName(), *linear);
   FailureOr<std::string> slowSchemes = defaultKernels ? std::string() : slowSchemesOf(kernel);
   if (failed(slowSchemes))
     return failure();

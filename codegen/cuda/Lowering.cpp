@@ -1,12 +1,15 @@
 //===- Lowering.cpp - kernels of a GPU to the LLVM dialect ----------------===//
 //
-//   1. Ops of the gpu dialect become those of NVVM, and gpu.func a function that is marked as a kernel.
-//   2. Functions and shared memory come out of the gpu.module: what is translated to LLVM IR is a module.
+//   1. Memrefs, which default kernels have, become addresses.
+//   2. Ops of the gpu dialect become those of NVVM, and gpu.func a function that is marked as a kernel,
+//   outside
+//      of the gpu.module: what is translated to LLVM IR is a module.
 //   3. All else goes the way of the CPU's kernels.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cuda/Lowering.h"
 
+#include "codegen/DefaultKernels.h"
 #include "codegen/emit/Lowering.h"
 
 #include "mlir/Conversion/GPUToNVVM/GPUToNVVMPass.h"
@@ -24,12 +27,11 @@ namespace {
 
 /// MLIR's patterns, but not its pass: that one also refuses square roots and absolute values, for which it
 /// wants calls of libdevice, and would lower all other dialects in a way of its own.
-struct LowerGpuPass : PassWrapper<LowerGpuPass, OperationPass<gpu::GPUModuleOp>> {
+struct LowerGpuPass : PassWrapper<LowerGpuPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerGpuPass)
   StringRef getArgument() const override { return "llmc-lower-gpu"; }
-  StringRef getDescription() const override { return "ops of the gpu dialect => NVVM"; }
-  void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<NVVM::NVVMDialect>();
+  StringRef getDescription() const override {
+    return "gpu.module and what stands in it => functions of NVVM";
   }
   void runOnOperation() override {
     LLVMTypeConverter types(&getContext());
@@ -41,35 +43,29 @@ struct LowerGpuPass : PassWrapper<LowerGpuPass, OperationPass<gpu::GPUModuleOp>>
     target.addLegalOp<gpu::GPUModuleOp>();
     if (failed(applyPartialConversion(getOperation(), target, std::move(patterns))))
       return signalPassFailure();
-    for (auto function : getOperation().getOps<LLVM::LLVMFuncOp>()) {
-      // "no-builtins" keeps loops from becoming calls of memset or memcpy, which nothing would resolve.
-      Builder builder(&getContext());
-      function.setPassthroughAttr(builder.getStrArrayAttr({"no-builtins", "nounwind"}));
-      // What NVVM says, too.
-      function->removeAttr(gpu::GPUDialect::getKernelFuncAttrName());
-      function->removeAttr(gpu::GPUDialect::KnownBlockSizeAttrHelper::getNameStr());
-    }
-  }
-};
-
-struct OpenGpuModulePass : PassWrapper<OpenGpuModulePass, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(OpenGpuModulePass)
-  StringRef getArgument() const override { return "llmc-open-gpu-module"; }
-  StringRef getDescription() const override { return "move what stands in a gpu.module out of it"; }
-  void runOnOperation() override {
     for (auto kernels : llvm::make_early_inc_range(getOperation().getOps<gpu::GPUModuleOp>())) {
+      for (auto function : kernels.getOps<LLVM::LLVMFuncOp>())
+        sayAttributes(function);
       getOperation().getBody()->getOperations().splice(Block::iterator(kernels),
                                                        kernels.getBody()->getOperations());
       kernels.erase();
     }
+  }
+
+  static void sayAttributes(LLVM::LLVMFuncOp function) {
+    // "no-builtins" keeps loops from becoming calls of memset or memcpy, which nothing would resolve.
+    function.setPassthroughAttr(Builder(function).getStrArrayAttr({"no-builtins", "nounwind"}));
+    // NVVM has attributes for both.
+    function->removeAttr(gpu::GPUDialect::getKernelFuncAttrName());
+    function->removeAttr(gpu::GPUDialect::KnownBlockSizeAttrHelper::getNameStr());
   }
 };
 
 } // namespace
 
 void buildKernelLowering(OpPassManager &manager) {
-  manager.nest<gpu::GPUModuleOp>().addPass(std::make_unique<LowerGpuPass>());
-  manager.addPass(std::make_unique<OpenGpuModulePass>());
+  codegen::buildMemRefLowering(manager);
+  manager.addPass(std::make_unique<LowerGpuPass>());
   emit::buildKernelLoweringPipeline(manager);
 }
 

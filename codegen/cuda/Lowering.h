@@ -7,8 +7,8 @@
 
 namespace llmc::cuda {
 
-/// Kernels in a gpu.module (gpu, NVVM, and what emit::buildKernelLoweringPipeline takes) => functions of the
-/// LLVM dialect, in the module itself. Run on a module.
+/// Kernels in a gpu.module (gpu, NVVM, memref, and what emit::buildKernelLoweringPipeline takes) => functions
+/// of the LLVM and NVVM dialects, in the module itself. Run on a module.
 void buildKernelLowering(mlir::OpPassManager &);
 /// The dialects that kernels of a GPU use beside emit's, and their translation to LLVM IR.
 void registerKernelDialects(mlir::DialectRegistry &);

@@ -1,13 +1,16 @@
 //===- Target.cpp - the device "cuda" -------------------------------------===//
 //
-//   1. Every kernel of the program is emitted into a module of its own and lowered to the LLVM dialect.
-//   2. Kernels whose text the cache knows are done. The others are translated to LLVM IR.
+//   1. Every kernel of the program is emitted into a module of its own.
+//   2. Kernels whose text the cache knows are done. The others are lowered to the LLVM dialect and
+//   translated.
 //   3. LLVM optimizes them and makes PTX, in parallel, each in a context of its own.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/DeviceTarget.h"
+#include "codegen/LowerUnits.h"
 #include "codegen/ObjectCache.h"
 #include "codegen/Parallel.h"
+#include "codegen/Stopwatch.h"
 #include "codegen/cuda/Architectures.h"
 #include "codegen/cuda/Images.h"
 #include "codegen/cuda/Kernels.h"
@@ -28,13 +31,16 @@ namespace {
 /// A kernel on its way to its images.
 struct Job {
   std::string name;
-  OwningOpRef<ModuleOp> module;
+  ModuleOp module; // among those of all others
   std::string key;
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> translated;
   DeviceKernel *kernel;
   std::string error;
 };
+
+/// What a kernel is called among those of all targets.
+std::string unitOf(const std::string &kernel) { return kernel + ".cuda"; }
 
 class CudaTarget : public DeviceTarget {
 public:
@@ -60,20 +66,27 @@ FailureOr<DeviceTarget::Kernels>
 CudaTarget::compile(step::ProgramOp program, ArrayRef<std::string> architectures,
                     const CompileKernelsOptions &options,
                     const std::function<void(uint64_t, uint64_t)> &progress) const {
+  SmallVector<PipelineObserver *> observers;
+  llvm::copy_if(options.observers, std::back_inserter(observers),
+                [](PipelineObserver *observer) { return observer->wantsKernels(); });
   Kernels kernels;
   std::vector<std::unique_ptr<Job>> jobs;
+  OwningOpRef<ModuleOp> all = ModuleOp::create(program.getLoc());
   auto add = [&](const std::string &name, Location loc, auto emit) -> LogicalResult {
     Job &job = *jobs.emplace_back(std::make_unique<Job>());
     job.name = name;
-    job.module = ModuleOp::create(loc);
-    FailureOr<DeviceKernel> made = emit(*job.module);
-    if (failed(made) || failed(verify(*job.module)))
+    Stopwatch watch;
+    all->push_back(job.module = ModuleOp::create(loc));
+    FailureOr<DeviceKernel> made = emit(job.module);
+    if (failed(made) || failed(verify(job.module)))
       return failure();
+    for (PipelineObserver *observer : observers)
+      observer->kernelsEmitted(unitOf(name), job.module, watch.milliseconds());
     kernels[StringAttr::get(program->getContext(), name)] = std::move(*made);
     std::string text = "cuda " + llvm::join(architectures, ",") + "\n" +
                        (options.assembler ? options.assembler->key : "") + "\n";
     llvm::raw_string_ostream out(text);
-    job.module->print(out, OpPrintingFlags().useLocalScope());
+    job.module.print(out, OpPrintingFlags().useLocalScope());
     job.key = ObjectCache::keyOf(text);
     return success();
   };
@@ -86,17 +99,20 @@ CudaTarget::compile(step::ProgramOp program, ArrayRef<std::string> architectures
     if (failed(add(name, program.getLoc(),
                    [&](ModuleOp module) { return cuda::emitSamplingKernel(module, program); })))
       return failure();
-  SmallVector<PipelineObserver *> observers;
-  llvm::copy_if(options.observers, std::back_inserter(observers),
-                [](PipelineObserver *observer) { return observer->wantsKernels(); });
   ObjectCache cache(observers.empty() ? options.cacheDir : "");
   std::vector<Job *> missing;
   for (auto &job : jobs) {
     job->kernel = &kernels[StringAttr::get(program->getContext(), job->name)];
     if (llvm::SmallString<0> kept; cache.find(job->key, kept) && cuda::readImages(kept, job->kernel->images))
-      continue;
-    missing.push_back(job.get());
-    job->translated = translateModuleToLLVMIR(*job->module, job->context, job->name);
+      job->module.erase();
+    else
+      missing.push_back(job.get());
+  }
+  const auto units = llvm::map_to_vector(missing, [](Job *job) { return unitOf(job->name); });
+  if (failed(lowerUnits(*all, units, cuda::buildKernelLowering, observers)))
+    return failure();
+  for (Job *job : missing) {
+    job->translated = translateModuleToLLVMIR(job->module, job->context, job->name);
     if (!job->translated)
       return program.emitError() << "cannot translate '" << job->name << "' to LLVM IR";
   }
@@ -105,7 +121,7 @@ CudaTarget::compile(step::ProgramOp program, ArrayRef<std::string> architectures
   progress(done, jobs.size());
   forEachInParallel<Job>(missing, [&](Job &job) {
     CompiledUnit details;
-    details.name = job.name + ".cuda";
+    details.name = unitOf(job.name);
     job.error = cuda::makeImages(*job.translated, architectures, options.assembler.get(), job.kernel->images,
                                  observers.empty() ? nullptr : &details);
     if (job.error.empty())

@@ -3,6 +3,7 @@
 
 #include "codegen/DumpText.h"
 #include "codegen/WriteFile.h"
+#include "codegen/cpu/isa/Isa.h"
 #include "ir/LMOps.h"
 #include "ir/Locations.h"
 #include "llmc/module_abi.h"
@@ -160,15 +161,18 @@ void DumpWriter::addUnit(Entry &entry, llvm::StringRef unit, llvm::StringRef tex
     entry.open.reset();
 }
 
-void DumpWriter::kernelsEmitted(llvm::StringRef variant, ModuleOp module, double milliseconds) {
+void DumpWriter::kernelsEmitted(llvm::StringRef variantOrUnit, ModuleOp module, double milliseconds) {
   Entry &entry = kernelEntry("emit-kernels");
   entry.isChanged = true;
   entry.milliseconds += milliseconds;
-  countOps(module, entry.after);
-  const std::string text = placeInText(module, fileOf(entry), emittedLines + 1); // below the variant's name
-  if (!isWantedIn(entry, variant))
+  Counts &counts = unitCounts[variantOrUnit.str()];
+  countOps(module, counts);
+  for (const auto &[name, count] : counts)
+    entry.after[name] += count;
+  const std::string text = placeInText(module, fileOf(entry), emittedLines + 1); // below the name
+  if (!isWantedIn(entry, variantOrUnit))
     return;
-  addUnit(entry, variant, text);
+  addUnit(entry, variantOrUnit, text);
   emittedLines += 1 + llvm::count(text, '\n');
 }
 
@@ -260,10 +264,12 @@ LogicalResult DumpWriter::moduleMade(const std::string &path) {
 }
 
 LogicalResult DumpWriter::ended(bool succeeded) {
-  // What the first pass over kernels finds is what the emitters made.
+  // What the first pass over the CPU's kernels finds is what the emitters made: variants, not units yet.
   for (size_t i = 1; i < entries.size(); ++i)
     if (entries[i].phase == "llvm" && entries[i - 1].name == "emit-kernels")
-      entries[i].before = entries[i - 1].after;
+      for (const auto &[variant, counts] : unitCounts)
+        for (const auto &[name, count] : counts)
+          entries[i].before[name] += cpu::isaByName(variant) ? count : 0;
   writeJson("kernels.json", kernels.json());
   writeIndex(succeeded);
   if (firstError.empty() || !context)

@@ -38,7 +38,7 @@ public:
 
   mlir::LogicalResult passRan(const codegen::PassRun &run) override;
   bool wantsKernels() const override { return true; }
-  void kernelsEmitted(llvm::StringRef variant, mlir::ModuleOp kernels, double milliseconds) override;
+  void kernelsEmitted(llvm::StringRef variantOrUnit, mlir::ModuleOp kernels, double milliseconds) override;
   void kernelPassRan(const codegen::KernelPassRun &run) override;
   void unitCompiled(const codegen::CompiledUnit &unit) override;
   mlir::LogicalResult moduleMade(const std::string &path) override;
@@ -77,7 +77,7 @@ private:
   std::vector<Entry> entries;
   double readMilliseconds = 0;
   size_t emittedLines = 0;                  // in the file of emit-kernels
-  std::map<std::string, Counts> unitCounts; // of each unit before its next pass
+  std::map<std::string, Counts> unitCounts; // of each unit before its next pass; of variants as emitted
   KernelTable kernels;
   std::vector<std::pair<std::string, std::function<llvm::json::Value()>>> facts;
   llvm::json::Object about; // what was compiled, and how

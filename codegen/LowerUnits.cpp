@@ -1,0 +1,67 @@
+//===- LowerUnits.cpp - passes over units of code, looked on --------------===//
+#include "codegen/LowerUnits.h"
+
+#include "codegen/Stopwatch.h"
+
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassInstrumentation.h"
+
+using namespace mlir;
+using namespace llmc::codegen;
+
+namespace {
+
+/// Tells the observers of each pass over each unit. Units are lowered one after the other.
+class KernelPassTeller : public PassInstrumentation {
+public:
+  KernelPassTeller(ArrayRef<PipelineObserver *> observers, ArrayRef<std::string> names)
+      : observers(observers), names(names) {}
+
+  void runBeforePass(Pass *pass, Operation *op) override {
+    if (!isOverUnit(pass, op))
+      return;
+    if (op != unit) {
+      ++numUnits;
+      numPasses = 0;
+    }
+    unit = op;
+    before.emplace(op);
+    watch = {};
+  }
+  void runAfterPass(Pass *pass, Operation *op) override {
+    if (!isOverUnit(pass, op))
+      return;
+    KernelPassRun run{numPasses++,
+                      pass->getArgument(),
+                      names[numUnits - 1],
+                      op,
+                      *before != OperationFingerPrint(op),
+                      watch.milliseconds()};
+    for (PipelineObserver *observer : observers)
+      observer->kernelPassRan(run);
+  }
+
+private:
+  /// Not an adaptor, which only takes passes to the units.
+  static bool isOverUnit(Pass *pass, Operation *op) {
+    return !pass->getArgument().empty() && isa<ModuleOp>(op) && op->getParentOp();
+  }
+  ArrayRef<PipelineObserver *> observers;
+  ArrayRef<std::string> names;
+  Operation *unit = nullptr;
+  unsigned numUnits = 0, numPasses = 0;
+  std::optional<OperationFingerPrint> before;
+  Stopwatch watch;
+};
+
+} // namespace
+
+LogicalResult llmc::codegen::lowerUnits(ModuleOp units, ArrayRef<std::string> names,
+                                        llvm::function_ref<void(OpPassManager &)> addPasses,
+                                        ArrayRef<PipelineObserver *> observers) {
+  PassManager passes(units.getContext());
+  if (!observers.empty())
+    passes.addInstrumentation(std::make_unique<KernelPassTeller>(observers, names));
+  addPasses(passes.nest<ModuleOp>());
+  return passes.run(units);
+}
