@@ -144,12 +144,11 @@ private:
 } // namespace
 
 LogicalResult spreadOverThreads(ModuleOp module) {
-  return success(!module
-                      .walk([](gpu::GPUFuncOp function) {
-                        return failed(Spreader(function).run()) ? WalkResult::interrupt()
-                                                                : WalkResult::skip();
-                      })
-                      .wasInterrupted());
+  for (auto kernels : module.getOps<gpu::GPUModuleOp>())
+    for (auto function : kernels.getOps<gpu::GPUFuncOp>())
+      if (failed(Spreader(function).run()))
+        return failure();
+  return success();
 }
 
 } // namespace llmc::cuda

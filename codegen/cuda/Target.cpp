@@ -42,6 +42,29 @@ struct Job {
 /// What a kernel is called among those of all targets.
 std::string unitOf(const std::string &kernel) { return kernel + ".cuda"; }
 
+/// What its images are kept under.
+std::string keyOf(ModuleOp kernel, ArrayRef<std::string> architectures,
+                  const CompileKernelsOptions &options) {
+  std::string text = "cuda " + llvm::join(architectures, ",") + "\n" +
+                     (options.assembler ? options.assembler->key : "") + "\n";
+  llvm::raw_string_ostream out(text);
+  kernel.print(out, OpPrintingFlags().useLocalScope());
+  return ObjectCache::keyOf(text);
+}
+
+/// Kernels, all that stand in `all` => the LLVM dialect => LLVM IR.
+LogicalResult translate(ModuleOp all, ArrayRef<Job *> kernels, ArrayRef<PipelineObserver *> observers) {
+  const auto units = llvm::map_to_vector(kernels, [](Job *job) { return unitOf(job->name); });
+  if (failed(lowerUnits(all, units, cuda::buildKernelLowering, observers)))
+    return failure();
+  for (Job *job : kernels) {
+    job->translated = translateModuleToLLVMIR(job->module, job->context, job->name);
+    if (!job->translated)
+      return all.emitError() << "cannot translate '" << job->name << "' to LLVM IR";
+  }
+  return success();
+}
+
 class CudaTarget : public DeviceTarget {
 public:
   StringRef name() const override { return "cuda"; }
@@ -83,11 +106,7 @@ CudaTarget::compile(step::ProgramOp program, ArrayRef<std::string> architectures
     for (PipelineObserver *observer : observers)
       observer->kernelsEmitted(unitOf(name), job.module, watch.milliseconds());
     kernels[StringAttr::get(program->getContext(), name)] = std::move(*made);
-    std::string text = "cuda " + llvm::join(architectures, ",") + "\n" +
-                       (options.assembler ? options.assembler->key : "") + "\n";
-    llvm::raw_string_ostream out(text);
-    job.module.print(out, OpPrintingFlags().useLocalScope());
-    job.key = ObjectCache::keyOf(text);
+    job.key = keyOf(job.module, architectures, options);
     return success();
   };
   for (step::KernelOp kernel : program.getBody().getOps<step::KernelOp>())
@@ -108,14 +127,8 @@ CudaTarget::compile(step::ProgramOp program, ArrayRef<std::string> architectures
     else
       missing.push_back(job.get());
   }
-  const auto units = llvm::map_to_vector(missing, [](Job *job) { return unitOf(job->name); });
-  if (failed(lowerUnits(*all, units, cuda::buildKernelLowering, observers)))
+  if (failed(translate(*all, missing, observers)))
     return failure();
-  for (Job *job : missing) {
-    job->translated = translateModuleToLLVMIR(job->module, job->context, job->name);
-    if (!job->translated)
-      return program.emitError() << "cannot translate '" << job->name << "' to LLVM IR";
-  }
   std::mutex mutex;
   uint64_t done = jobs.size() - missing.size();
   progress(done, jobs.size());

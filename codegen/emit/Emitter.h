@@ -1,8 +1,8 @@
 //===- Emitter.h - short words for building kernels -------------*- C++ -*-===//
 //
-// Kernels are llvm.func operations over pointers and i64, with scf loops and arith/vector operations inside.
-// This builder names the few things they are made of. No fast-math flag is ever set: what is written is what
-// runs.
+// Kernels are functions (llvm.func, gpu.func) over pointers and i64, with scf loops and arith/vector
+// operations inside. This builder names the few things they are made of. No fast-math flag is ever set: what
+// is written is what runs.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_EMIT_EMITTER_H

@@ -28,6 +28,14 @@ for ptx in "$work"/dump/kernels/*.ptx; do
   ! grep -nE 'target-(cpu|features)' "${ptx%.ptx}.ll" || fail "$ptx: is made for another machine"
   count=$((count + 1))
 done
+# Each entry was emitted as a kernel of the gpu dialect, and nothing of that was left by its lowering.
+entries=$(cat "$work"/dump/kernels/*.ptx | grep -c '^\.visible \.entry')
+functions=$(cat "$work"/dump/*-emit-kernels.mlir | grep -cE '^ +gpu\.func @.* kernel attributes \{known_block_size')
+[ "$functions" = "$entries" ] || fail "$functions kernels of the gpu dialect, $entries entries in PTX"
+lowered=$(ls "$work"/dump/*-llmc-check-lowered.mlir) || fail "no dump of lowered kernels"
+! grep -nE '\bgpu\.' "$lowered" || fail "ops of the gpu dialect were not lowered"
+[ "$(grep -cE '^ +llvm\.func @.*\{nvvm\.kernel' "$lowered")" = "$entries" ] || fail "expected $entries lowered kernels"
+
 kernels=$("$llmc" inspect "$work/model.so" --json | grep -o '"devices":\[.*' | grep -o '"kernels":\[[^]]*\]' | head -1 |
   tr ',' '\n' | wc -l)
 [ "$count" -gt 5 ] && [ "$count" = "$kernels" ] || fail "$count files of PTX, $kernels kernels in model.so"
