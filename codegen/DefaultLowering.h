@@ -23,8 +23,8 @@ mlir::UnrealizedConversionCastOp memrefAt(emit::Emitter &e, mlir::MemRefType typ
                                           mlir::ValueRange sizes = {});
 
 /// Takes a module with one kernel whose body works on tensors read from and written to memrefs, and lowers it
-/// as far as the target does by itself (DefaultTarget::buildLowering). Intermediate buffers go to the worker's
-/// scratch. A kernel that is `isSpread` says by itself which thread does what.
+/// as far as the target does by itself (DefaultTarget::buildLowering). Intermediate buffers go to the
+/// worker's scratch. A kernel that is `isSpread` says by itself which thread does what.
 mlir::FailureOr<DefaultKernel> lowerTensorKernel(mlir::ModuleOp module, const DefaultTarget &target,
                                                  bool isSpread);
 

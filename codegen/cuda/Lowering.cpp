@@ -2,8 +2,7 @@
 //
 //   1. Memrefs, which default kernels have, become addresses.
 //   2. Ops of the gpu dialect become those of NVVM, and gpu.func a function that is marked as a kernel,
-//   outside
-//      of the gpu.module: what is translated to LLVM IR is a module.
+//      outside of the gpu.module: what is translated to LLVM IR is a module.
 //   3. All else goes the way of the CPU's kernels.
 //
 //===----------------------------------------------------------------------===//
@@ -25,8 +24,8 @@ using namespace mlir;
 namespace llmc::cuda {
 namespace {
 
-/// MLIR's patterns, but not its pass: that one also refuses square roots and absolute values, for which it
-/// wants calls of libdevice, and would lower all other dialects in a way of its own.
+/// By MLIR's patterns, but not its pass: that one refuses square roots and absolute values, which it takes
+/// for calls of libdevice, and would lower all other dialects in a way of its own.
 struct LowerGpuPass : PassWrapper<LowerGpuPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerGpuPass)
   StringRef getArgument() const override { return "llmc-lower-gpu"; }

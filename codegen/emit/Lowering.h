@@ -7,8 +7,8 @@
 
 namespace llmc::emit {
 
-/// Kernels (scf, arith, vector, llvm; also func, cf, ub) => the LLVM dialect. Fails if anything else is left.
-/// Run on a module.
+/// Kernels (scf, arith, vector, llvm; also func, cf, ub) => the LLVM dialect. Fails if anything else is left
+/// but ops of NVVM, which have a form in LLVM IR, too. Run on a module.
 void buildKernelLoweringPipeline(mlir::OpPassManager &);
 /// The dialects that emitted kernels use.
 void registerKernelDialects(mlir::DialectRegistry &);
