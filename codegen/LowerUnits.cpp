@@ -11,14 +11,15 @@ using namespace llmc::codegen;
 
 namespace {
 
-/// Tells the observers of each pass over each unit. Units are lowered one after the other.
+/// Tells the observers of each pass over each unit; one that runs others is told as a whole. Units are
+/// lowered one after the other.
 class KernelPassTeller : public PassInstrumentation {
 public:
   KernelPassTeller(ArrayRef<PipelineObserver *> observers, ArrayRef<std::string> names)
       : observers(observers), names(names) {}
 
   void runBeforePass(Pass *pass, Operation *op) override {
-    if (!isOverUnit(pass, op))
+    if (!isOverUnit(pass, op) || depth++)
       return;
     if (op != unit) {
       ++numUnits;
@@ -29,7 +30,7 @@ public:
     watch = {};
   }
   void runAfterPass(Pass *pass, Operation *op) override {
-    if (!isOverUnit(pass, op))
+    if (!isOverUnit(pass, op) || --depth)
       return;
     KernelPassRun run{numPasses++,
                       pass->getArgument(),
@@ -49,7 +50,7 @@ private:
   ArrayRef<PipelineObserver *> observers;
   ArrayRef<std::string> names;
   Operation *unit = nullptr;
-  unsigned numUnits = 0, numPasses = 0;
+  unsigned numUnits = 0, numPasses = 0, depth = 0;
   std::optional<OperationFingerPrint> before;
   Stopwatch watch;
 };

@@ -15,6 +15,7 @@
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Transforms/DialectConversion.h"
@@ -23,6 +24,32 @@ using namespace mlir;
 
 namespace llmc::cuda {
 namespace {
+
+/// Runs the passes over memrefs where there are any. Over other kernels they would only take time, and one of
+/// them folds whatever it sees.
+struct LowerMemRefsPass : PassWrapper<LowerMemRefsPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerMemRefsPass)
+  LowerMemRefsPass() : passes(ModuleOp::getOperationName()) { codegen::buildMemRefLowering(passes); }
+  LowerMemRefsPass(const LowerMemRefsPass &other) : PassWrapper(other), passes(other.passes) {}
+  StringRef getArgument() const override { return "llmc-lower-memrefs"; }
+  StringRef getDescription() const override { return "memrefs, if there are any => addresses"; }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    passes.getDependentDialects(registry);
+  }
+  void runOnOperation() override {
+    const bool hasMemRefs = getOperation()
+                                .walk([](Operation *op) {
+                                  return isa_and_nonnull<memref::MemRefDialect>(op->getDialect())
+                                             ? WalkResult::interrupt()
+                                             : WalkResult::advance();
+                                })
+                                .wasInterrupted();
+    if (hasMemRefs && failed(runPipeline(passes, getOperation())))
+      signalPassFailure();
+  }
+
+  OpPassManager passes;
+};
 
 /// By MLIR's patterns, but not its pass: that one refuses square roots and absolute values, which it takes
 /// for calls of libdevice, and would lower all other dialects in a way of its own.
@@ -63,7 +90,7 @@ struct LowerGpuPass : PassWrapper<LowerGpuPass, OperationPass<ModuleOp>> {
 } // namespace
 
 void buildKernelLowering(OpPassManager &manager) {
-  codegen::buildMemRefLowering(manager);
+  manager.addPass(std::make_unique<LowerMemRefsPass>());
   manager.addPass(std::make_unique<LowerGpuPass>());
   emit::buildKernelLoweringPipeline(manager);
 }
