@@ -61,7 +61,12 @@ private:
 
 std::string codegen::linkSharedObject(llvm::ArrayRef<llvm::StringRef> objects, const std::string &place,
                                       std::string &shared) {
-  TemporaryFile result(place, ".elf");
+  // The linker puts another file in the place of the one that it is given: the lock that says whose it is
+  // belongs to this one.
+  TemporaryFile owner(place, ".tmp");
+  if (!owner.error().empty())
+    return owner.error();
+  TemporaryFile result(owner.path(), ".elf");
   if (!result.error().empty())
     return result.error();
   std::vector<std::unique_ptr<MemoryFile>> files;

@@ -7,6 +7,8 @@
 #include "llvm/Support/Signals.h"
 
 #include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
 
 using namespace llmc::codegen;
 
@@ -30,23 +32,28 @@ std::string llmc::codegen::writeFile(const std::string &path,
 
 TemporaryFile::TemporaryFile(const std::string &beside, llvm::StringRef suffix) {
   std::string made;
-  int fd = formats::createBeside(beside, {suffix.data(), suffix.size()}, made);
-  if (fd < 0) {
+  descriptor = formats::createBeside(beside, {suffix.data(), suffix.size()}, made);
+  const int written = descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  if (written < 0) {
     failure = beside + ": cannot write: " + std::error_code(errno, std::generic_category()).message();
+    if (descriptor >= 0)
+      llvm::sys::fs::remove(made);
     return;
   }
   name = made;
   llvm::sys::RemoveFileOnSignal(name);
-  out = std::make_unique<llvm::raw_fd_ostream>(fd, /*shouldClose=*/true);
+  out = std::make_unique<llvm::raw_fd_ostream>(written, /*shouldClose=*/true);
 }
 
 TemporaryFile::~TemporaryFile() {
-  if (name.empty())
-    return;
-  out->close();
-  out->clear_error(); // a stream that ends with an error ends the program
-  llvm::sys::fs::remove(name);
-  llvm::sys::DontRemoveFileOnSignal(name);
+  if (!name.empty()) {
+    out->close();
+    out->clear_error(); // a stream that ends with an error ends the program
+    llvm::sys::fs::remove(name);
+    llvm::sys::DontRemoveFileOnSignal(name);
+  }
+  if (descriptor >= 0)
+    close(descriptor);
 }
 
 std::string TemporaryFile::moveTo(const std::string &place) {
@@ -59,5 +66,7 @@ std::string TemporaryFile::moveTo(const std::string &place) {
     return place + ": cannot write: " + code.message();
   llvm::sys::DontRemoveFileOnSignal(name);
   name.clear();
+  close(descriptor);
+  descriptor = -1;
   return "";
 }

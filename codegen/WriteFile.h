@@ -33,6 +33,7 @@ public:
 
 private:
   std::string name, failure;
+  int descriptor = -1; // holds the lock of the file for as long as its name is there
   std::unique_ptr<llvm::raw_fd_ostream> out;
 };
 

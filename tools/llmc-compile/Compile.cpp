@@ -96,7 +96,7 @@ private:
     for (llvm::StringRef rule : arguments.quantize)
       if (rule.consume_front("@"))
         inputs.push_back(rule.str());
-    return formats::checkPlace(options.output, inputs);
+    return formats::preparePlace(options.output, inputs);
   }
 
   std::string openDump(double readMilliseconds);

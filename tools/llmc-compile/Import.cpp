@@ -32,7 +32,7 @@ static int runImport(const ImportArguments &arguments) {
   if (place != "-") {
     frontend::ModelFiles files = frontend::findModelFiles(frontend::modelOf(*module), options.relativeTo);
     files.weights.insert(files.weights.end(), {arguments.source, files.tokenizer});
-    if (std::string words = formats::checkPlace(place, files.weights); !words.empty())
+    if (std::string words = formats::preparePlace(place, files.weights); !words.empty())
       return session.fail(words);
   }
   error = codegen::writeFile(

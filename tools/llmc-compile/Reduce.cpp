@@ -87,7 +87,7 @@ static int runReduce(const ReduceArguments &arguments) {
   std::string place = arguments.output;
   frontend::ModelFiles files = frontend::findModelFiles(frontend::modelOf(*module), folder);
   files.weights.insert(files.weights.end(), {arguments.source, files.tokenizer});
-  if (std::string words = formats::checkPlace(place, files.weights); !words.empty())
+  if (std::string words = formats::preparePlace(place, files.weights); !words.empty())
     return session.fail(words);
 
   const bool isTerminal = isatty(STDERR_FILENO);

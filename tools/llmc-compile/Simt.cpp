@@ -50,7 +50,7 @@ static bool readBitcodes(const std::string &path, ModuleCode &code, std::vector<
 }
 
 static int runSimt(SimtArguments &arguments) {
-  if (std::string why = formats::checkPlace(arguments.output, std::array{arguments.model}); !why.empty())
+  if (std::string why = formats::preparePlace(arguments.output, std::array{arguments.model}); !why.empty())
     return fail(why);
   ModuleCode code;
   std::vector<llvm::StringRef> bitcodes;

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -59,7 +60,7 @@ static std::vector<std::string> inputsAt(const std::string &place) {
 
 /// Makes a link what it points at, once the place is known to be free.
 static void follow(std::string &place) {
-  if (std::string words = formats::checkPlace(place, inputsAt(place)); !words.empty())
+  if (std::string words = formats::preparePlace(place, inputsAt(place)); !words.empty())
     throw Failure(words);
 }
 
@@ -74,11 +75,13 @@ void checkPlace(const std::string &path) {
 NewFile::NewFile(std::string path) : place(std::move(path)) {
   follow(place);
   std::string name;
-  int descriptor = formats::createBeside(place, "", name);
-  if (descriptor < 0)
+  lock = FileDescriptor(formats::createBeside(place, "", name));
+  if (lock)
+    unfinished.emplace(name);
+  const int written = lock ? fcntl(lock.get(), F_DUPFD_CLOEXEC, 0) : -1;
+  if (written < 0)
     throw Failure(fmt::format("{}: cannot write: {}", place, std::strerror(errno)));
-  unfinished.emplace(name);
-  file.reset(fdopen(descriptor, "wb"));
+  file.reset(fdopen(written, "wb"));
 }
 
 void NewFile::write(const void *bytes, size_t n) {
@@ -90,6 +93,7 @@ void NewFile::finish() {
   if (std::fclose(file.release()) != 0)
     throw Failure(fmt::format("{}: cannot write: {}", place, std::strerror(errno)));
   unfinished->moveTo(place);
+  lock.close();
 }
 
 } // namespace llmc::cli

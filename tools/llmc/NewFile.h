@@ -32,6 +32,7 @@ public:
 
 private:
   std::string place;
+  FileDescriptor lock; // says whose the file is for as long as it is beside its place
   std::optional<Unfinished> unfinished;
   std::unique_ptr<FILE, Deleter<std::fclose>> file;
 };
