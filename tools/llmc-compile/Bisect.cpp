@@ -78,8 +78,9 @@ void tools::addBisectCommand(CLI::App &app, int &status) {
   command
       ->add_option("A", options.a.model,
                    "model.mlir, model.gguf, a Hugging Face directory, or the folder of a dump")
-      ->required();
-  command->add_option("B", options.b.model, "the same for the other side (default: A)");
+      ->required()
+      ->type_name("FILE");
+  command->add_option("B", options.b.model, "the same for the other side (default: A)")->type_name("FILE");
   command->add_option("--options-a", arguments->optionsA, "options of the compile of A, in one word")
       ->type_name("OPTIONS");
   command->add_option("--options-b", arguments->optionsB, "options of the compile of B, in one word")

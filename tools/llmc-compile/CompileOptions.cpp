@@ -169,9 +169,12 @@ void tools::addCompileOptions(CLI::App &command, CompileArguments &arguments) {
   command
       .add_option("SRC", arguments.source,
                   "model.mlir, model.gguf, a Hugging Face directory, or a file of --dump-ir")
-      ->required();
-  command.add_option("-o,--output", options.output,
-                     "file to write (with --stop-after: the text; - is the terminal)");
+      ->required()
+      ->type_name("FILE");
+  command
+      .add_option("-o,--output", options.output,
+                  "file to write (with --stop-after: the text; - is the terminal)")
+      ->type_name("FILE");
   addNumberOptions(command, arguments);
   addTargetOptions(command, arguments);
   command

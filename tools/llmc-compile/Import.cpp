@@ -56,8 +56,10 @@ void tools::addImportCommand(CLI::App &app, int &status) {
       app.add_subcommand("import", "Write a model file as lm text; the weights stay where they are.");
   command
       ->add_option("SRC", arguments->source, "model.gguf, a Hugging Face directory, or model.mlir to tidy up")
-      ->required();
+      ->required()
+      ->type_name("FILE");
   command->add_option("-o,--output", arguments->output, "file to write; - is the terminal")
+      ->type_name("FILE")
       ->capture_default_str();
   addContextOption(*command, arguments->options);
   command->add_flag("-v,--verbose", arguments->isVerbose, "show remarks");

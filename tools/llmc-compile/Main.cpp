@@ -57,13 +57,16 @@ int main(int argc, char **argv) {
     app.name("llmc-compile");
   llmc::tools::addSimtCommand(app, status);
   llmc::groupOptions(app);
+  llmc::refuseEmptyNames(app);
   try {
+    llmc::checkValues(app, argc, argv);
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
     if (error.get_exit_code() == 0)
       return app.exit(error); // --help
-    std::string command =
-        app.get_subcommands().empty() ? "" : " " + app.get_subcommands().front()->get_name();
+    const auto chosen =
+        app.get_subcommands([&](const CLI::App *each) { return argc > 1 && each->check_name(argv[1]); });
+    const std::string command = chosen.empty() ? "" : " " + chosen.front()->get_name();
     std::fprintf(stderr, "llmc: error: %s (see %s%s --help)\n",
                  llmc::usageWords(error, app, argc, argv).c_str(), app.get_name().c_str(), command.c_str());
     return 2;

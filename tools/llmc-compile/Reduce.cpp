@@ -117,11 +117,13 @@ void tools::addReduceCommand(CLI::App &app, int &status) {
   CLI::App *command = app.add_subcommand("reduce", "Make a failing model small.");
   command
       ->add_option("SRC", arguments->source, "model.mlir, model.gguf or a Hugging Face directory that fails")
-      ->required();
+      ->required()
+      ->type_name("FILE");
   command
       ->add_option("-o,--output", arguments->output,
                    "model.mlir to write, each time that a smaller one is found")
-      ->required();
+      ->required()
+      ->type_name("FILE");
   command
       ->add_option(
           "--check", arguments->command,

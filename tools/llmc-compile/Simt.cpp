@@ -66,14 +66,18 @@ void tools::addSimtCommand(CLI::App &app, int &status) {
   auto arguments = std::make_shared<SimtArguments>();
   CLI::App *command = app.add_subcommand(
       "simt", "Compile a model's GPU kernels for the emulator; llmc --device simt does it by itself.");
-  command->add_option("MODEL", arguments->model, "model.so with code for cuda")->required();
+  command->add_option("MODEL", arguments->model, "model.so with code for cuda")
+      ->required()
+      ->type_name("FILE");
   command->add_option("-o,--output", arguments->output, "file to write, for the device simt:code=FILE")
-      ->required();
+      ->required()
+      ->type_name("FILE");
   command->add_flag("--checks", arguments->isInstrumented,
                     "code that the emulator can check: bounds, races, bytes that are moved");
   arguments->cacheDir = defaultCacheDir();
   CLI::Option *cacheDir =
-      command->add_option("--cache-dir", arguments->cacheDir, "where compiled kernels are kept");
+      command->add_option("--cache-dir", arguments->cacheDir, "where compiled kernels are kept")
+          ->type_name("DIR");
   command->add_flag("--no-cache", arguments->isUncached, "compile every kernel, keep none")
       ->excludes(cacheDir);
   command->callback([arguments, &status] { status = runSimt(*arguments); });

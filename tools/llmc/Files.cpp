@@ -12,8 +12,6 @@
 namespace llmc::cli {
 
 FileKind fileKind(const std::string &path) {
-  if (path.empty())
-    throw UsageError("MODEL: an empty file name");
   // One descriptor for both the look at the file and its first bytes. O_NONBLOCK: a FIFO must not hang the
   // open; it has no effect on regular files.
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -43,6 +43,7 @@ void listCompilerCommands(CLI::App &app) {
 
 int parseAndRun(CLI::App &app, int &code, int argc, char **argv) {
   try {
+    llmc::checkValues(app, argc, argv);
     app.parse(argc, argv);
     return code;
   } catch (const CLI::Success &success) { // --help, --version
@@ -96,6 +97,7 @@ int main(int argc, char **argv) {
     addCompareTraceCommand(app, code);
     addReadingCommands(app, code);
     llmc::groupOptions(app);
+    llmc::refuseEmptyNames(app);
     return parseAndRun(app, code, argc, argv);
   } catch (const Exit &exit) {
     return exit.code;
