@@ -19,6 +19,7 @@ refused() { # STATUS WORDS OPTIONS...
 refused 2 "--target: expected some of cpu, cuda but got 'gpu'" --target gpu
 refused 2 "--target: expected some of cpu, cuda but got ''" --target cuda,
 refused 2 "--target: names cuda twice" --target cuda,cuda
+refused 2 "--gpu-arch: names sm_90 twice" --target cuda --gpu-arch sm_90,sm_86,sm_90
 refused 2 "--gpu-arch: expected some of sm_80, sm_86," --target cuda --gpu-arch sm_75
 refused 2 "but got 'sm_90b'" --target cpu,cuda --gpu-arch sm_90,sm_90b
 for list in "" sm_80,,sm_90 sm_90, ,; do

@@ -81,6 +81,11 @@ if(COMPILER)
   usage("--default-kernels: .* not with --activations int8" compile ${gguf} -o ${WORK}/made.so --default-kernels
     --activations int8)
   usage("--cpu: expected native or some of .* but got ''" compile ${gguf} -o ${WORK}/made.so --cpu avx2,,avx512)
+  foreach(list avx2,avx2 native,avx512,native)
+    usage("--cpu: names [a-z0-9]+ twice" compile ${gguf} -o ${WORK}/made.so --cpu ${list})
+  endforeach()
+  usage("--target: names cpu twice" compile ${gguf} -o ${WORK}/made.so --target cpu,cpu)
+  usage("--kv: names the type f16 twice" compile ${gguf} -o ${WORK}/made.so --kv f16,q8,f16)
   cmake_path(GET LLMC PARENT_PATH bin)
   execute_process(COMMAND ${bin}/llmc-compile simt ${so} -o ${WORK}/made.so --no-cache --cache-dir ${WORK}
     RESULT_VARIABLE result ERROR_VARIABLE err)

@@ -26,6 +26,15 @@ static const char *const carriedOptions[] = {"--activations",   "--kv",
                                              "--count-loads",   "--portable-bits",
                                              "--random-weights"};
 
+/// What is wrong with an option's list that has a word twice; `kind` says what its words are.
+static std::string repeatedWord(const char *option, llvm::ArrayRef<llvm::StringRef> words,
+                                const char *kind = "") {
+  for (size_t i = 0; i < words.size(); ++i)
+    if (llvm::is_contained(words.take_front(i), words[i]))
+      return std::string(option) + ": names " + kind + words[i].str() + " twice";
+  return "";
+}
+
 /// The variants of `--cpu`: names, or `native` for the best that this machine can run.
 static std::string chooseVariants(const std::optional<std::string> &list, cpu::Wishes wishes,
                                   std::vector<const cpu::Isa *> &variants) {
@@ -44,6 +53,8 @@ static std::string chooseVariants(const std::optional<std::string> &list, cpu::W
         known.push_back(isa.name.str());
       return "--cpu: expected native or some of " + llvm::join(known, ", ") + " but got '" + name.str() + "'";
     }
+  if (std::string why = repeatedWord("--cpu", names); !why.empty())
+    return why;
   auto mixesUnits = [](const cpu::Isa *isa) { return isa->mixesUnits(); };
   if (wishes.isFast && !names.empty() && !llvm::is_contained(names, "native") &&
       llvm::none_of(variants, mixesUnits))
@@ -89,12 +100,10 @@ static std::string chooseTargets(const CompileArguments &arguments, PipelineOpti
   std::vector<std::string> known = {"cpu"};
   for (const DeviceTarget *device : allDevices())
     known.push_back(device->name().str());
-  for (size_t i = 0; i < words.size(); ++i) {
-    if (!llvm::is_contained(known, words[i]))
-      return "--target: expected some of " + llvm::join(known, ", ") + " but got '" + words[i].str() + "'";
-    if (llvm::is_contained(llvm::ArrayRef(words).take_front(i), words[i]))
-      return "--target: names " + words[i].str() + " twice";
-    if (const DeviceTarget *device = deviceByName(words[i])) {
+  for (llvm::StringRef word : words) {
+    if (!llvm::is_contained(known, word))
+      return "--target: expected some of " + llvm::join(known, ", ") + " but got '" + word.str() + "'";
+    if (const DeviceTarget *device = deviceByName(word)) {
       DeviceChoice choice = {device, {}};
       if (std::string why = device->readArchitectures(arguments.architectures, choice.architectures);
           !why.empty())
@@ -102,8 +111,15 @@ static std::string chooseTargets(const CompileArguments &arguments, PipelineOpti
       options.devices.push_back(std::move(choice));
     }
   }
+  if (std::string why = repeatedWord("--target", words); !why.empty())
+    return why;
   if (options.devices.empty() && arguments.architectures)
     return "--gpu-arch: belongs to --target cuda, which is not given";
+  llvm::SmallVector<llvm::StringRef> architectures;
+  if (arguments.architectures)
+    llvm::StringRef(*arguments.architectures).split(architectures, ',');
+  if (std::string why = repeatedWord("--gpu-arch", architectures); !why.empty())
+    return why;
   if (llvm::is_contained(words, "cpu")) {
     if (std::string why = chooseFamily(arguments.tune.value_or("native"), options.family); !why.empty())
       return why;
@@ -129,13 +145,10 @@ static std::string checkCacheTypes(llvm::StringRef list) {
   std::vector<std::string> known = {"auto"};
   for (const emit::KVType &type : emit::allKVTypes())
     known.push_back(type.name.str());
-  for (size_t i = 0; i < words.size(); ++i) {
-    if (!llvm::is_contained(known, words[i]))
-      return "--kv: expected some of " + llvm::join(known, ",") + " but got '" + words[i].str() + "'";
-    if (llvm::is_contained(llvm::ArrayRef(words).take_front(i), words[i]))
-      return "--kv: names the type " + words[i].str() + " twice";
-  }
-  return "";
+  for (llvm::StringRef word : words)
+    if (!llvm::is_contained(known, word))
+      return "--kv: expected some of " + llvm::join(known, ",") + " but got '" + word.str() + "'";
+  return repeatedWord("--kv", words, "the type ");
 }
 
 std::string tools::checkArguments(CompileArguments &arguments) {
