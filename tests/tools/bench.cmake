@@ -32,3 +32,13 @@ endif()
 llmc(0 bench ${so} -p 4 -n 0 -r 1 --json)
 string(JSON n LENGTH "${out}" results)
 equal(${n} 1)
+
+# Ctrl-C while the machine is measured, before there is a session that could be told, and while one runs.
+foreach(when "grep -q toy.so /proc/$pid/maps" "grep -q '\"read_gb_s\"' ${WORK}/xdg/llmc/machine.json")
+  file(REMOVE_RECURSE ${WORK}/xdg)
+  execute_process(COMMAND ${CMAKE_CURRENT_LIST_DIR}/interrupted.sh "${when}"
+    ${LLMC} bench ${so} -p 0 -n 100 -r 10000 --profile-trace ${WORK}/timeline RESULT_VARIABLE result ERROR_VARIABLE err)
+  equal("${result}: ${err}" "0: ")
+endforeach()
+file(GLOB left ${WORK}/timeline*)
+equal("${left}" "")

@@ -78,3 +78,13 @@ file(SHA256 ${WORK}/later.html first)
 equal("${first}" "${second}")
 file(GLOB left ${WORK}/*.html.* ${WORK}/folder.*)
 equal("${left}" "")
+
+# Ctrl-C while it reads what takes a while: some 20 MB of memory are in use then.
+file(COPY ${CMAKE_CURRENT_LIST_DIR}/../explore/hostile/ DESTINATION ${WORK}/large)
+string(REPEAT "%a = \"x.y\"() : () -> f32\n" 500000 text)
+file(WRITE ${WORK}/large/00-import.mlir "${text}")
+execute_process(COMMAND ${CMAKE_CURRENT_LIST_DIR}/interrupted.sh "read -r all used rest </proc/$pid/statm && [ $used -gt 5000 ]"
+  ${LLMC} explore ${WORK}/large -o ${WORK}/unfinished.html RESULT_VARIABLE result ERROR_VARIABLE err)
+equal("${result}: ${err}" "0: ")
+file(GLOB left ${WORK}/unfinished.html*)
+equal("${left}" "")

@@ -61,6 +61,7 @@ TEST_F(InterruptTest, ASignalThatNobodyWaitsFor) {
 }
 
 TEST_F(InterruptTest, TheSecondOfSomebodyWhoWaitsInVain) {
+  testing::internal::CaptureStderr();
   int status = statusOf([&] {
     InterruptScope scope;
     raise(SIGINT);
@@ -69,6 +70,7 @@ TEST_F(InterruptTest, TheSecondOfSomebodyWhoWaitsInVain) {
   });
   EXPECT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "llmc: error: interrupted\n");
   expectOnlyPrecious();
 }
 

@@ -261,6 +261,7 @@ int bench(const BenchOptions &options) {
     throw UsageError(fmt::format("{} tokens are more than any context holds", needed));
   if (options.ctx && options.ctx < needed)
     throw UsageError(fmt::format("--ctx {} has no room for {} tokens", options.ctx, needed));
+  InterruptScope beforeSession; // loading and measuring the machine take their time
   uint32_t batchSize = options.batch ? options.batch : std::max(512u, options.parallel);
   ModelPtr model = openModel(options);
   if (auto trained = uint64_t(modelInfo(model.get(), LLMC_INFO_CTX_TRAIN));
@@ -275,12 +276,14 @@ int bench(const BenchOptions &options) {
     profiler = std::make_unique<Profiler>(model.get(), options, roofline);
   Bench bench(model.get(), options, batchSize, profiler.get());
   InterruptScope scope(bench.handle());
+  scope.check();
   bench.fillDepth();
   std::vector<Result> results;
   if (options.prompt)
     results.push_back(bench.prompt());
   if (options.n)
     results.push_back(bench.generation());
+  scope.check();
   Shares shares{roofline, double(modelInfo(model.get(), LLMC_INFO_WEIGHT_BYTES)), arithmeticOf(model.get()),
                 threads, roofline.isKnown() ? "" : llmc_model_cpu_variant(model.get())};
   options.json ? printJson(results, options, shares) : printTable(results, shares);

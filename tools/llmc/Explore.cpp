@@ -39,6 +39,7 @@ explore::Report readCompiled(const std::string &path, const std::string &profile
 } // namespace
 
 int explore(const ExploreOptions &options) {
+  InterruptScope scope;
   noteInput(options.source);
   if (!options.profile.empty())
     noteInput(options.profile);
@@ -55,12 +56,12 @@ int explore(const ExploreOptions &options) {
     throw Failure(fmt::format("{}: expected a folder of llmc compile --dump-ir or a compiled model, found {}",
                               options.source, describe(kind)));
   }
-  InterruptScope scope;
+  scope.check();
   const std::string page = explore::makePage(report);
   NewFile file(options.output);
   file.write(page.data(), page.size());
-  file.finish();
   scope.check();
+  file.finish();
   return 0;
 }
 

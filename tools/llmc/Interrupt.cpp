@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <string_view>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -75,6 +76,9 @@ void onInterrupt(int signal) {
     removeUnfinished();
     if (void (*words)() = lastWords.load())
       words();
+    constexpr std::string_view sentence = "llmc: error: interrupted\n"; // of Main, which has no turn any more
+    if (write(STDERR_FILENO, sentence.data(), sentence.size()) < 0) {
+    }
     _exit(1);
   }
   if (notice.load() >= 0) {

@@ -126,9 +126,11 @@ Roofline machineRoofline(const llmc_model *model, bool anew) {
   Roofline roofline;
   if (!anew && recall(machines, key, variant, roofline))
     return roofline;
+  InterruptScope scope;
   Progress progress("measure the machine", 0);
   progress.update(0);
   roofline = measureRoofline(threads, variant);
+  scope.check();
   if (!path.empty())
     remember(path, std::move(machines), key, roofline);
   return roofline;
