@@ -2,8 +2,8 @@
 
     compare.py --bin build/bin [--llama-build FOLDER] [--ik CHECKOUT] [--openvino] [MODEL.gguf | 1b-q4_0 ...]
                [--rows prompt,decode,depth,batch,load,compile] [--threads 1,2] [--rounds 5] [--variant NAME]
-               [--prompts 1,512] [--depths 2048] [--sequences 1,8]
-               [--setting 'fast=--fast'] [--json FILE] [--quick]
+               [--prompts 1,512] [--depths 0,2048] [--sequences 1,8]
+               [--activations f32|f16|bf16|int8] [--setting 'fast=--fast'] [--json FILE] [--quick]
 
 Models are GGUF files, or shapes of random weights such as 1b-q4_0 or 3b-q4_k_m, which are looked for in --model-dir as
 synth1b-Q4_0.gguf and made there if missing (make_synthetic.py; that needs numpy and gguf). Without --llama-build,
@@ -39,11 +39,15 @@ class Sizes:
         self.before_batch = 16 if is_quick else 128
 
 
-def numbers(text):
+def numbers(text, least=1):
     values = [int(word) for word in text.split(",")]
-    if min(values) < 1:
+    if min(values) < least:
         raise ValueError
     return values
+
+
+def depths(text):
+    return numbers(text, least=0)
 
 
 def arguments():
@@ -62,10 +66,12 @@ def arguments():
     parser.add_argument("--threads", type=numbers, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--prompts", type=numbers, help="lengths of prompts (default: 1 to 2048)")
-    parser.add_argument("--depths", type=numbers, help="tokens before those generated (default: 2048 and 8192)")
+    parser.add_argument("--depths", type=depths, help="tokens before those generated (default: 2048 and 8192)")
     parser.add_argument("--sequences", type=numbers, help="sequences that are generated together (default: 1 to 16)")
     parser.add_argument("--variant", choices=("avx2", "avx2-vnni", "avx512", "avx512-bf16", "amx", "amx-fast"),
                         help="of llmc (default: its best)")
+    parser.add_argument("--activations", choices=("f32", "f16", "bf16", "int8"),
+                        help="llmc compiled with these; a --setting may name others (default: llmc's own choice)")
     parser.add_argument("--setting", action="append", default=[], metavar="NAME=OPTIONS",
                         help="llmc compiled with these options, too")
     parser.add_argument("--work", default="peers-bench", help="folder for what is made on the way")
@@ -118,7 +124,7 @@ def cpu_flags():
 def all_settings(args, llama, limits_of):
     llmc = os.path.join(args.bin, "llmc")
     pairs = [("default", "")] + [setting.split("=", 1) for setting in args.setting]
-    settings = [engines.Llmc(name, llmc, options.split(), args.variant) for name, options in pairs]
+    settings = [engines.Llmc(name, llmc, options.split(), args.variant, args.activations) for name, options in pairs]
     if llama:
         fitting = {"avx2": "avx2", "avx2-vnni": "avx2", "avx512": "noamx", "avx512-bf16": "noamx"}.get(args.variant, "native,noamx" if limits_of == "amx" else "native")
         settings += engines.llama_cpp_settings(llama, (args.llama_settings or fitting).split(","))
@@ -180,7 +186,7 @@ def main():
                                  "avx512" if "avx512_vnni" in flags else "avx2")
     sizes = Sizes(args)
     results, works = Results(), {}
-    about = {"variant": args.variant or "default", "limits_of": limits_of, "rounds": args.rounds,
+    about = {"variant": args.variant or "default", "activations": args.activations or "default", "limits_of": limits_of, "rounds": args.rounds,
              "before_batch": sizes.before_batch, "quick": args.quick}
 
     def done():

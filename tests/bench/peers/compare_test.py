@@ -2,14 +2,17 @@
 
     compare_test.py [--bin build/bin]
 """
+import json
 import os
 import struct
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 
-from engines import Failed, Llmc, LlamaCpp, batched_speeds, run
+from compare import depths, numbers
+from engines import Failed, Ik, Llmc, LlamaCpp, batched_speeds, run
 from roofline import Work
 from table import Results, ratio
 
@@ -102,6 +105,35 @@ class Table(unittest.TestCase):
         self.assertIn("| 2.50 |", text)
         self.assertIn("not measured: m, depth, llama.cpp native: it ended", text)
 
+    def test_what_was_not_measured(self):
+        results, work = Results(), Work(FIXTURE)
+        ours, fast, peer = Llmc("default", "", [], None), Llmc("fast", "", [], None), LlamaCpp("llama.cpp", "native", "")
+        for setting, found in ((ours, {"tg": 3, "tg @8": 2}), (fast, {"tg": 4}), (peer, {"tg": 1})):
+            results.add("m", 1, "decode", setting, found)
+        self.assertIn("| m | 1 | tg @8 | 2.0 (2.0-2.0) |  | - | - | - | - | - | - |", results.text({"m": work}, 128))
+
+    def test_activations(self):
+        given = Llmc("fast", "", ["--fast"], None, "bf16")
+        self.assertEqual((given.name, given.options), ("fast-bf16", ["--fast", "--activations", "bf16"]))
+        own = Llmc("exact", "", ["--activations=f32"], None, "bf16")
+        self.assertEqual((own.name, own.options), ("exact", ["--activations=f32"]))
+        self.assertEqual(Llmc("default", "", [], "avx2").options, ["--cpu", "avx2"])
+
+    def test_depths(self):
+        self.assertEqual(depths("0,8"), [0, 8])
+        with self.assertRaises(ValueError):
+            numbers("0,8")
+        asked = []
+
+        class Recorded(Ik):
+            def speeds(self, command):
+                asked.extend(command)
+                return [{"n_prompt": 0, "avg_ts": 5.0}, {"n_prompt": 8, "avg_ts": 4.0}]
+
+        sizes = types.SimpleNamespace(depths=[0, 8], new_at_depth=3)
+        self.assertEqual(Recorded("ik_llama.cpp", "fa", "").depth("m", 1, sizes), {"tg @0": 5.0, "tg @8": 4.0})
+        self.assertIn("-n 3 -gp 8,3 -r", " ".join(asked))
+
     def test_a_failure_says_the_last_line(self):
         with self.assertRaisesRegex(Failed, "ended with 3: the reason"):
             run(["sh", "-c", "echo other >&2; echo the reason >&2; exit 3"])
@@ -117,11 +149,18 @@ class Everything(unittest.TestCase):
         if not BIN:
             self.skipTest("no --bin")
         with tempfile.TemporaryDirectory(dir=os.getcwd()) as work:
+            written = os.path.join(work, "all.json")
             done = subprocess.run([sys.executable, os.path.join(HERE, "compare.py"), "--bin", BIN, "--no-llama", "--quick",
-                                   "--rounds", "1", "--threads", "1", "--rows", "decode,load,compile", "--work", work,
-                                   FIXTURE], capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        for test in ("tg", "load s", "peak bytes", "compile s", "compile again s"):
+                                   "--rounds", "1", "--threads", "1", "--rows", "decode,depth,load,compile", "--depths",
+                                   "0,8", "--activations", "bf16", "--work", work, "--json", written, FIXTURE],
+                                  capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with open(written) as file:
+                found = json.load(file)
+        self.assertEqual(found["about"]["activations"], "bf16")
+        self.assertEqual({each["setting"] for row in found["rows"] for each in row["engines"]}, {"bf16"})
+        self.assertIn("| llmc bf16 (min-max) |", done.stdout)
+        for test in ("tg", "tg @0", "tg @8", "load s", "peak bytes", "compile s", "compile again s"):
             self.assertRegex(done.stdout, rf"\| llama-q4_0.gguf \| 1 \| {test} \| \d")
         self.assertNotIn("not measured", done.stdout)
 

@@ -61,9 +61,14 @@ class Setting:
 
 
 class Llmc(Setting):
-    def __init__(self, name, program, options, variant):
+    def __init__(self, name, program, options, variant, activations=None):
+        if any(option.split("=")[0] == "--activations" for option in options):
+            activations = None  # the setting's own
+        if activations:
+            name = activations if name == "default" else f"{name}-{activations}"
         super().__init__("llmc", name)
         self.program, self.options = program, options + (["--cpu", variant] if variant else [])
+        self.options += ["--activations", activations] if activations else []
         self.environment = {"LLMC_CPU": variant} if variant else {}
 
     def prepare(self, model, folder):
@@ -152,10 +157,11 @@ class LlamaCpp(Setting):
 
 class Ik(LlamaCpp):
     def depth(self, model, threads, sizes):
-        """It has no -d; -gp fills the cache with so many tokens before it generates."""
-        pairs = [word for d in sizes.depths for word in ("-gp", f"{d},{sizes.new_at_depth}")]
+        """It has no -d; -gp fills the cache with so many tokens before it generates, -n generates behind nothing."""
+        pairs = [word for d in sizes.depths if d for word in ("-gp", f"{d},{sizes.new_at_depth}")]
+        behind_nothing = sizes.new_at_depth if 0 in sizes.depths else 0
         return {f"tg @{r['n_prompt']}": r["avg_ts"] for r in self.speeds(
-            self.bench(model, threads, "-p", 0, "-n", 0, *pairs, "-r", 1, "-o", "json"))}
+            self.bench(model, threads, "-p", 0, "-n", behind_nothing, *pairs, "-r", 1, "-o", "json"))}
 
 
 def batched_speeds(text):

@@ -58,7 +58,7 @@ def main():
             found[f"tg x{n}"] = n * (new - 1) / (all_of_them - one)
         else:
             name = "tg" if kind == "decode" else f"tg @{n}"
-            found[name] = 1e3 / generate(1, n, new).get_tpot().mean
+            found[name] = 1e3 / generate(1, max(n, 1), new).get_tpot().mean  # no prompt may be empty
     print(json.dumps(found))
 
 

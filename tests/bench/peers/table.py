@@ -44,7 +44,7 @@ class Results:
         os.replace(path + ".part", path)
 
     def text(self, works, before_batch):
-        """Markdown. Ratios above 1: llmc does better."""
+        """Markdown. Ratios above 1: llmc does better. -: not measured."""
         engines = []
         for cells in self.samples.values():
             engines += [cell for cell in cells if cell not in engines]
@@ -63,20 +63,20 @@ class Results:
             row = [os.path.basename(model), str(threads), test]
             for cell in ours:
                 numbers = cells.get(cell)
-                row += ["", ""] if not numbers else [
+                row += ["-", "-"] if not numbers else [
                     f"{show(test, statistics.median(numbers))} ({show(test, min(numbers))}-{show(test, max(numbers))})",
                     share(statistics.median(numbers))]
             for peer in peers:
                 found = {name: statistics.median(numbers) for (engine, name), numbers in cells.items()
                          if engine == peer}
                 if not found:
-                    row += [""] * (2 + len(ours))
+                    row += ["-"] * (2 + len(ours))
                     continue
                 name = (min if test in LESS_IS_BETTER else max)(found, key=found.get)
                 row += [f"{show(test, found[name])} {name}", share(found[name])]
                 for cell in ours:
                     mine = statistics.median(cells[cell]) if cell in cells else None
-                    row.append("" if mine is None else f"{ratio(test, mine, found[name]):.2f}")
+                    row.append("-" if mine is None else f"{ratio(test, mine, found[name]):.2f}")
             row += [f"{limits['read_gb_s']:.1f}", f"{peak(works[model], limits):.0f}"] if limits else ["", ""]
             lines.append("| " + " | ".join(row) + " |")
         lines += [""] + [f"not measured: {os.path.basename(model)}, {kind}, {engine} {name}: {why}"
