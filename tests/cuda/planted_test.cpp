@@ -25,10 +25,9 @@ struct LinearSubject : Subject {
       : random(1), linear(spec, random, change, mostGroups), rows(rows) {
     linear.runner.mostRowBlocks = 1; // they go through rows in turn
     // The largest numbers are a warp's last lane's, by so much that others do not stand for them: each step
-    // of a fold to a maximum matters.
-    linear.x.at(0, 125) = 60;
-    for (int64_t row = 1; row < rows; ++row)
-      linear.x.at(row, 125) = 0;
+    // of a fold to a maximum matters. A warp takes rows that are 4 or 8 apart.
+    for (int64_t row = 0; row < rows; ++row)
+      linear.x.at(row, 125) = row % 4 == 0 ? 60 : 0;
     linear.gain[125] = 8;
     linear.normBias[126] = 16;
   }
@@ -128,7 +127,7 @@ std::vector<Family> families() {
                      return std::make_unique<LinearSubject>(gatedSpec(scheme), rows, change);
                    }});
   };
-  linear("FewRowsQ4", {"linear_rows8"}, "q4_0", 3);
+  linear("FewRowsQ4", {"linear_rows8"}, "q4_0", 8);
   linear("FewRowsOfTwoTilesBF16", {"linear_rows16"}, "bf16", 16);
   linear("ManyRowsQ4", {"linear_pack", "linear_tiles"}, "q4_0", 18);
   // The same, but nothing is known of a row before all of it is multiplied: by blocks of a slice, or of all.

@@ -112,9 +112,11 @@ private:
         "fused_linear_" + linear.name + "_" + scheme + (linear.times == 1 ? "_asked" : "");
     if (n > 16)
       return manyRows(linear, name, least);
-    // Blocks of eight warps, or of four where eight find no room; each reads a slice of 512 columns. All
-    // that have the same rows read x and the gain once, and leave a sum of each slice to the last one.
-    const uint64_t groups = linear.blocks(isQ8() && linear.isGated ? 128 : 256), slices = linear.k / 512;
+    // Blocks of at least 256 rows of weights, each of which reads a slice of 512 columns. All that have the
+    // same rows read x and the gain once, and leave a sum of each slice to the last one.
+    const bool isHalf =
+        linear.isGated && (n <= 8 || isQ8()); // in shared memory two tiles leave q8_0 less room
+    const uint64_t groups = linear.blocks(isHalf ? 128 : 256), slices = linear.k / 512;
     const uint64_t sums = slices > 1 ? slices * n * row(linear.outputs()) : 0;
     const uint64_t pointers =
         sums ? groups * slices * 8 * 8 : 0; // to them, of each warp; they stand in scratch

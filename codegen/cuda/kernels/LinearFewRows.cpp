@@ -30,15 +30,16 @@ struct Form {
   int64_t threads() const { return warps * warpLanes; }
 };
 
-/// Of those that fit, the one with most rows to a block, then with most copies under way.
+/// Of those that fit, the one with most rows of weights to a block, then with most copies under way. One tile
+/// has half as many warps where each has two weights; of two tiles a warp would have too many rows of x.
 Form formOf(const Plan &plan, int64_t tokens) {
   Form form = {tokens, 0, 0, 0, plan.slotBytes(), plan.roundChunks() * tokens * plan.tokenStride()};
-  for (auto [warps, stages, buffers] : std::initializer_list<std::array<int64_t, 3>>{
-           {8, 4, 2}, {8, 3, 2}, {8, 2, 2}, {8, 2, 1}, {4, 3, 2}, {4, 2, 2}, {4, 2, 1}}) {
-    form.warps = warps, form.stages = stages, form.buffers = buffers;
-    if (form.sharedBytes() <= sharedLimit)
-      break;
-  }
+  for (form.warps = tokens == tileTokens ? 8 / plan.weights : 8; form.warps > 1; form.warps /= 2)
+    for (auto [stages, buffers] : {std::pair(4, 2), std::pair(3, 2), std::pair(2, 2), std::pair(2, 1)}) {
+      form.stages = stages, form.buffers = buffers;
+      if (form.sharedBytes() <= sharedLimit)
+        return form;
+    }
   return form;
 }
 

@@ -60,7 +60,7 @@ void Split::finish(ModuleOp module, const Target &target, Rows &x) {
 /// Ascending; an f32, or four. Some loads are under way at a time.
 Value Split::sumOfSlices(Type type, Value token, Value offset) {
   const unsigned alignment = isa<VectorType>(type) ? 16 : 4;
-  constexpr int64_t atOnce = 8;
+  constexpr int64_t atOnce = 4;
   auto some = [&](Value first, int64_t count, Value sum) {
     Values numbers;
     for (int64_t i = 0; i < count; ++i)
