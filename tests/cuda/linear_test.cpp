@@ -203,6 +203,24 @@ TEST(Linear, k_is_not_split_where_there_are_blocks_enough_or_rows_unknown) {
   EXPECT_EQ(emitted(ofKeys).commonPerRow, 0u);
 }
 
+/// A LayerNorm reads x twice more in each block.
+TEST(Linear, a_layer_norm_of_a_token_loads_x_thrice) {
+  constexpr uint64_t k = 2560, n = 2560;
+  Random random(9);
+  LinearSpec spec = specOf("q4_0", k, {n});
+  spec.norm = Norm::Layer;
+  spec.eps = 1e-5;
+  spec.normGain = spec.normBias = true;
+  Linear linear(spec, random);
+  linear.runner.emulator.options.counts = true;
+  linear.run(1);
+  uint64_t all = 0;
+  for (const auto &[key, moved] : linear.runner.emulator.counters().counts())
+    all += moved.warpLoads + moved.warpStores;
+  const double least = double(linear.weights[0]->scheme.packedBytes(n, k) + 4 * (3 * k + n));
+  EXPECT_LE(double(all), 1.45 * least);
+}
+
 /// A matrix of an 8B with all that may stand beside it.
 TEST(Linear, a_token_loads_and_stores_little_beside_the_weights) {
   constexpr uint64_t k = 4096, n = 4096;

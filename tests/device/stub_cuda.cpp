@@ -207,6 +207,18 @@ EXPORT uint64_t llmc_stub_bytes_in() { return state().bytesIn; }
 EXPORT uint64_t llmc_stub_most_device() { return state().mostDevice; }
 EXPORT uint64_t llmc_stub_most_pinned() { return state().mostPinned; }
 EXPORT uint64_t llmc_stub_in_use() { return state().emulator.memory.inUse(); }
+EXPORT uint64_t llmc_stub_spoil(uint64_t bytes) {
+  LOCK;
+  uint64_t n = 0;
+  for (Address address : state().deviceMemory) {
+    const simt::Memory::Region *region = state().emulator.memory.find(address);
+    if (region && region->bytes == bytes) {
+      memset(reinterpret_cast<void *>(address), 0xff, bytes);
+      ++n;
+    }
+  }
+  return n;
+}
 EXPORT void llmc_stub_limit(uint64_t bytes) { state().emulator.memory.limit = bytes; }
 EXPORT void llmc_stub_arch(uint32_t arch) { state().arch = arch; }
 EXPORT const char *llmc_stub_images() { return state().images.c_str(); }

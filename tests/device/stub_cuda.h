@@ -22,6 +22,8 @@ uint64_t llmc_stub_most_pinned();
 void llmc_stub_when_waiting(void (*told)());
 /// Bytes of the device's memory that are taken.
 uint64_t llmc_stub_in_use();
+/// Fills each of the device's allocations of so many bytes with ones, and says how many those are.
+uint64_t llmc_stub_spoil(uint64_t bytes);
 /// The device has so much memory; 0: as much as there is.
 void llmc_stub_limit(uint64_t bytes);
 /// From now on the device is of this architecture: 80 for sm_80. It is 90 unless told.

@@ -3,6 +3,8 @@
 #include "tests/device/CudaStub.h"
 #include "tests/device/Scenario.h"
 
+#include "llmc/module_abi.h"
+
 #include <algorithm>
 #include <array>
 #include <gtest/gtest.h>
@@ -93,6 +95,35 @@ TEST_F(CudaStub, each_call_that_fails_is_one_sentence_and_changes_nothing) {
   }
   EXPECT_GT(sentences, 150u);
   EXPECT_GT(steps, 100u);
+}
+
+/// With counters that are not zero a block takes itself for the last one too early, and reads what others
+/// still write; the next step finds none of that.
+TEST_F(CudaStub, counters_are_zero_again_after_a_step_that_failed) {
+  const std::string counts = LLMC_DEVICE_MODELS "/counts-q4_0";
+  llmc_model *loaded = loadOnStub(counts + ".so", counts + ".checked.simt");
+  ASSERT_TRUE(loaded);
+  llmc_session *session = newSession(loaded, 40, 16, 1);
+  auto logits = [&]() -> std::vector<float> {
+    llmc_seq seq = -1;
+    const llmc_token token = 5;
+    const float *row = nullptr;
+    size_t n = 0;
+    EXPECT_EQ(llmc_seq_new(session, &seq), LLMC_OK);
+    if (llmc_prefill(session, seq, &token, 1) == LLMC_OK)
+      EXPECT_EQ(llmc_logits(session, 0, &row, &n), LLMC_OK) << llmc_last_error();
+    std::vector<float> values(row, row + n);
+    llmc_seq_free(session, seq);
+    return values;
+  };
+  const std::vector<float> well = logits();
+  ASSERT_FALSE(well.empty());
+  EXPECT_EQ(llmc_stub_spoil(LLMC_DEVICE_COUNTERS * sizeof(uint32_t)), 1u);
+  EXPECT_TRUE(logits().empty());
+  EXPECT_NE(std::string(llmc_stub_last_error()).find("race: "), std::string::npos) << llmc_stub_last_error();
+  EXPECT_EQ(logits(), well);
+  llmc_session_free(session);
+  llmc_model_release(loaded);
 }
 
 /// Scratch grows by more than a step needs, but not where there is no more than that.

@@ -60,7 +60,7 @@ struct Pack {
     if (!plan.hasFactor())
       return;
     e.when(e.equal(readRegister(e, "tid.x"), e.c(0)), [&] {
-      Value squares = e.real(e.f32(), 0);
+      Value squares = e.real(e.f32(), 0); // in the order of Split::sumOfSlices
       squares = e.loop(e.c(0), e.c(plan.slices), 1, squares, [&](Value slice, ValueRange sum) -> Values {
         return {e.addf(sum[0], e.load(e.f32(), number(slice)))};
       })[0];
