@@ -6,6 +6,8 @@
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/Remarks.h"
 
+#include "llvm/Support/FormatVariadic.h"
+
 namespace llmc {
 #define GEN_PASS_DEF_FUSEROPEATTENTIONPASS
 #include "passes/Passes.h.inc"
@@ -21,12 +23,22 @@ bool isSameRotation(lm::RopeOp a, lm::RopeOp b) {
   return a.getTokens() == b.getTokens() && a->getAttrDictionary() == b->getAttrDictionary();
 }
 
-/// A norm of each head by a gain that the heads share, or without one, which serves its reader alone.
-bool isNormOfHeads(lm::RMSNormOp norm, int64_t headDim) {
-  if (!norm || !norm->hasOneUse() ||
-      static_cast<int64_t>(norm.getGroup().value_or(lm::widthOf(norm.getX()))) != headDim)
-    return false;
-  return !norm.getGain() || cast<lm::WeightType>(norm.getGain().getType()).dim(0) == headDim;
+bool isNorm(Value value) { return isa_and_nonnull<lm::RMSNormOp, lm::LayerNormOp>(value.getDefiningOp()); }
+
+/// Why the attention cannot take this norm of `side`, "q" or "k"; nothing if it is one of each head, by a
+/// gain that the heads share or without one, and serves its reader alone.
+std::string whyNotOfHeads(StringRef side, Value y, int64_t headDim) {
+  auto norm = y.getDefiningOp<lm::RMSNormOp>();
+  if (!norm)
+    return llvm::formatv("the norm of {0} is an 'lm.layer_norm'", side);
+  if (const auto group = static_cast<int64_t>(norm.getGroup().value_or(lm::widthOf(norm.getX())));
+      group != headDim)
+    return llvm::formatv("the norm of {0} is of {1} columns, a head has {2}", side, group, headDim);
+  if (norm.getGain() && cast<lm::WeightType>(norm.getGain().getType()).dim(0) != headDim)
+    return llvm::formatv("the norm of {0} has a gain for each head", side);
+  if (!norm->hasOneUse())
+    return llvm::formatv("the normed {0} has another reader", side);
+  return {};
 }
 
 /// q and k on their way to the attention, and what it can do with them by itself, in this order.
@@ -35,20 +47,40 @@ struct Inputs {
   lm::RMSNormOp normQ, normK; // null: the op takes the rows as they are
   lm::RopeOp ropeQ, ropeK;    // likewise
 
-  Inputs(lm::AttentionOp attention, lm::KVAppendOp append) : q(attention.getQ()), k(append.getK()) {
+  Inputs(lm::AttentionOp attention, lm::KVAppendOp append) : q(attention.getQ()), k(append.getK()) {}
+
+  /// Why ropes stay that are there; nothing if none do.
+  std::string takeRopes() {
     auto ofQ = q.getDefiningOp<lm::RopeOp>(), ofK = k.getDefiningOp<lm::RopeOp>();
-    if (!ofQ || !ofK || !isSameRotation(ofQ, ofK) || !ofQ->hasOneUse() || !ofK->hasOneUse())
-      return;
+    if (!ofQ && !ofK)
+      return {};
+    if (!ofQ || !ofK)
+      return llvm::formatv("only {0} is rotated", ofQ ? "q" : "k");
+    if (!isSameRotation(ofQ, ofK))
+      return "q and k are rotated by different rules";
+    if (!ofQ->hasOneUse() || !ofK->hasOneUse())
+      return llvm::formatv("the rotated {0} has another reader", ofQ->hasOneUse() ? "k" : "q");
     ropeQ = ofQ, ropeK = ofK;
     q = ropeQ.getX(), k = ropeK.getX();
+    return {};
   }
-  void takeNorms(int64_t headDim) {
+  /// Likewise, of norms.
+  std::string takeNorms(int64_t headDim) {
+    if (!isNorm(q) && !isNorm(k))
+      return {};
+    if (!isNorm(q) || !isNorm(k))
+      return llvm::formatv("only {0} is normed", isNorm(q) ? "q" : "k");
+    for (auto [side, y] : {std::pair("q", q), std::pair("k", k)})
+      if (std::string why = whyNotOfHeads(side, y, headDim); !why.empty())
+        return why;
     auto ofQ = q.getDefiningOp<lm::RMSNormOp>(), ofK = k.getDefiningOp<lm::RMSNormOp>();
-    if (!isNormOfHeads(ofQ, headDim) || !isNormOfHeads(ofK, headDim) ||
-        ofQ.getEpsAttr() != ofK.getEpsAttr() || ofQ.getPlusOne() != ofK.getPlusOne())
-      return;
+    if (ofQ.getEpsAttr() != ofK.getEpsAttr())
+      return "the norms of q and k differ in eps";
+    if (ofQ.getPlusOne() != ofK.getPlusOne())
+      return "the norms of q and k differ in plus_one";
     normQ = ofQ, normK = ofK;
     q = normQ.getX(), k = normK.getX();
+    return {};
   }
   SmallVector<Operation *> folded() const {
     SmallVector<Operation *> ops;
@@ -90,10 +122,14 @@ struct FoldCacheOpsIntoAttention : OpRewritePattern<lm::AttentionOp> {
       return missed(attention, rewriter, "the cache has another number of heads than the attention");
 
     Inputs inputs(attention, append);
+    const std::string whyNotRopes = inputs.takeRopes();
     int64_t headDim = lm::widthOf(append.getK()) / static_cast<int64_t>(attention.getKvHeads());
     if (inputs.ropeQ && static_cast<int64_t>(inputs.ropeQ.getHeadDim()) != headDim)
       return missed(attention, rewriter, "the rope's head dimension is not the attention's");
-    inputs.takeNorms(headDim);
+    if (!whyNotRopes.empty()) // norms stand before the ropes
+      remarkMissed(attention, "RopesNotFused", "the ropes stay dispatches of their own: " + whyNotRopes);
+    else if (const std::string why = inputs.takeNorms(headDim); !why.empty())
+      remarkMissed(attention, "NormsNotFused", "the norms stay dispatches of their own: " + why);
 
     lm::CachedAttentionOp fused = build(attention, append, inputs, rewriter);
     rewriter.replaceOp(attention, fused);
@@ -148,9 +184,11 @@ private:
     return false;
   }
 
+  static void remarkMissed(lm::AttentionOp attention, StringRef name, StringRef why) {
+    remark::missed(attention.getLoc(), remark::RemarkOpts::name(name).category("fuse-rope-attention")) << why;
+  }
   static LogicalResult missed(lm::AttentionOp attention, PatternRewriter &rewriter, StringRef why) {
-    remark::missed(attention.getLoc(), remark::RemarkOpts::name("NotFused").category("fuse-rope-attention"))
-        << why;
+    remarkMissed(attention, "NotFused", why);
     return rewriter.notifyMatchFailure(attention, why);
   }
 

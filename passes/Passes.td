@@ -149,7 +149,7 @@ def FuseRopeAttentionPass : Pass<"lm-fuse-rope-attention", "::llmc::lm::ModelOp"
     Where q and k are rotated alike, or neither is; only if the ropes, the view and the append serve this attention
     alone, and the append stands just before the view. An `lm.rms_norm` of each head of q and one of k, before the ropes
     if there are any, go along where both have the same eps and plus_one, gains of a head's length or none, and no other
-    reader. Other norms, or one of q alone, stay as they are.
+    reader. Other norms, or one of q alone, stay as they are: a remark says why.
   }];
   let statistics = [Statistic<"numFused", "fused", "attentions that took in their norms, rope and cache ops">];
 }

@@ -1,5 +1,6 @@
 // RUN: %llmc-opt %s -lm-fuse-rope-attention -o %t.mlir && FileCheck %s < %t.mlir
 // RUN: %llmc-opt %t.mlir -lm-fuse-rope-attention | diff %t.mlir -
+// RUN: %llmc-opt %s -lm-fuse-rope-attention --remarks-filter=fuse-rope-attention -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK --implicit-check-not=NotFused
 
 // CHECK-LABEL: lm.model @rope
 // CHECK: lm.layers
@@ -43,8 +44,10 @@ lm.model @no_rope_but_sinks {vocab = 8, context = 4} {
   }
 }
 
-// Two rotations: the op takes the rotated rows as they are. So with only one side rotated, or rows read elsewhere.
+// Two rotations: the op takes the rotated rows as they are. So with only one side rotated, or rows read elsewhere; a remark
+// says which.
 // CHECK-LABEL: lm.model @ropes_differ
+// REMARK: RopesNotFused{{.*}}the ropes stay dispatches of their own: q and k are rotated by different rules
 // CHECK: %[[QR:.*]] = lm.rope %[[X:.*]], %{{.*}}base = 10000.0
 // CHECK: %[[KR:.*]] = lm.rope %[[X]], %{{.*}}base = 1.0e+06
 // CHECK: lm.cached_attention @kv, %[[QR]], %[[KR]], %[[X]], %{{.*}} {heads = 2, kv_heads = 2, mask = causal, scale = 0.5} :
@@ -63,6 +66,7 @@ lm.model @ropes_differ {vocab = 8, context = 4} {
 }
 
 // CHECK-LABEL: lm.model @rotated_row_has_other_reader
+// REMARK: RopesNotFused{{.*}}the ropes stay dispatches of their own: the rotated q has another reader
 // CHECK: %[[QR:.*]] = lm.rope
 // CHECK: %[[KR:.*]] = lm.rope
 // CHECK: lm.cached_attention @kv, %[[QR]], %[[KR]], %{{.*}}, %{{.*}} {heads = 2, kv_heads = 2, mask = causal, scale = 0.5} :
@@ -78,6 +82,23 @@ lm.model @rotated_row_has_other_reader {vocab = 8, context = 4} {
     %a = lm.attention %qr, %K, %V, %keys, %tokens {heads = 2, kv_heads = 2, scale = 0.5, mask = causal} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
     %y = lm.add %a, %qr : tensor<?x8xf32>
     lm.return %y : tensor<?x8xf32>
+  }
+}
+
+// CHECK-LABEL: lm.model @only_q_is_rotated
+// REMARK: RopesNotFused{{.*}}the ropes stay dispatches of their own: only q is rotated
+// CHECK: %[[QR:.*]] = lm.rope
+// CHECK: lm.cached_attention @kv, %[[QR]], %[[X:.*]], %[[X]], %{{.*}} {heads = 2, kv_heads = 2, mask = causal, scale = 0.5} :
+lm.model @only_q_is_rotated {vocab = 8, context = 4} {
+  lm.cache @kv {heads = 2, dim_k = 4, dim_v = 4}
+  %table = lm.weight "table" : <8x8>
+  lm.forward(%tokens: !lm.tokens) {
+    %x = lm.embed %tokens, %table : <8x8>
+    %qr = lm.rope %x, %tokens {head_dim = 4, base = 1.0e4} : tensor<?x8xf32>
+    lm.kv_append @kv, %x, %x, %tokens : tensor<?x8xf32>, tensor<?x8xf32>
+    %K, %V, %keys = lm.kv_view @kv, %tokens : tensor<?x8xf32>, tensor<?x8xf32>
+    %a = lm.attention %qr, %K, %V, %keys, %tokens {heads = 2, kv_heads = 2, scale = 0.5, mask = causal} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    lm.return %a : tensor<?x8xf32>
   }
 }
 
