@@ -17,11 +17,11 @@ KernelArguments argumentsOf(Emitter &e, ValueRange functionArguments) {
   KernelArguments arguments;
   arguments.step = functionArguments[0];
   arguments.args = functionArguments[1];
-  arguments.number = arguments.worker = readRegister(e, "ctaid.y");
-  arguments.count = readRegister(e, "nctaid.y");
+  arguments.number = arguments.worker = blockNumber(e, Axis::Y);
+  arguments.count = blockCount(e, Axis::Y);
   arguments.again = e.c(0);
-  arguments.lane = readRegister(e, "tid.x");
-  arguments.lanes = readRegister(e, "ntid.x");
+  arguments.lane = threadNumber(e);
+  arguments.lanes = threadCount(e);
   return arguments;
 }
 

@@ -26,28 +26,35 @@ static Type pointerIn(Emitter &e, unsigned space) {
   return LLVM::LLVMPointerType::get(e.getContext(), space);
 }
 
-static Value readIndex(Emitter &e, StringRef name) {
-  const auto [what, axis] = name.split('.');
-  const gpu::Dimension dimension = *gpu::symbolizeDimension(axis);
-  if (what == "tid")
-    return gpu::ThreadIdOp::create(e, dimension);
-  if (what == "ntid")
-    return gpu::BlockDimOp::create(e, dimension);
-  if (what == "ctaid")
-    return gpu::BlockIdOp::create(e, dimension);
-  assert(what == "nctaid" && "no such register");
-  return gpu::GridDimOp::create(e, dimension);
+static gpu::Dimension dimensionOf(Axis axis) {
+  switch (axis) {
+  case Axis::X:
+    return gpu::Dimension::x;
+  case Axis::Y:
+    return gpu::Dimension::y;
+  case Axis::Z:
+    return gpu::Dimension::z;
+  }
+  llvm_unreachable("no such axis");
 }
 
-Value readRegister(Emitter &e, StringRef name) {
-  return arith::IndexCastUIOp::create(e, e.i64(), readIndex(e, name));
-}
-Value readRegister32(Emitter &e, StringRef name) {
-  return arith::IndexCastUIOp::create(e, e.i32(), readIndex(e, name));
+static Value number(Emitter &e, unsigned bits, Value index) {
+  return arith::IndexCastUIOp::create(e, e.getIntegerType(bits), index);
 }
 
-Value laneNumber(Emitter &e) { return e.rem(readRegister(e, "tid.x"), warpLanes); }
-Value warpNumber(Emitter &e) { return e.div(readRegister(e, "tid.x"), warpLanes); }
+Value threadNumber(Emitter &e, unsigned bits) {
+  return number(e, bits, gpu::ThreadIdOp::create(e, gpu::Dimension::x));
+}
+Value threadCount(Emitter &e) { return number(e, 64, gpu::BlockDimOp::create(e, gpu::Dimension::x)); }
+Value blockNumber(Emitter &e, Axis axis, unsigned bits) {
+  return number(e, bits, gpu::BlockIdOp::create(e, dimensionOf(axis)));
+}
+Value blockCount(Emitter &e, Axis axis, unsigned bits) {
+  return number(e, bits, gpu::GridDimOp::create(e, dimensionOf(axis)));
+}
+
+Value laneNumber(Emitter &e) { return e.rem(threadNumber(e), warpLanes); }
+Value warpNumber(Emitter &e) { return e.div(threadNumber(e), warpLanes); }
 
 void meet(Emitter &e) { gpu::BarrierOp::create(e); }
 void meetWarp(Emitter &e) { NVVM::SyncWarpOp::create(e, e.splat(e.i32(), -1)); }

@@ -16,10 +16,14 @@ constexpr int64_t warpLanes = 32;
 constexpr unsigned globalSpace = 1, sharedSpace = 3;
 constexpr int64_t mostSharedBytes = 48 << 10;
 
-/// A special register: "tid.x", "ctaid.y", "nctaid.y". As i64, and as the i32 that it is.
-mlir::Value readRegister(emit::Emitter &e, llvm::StringRef name);
-mlir::Value readRegister32(emit::Emitter &e, llvm::StringRef name);
-/// The thread's number in its warp, and that of the warp in its block (of threads in a row), as i64.
+enum class Axis { X, Y, Z };
+/// The thread's number in its block (of threads in a row), the block's along an axis of the grid, and how
+/// many there are: as i64, or as the i32 that it is.
+mlir::Value threadNumber(emit::Emitter &e, unsigned bits = 64);
+mlir::Value threadCount(emit::Emitter &e);
+mlir::Value blockNumber(emit::Emitter &e, Axis axis, unsigned bits = 64);
+mlir::Value blockCount(emit::Emitter &e, Axis axis, unsigned bits = 64);
+/// The thread's number in its warp, and that of the warp in its block, as i64.
 mlir::Value laneNumber(emit::Emitter &e);
 mlir::Value warpNumber(emit::Emitter &e);
 

@@ -32,9 +32,9 @@ void emitAttentionAppend(ModuleOp module, const std::string &name, const Attenti
   emitEntry(e, module, name, AttentionShape::threads, [&](const KernelArguments &arguments) {
     AttentionRows rows(e, shape, arguments);
     Value scratch = sharedArray(e, module, name + "_row", AttentionRows::scratchBytes(shape));
-    e.loop(e.reg("ctaid.y"), rows.count, e.reg("nctaid.y"), [&](Value row) {
+    e.loop(e.blockNumber(Axis::Y), rows.count, e.blockCount(Axis::Y), [&](Value row) {
       meet(e);
-      rows.append(row, rows.token(row), e.reg("ctaid.x"), scratch);
+      rows.append(row, rows.token(row), e.blockNumber(Axis::X), scratch);
     });
   });
 }
@@ -140,8 +140,8 @@ void emitAttentionPrompt(ModuleOp module, const std::string &name, const Attenti
   emitEntry(e, module, name, AttentionShape::threads, [&](const KernelArguments &arguments) {
     AttentionRows rows(e, shape, arguments);
     AttentionQueries queries(e, module, name, shape, rows, warps, 1, stageBytes);
-    PromptEmitter prompt{e, shape, rows, queries, e.reg("ctaid.x")};
-    e.loop(e.reg("ctaid.y"), rows.count, e.reg("nctaid.y"), [&](Value row) {
+    PromptEmitter prompt{e, shape, rows, queries, e.blockNumber(Axis::X)};
+    e.loop(e.blockNumber(Axis::Y), rows.count, e.blockCount(Axis::Y), [&](Value row) {
       AttentionRows::Token token = rows.token(row);
       Value length = prompt.tileLength(row, token), total = e.mul(length, shape.group);
       e.loop(e.n(0), total, e.n(warps * shape.rows),

@@ -14,7 +14,7 @@ namespace llmc::cuda {
 AttentionRows::AttentionRows(WarpEmitter &e, const AttentionShape &shape,
                              const emit::KernelArguments &arguments)
     : e(e), shape(shape), store(e, shape.layout) {
-  tid = e.reg("tid.x");
+  tid = e.threadNumber();
   lane = e.both(tid, e.n(31));
   warp = e.div(tid, 32);
   count = e.narrow(arguments.rows(e, LLMC_ROWS_TOKENS));

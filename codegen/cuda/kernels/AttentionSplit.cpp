@@ -202,10 +202,10 @@ void emitAttentionSplit(ModuleOp module, const std::string &name, const Attentio
     Records records(e, shape, arguments);
     Value owners = sharedArray(e, module, name + "_owners", 8 * AttentionShape::mostSplitRows);
     Value scratch = sharedArray(e, module, name + "_row", AttentionRows::scratchBytes(shape));
-    SplitEmitter split{e, shape, rows, queries, records, e.reg("ctaid.x"), owners};
+    SplitEmitter split{e, shape, rows, queries, records, e.blockNumber(Axis::X), owners};
     // A row a lane: the rows of this sequence.
     AttentionRows::Token theirs = rows.token(e.min(rows.lane, e.sub(rows.count, 1)));
-    e.loop(e.reg("ctaid.y"), rows.count, e.reg("nctaid.y"), [&](Value row) {
+    e.loop(e.blockNumber(Axis::Y), rows.count, e.blockCount(Axis::Y), [&](Value row) {
       Value sequence = rows.token(row).sequence;
       Value isOurs = e.both(e.less(rows.lane, rows.count), e.equal(theirs.sequence, sequence));
       Value mask = e.ballot(isOurs);
@@ -227,7 +227,7 @@ void emitAttentionSplit(ModuleOp module, const std::string &name, const Attentio
         const int64_t blockKeys = shape.blockKeys();
         const AttentionUnit::Range visible{from, e.add(last, 1)};
         Value end = e.add(e.div(last, blockKeys), 1), total = e.mul(tokens, shape.group);
-        e.loop(e.reg("ctaid.z"), end, e.reg("nctaid.z"), [&](Value keyBlock) {
+        e.loop(e.blockNumber(Axis::Z), end, e.blockCount(Axis::Z), [&](Value keyBlock) {
           e.when(e.compare(arith::CmpIPredicate::sge, keyBlock, e.div(from, blockKeys)), [&] {
             split.appendAll(sequence, tokens, keyBlock, scratch);
             auto inTurn = [&] {
@@ -254,9 +254,9 @@ void emitAttentionCombine(ModuleOp module, const std::string &name, const Attent
     AttentionRows rows(e, shape, arguments);
     Records records(e, shape, arguments);
     AttentionUnit unit(e, shape, 1);
-    Value head = e.add(e.mul(e.reg("ctaid.x"), warps), rows.warp);
+    Value head = e.add(e.mul(e.blockNumber(Axis::X), warps), rows.warp);
     Value isSeen = e.splat(e.i1(), 1);
-    e.loop(e.reg("ctaid.y"), rows.count, e.reg("nctaid.y"), [&](Value row) {
+    e.loop(e.blockNumber(Axis::Y), rows.count, e.blockCount(Axis::Y), [&](Value row) {
       e.when(e.less(head, e.n(shape.spec.heads)), [&] {
         Value position = rows.token(row).position;
         const int64_t blockKeys = shape.blockKeys();

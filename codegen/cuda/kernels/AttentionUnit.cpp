@@ -51,7 +51,7 @@ Value AttentionMerge::outputs(WarpEmitter &e, Value o, Value newO) const {
 
 AttentionUnit::AttentionUnit(WarpEmitter &e, const AttentionShape &shape, int64_t rows)
     : e(e), shape(shape), store(e, shape.layout), rows(rows), pad(powerOfTwo(rows)) {
-  laneInWarp = e.both(e.reg("tid.x"), e.n(31));
+  laneInWarp = e.both(e.threadNumber(), e.n(31));
 }
 
 Type AttentionUnit::lanesType(Type element) {

@@ -140,7 +140,7 @@ private:
   }
 
   void emitParts(const KernelArguments &k) {
-    Value part = readRegister(e, "ctaid.x");
+    Value part = blockNumber(e, Axis::X);
     eachRow(k, [&](Value row) {
       Value logits = logitsOf(k, row), work = workOf(k, row);
       Values keys;
@@ -203,7 +203,7 @@ private:
   void emitSums(const KernelArguments &k) {
     constexpr int64_t unrolled = 8;
     Value place = e.rem(k.lane, sumLanes);
-    Value number = e.add(e.mul(readRegister(e, "ctaid.x"), sumsOfBlock), e.div(k.lane, sumLanes));
+    Value number = e.add(e.mul(blockNumber(e, Axis::X), sumsOfBlock), e.div(k.lane, sumLanes));
     const int64_t whole = vocab / sumLanes * sumLanes; // the columns behind it are all of place 0
     e.when(e.less(number, e.c(sums / sumLanes)), [&] {
       eachRow(k, [&](Value row) {

@@ -29,7 +29,7 @@ codegen::DeviceKernel emitEmbed(ModuleOp module, StringRef name, const emit::Emb
     Value table = k.pointer(e, 0), y = k.pointer(e, 1);
     Value tokens = e.load(e.ptr(), k.step, offsetof(llmc_step, tokens));
     Value asked = e.load(e.ptr(), k.step, offsetof(llmc_step, asked));
-    Value column = e.add(e.mul(readRegister(e, "ctaid.x"), threads), k.lane);
+    Value column = e.add(e.mul(blockNumber(e, Axis::X), threads), k.lane);
     e.when(e.less(column, e.c(columns)), [&] {
       Value isPadding = e.less(e.c(spec.width - 1), column), within = e.min(column, e.c(spec.width - 1));
       e.loop(k.number, k.rows(e, spec.rowSpace), k.count, [&](Value row) {

@@ -258,7 +258,7 @@ void FewRows::emit(const KernelArguments &arguments) {
   shared = sharedArray(e, module, "few_rows_" + tokens, form.sharedBytes());
   inverseScales = sharedArray(e, module, "inverse_scales_" + tokens, 2 * form.tokens * 4);
   Rows x(e, plan, arguments);
-  Value block = readRegister(e, "ctaid.x");
+  Value block = blockNumber(e, Axis::X);
   const bool isSplit = Split::isWorth(plan, form.warps);
   Value group = isSplit ? e.div(block, plan.slices) : block;
   Value slice = isSplit ? e.rem(block, plan.slices) : Value();

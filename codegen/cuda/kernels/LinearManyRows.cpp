@@ -22,7 +22,7 @@ constexpr int64_t maxRowBlocks = 256;
 
 /// for (i = ctaid.y; i < count; i += nctaid.y)
 static void forEachInY(Emitter &e, Value count, llvm::function_ref<void(Value)> body) {
-  e.loop(readRegister(e, "ctaid.y"), count, readRegister(e, "nctaid.y"), body);
+  e.loop(blockNumber(e, Axis::Y), count, blockCount(e, Axis::Y), body);
 }
 
 namespace {
@@ -59,7 +59,7 @@ struct Pack {
       meet(e);
     if (!plan.hasFactor())
       return;
-    e.when(e.equal(readRegister(e, "tid.x"), e.c(0)), [&] {
+    e.when(e.equal(threadNumber(e), e.c(0)), [&] {
       Value squares = e.real(e.f32(), 0); // in the order of Split::sumOfSlices
       squares = e.loop(e.c(0), e.c(plan.slices), 1, squares, [&](Value slice, ValueRange sum) -> Values {
         return {e.addf(sum[0], e.load(e.f32(), number(slice)))};
@@ -136,7 +136,7 @@ struct ManyRows {
   }
   /// Takes them to shared memory; who reads them has met with others since.
   void stageScales(Value firstToken, Value slice) {
-    Value thread = readRegister(e, "tid.x");
+    Value thread = threadNumber(e);
     e.when(e.less(thread, e.c(tokens())), [&] {
       Value from = e.at(packedRow(e.add(firstToken, thread)), e.mul(slice, 4));
       e.store(e.load(e.f32(), from, plan.packedScales()), inverseScale(slice, thread));
@@ -155,7 +155,7 @@ struct ManyRows {
     packed = arguments.pointer(e, plan.packed());
     shared = sharedArray(e, module, "many_rows", sharedBytes());
     inverseScales = sharedArray(e, module, "inverse_scales_many", 2 * tokens() * 4);
-    Value block = readRegister(e, "ctaid.x");
+    Value block = blockNumber(e, Axis::X);
     const Target target = ofWarp(e, targetOf(e, plan, arguments, block, largeWarps), largeWarps);
     panels.emplace(e, plan, target);
     Value count = e.div(e.add(rows, tokens() - 1), tokens());
@@ -185,7 +185,7 @@ struct ManyRows {
       Value to = stage(number);
       panels->copy(chunk, e.c(plan.chunks), weightsIn(to, 0));
       const int64_t pieces = plan.tokenBytes() / 16, all = tokens() * pieces;
-      Value thread = readRegister(e, "tid.x");
+      Value thread = threadNumber(e);
       for (int64_t done = 0; done < all; done += threads) {
         Value number = e.add(thread, done), token = e.div(number, pieces), piece = e.rem(number, pieces);
         auto copyPiece = [&] {

@@ -43,7 +43,7 @@ void Split::storeSquares(Value token, Value squares) {
 Value Split::isLast(ModuleOp module) {
   Value before = sharedArray(e, module, "blocks_before", 4);
   meet(e);
-  e.when(e.equal(readRegister(e, "tid.x"), e.c(0)), [&] {
+  e.when(e.equal(threadNumber(e), e.c(0)), [&] {
     passFence(e);
     Value count = countUp(e, counter, plan.slices - 1);
     passFence(e);
@@ -80,7 +80,7 @@ Value Split::sumOfSlices(Type type, Value token, Value offset) {
 
 /// A thread has four rows of the output, for one token of each few.
 void Split::addUp(ModuleOp module, const Target &target, Rows &x) {
-  Value thread = readRegister(e, "tid.x"), factors;
+  Value thread = threadNumber(e), factors;
   if (plan.hasFactor()) {
     factors = sharedArray(e, module, "factors", fewRows * 4);
     e.when(e.less(thread, rows), [&] {

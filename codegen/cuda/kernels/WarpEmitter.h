@@ -13,8 +13,9 @@ struct WarpEmitter : emit::Emitter {
 
   Value n(int64_t value) { return splat(i32(), value); }
   Value narrow(Value i64) { return mlir::arith::TruncIOp::create(*this, i32(), i64); }
-  /// A special register: "tid.x", "ctaid.y".
-  Value reg(llvm::StringRef name) { return readRegister32(*this, name); }
+  Value threadNumber() { return cuda::threadNumber(*this, 32); }
+  Value blockNumber(Axis axis) { return cuda::blockNumber(*this, axis, 32); }
+  Value blockCount(Axis axis) { return cuda::blockCount(*this, axis, 32); }
   using Emitter::both;
   Value isNot(Value condition) { return equal(condition, splat(i1(), 0)); }
   Value popcount(Value word) { return mlir::LLVM::CtPopOp::create(*this, i32(), word); }
