@@ -38,9 +38,6 @@ struct DefaultKernel {
 mlir::FailureOr<DefaultKernel> emitDefaultKernel(mlir::ModuleOp into, llvm::StringRef name,
                                                  step::KernelOp kernel, const DefaultTarget &target);
 
-/// Memrefs, and maps of their indices => addresses of the LLVM dialect. The passes that follow do the rest.
-void buildMemRefLowering(mlir::OpPassManager &manager);
-
 /// The dialects and interfaces that emitDefaultKernel works with; to be in the context before it is called.
 void registerDefaultKernelDialects(mlir::DialectRegistry &registry);
 

@@ -1,6 +1,6 @@
 //===- DefaultLowering.h - tensors of a default kernel to LLVM --*- C++ -*-===//
 //
-// Shared by the files of DefaultKernels.h.
+// Shared by the files of DefaultKernels.h and by their targets.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_DEFAULTLOWERING_H
@@ -27,6 +27,9 @@ mlir::UnrealizedConversionCastOp memrefAt(emit::Emitter &e, mlir::MemRefType typ
 /// worker's scratch. A kernel that is `isSpread` says by itself which thread does what.
 mlir::FailureOr<DefaultKernel> lowerTensorKernel(mlir::ModuleOp module, const DefaultTarget &target,
                                                  bool isSpread);
+
+/// Memrefs, and maps of their indices => addresses of the LLVM dialect. The passes that follow do the rest.
+void buildMemRefLowering(mlir::OpPassManager &manager);
 
 /// lm.asked_rows, lm.kv_append and lm.kv_view, which move rows and compute nothing.
 mlir::LogicalResult emitAskedRows(mlir::ModuleOp module, llvm::StringRef name, step::KernelOp kernel,

@@ -1,7 +1,7 @@
 //===- DefaultTarget.cpp - default kernels on a CPU -----------------------===//
 #include "codegen/DefaultTarget.h"
 
-#include "codegen/DefaultKernels.h"
+#include "codegen/DefaultLowering.h"
 #include "codegen/cpu/Entry.h"
 #include "codegen/emit/Lowering.h"
 

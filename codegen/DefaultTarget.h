@@ -28,7 +28,7 @@ public:
   virtual mlir::LogicalResult lowerToLoops(mlir::ModuleOp module) const = 0;
   /// Adds the passes that take memrefs and all that is around them to the LLVM dialect; none, if the target
   /// has them run over all its kernels.
-  virtual void buildLowering(mlir::OpPassManager &manager) const = 0;
+  virtual void buildLowering(mlir::OpPassManager &) const {}
 };
 
 /// A worker of the CPU: a share is one thread's.

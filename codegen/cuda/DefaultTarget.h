@@ -8,19 +8,12 @@
 #define LLMC_CODEGEN_CUDA_DEFAULTTARGET_H
 
 #include "codegen/DefaultTarget.h"
+#include "codegen/cuda/Entry.h"
 
 namespace llmc::cuda {
 
 /// Threads of a block of a default kernel, and how many blocks have a scratch of their own.
 constexpr uint32_t defaultThreads = 128, defaultBlocks = 256;
-
-/// Emits `name`, a kernel of a GPU, into the gpu.module of `module`: two addresses, and `threads` threads a
-/// block.
-void emitEntry(emit::Emitter &e, mlir::ModuleOp module, llvm::StringRef name, uint32_t threads,
-               llvm::function_ref<void(const emit::KernelArguments &)> body);
-
-/// The share of a block among those in y, and the thread within it.
-emit::KernelArguments argumentsOf(emit::Emitter &e, mlir::ValueRange functionArguments);
 
 /// Linalg ops on memrefs => loops over elements by all threads of the block, reductions by one, barriers
 /// between them; what stands outside of them is stored by one thread.
@@ -36,7 +29,6 @@ public:
     return argumentsOf(e, functionArguments);
   }
   mlir::LogicalResult lowerToLoops(mlir::ModuleOp module) const override { return spreadOverThreads(module); }
-  void buildLowering(mlir::OpPassManager &) const override {} // cuda/Lowering.h, as all others
 };
 
 } // namespace llmc::cuda

@@ -8,7 +8,7 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/cuda/Lowering.h"
 
-#include "codegen/DefaultKernels.h"
+#include "codegen/DefaultLowering.h"
 #include "codegen/emit/Lowering.h"
 
 #include "mlir/Conversion/GPUToNVVM/GPUToNVVMPass.h"
@@ -89,13 +89,13 @@ struct LowerGpuPass : PassWrapper<LowerGpuPass, OperationPass<ModuleOp>> {
 
 } // namespace
 
-void buildKernelLowering(OpPassManager &manager) {
+void buildGpuLowering(OpPassManager &manager) {
   manager.addPass(std::make_unique<LowerMemRefsPass>());
   manager.addPass(std::make_unique<LowerGpuPass>());
   emit::buildKernelLoweringPipeline(manager);
 }
 
-void registerKernelDialects(DialectRegistry &registry) {
+void registerGpuDialects(DialectRegistry &registry) {
   registry.insert<gpu::GPUDialect, NVVM::NVVMDialect>();
   registerNVVMDialectTranslation(registry);
 }

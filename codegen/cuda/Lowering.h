@@ -9,9 +9,9 @@ namespace llmc::cuda {
 
 /// Kernels in a gpu.module (gpu, NVVM, memref, and what emit::buildKernelLoweringPipeline takes) => functions
 /// of the LLVM and NVVM dialects, in the module itself. Run on a module.
-void buildKernelLowering(mlir::OpPassManager &);
+void buildGpuLowering(mlir::OpPassManager &);
 /// The dialects that kernels of a GPU use beside emit's, and their translation to LLVM IR.
-void registerKernelDialects(mlir::DialectRegistry &);
+void registerGpuDialects(mlir::DialectRegistry &);
 
 } // namespace llmc::cuda
 #endif

@@ -55,7 +55,7 @@ std::string keyOf(ModuleOp kernel, ArrayRef<std::string> architectures,
 /// Kernels, all that stand in `all` => the LLVM dialect => LLVM IR.
 LogicalResult translate(ModuleOp all, ArrayRef<Job *> kernels, ArrayRef<PipelineObserver *> observers) {
   const auto units = llvm::map_to_vector(kernels, [](Job *job) { return unitOf(job->name); });
-  if (failed(lowerUnits(all, units, cuda::buildKernelLowering, observers)))
+  if (failed(lowerUnits(all, units, cuda::buildGpuLowering, observers)))
     return failure();
   for (Job *job : kernels) {
     job->translated = translateModuleToLLVMIR(job->module, job->context, job->name);
@@ -68,7 +68,7 @@ LogicalResult translate(ModuleOp all, ArrayRef<Job *> kernels, ArrayRef<Pipeline
 class CudaTarget : public DeviceTarget {
 public:
   StringRef name() const override { return "cuda"; }
-  void registerDialects(DialectRegistry &registry) const override { cuda::registerKernelDialects(registry); }
+  void registerDialects(DialectRegistry &registry) const override { cuda::registerGpuDialects(registry); }
   bool hasKernel(Operation *op, bool defaultKernels) const override {
     return cuda::hasKernel(op, defaultKernels);
   }

@@ -82,22 +82,6 @@ Value reduceInts(Emitter &e, StringRef operation, Value i32) {
   return NVVM::ReduxOp::create(e, e.i32(), i32, *NVVM::symbolizeReduxKind(operation), e.splat(e.i32(), -1));
 }
 
-Value sharedArray(Emitter &e, ModuleOp module, StringRef name, int64_t bytes) {
-  // Where the entry stands that asks for it (emitEntry).
-  gpu::GPUModuleOp kernels = *module.getOps<gpu::GPUModuleOp>().begin();
-  auto global = kernels.lookupSymbol<LLVM::GlobalOp>(name);
-  if (!global) {
-    OpBuilder::InsertionGuard guard(e);
-    e.setInsertionPointToStart(kernels.getBody());
-    auto type = LLVM::LLVMArrayType::get(e.i8(), bytes);
-    global = LLVM::GlobalOp::create(e, type, /*isConstant=*/false, LLVM::Linkage::Internal, name, Attribute(),
-                                    /*alignment=*/16, sharedSpace);
-    e.createBlock(&global.getInitializerRegion());
-    LLVM::ReturnOp::create(e, LLVM::UndefOp::create(e, type).getResult());
-  }
-  return LLVM::AddressOfOp::create(e, global);
-}
-
 void copyAsync(Emitter &e, Value toShared, Value from) {
   Value inGlobal = LLVM::AddrSpaceCastOp::create(e, pointerIn(e, globalSpace), from);
   NVVM::CpAsyncOp::create(e, toShared, inGlobal, 16, NVVM::LoadCacheModifierKind::CG, /*cpSize=*/Value());

@@ -41,10 +41,6 @@ mlir::Value maxOfLanes(emit::Emitter &e, mlir::Value value, int64_t width = warp
 /// An i32 of each lane, folded in one instruction: "min", "max", "umax".
 mlir::Value reduceInts(emit::Emitter &e, llvm::StringRef operation, mlir::Value i32);
 
-/// `bytes` of static shared memory by this name in the module, 16-byte aligned; its address is one of shared
-/// memory (address space 3).
-mlir::Value sharedArray(emit::Emitter &e, mlir::ModuleOp module, llvm::StringRef name, int64_t bytes);
-
 /// Begins to copy 16 bytes from global to shared memory, both 16-byte aligned, past the first cache.
 void copyAsync(emit::Emitter &e, mlir::Value toShared, mlir::Value from);
 /// Closes a group of this thread's copies.

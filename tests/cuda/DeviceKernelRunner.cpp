@@ -27,7 +27,7 @@ codegen::DeviceKernel compileKernel(const EmitKernel &emit, std::string &error) 
   codegen::registerDefaultKernelDialects(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
-  cuda::registerKernelDialects(registry);
+  cuda::registerGpuDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
@@ -37,7 +37,7 @@ codegen::DeviceKernel compileKernel(const EmitKernel &emit, std::string &error) 
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
   FailureOr<codegen::DeviceKernel> emitted = emit(*module);
   PassManager lowering(&context);
-  cuda::buildKernelLowering(lowering);
+  cuda::buildGpuLowering(lowering);
   if (failed(emitted) || failed(verify(*module)) || failed(lowering.run(*module)))
     return {};
   llvm::LLVMContext llvmContext;

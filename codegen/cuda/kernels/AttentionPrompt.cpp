@@ -7,7 +7,7 @@
 //      (AttentionUnit.h), in order.
 //
 //===----------------------------------------------------------------------===//
-#include "codegen/cuda/DefaultTarget.h"
+#include "codegen/cuda/Entry.h"
 #include "codegen/cuda/kernels/Attention.h"
 #include "codegen/cuda/kernels/AttentionQueries.h"
 

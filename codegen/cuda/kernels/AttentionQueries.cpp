@@ -1,6 +1,8 @@
 //===- AttentionQueries.cpp - the queries that a block works on -----------===//
 #include "codegen/cuda/kernels/AttentionQueries.h"
 
+#include "codegen/cuda/Entry.h"
+
 using namespace mlir;
 
 namespace llmc::cuda {

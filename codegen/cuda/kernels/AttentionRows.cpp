@@ -1,7 +1,6 @@
 //===- AttentionRows.cpp - rows of q, k, v and what they become -----------===//
 #include "codegen/cuda/kernels/AttentionRows.h"
 
-#include "codegen/cuda/DefaultTarget.h"
 #include "codegen/emit/MathPoly.h"
 #include "runtime/include/llmc/module_abi.h"
 

@@ -9,7 +9,7 @@
 // No block needs what another one does.
 //
 //===----------------------------------------------------------------------===//
-#include "codegen/cuda/DefaultTarget.h"
+#include "codegen/cuda/Entry.h"
 #include "codegen/cuda/kernels/Attention.h"
 #include "codegen/cuda/kernels/AttentionQueries.h"
 #include "runtime/include/llmc/module_abi.h"

@@ -12,7 +12,7 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/cuda/kernels/Choose.h"
 
-#include "codegen/cuda/DefaultTarget.h"
+#include "codegen/cuda/Entry.h"
 #include "codegen/cuda/Warp.h"
 #include "codegen/emit/KernelArguments.h"
 #include "runtime/include/llmc/module_abi.h"

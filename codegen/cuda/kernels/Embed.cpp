@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/cuda/kernels/Embed.h"
 
-#include "codegen/cuda/DefaultTarget.h"
+#include "codegen/cuda/Entry.h"
 #include "codegen/cuda/Warp.h"
 #include "codegen/emit/KernelArguments.h"
 #include "ir/quant/SchemeIR.h"

@@ -9,7 +9,7 @@
 //      added in registers, where the block goes through all.
 //
 //===----------------------------------------------------------------------===//
-#include "codegen/cuda/DefaultTarget.h"
+#include "codegen/cuda/Entry.h"
 #include "codegen/cuda/kernels/LinearSplit.h"
 
 using namespace mlir;

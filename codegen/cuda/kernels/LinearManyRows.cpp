@@ -7,7 +7,7 @@
 // A warp goes through all slices.
 //
 //===----------------------------------------------------------------------===//
-#include "codegen/cuda/DefaultTarget.h"
+#include "codegen/cuda/Entry.h"
 #include "codegen/cuda/kernels/Linear.h"
 
 using namespace mlir;

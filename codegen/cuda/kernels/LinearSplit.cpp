@@ -1,6 +1,8 @@
 //===- LinearSplit.cpp - sums of slices of several blocks -----------------===//
 #include "codegen/cuda/kernels/LinearSplit.h"
 
+#include "codegen/cuda/Entry.h"
+
 using namespace mlir;
 
 namespace llmc::cuda::linear {
