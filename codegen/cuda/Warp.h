@@ -1,7 +1,8 @@
 //===- Warp.h - what the kernels of a GPU are made of -----------*- C++ -*-===//
 //
-// Threads, warps and blocks; shared memory and asynchronous copies into it; matrix instructions. All are ops
-// of the gpu or the NVVM dialect whose intrinsics the emulator knows, too (codegen/simt/IntrinsicTable.cpp).
+// Threads, warps and blocks; asynchronous copies into shared memory; matrix instructions; atomic steps. Ops
+// of the gpu dialect, of NVVM where that has none, and of LLVM's own. The emulator must know what they lower
+// to (codegen/simt/IntrinsicTable.cpp), too.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_CUDA_WARP_H

@@ -1,7 +1,7 @@
 //===- Linear.h - matrix products on a GPU ----------------------*- C++ -*-===//
 //
-// The kernels of a emit::LinearSpec whose weights a GPU multiplies in their packed panels. One arithmetic for
-// every number of rows:
+// The kernels of an emit::LinearSpec whose weights a GPU multiplies in their packed panels. One arithmetic
+// for every number of rows:
 //   1. K is cut into slices of at most 512 columns. A row's slice is multiplied by the gain and by a power of
 //      two that brings its largest number near the end of f16, and cut into planes of 16 bits: what is left
 //      by the first one's rounding is the second one. An RMSNorm's factor comes last, with the epilogue, so
@@ -32,7 +32,7 @@ int64_t linearPackedRowBytes(const emit::LinearSpec &spec);
 /// So many groups of rows may have K split between blocks: they have a counter each, and more groups are
 /// blocks enough.
 constexpr int64_t mostSplitGroups = LLMC_DEVICE_COUNTERS;
-/// Emits the entries of all launches, in dialects that emit::buildKernelLoweringPipeline lowers.
+/// Emits the entries of all launches, in dialects that buildGpuLowering lowers.
 /// `mostGroups`: as above; fewer change no bit.
 codegen::DeviceKernel emitLinear(mlir::ModuleOp module, llvm::StringRef name, const emit::LinearSpec &spec,
                                  int64_t mostGroups = mostSplitGroups);

@@ -1,6 +1,8 @@
 //===- WarpEmitter.cpp - an emitter that counts in 32 bits ----------------===//
 #include "codegen/cuda/kernels/WarpEmitter.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
 using namespace mlir;
 
 namespace llmc::cuda {
@@ -12,7 +14,7 @@ Value WarpEmitter::reduce(Value f32, llvm::function_ref<Value(Value, Value)> com
 }
 
 Value WarpEmitter::ballot(Value condition) {
-  return intrinsic("llvm.nvvm.vote.ballot.sync", i32(), {n(-1), condition});
+  return NVVM::VoteSyncOp::create(*this, i32(), n(-1), condition, NVVM::VoteSyncKind::ballot);
 }
 
 } // namespace llmc::cuda
