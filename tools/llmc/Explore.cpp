@@ -43,7 +43,7 @@ int explore(const ExploreOptions &options) {
   noteInput(options.source);
   if (!options.profile.empty())
     noteInput(options.profile);
-  checkPlace(options.output);
+  preparePlace(options.output);
   explore::Report report;
   switch (FileKind kind = fileKind(options.source); kind) {
   case FileKind::Directory:

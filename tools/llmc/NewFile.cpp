@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
-#include <unistd.h>
 
 namespace llmc::cli {
 
@@ -64,13 +63,7 @@ static void follow(std::string &place) {
     throw Failure(words);
 }
 
-void checkPlace(const std::string &path) {
-  std::string place = path;
-  follow(place);
-  const std::string folder = fs::path(place).parent_path();
-  if (access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0)
-    throw Failure(fmt::format("{}: cannot write: {}", path, std::strerror(errno)));
-}
+void preparePlace(std::string path) { follow(path); }
 
 NewFile::NewFile(std::string path) : place(std::move(path)) {
   follow(place);

@@ -13,9 +13,9 @@ namespace llmc::cli {
 /// takes their place.
 void noteInput(const std::string &path);
 
-/// Throws what a NewFile of this path would throw at once, or for want of a folder that can be written to,
-/// before there is anything to write.
-void checkPlace(const std::string &path);
+/// Before there is anything to write: throws what a NewFile of this path would throw at once, and removes
+/// leftovers of the place, as that does (formats::preparePlace).
+void preparePlace(std::string path);
 
 /// A new folder of the system's, or of the one that TMPDIR names; whoever asks removes it.
 std::string newTemporaryFolder();

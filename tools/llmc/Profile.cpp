@@ -211,7 +211,7 @@ std::unique_ptr<Profiler> newProfiler(llmc_model *model, const ProfileOptions &o
     return nullptr;
   for (const std::string &place : {options.profile, options.profileTrace})
     if (!place.empty() && place != "-")
-      checkPlace(place);
+      preparePlace(place);
   return std::make_unique<Profiler>(model, options, machineRoofline(model, options.remeasure));
 }
 

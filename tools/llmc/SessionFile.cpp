@@ -101,7 +101,7 @@ static void write(const std::string &path, llmc_session *session, llmc_seq seq, 
 std::optional<SessionReader> savedSession(const RunOptions &options) {
   if (!options.session)
     return std::nullopt;
-  checkPlace(*options.session); // before an answer that could not be kept
+  preparePlace(*options.session); // before an answer that could not be kept
   if (access(options.session->c_str(), F_OK) != 0 && errno == ENOENT)
     return std::nullopt;
   SessionReader reader(*options.session);
