@@ -149,7 +149,7 @@ static LogicalResult emitKernels(step::ProgramOp program, const cpu::Isa &isa,
   placeShared(*module);
   for (PipelineObserver *observer : options.observers)
     if (observer->wantsKernels())
-      observer->kernelsEmitted(isa.name, *module, watch.milliseconds());
+      observer->kernelsEmitted(cpuTarget, isa.name, *module, watch.milliseconds());
   if (failed(plantBug(options.plantedBug, options.defaultKernels ? "default-kernels" : "kernels", *module)) ||
       failed(verify(*module)))
     return failure();
@@ -171,7 +171,7 @@ static LogicalResult translate(step::ProgramOp program, ArrayRef<Job *> jobs,
   for (Job *job : jobs)
     all->push_back(job->unit.module.release());
   const auto names = llvm::map_to_vector(jobs, [](Job *job) { return job->unit.name; });
-  if (failed(lowerUnits(*all, names, emit::buildKernelLoweringPipeline, observers)))
+  if (failed(lowerUnits(*all, cpuTarget, names, emit::buildKernelLoweringPipeline, observers)))
     return failure();
   if (!observers.empty()) { // lines for those who look on, which the object does not keep (Backend.cpp)
     PassManager lines(program->getContext());
@@ -217,6 +217,7 @@ FailureOr<CompiledKernels> codegen::compileKernels(step::ProgramOp program,
   progress(done, jobs.size());
   forEachInParallel<Job>(missing, [&](Job &job) {
     CompiledUnit details;
+    details.target = cpuTarget;
     details.name = job.unit.name;
     job.error = compileModule(*job.translated, job.object, observers.empty() ? nullptr : &details);
     if (job.error.empty())

@@ -15,8 +15,8 @@ namespace {
 /// lowered one after the other.
 class KernelPassTeller : public PassInstrumentation {
 public:
-  KernelPassTeller(ArrayRef<PipelineObserver *> observers, ArrayRef<std::string> names)
-      : observers(observers), names(names) {}
+  KernelPassTeller(ArrayRef<PipelineObserver *> observers, StringRef target, ArrayRef<std::string> names)
+      : observers(observers), target(target), names(names) {}
 
   void runBeforePass(Pass *pass, Operation *op) override {
     if (!isOverUnit(pass, op) || depth++)
@@ -34,6 +34,7 @@ public:
       return;
     KernelPassRun run{numPasses++,
                       pass->getArgument(),
+                      target,
                       names[numUnits - 1],
                       op,
                       *before != OperationFingerPrint(op),
@@ -48,6 +49,7 @@ private:
     return !pass->getArgument().empty() && isa<ModuleOp>(op) && op->getParentOp();
   }
   ArrayRef<PipelineObserver *> observers;
+  StringRef target;
   ArrayRef<std::string> names;
   Operation *unit = nullptr;
   unsigned numUnits = 0, numPasses = 0, depth = 0;
@@ -57,12 +59,12 @@ private:
 
 } // namespace
 
-LogicalResult llmc::codegen::lowerUnits(ModuleOp units, ArrayRef<std::string> names,
+LogicalResult llmc::codegen::lowerUnits(ModuleOp units, StringRef target, ArrayRef<std::string> names,
                                         llvm::function_ref<void(OpPassManager &)> addPasses,
                                         ArrayRef<PipelineObserver *> observers) {
   PassManager passes(units.getContext());
   if (!observers.empty())
-    passes.addInstrumentation(std::make_unique<KernelPassTeller>(observers, names));
+    passes.addInstrumentation(std::make_unique<KernelPassTeller>(observers, target, names));
   addPasses(passes.nest<ModuleOp>());
   return passes.run(units);
 }

@@ -9,8 +9,9 @@
 namespace llmc::codegen {
 
 /// Runs passes over each of the modules that stand in `units`, and tells the observers of each pass over each
-/// of them; `names` are theirs, in the same order.
-mlir::LogicalResult lowerUnits(mlir::ModuleOp units, llvm::ArrayRef<std::string> names,
+/// of them; `names` are theirs, in the same order, and `target` is that of all.
+mlir::LogicalResult lowerUnits(mlir::ModuleOp units, llvm::StringRef target,
+                               llvm::ArrayRef<std::string> names,
                                llvm::function_ref<void(mlir::OpPassManager &)> addPasses,
                                llvm::ArrayRef<PipelineObserver *> observers);
 

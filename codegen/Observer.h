@@ -49,10 +49,14 @@ struct PassRun {
   const PipelineState &state; // what a compile that starts from here must know beside the module
 };
 
+/// The target of kernels that are not a device's.
+constexpr llvm::StringLiteral cpuTarget = "cpu";
+
 /// One pass of the lowering of kernels over one unit (a kernel, or a function that kernels share).
 struct KernelPassRun {
   unsigned index; // among the passes that the unit goes through
   llvm::StringRef name;
+  llvm::StringRef target; // `cpuTarget`, or the name of a device
   llvm::StringRef unit;
   mlir::Operation *after;
   bool isChanged;
@@ -66,6 +70,7 @@ struct CompiledUnit {
     double milliseconds;
     std::vector<std::pair<std::string, int64_t>> opsBefore, opsAfter; // LLVM instructions by name
   };
+  llvm::StringRef target; // as of a KernelPassRun
   std::string name;
   std::string llvmIR; // after LLVM's optimizations
   std::string assembly;
@@ -86,8 +91,9 @@ public:
   virtual bool wantsKernels() const { return false; }
   /// The kernels of one variant, or one unit of a device, as their emitters made them. Ops may be given other
   /// locations, for example where they stand in a text of the observer's; the lines of LLVM IR and assembly
-  /// are then from there.
-  virtual void kernelsEmitted(llvm::StringRef /*variantOrUnit*/, mlir::ModuleOp, double /*milliseconds*/) {}
+  /// are then from there. All kernels of a target are emitted, lowered and compiled before those of the next.
+  virtual void kernelsEmitted(llvm::StringRef /*target*/, llvm::StringRef /*variantOrUnit*/, mlir::ModuleOp,
+                              double /*milliseconds*/) {}
   virtual void kernelPassRan(const KernelPassRun &) {}
   /// From several threads, but never from two at a time.
   virtual void unitCompiled(const CompiledUnit &) {}

@@ -28,6 +28,8 @@ using namespace llmc::codegen;
 
 namespace {
 
+constexpr llvm::StringLiteral targetName = "cuda";
+
 /// A kernel on its way to its images.
 struct Job {
   std::string name;
@@ -40,7 +42,7 @@ struct Job {
 };
 
 /// What a kernel is called among those of all targets.
-std::string unitOf(const std::string &kernel) { return kernel + ".cuda"; }
+std::string unitOf(const std::string &kernel) { return kernel + "." + targetName.str(); }
 
 /// What its images are kept under.
 std::string keyOf(ModuleOp kernel, ArrayRef<std::string> architectures,
@@ -55,7 +57,7 @@ std::string keyOf(ModuleOp kernel, ArrayRef<std::string> architectures,
 /// Kernels, all that stand in `all` => the LLVM dialect => LLVM IR.
 LogicalResult translate(ModuleOp all, ArrayRef<Job *> kernels, ArrayRef<PipelineObserver *> observers) {
   const auto units = llvm::map_to_vector(kernels, [](Job *job) { return unitOf(job->name); });
-  if (failed(lowerUnits(all, units, cuda::buildGpuLowering, observers)))
+  if (failed(lowerUnits(all, targetName, units, cuda::buildGpuLowering, observers)))
     return failure();
   for (Job *job : kernels) {
     job->translated = translateModuleToLLVMIR(job->module, job->context, job->name);
@@ -67,7 +69,7 @@ LogicalResult translate(ModuleOp all, ArrayRef<Job *> kernels, ArrayRef<Pipeline
 
 class CudaTarget : public DeviceTarget {
 public:
-  StringRef name() const override { return "cuda"; }
+  StringRef name() const override { return targetName; }
   void registerDialects(DialectRegistry &registry) const override { cuda::registerGpuDialects(registry); }
   bool hasKernel(Operation *op, bool defaultKernels) const override {
     return cuda::hasKernel(op, defaultKernels);
@@ -104,7 +106,7 @@ CudaTarget::compile(step::ProgramOp program, ArrayRef<std::string> architectures
     if (failed(made) || failed(verify(job.module)))
       return failure();
     for (PipelineObserver *observer : observers)
-      observer->kernelsEmitted(unitOf(name), job.module, watch.milliseconds());
+      observer->kernelsEmitted(targetName, unitOf(name), job.module, watch.milliseconds());
     kernels[StringAttr::get(program->getContext(), name)] = std::move(*made);
     job.key = keyOf(job.module, architectures, options);
     return success();
@@ -134,6 +136,7 @@ CudaTarget::compile(step::ProgramOp program, ArrayRef<std::string> architectures
   progress(done, jobs.size());
   forEachInParallel<Job>(missing, [&](Job &job) {
     CompiledUnit details;
+    details.target = targetName;
     details.name = unitOf(job.name);
     job.error = cuda::makeImages(*job.translated, architectures, options.assembler.get(), job.kernel->images,
                                  observers.empty() ? nullptr : &details);

@@ -3,7 +3,6 @@
 
 #include "codegen/DumpText.h"
 #include "codegen/WriteFile.h"
-#include "codegen/cpu/isa/Isa.h"
 #include "ir/LMOps.h"
 #include "ir/Locations.h"
 #include "llmc/module_abi.h"
@@ -123,13 +122,15 @@ LogicalResult DumpWriter::passRan(const PassRun &run) {
   return emitError(module.getLoc()) << firstError;
 }
 
-/// The entry of a stage that all units go through, one after the other.
-DumpWriter::Entry &DumpWriter::kernelEntry(llvm::StringRef name) {
+/// The entry of a stage that all units of a target go through, one after the other. Each target has entries
+/// of its own: stages of one that another shares would stand in the other's place.
+DumpWriter::Entry &DumpWriter::kernelEntry(llvm::StringRef target, llvm::StringRef stage) {
+  const std::string name = target == cpuTarget ? stage.str() : (target + "-" + stage).str();
   for (Entry &entry : entries)
     if (entry.phase == "llvm" && entry.name == name)
       return entry;
   Entry &entry = entries.emplace_back();
-  entry.name = name.str();
+  entry.name = name;
   entry.phase = "llvm";
   return entry;
 }
@@ -161,32 +162,26 @@ void DumpWriter::addUnit(Entry &entry, llvm::StringRef unit, llvm::StringRef tex
     entry.open.reset();
 }
 
-void DumpWriter::kernelsEmitted(llvm::StringRef variantOrUnit, ModuleOp module, double milliseconds) {
-  Entry &entry = kernelEntry("emit-kernels");
+void DumpWriter::kernelsEmitted(llvm::StringRef target, llvm::StringRef variantOrUnit, ModuleOp module,
+                                double milliseconds) {
+  Entry &entry = kernelEntry(target, "emit-kernels");
   entry.isChanged = true;
   entry.milliseconds += milliseconds;
-  Counts &counts = unitCounts[variantOrUnit.str()];
-  countOps(module, counts);
-  for (const auto &[name, count] : counts)
-    entry.after[name] += count;
-  const std::string text = placeInText(module, fileOf(entry), emittedLines + 1); // below the name
+  countOps(module, entry.after);
+  const std::string text = placeInText(module, fileOf(entry), entry.emittedLines + 1); // below the name
   if (!isWantedIn(entry, variantOrUnit))
     return;
   addUnit(entry, variantOrUnit, text);
-  emittedLines += 1 + llvm::count(text, '\n');
+  entry.emittedLines += 1 + llvm::count(text, '\n');
 }
 
 void DumpWriter::kernelPassRan(const KernelPassRun &run) {
-  Entry &entry = kernelEntry(run.name);
+  Entry &entry = kernelEntry(run.target, run.name);
   entry.isChanged |= run.isChanged;
   entry.milliseconds += run.milliseconds;
-  Counts after;
-  countOps(run.after, after);
-  for (const auto &[name, count] : unitCounts[run.unit.str()])
-    entry.before[name] += count;
-  for (const auto &[name, count] : after)
-    entry.after[name] += count;
-  unitCounts[run.unit.str()] = std::move(after);
+  // The stage before it stands in front of it, and has seen as many units; emission has seen all of them.
+  entry.before = (&entry - 1)->after;
+  countOps(run.after, entry.after);
   if (!isWantedIn(entry, run.unit))
     return;
   std::string text;
@@ -197,7 +192,7 @@ void DumpWriter::kernelPassRan(const KernelPassRun &run) {
 
 void DumpWriter::unitCompiled(const CompiledUnit &unit) {
   for (const CompiledUnit::Stage &stage : unit.stages) {
-    Entry &entry = kernelEntry(stage.name);
+    Entry &entry = kernelEntry(unit.target, stage.name);
     entry.isChanged = true;
     entry.milliseconds += stage.milliseconds;
     for (const auto &[name, count] : stage.opsBefore)
@@ -264,12 +259,6 @@ LogicalResult DumpWriter::moduleMade(const std::string &path) {
 }
 
 LogicalResult DumpWriter::ended(bool succeeded) {
-  // What the first pass over the CPU's kernels finds is what the emitters made: variants, not units yet.
-  for (size_t i = 1; i < entries.size(); ++i)
-    if (entries[i].phase == "llvm" && entries[i - 1].name == "emit-kernels")
-      for (const auto &[variant, counts] : unitCounts)
-        for (const auto &[name, count] : counts)
-          entries[i].before[name] += cpu::isaByName(variant) ? count : 0;
   writeJson("kernels.json", kernels.json());
   writeIndex(succeeded);
   if (firstError.empty() || !context)

@@ -38,7 +38,8 @@ public:
 
   mlir::LogicalResult passRan(const codegen::PassRun &run) override;
   bool wantsKernels() const override { return true; }
-  void kernelsEmitted(llvm::StringRef variantOrUnit, mlir::ModuleOp kernels, double milliseconds) override;
+  void kernelsEmitted(llvm::StringRef target, llvm::StringRef variantOrUnit, mlir::ModuleOp kernels,
+                      double milliseconds) override;
   void kernelPassRan(const codegen::KernelPassRun &run) override;
   void unitCompiled(const codegen::CompiledUnit &unit) override;
   mlir::LogicalResult moduleMade(const std::string &path) override;
@@ -55,6 +56,7 @@ private:
     Counts before, after, statistics;
     llvm::json::Array remarks;
     std::unique_ptr<llvm::raw_fd_ostream> open; // while units are added to it
+    size_t emittedLines = 0;                    // of its file, if it is that of emitted kernels
   };
   bool isWanted(llvm::StringRef name) const { return isAll || filter.match(name); }
   std::string path(llvm::StringRef file) const { return folder + "/" + file.str(); }
@@ -62,7 +64,7 @@ private:
   std::string fileOf(const Entry &entry) const;
   void note(std::string error);
   void write(llvm::StringRef file, llvm::function_ref<void(llvm::raw_ostream &)> print);
-  Entry &kernelEntry(llvm::StringRef name);
+  Entry &kernelEntry(llvm::StringRef target, llvm::StringRef stage);
   bool isWantedIn(const Entry &entry, llvm::StringRef unit) const {
     return isWanted(entry.name) || isWanted(unit);
   }
@@ -76,8 +78,6 @@ private:
   llvm::Regex filter;
   std::vector<Entry> entries;
   double readMilliseconds = 0;
-  size_t emittedLines = 0;                  // in the file of emit-kernels
-  std::map<std::string, Counts> unitCounts; // of each unit before its next pass; of variants as emitted
   KernelTable kernels;
   std::vector<std::pair<std::string, std::function<llvm::json::Value()>>> facts;
   llvm::json::Object about; // what was compiled, and how

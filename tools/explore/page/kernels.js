@@ -44,7 +44,8 @@ async function kernelsView([name], parameters) {
 }
 
 async function kernelDetails(item, parameters) {
-  const variant = item.variants.find((v) => v.variant === parameters.get("variant")) ?? item.variants[0];
+  const variant = item.variants.find((v) => v.variant === parameters.get("variant")) ??
+    item.variants.find((v) => units[v.unit]?.stages.includes(parameters.get("stage"))) ?? item.variants[0]; // stages are a target's
   const texts = units[variant.unit], rows = program ? dispatchesOf(item.name) : [];
   const go = (more) => navigate("kernels", [item.name], {variant: variant.variant, stage: parameters.get("stage"), beside: parameters.get("beside"), ...more});
   const layers = [...new Set(rows.map((row) => row.layer).filter((layer) => layer >= 0))];
