@@ -123,7 +123,7 @@ LogicalResult DumpWriter::passRan(const PassRun &run) {
 }
 
 /// The entry of a stage that all units of a target go through, one after the other. Each target has entries
-/// of its own: stages of one that another shares would stand in the other's place.
+/// of its own: a pass that two of them share stands elsewhere on the way of each.
 DumpWriter::Entry &DumpWriter::kernelEntry(llvm::StringRef target, llvm::StringRef stage) {
   const std::string name = target == cpuTarget ? stage.str() : (target + "-" + stage).str();
   for (Entry &entry : entries)
