@@ -8,6 +8,7 @@
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 
 #include <atomic>
 #include <dirent.h>
@@ -23,7 +24,9 @@ static_assert(std::atomic<TemporaryFolder *>::is_always_lock_free);
 TemporaryFolder::TemporaryFolder(llvm::StringRef wanted) {
   llvm::SmallString<128> made;
   if (std::error_code code = llvm::sys::fs::createUniqueDirectory(wanted, made)) {
-    failure = "cannot make a folder for results: " + code.message();
+    llvm::SmallString<128> place;
+    llvm::sys::path::system_temp_directory(/*ErasedOnReboot=*/true, place);
+    failure = (place + ": cannot make a folder for temporary files: " + code.message()).str();
     return;
   }
   name = made.str().str();

@@ -109,6 +109,8 @@ foreach(command "run;${so};-n;1;--ignore-eos" "tokenize;${so}" "tokenize;${gguf}
 endforeach()
 
 # Without a tokenizer the answer is token ids.
+llmc(1 perplexity ${so}.bare --file ${CMAKE_CURRENT_LIST_FILE})
+expect("${err}" "^llmc: error: ${so}.bare: the model has no tokenizer; give tokens with --tokens-file\n$")
 llmc(0 run ${so}.bare --tokens 4,5,6 -n 5 --ignore-eos)
 expect("${out}" "^[0-9]+(,[0-9]+)+\n$")
 expect("${err}" "^llmc: ${so}.bare: the model has no tokenizer, so the answer is token ids\n$")

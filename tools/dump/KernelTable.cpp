@@ -1,6 +1,7 @@
 //===- KernelTable.cpp - what a dump tells of each kernel -----------------===//
 #include "tools/dump/KernelTable.h"
 
+#include "codegen/DeviceTarget.h"
 #include "codegen/KernelUnits.h"
 #include "codegen/cpu/isa/Isa.h"
 #include "ir/Locations.h"
@@ -14,18 +15,17 @@ using namespace llmc::tools;
 namespace json = llvm::json;
 
 void KernelTable::addProgram(step::ProgramOp program) {
+  const codegen::DeviceTarget *device = codegen::deviceOf(program);
+  const std::string target = (device ? device->name() : llvm::StringRef(codegen::cpuTarget)).str();
   for (auto kernel : program.getBody().getOps<step::KernelOp>()) {
-    Use &use = uses[kernel.getSymName().str()];
+    Use &use = uses[{target, kernel.getSymName().str()}];
     use.op = kernel.computed()->getName().getStringRef().str();
     use.location = describeLocation(kernel.getLoc());
     use.work = codegen::kernelWork(kernel);
   }
-  // Numbers are those of the first program: devices have kernels of the same names in tables of their own.
-  if (&program->getBlock()->front() != program.getOperation())
-    return;
   int64_t number = 0;
   for (auto dispatch : program.getBody().getOps<step::DispatchOp>()) {
-    Use &use = uses[dispatch.getKernel().str()];
+    Use &use = uses[{target, dispatch.getKernel().str()}];
     use.dispatches.push_back(number++);
     if (dispatch.getLayer())
       use.layers.insert(static_cast<int64_t>(*dispatch.getLayer()));
@@ -45,6 +45,12 @@ std::pair<std::string, std::string> KernelTable::splitName(llvm::StringRef unit)
     if (cpu::isaByName(word))
       return {"", word.str()};
   return {};
+}
+
+const KernelTable::Use *KernelTable::useOf(const std::string &kernel, llvm::StringRef variant) const {
+  const bool isOfDevice = codegen::deviceByName(variant) != nullptr;
+  auto use = uses.find({(isOfDevice ? variant : llvm::StringRef(codegen::cpuTarget)).str(), kernel});
+  return use == uses.end() ? nullptr : &use->second;
 }
 
 void KernelTable::addUnit(const codegen::CompiledUnit &compiled, bool hasFiles) {
@@ -104,18 +110,18 @@ std::string KernelTable::header(llvm::StringRef name, llvm::StringRef comment) c
     line("function " + name + ", shared by kernels, for " + variant);
     return text;
   }
-  auto use = uses.find(kernel);
+  const Use *use = useOf(kernel, variant);
   line("kernel " + kernel + " for " + variant);
-  if (use == uses.end())
+  if (!use)
     return text;
-  line("op:         " + use->second.op);
-  line("from:       " + use->second.location);
+  line("op:         " + use->op);
+  line("from:       " + use->location);
   std::set<int64_t> numbers;
-  for (const json::Value &number : use->second.dispatches)
+  for (const json::Value &number : use->dispatches)
     numbers.insert(*number.getAsInteger());
   line("dispatches: " + (numbers.empty() ? std::string("none") : ranges(numbers)));
-  if (!use->second.layers.empty())
-    line("layers:     " + ranges(use->second.layers) + (use->second.isOutsideLayers ? ", and outside" : ""));
+  if (!use->layers.empty())
+    line("layers:     " + ranges(use->layers) + (use->isOutsideLayers ? ", and outside" : ""));
   return text;
 }
 
@@ -144,14 +150,14 @@ json::Value KernelTable::json() const {
       continue;
     }
     object["name"] = unit.kernel;
-    if (auto use = uses.find(unit.kernel); use != uses.end()) {
-      object["op"] = use->second.op;
-      object["location"] = use->second.location;
-      object["dispatches"] = json::Array(use->second.dispatches);
-      object["layers"] = json::Array(use->second.layers);
-      object["flops_per_row"] = static_cast<int64_t>(use->second.work.flopsPerRow);
-      object["flops_per_key"] = static_cast<int64_t>(use->second.work.flopsPerKey);
-      object["key_bytes"] = static_cast<int64_t>(use->second.work.keyBytes);
+    if (const Use *use = useOf(unit.kernel, unit.variant)) {
+      object["op"] = use->op;
+      object["location"] = use->location;
+      object["dispatches"] = json::Array(use->dispatches);
+      object["layers"] = json::Array(use->layers);
+      object["flops_per_row"] = static_cast<int64_t>(use->work.flopsPerRow);
+      object["flops_per_key"] = static_cast<int64_t>(use->work.flopsPerKey);
+      object["key_bytes"] = static_cast<int64_t>(use->work.keyBytes);
     }
     kernels.push_back(std::move(object));
   }

@@ -44,8 +44,11 @@ private:
     std::string assemblySuffix;
   };
   static std::pair<std::string, std::string> splitName(llvm::StringRef unit);
+  /// Null of a kernel that no dispatch names.
+  const Use *useOf(const std::string &kernel, llvm::StringRef variant) const;
 
-  std::map<std::string, Use> uses; // by kernel
+  /// By target and kernel: a device has kernels of the same names, and dispatches of its own.
+  std::map<std::pair<std::string, std::string>, Use> uses;
   std::map<std::string, Unit> units;
 };
 

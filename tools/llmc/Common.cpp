@@ -159,10 +159,10 @@ const llmc_tokenizer *tokenizerIn(llmc_model *model) {
   return tokenizer;
 }
 
-const llmc_tokenizer *tokenizerOf(llmc_model *model, const std::string &path) {
+const llmc_tokenizer *tokenizerOf(llmc_model *model, const std::string &path, const char *tokensOption) {
   const llmc_tokenizer *tokenizer = tokenizerIn(model);
   if (!tokenizer)
-    throw Failure(fmt::format("{}: the model has no tokenizer; give the prompt with --tokens", path));
+    throw Failure(fmt::format("{}: the model has no tokenizer; give tokens with {}", path, tokensOption));
   return tokenizer;
 }
 

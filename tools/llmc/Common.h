@@ -115,8 +115,9 @@ void evaluateAll(llmc_session *session, llmc_seq seq, std::span<const llmc_token
 }
 /// The tokenizer inside `model`, null if it has none.
 const llmc_tokenizer *tokenizerIn(llmc_model *);
-/// The tokenizer inside `model`; a Failure that names `path` if it has none.
-const llmc_tokenizer *tokenizerOf(llmc_model *, const std::string &path);
+/// The tokenizer inside `model`; if it has none a Failure that names `path` and what takes tokens instead.
+const llmc_tokenizer *tokenizerOf(llmc_model *, const std::string &path,
+                                  const char *tokensOption = "--tokens");
 
 /// Calls `call(buffer, capacity, &needed)` with room for `guess` tokens, and again if that was not enough.
 template <typename Call> Tokens collectTokens(size_t guess, Call call) {

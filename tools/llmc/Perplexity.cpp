@@ -224,7 +224,7 @@ struct Text {
 Text tokenized(const PerplexityOptions &options, Tokens tokens, std::string text, llmc_model *model) {
   Text result{options.file ? *options.file : *options.tokensFile, std::move(tokens), -1, 0, {}, {}};
   if (options.file) {
-    const llmc_tokenizer *tokenizer = tokenizerOf(model, options.model);
+    const llmc_tokenizer *tokenizer = tokenizerOf(model, options.model, "--tokens-file");
     result.tokens = tokenizeText(tokenizer, text, LLMC_TOKENIZE_ADD_SPECIAL);
     std::string().swap(text);
     result.tokens.shrink_to_fit(); // there was room for one a byte

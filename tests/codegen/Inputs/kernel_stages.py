@@ -1,5 +1,6 @@
 """kernel_stages.py DUMP: the stages of kernels in the order of passes.json, a line for each: its file, or its name if it has
-none; whether its numbers of ops go on where those of the stage before it ended; the units in its file."""
+none; whether its numbers of ops go on where those of the stage before it ended; the units in its file. Then the kernels that
+no dispatch calls."""
 import json
 import os
 import sys
@@ -16,3 +17,7 @@ for stage in json.load(open(os.path.join(dump, "passes.json")))["passes"]:
         units = [line[3:].strip() for line in open(os.path.join(dump, name)) if line.startswith("// ")]
     print(" ".join([name, counts] + units))
     left = stage["ops_after"]
+
+for kernel in json.load(open(os.path.join(dump, "kernels.json")))["kernels"]:
+    if not kernel.get("dispatches"):
+        print(f"{kernel['name']}.{kernel['variant']} without dispatches")
