@@ -40,15 +40,20 @@ struct Linear : GpuLinear {
   }
 };
 
+LinearSpec normedSpec(const char *scheme, int64_t k, std::vector<int64_t> widths, Norm norm) {
+  LinearSpec spec = specOf(scheme, k, std::move(widths));
+  spec.norm = norm;
+  spec.eps = 1e-5;
+  spec.normGain = true;
+  spec.normBias = norm == Norm::Layer;
+  return spec;
+}
+
 /// What fused kernels of models look like, at odd shapes.
 std::vector<LinearSpec> specsOf(const char *scheme) {
-  LinearSpec qkv = specOf(scheme, 640, {80, 16, 17}), gated = specOf(scheme, 1100, {50, 50});
-  qkv.norm = Norm::Rms;
-  qkv.eps = 1e-5;
-  qkv.normGain = qkv.bias = true;
-  gated.norm = Norm::Layer;
-  gated.eps = 1e-5;
-  gated.normGain = gated.normBias = gated.glu = true;
+  LinearSpec qkv = normedSpec(scheme, 640, {80, 16, 17}, Norm::Rms),
+             gated = normedSpec(scheme, 1100, {50, 50}, Norm::Layer);
+  qkv.bias = gated.glu = true;
   gated.act = Activation::Silu;
   LinearSpec down = specOf(scheme, 1056, {33});
   down.residual = true;
@@ -207,10 +212,7 @@ TEST(Linear, k_is_not_split_where_there_are_blocks_enough_or_rows_unknown) {
 TEST(Linear, a_layer_norm_of_a_token_loads_x_thrice) {
   constexpr uint64_t k = 2560, n = 2560;
   Random random(9);
-  LinearSpec spec = specOf("q4_0", k, {n});
-  spec.norm = Norm::Layer;
-  spec.eps = 1e-5;
-  spec.normGain = spec.normBias = true;
+  const LinearSpec spec = normedSpec("q4_0", k, {n}, Norm::Layer);
   Linear linear(spec, random);
   linear.runner.emulator.options.counts = true;
   linear.run(1);
@@ -225,10 +227,7 @@ TEST(Linear, a_layer_norm_of_a_token_loads_x_thrice) {
 TEST(Linear, a_token_loads_and_stores_little_beside_the_weights) {
   constexpr uint64_t k = 4096, n = 4096;
   Random random(6);
-  LinearSpec spec = specOf("q4_0", k, {n});
-  spec.norm = Norm::Rms;
-  spec.eps = 1e-5;
-  spec.normGain = true;
+  const LinearSpec spec = normedSpec("q4_0", k, {n}, Norm::Rms);
   Linear linear(spec, random);
   linear.runner.emulator.options.counts = true;
   linear.run(1);

@@ -63,6 +63,8 @@ private:
   /// The rows of x that are this warp's.
   int64_t ownTokens() const { return form.tokens / form.warps; }
   Value ownToken(int64_t i) { return e.add(warpNumber(e), i * form.warps); }
+  /// By one lane, of each of the warp's rows that the step has.
+  void forEachRow(llvm::function_ref<void(int64_t i)> body);
   Values whereThere(int64_t i, const Values &otherwise, llvm::function_ref<Values(Value token)> body);
   void loadNorms(Rows &x);
   SmallVector<Rows::Slice> loadSlices(Rows &x, Value slice);
@@ -97,6 +99,11 @@ Values FewRows::Carried::all() const {
 FewRows::Carried FewRows::carriedFrom(ValueRange all) const {
   const size_t nTotals = plan.weights * tiles() * laneSums;
   return {all.take_front(nTotals), all.drop_front(nTotals).drop_back(2), all.drop_back().back(), all.back()};
+}
+
+void FewRows::forEachRow(llvm::function_ref<void(int64_t i)> body) {
+  for (int64_t i = 0; i < ownTokens(); ++i)
+    e.when(e.both(e.less(ownToken(i), rows), e.equal(laneNumber(e), e.c(0))), [&] { body(i); });
 }
 
 /// What `body` gives of the warp's row i, if the step has that row.
@@ -246,9 +253,7 @@ void FewRows::storeFactors(Rows &x, ValueRange squares) {
   if (!plan.hasFactor())
     return;
   factors = sharedArray(e, module, "factors", fewRows * 4);
-  for (int64_t i = 0; i < ownTokens(); ++i)
-    e.when(e.both(e.less(ownToken(i), rows), e.equal(laneNumber(e), e.c(0))),
-           [&] { e.store(x.factor(squares[i]), e.at(factors, e.mul(ownToken(i), 4))); });
+  forEachRow([&](int64_t i) { e.store(x.factor(squares[i]), e.at(factors, e.mul(ownToken(i), 4))); });
   meet(e);
 }
 
@@ -273,9 +278,8 @@ void FewRows::emit(const KernelArguments &arguments) {
   }
   Split split(e, plan, arguments, form.warps, group, slice, rows);
   split.store(mine, sums.totals);
-  for (auto [i, squares] : llvm::enumerate(sums.squares))
-    e.when(e.both(e.less(ownToken(i), rows), e.equal(laneNumber(e), e.c(0))),
-           [&] { split.storeSquares(ownToken(i), squares); });
+  if (plan.hasFactor())
+    forEachRow([&](int64_t i) { split.storeSquares(ownToken(i), sums.squares[i]); });
   split.finish(module, target, x);
 }
 
