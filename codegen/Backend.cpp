@@ -121,14 +121,28 @@ static std::string fillDetails(llvm::Module &module, llvm::TargetMachine &machin
   return error;
 }
 
+static void setMachine(llvm::Module &module, const llvm::TargetMachine &machine) {
+  module.setTargetTriple(machine.getTargetTriple());
+  module.setDataLayout(machine.createDataLayout());
+}
+
+std::string codegen::emitObject(llvm::Module &module, llvm::SmallString<0> &object) {
+  std::string error;
+  std::unique_ptr<llvm::TargetMachine> machine = makeCpuMachine(error);
+  if (!machine)
+    return error;
+  setMachine(module, *machine);
+  llvm::raw_svector_ostream stream(object);
+  return emitFile(module, *machine, llvm::CodeGenFileType::ObjectFile, stream);
+}
+
 std::string codegen::compileModule(llvm::Module &module, llvm::SmallString<0> &object,
                                    CompiledUnit *details) {
   std::string error;
   std::unique_ptr<llvm::TargetMachine> machine = makeCpuMachine(error);
   if (!machine)
     return error;
-  module.setTargetTriple(machine->getTargetTriple());
-  module.setDataLayout(machine->createDataLayout());
+  setMachine(module, *machine);
   Stopwatch watch;
   CompiledUnit::Stage optimizing{"optimize-llvm-ir", 0, {}, {}}, emitting{"emit-object", 0, {}, {}};
   if (details)

@@ -25,6 +25,9 @@ namespace llmc::codegen {
 std::string compileModule(llvm::Module &module, llvm::SmallString<0> &object,
                           CompiledUnit *details = nullptr);
 
+/// As compileModule, of a module that has been optimized before.
+std::string emitObject(llvm::Module &module, llvm::SmallString<0> &object);
+
 /// The parts of it that other targets use, too. The target is registered; null with a sentence if it is not.
 std::unique_ptr<llvm::TargetMachine> makeTargetMachine(const llvm::Triple &triple, llvm::StringRef cpu,
                                                        std::optional<llvm::Reloc::Model> relocation,

@@ -50,7 +50,7 @@ static std::string compileUnit(Unit &unit, const LibraryOptions &options) {
   raw_string_ostream out(error);
   if (verifyModule(**module, &out))
     return unit.symbol + ": the rewrite for the emulator went wrong: " + error;
-  return compileModule(**module, unit.object);
+  return emitObject(**module, unit.object); // GPU kernels are stored as their back end got them: optimized
 }
 
 /// The object with the one symbol that is exported.
@@ -103,8 +103,8 @@ std::string simt::buildLibrary(ArrayRef<StringRef> bitcodes, const LibraryOption
   for (Unit &unit : units)
     jobs.push_back(&unit);
   forEachInParallel<Unit>(jobs, [&](Unit &unit) {
-    const std::string key =
-        ObjectCache::keyOf((options.instrument ? "simt, instrumented\n" : "simt\n") + unit.bitcode.str());
+    const std::string key = ObjectCache::keyOf(
+        (options.instrument ? "simt code, instrumented\n" : "simt code\n") + unit.bitcode.str());
     if (cache.find(key, unit.object))
       return;
     unit.error = compileUnit(unit, options);

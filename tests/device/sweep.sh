@@ -1,8 +1,8 @@
 #!/bin/bash
 # sweep.sh LLMC COMPARE FIXTURES FAMILIES WORKDIR [I/N | NAME...]: models of the tests in the emulator against the CPU, with
-# the GPU's own kernels and with --default-kernels, checked for bounds and races, in three orders of threads (default
-# kernels in those that $DEFAULT_SEEDS draw, if it is set). All of them, or only every N-th from the I-th on, or those of
-# these names, which are what it prints. FAMILIES holds the Hugging Face directories that the build has put together.
+# the GPU's own kernels and with --default-kernels, checked for bounds and races, in three orders of threads. All of
+# them, or only every N-th from the I-th on, or those of these names, which are what it prints. FAMILIES holds the
+# Hugging Face directories that the build has put together.
 #
 # A line for each model: the largest difference of logits in standard deviations, of both ways, or what went wrong.
 # It must not be more than 0.001.
@@ -27,9 +27,9 @@ models() { # NAME SOURCE
 
 # difference OPTIONS...: of the model in $source. The CPU's side is always its own kernels.
 difference() {
-  "$llmc" compile "$source" -o device.so --target cuda --activations f32 "$@" &&
+  "$llmc" compile "$source" -o device.so --target cuda --ptxas none --activations f32 "$@" &&
     "$(dirname "$llmc")/llmc-compile" simt device.so -o device.simt --checks --cache-dir "$XDG_CACHE_HOME/simt" &&
-    timeout 600 "$compare" cpu.so device.so device.simt $seeds
+    timeout 600 "$compare" cpu.so device.so device.simt 1 2 3
 }
 attempt() { difference "$@" 2> words.txt || echo "$(tail -1 words.txt | cut -c1-200)!"; }
 
@@ -44,7 +44,7 @@ while read -r name source; do
   if ! "$llmc" compile "$source" -o cpu.so --cpu avx2 --activations f32 2> words.txt; then
     own=$(tail -1 words.txt)! default=
   else
-    own=$(seeds="1 2 3" attempt) default=$(seeds=${DEFAULT_SEEDS:-1 2 3} attempt --default-kernels)
+    own=$(attempt) default=$(attempt --default-kernels)
   fi
   verdict=
   for found in "$own" "$default"; do

@@ -26,7 +26,7 @@ void Block::check(uint32_t site, uint32_t operation, uint64_t address, uint64_t 
     return;
   Thread &thread = *current;
   const int verb = verbOf(operation);
-  if (alignment && address % alignment)
+  if (alignment && address & (alignment - 1)) // a power of two
     fail(thread, "%s %llu bytes at 0x%llx, which is not a multiple of %u: %s", verbs[verb],
          (unsigned long long)bytes, (unsigned long long)address, alignment, textOf(site));
   const uint64_t offset = address - uint64_t(sharedStart());
