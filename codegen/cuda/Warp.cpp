@@ -78,6 +78,10 @@ Value maxOfLanes(Emitter &e, Value value, int64_t width) {
   return fold(e, value, width, [&](Value a, Value b) { return e.maxf(a, b); });
 }
 
+Value ballot(Emitter &e, Value condition) {
+  return NVVM::VoteSyncOp::create(e, e.i32(), e.splat(e.i32(), -1), condition, NVVM::VoteSyncKind::ballot);
+}
+
 Value reduceInts(Emitter &e, StringRef operation, Value i32) {
   return NVVM::ReduxOp::create(e, e.i32(), i32, *NVVM::symbolizeReduxKind(operation), e.splat(e.i32(), -1));
 }

@@ -39,6 +39,8 @@ mlir::Value shuffleXor(emit::Emitter &e, mlir::Value value, int64_t mask);
 /// same in every lane.
 mlir::Value sumOfLanes(emit::Emitter &e, mlir::Value value, int64_t width = warpLanes);
 mlir::Value maxOfLanes(emit::Emitter &e, mlir::Value value, int64_t width = warpLanes);
+/// A bit of an i32 for each lane whose condition holds.
+mlir::Value ballot(emit::Emitter &e, mlir::Value condition);
 /// An i32 of each lane, folded in one instruction: "min", "max", "umax".
 mlir::Value reduceInts(emit::Emitter &e, llvm::StringRef operation, mlir::Value i32);
 

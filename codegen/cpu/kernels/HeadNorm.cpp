@@ -1,6 +1,8 @@
 //===- HeadNorm.cpp - norms of the heads of q and k -----------------------===//
 #include "codegen/cpu/kernels/HeadNorm.h"
 
+#include "codegen/emit/Norm.h"
+
 using namespace mlir;
 
 namespace llmc::cpu {
@@ -28,14 +30,11 @@ LLVM::LLVMFuncOp HeadNorm::emit(bool hasGain) {
   SmallVector<Type> types(hasGain ? 3 : 2, e.ptr());
   std::string function = name + (hasGain ? ".norm_by" : ".norm");
   return emitFunction(e, module, function, isa, types, true, [&](ValueRange a) {
-    Value mean = e.divf(sumOfSquares(a[0]), e.real(e.f32(), double(spec.dimK)));
-    Value inverse = e.divf(e.real(e.f32(), 1), e.sqrt(e.addf(mean, e.real(e.f32(), spec.normEps))));
+    Value inverse = emit::emitNormFactor(e, sumOfSquares(a[0]), spec.dimK, spec.normEps);
     auto scale = [&](Type type, Value factor, Value at) {
       Value x = e.mulf(e.load(type, e.at(a[0], at)), factor);
-      if (hasGain) {
-        Value gain = e.load(type, e.at(a[2], at));
-        x = e.mulf(x, spec.normPlusOne ? e.addf(gain, 1.0) : gain);
-      }
+      if (hasGain)
+        x = emit::emitGain(e, x, e.load(type, e.at(a[2], at)), spec.normPlusOne);
       e.store(x, e.at(a[1], at));
     };
     const int64_t whole = spec.dimK / lanes * lanes;

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/isa/Tiles.h"
 #include "codegen/cpu/kernels/Linear.h"
+#include "codegen/emit/Norm.h"
 
 using namespace mlir;
 
@@ -49,18 +50,15 @@ struct RowPacker {
   void statistics() {
     if (spec.norm == Norm::None)
       return;
-    const double count = double(spec.k);
     if (spec.norm == Norm::Layer) {
       Value sum = reduce([&](Value sum, Value v, bool isTail) { return e.addf(sum, raw(v, isTail)); });
-      mean = e.broadcast(e.divf(sum, e.real(e.f32(), count)));
+      mean = e.broadcast(e.divf(sum, e.real(e.f32(), double(spec.k))));
     }
     Value squares = reduce([&](Value sum, Value v, bool isTail) {
       Value value = centered(v, isTail);
       return e.fma(value, value, sum);
     });
-    Value variance = e.divf(squares, e.real(e.f32(), count));
-    Value root = e.sqrt(e.addf(variance, e.real(e.f32(), spec.eps)));
-    inverse = e.broadcast(e.divf(e.real(e.f32(), 1), root));
+    inverse = e.broadcast(emit::emitNormFactor(e, squares, spec.k, spec.eps));
   }
 
   Value centered(Value v, bool isTail) {
@@ -81,10 +79,8 @@ struct RowPacker {
     if (spec.norm == Norm::None)
       return value;
     value = e.mulf(value, inverse);
-    if (spec.normGain) {
-      Value g = e.loadFloats(e.at(gain, e.mul(v, 64)));
-      value = e.mulf(value, spec.normPlusOne ? e.addf(g, 1.0) : g);
-    }
+    if (spec.normGain)
+      value = emit::emitGain(e, value, e.loadFloats(e.at(gain, e.mul(v, 64))), spec.normPlusOne);
     if (spec.normBias)
       value = e.addf(value, e.loadFloats(e.at(normBias, e.mul(v, 64))));
     return value;

@@ -62,7 +62,7 @@ struct PromptEmitter {
     Value belongs = e.both(e.less(mine, rows.count), e.both(e.equal(theirs.sequence, token.sequence),
                                                             e.equal(theirs.position, position)));
     Value isEnd = e.both(e.less(e.n(0), rows.lane), begins(position));
-    Value outside = e.ballot(e.isNot(e.both(belongs, e.isNot(isEnd))));
+    Value outside = ballot(e, e.isNot(e.both(belongs, e.isNot(isEnd))));
     Value length = LLVM::CountTrailingZerosOp::create(e, e.i32(), outside, /*is_zero_poison=*/false);
     Value isFirst = arith::OrIOp::create(e, e.isNot(follows), begins(token.position));
     return e.select(isFirst, e.min(length, e.n(shape.tileTokens)), e.n(0));

@@ -2,6 +2,7 @@
 #include "codegen/cuda/kernels/AttentionRows.h"
 
 #include "codegen/emit/MathPoly.h"
+#include "codegen/emit/Norm.h"
 #include "runtime/include/llmc/module_abi.h"
 
 #include <cstddef>
@@ -75,10 +76,7 @@ AttentionRows::Head AttentionRows::normed(Value numbers, Value gain) {
       x = e.select(e.less(d, e.n(dim)), x, e.real(e.f32(), 0));
     sum = e.fma(x, x, sum);
   }
-  sum = e.reduce(sum, [&](Value a, Value b) { return e.addf(a, b); });
-  Value mean = e.divf(sum, e.real(e.f32(), double(dim)));
-  Value root = e.sqrt(e.addf(mean, e.real(e.f32(), shape.spec.normEps)));
-  return {numbers, e.divf(e.real(e.f32(), 1), root), gain};
+  return {numbers, emit::emitNormFactor(e, sumOfLanes(e, sum), dim, shape.spec.normEps), gain};
 }
 
 /// As Rope.cpp on CPUs: the angle is made of a rounded position and frequency, products are rounded.
@@ -90,8 +88,7 @@ void AttentionRows::rotate(const Head &head, Value position, Value piece, Put pu
       x = e.mulf(x, head.inverseRoot);
     if (!head.gain)
       return x;
-    Value gain = e.load(e.f32(), e.at(head.gain, e.mul(d, 4)));
-    return e.mulf(x, shape.spec.normPlusOne ? e.addf(gain, 1.0) : gain);
+    return emit::emitGain(e, x, e.load(e.f32(), e.at(head.gain, e.mul(d, 4))), shape.spec.normPlusOne);
   };
   auto turn = [&] {
     Value first = shape.spec.ropeInterleaved ? e.mul(piece, 2) : piece;
@@ -131,8 +128,7 @@ void AttentionRows::storeRow(llvm::function_ref<Value(Value)> element, int64_t d
   // Behind the last number of a row there are zeros.
   e.loop(warp, e.n(groups), e.n(AttentionShape::warps), [&](Value group) {
     Value d = e.add(e.mul(group, store.perScale()), lane), number = element(d);
-    Value largest = e.reduce(e.abs(number), [&](Value a, Value b) { return e.maxf(a, b); });
-    auto [scale, divisor] = store.scaleFor(largest);
+    auto [scale, divisor] = store.scaleFor(maxOfLanes(e, e.abs(number)));
     e.when(e.equal(lane, e.n(0)), [&, scale = scale] { e.store(scale, scalePlace(group)); });
     e.when(e.less(d, e.n(dim)),
            [&, divisor = divisor] { e.store(store.quantize(number, divisor), place(d)); });

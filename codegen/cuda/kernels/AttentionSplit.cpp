@@ -208,7 +208,7 @@ void emitAttentionSplit(ModuleOp module, const std::string &name, const Attentio
     e.loop(e.blockNumber(Axis::Y), rows.count, e.blockCount(Axis::Y), [&](Value row) {
       Value sequence = rows.token(row).sequence;
       Value isOurs = e.both(e.less(rows.lane, rows.count), e.equal(theirs.sequence, sequence));
-      Value mask = e.ballot(isOurs);
+      Value mask = ballot(e, isOurs);
       auto below = [&](Value lane) {
         Value bits = e.sub(arith::ShLIOp::create(e, e.n(1), lane).getResult(), 1);
         return e.popcount(e.both(mask, bits));

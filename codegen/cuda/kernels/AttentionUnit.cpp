@@ -270,9 +270,9 @@ AttentionSums AttentionUnit::run(const AttentionCopier &copier, const Place &pla
     Value isSeen = e.both(e.compare(arith::CmpIPredicate::sge, laneInWarp, seen[r].from),
                           e.less(laneInWarp, seen[r].to));
     s = e.select(isSeen, s, e.real(e.f32(), minusInfinity));
-    sums.m[r] = e.reduce(s, [&](Value a, Value b) { return e.maxf(a, b); });
+    sums.m[r] = maxOfLanes(e, s);
     weights[r] = e.select(isSeen, emit::buildExp(e, e.subf(s, sums.m[r])), e.real(e.f32(), 0));
-    sums.l[r] = e.reduce(weights[r], [&](Value a, Value b) { return e.addf(a, b); });
+    sums.l[r] = sumOfLanes(e, weights[r]);
   }
   Value row = weights[0];
   if (pad > 1)

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cuda/kernels/Linear.h"
+#include "codegen/emit/Norm.h"
 
 using namespace mlir;
 
@@ -73,14 +74,7 @@ static std::pair<Value, Value> scaleFor(Emitter &e, Value bound) {
   return {shifted(scale), shifted(e.sub(e.splat(e.i32(), 254), scale))};
 }
 
-static Value meanOf(Emitter &e, const Plan &plan, Value sum) {
-  return e.divf(sum, e.real(e.f32(), double(plan.spec.k)));
-}
-
-Value Rows::factor(Value squares) {
-  Value root = e.sqrt(e.addf(meanOf(e, plan, squares), e.real(e.f32(), plan.spec.eps)));
-  return e.divf(e.real(e.f32(), 1), root);
-}
+Value Rows::factor(Value squares) { return emit::emitNormFactor(e, squares, plan.spec.k, plan.spec.eps); }
 
 /// The sum of all lanes' shares of a whole row.
 static Value overRow(Emitter &e, const Plan &plan, llvm::function_ref<Value(Value quad, Value sum)> add) {
@@ -107,7 +101,7 @@ Values Rows::layerNorm(Value row) {
   auto read = [&](Value quad) { return load(start, e.min(quad, last)); };
   Value sum = overRow(
       e, plan, [&](Value quad, Value sum) { return addElements(e, sum, zeroFrom(e, k, quad, read(quad))); });
-  Value mean = meanOf(e, plan, sum);
+  Value mean = e.divf(sum, e.real(e.f32(), double(plan.spec.k)));
   Value squares = overRow(e, plan, [&](Value quad, Value sum) {
     return addSquares(e, sum, zeroFrom(e, k, quad, e.subf(read(quad), e.broadcast(mean, 4))));
   });
@@ -127,10 +121,8 @@ Rows::Slice Rows::load(Value row, Value slice, ValueRange layerNorm) {
       squares = addSquares(e, squares, four);
     if (!layerNorm.empty())
       four = e.mulf(e.subf(four, e.broadcast(layerNorm[0], 4)), e.broadcast(layerNorm[1], 4));
-    if (gain) {
-      Value g = load(gain, there);
-      four = e.mulf(four, plan.spec.normPlusOne ? e.addf(g, 1.0) : g);
-    }
+    if (gain)
+      four = emit::emitGain(e, four, load(gain, there), plan.spec.normPlusOne);
     if (normBias)
       four = e.addf(four, load(normBias, there));
     result.fours.push_back(zeroFrom(e, limit, quad, four));

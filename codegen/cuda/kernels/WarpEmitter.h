@@ -20,11 +20,6 @@ struct WarpEmitter : emit::Emitter {
   Value isNot(Value condition) { return equal(condition, splat(i1(), 0)); }
   Value popcount(Value word) { return mlir::LLVM::CtPopOp::create(*this, i32(), word); }
 
-  // By all 32 lanes of a warp.
-  /// Lanes 16 apart first, neighbours last: as Emitter::foldLanes folds two vectors of 16.
-  Value reduce(Value f32, llvm::function_ref<Value(Value, Value)> combine);
-  Value ballot(Value condition);
-
   // With i32 bounds.
   Values loop32(Value lower, Value upper, int64_t step, mlir::ValueRange carried, Body body) {
     return loop(lower, upper, n(step), carried, body);
