@@ -6,15 +6,35 @@
 
 namespace llmc::simt {
 
+static uint64_t cellsOf(uint64_t bytes) {
+  return bytes + (bytes + Shadow::wordBytes - 1) / Shadow::wordBytes;
+}
+
 std::unique_ptr<Shadow> Shadow::make(uint64_t bytes) {
-  void *memory = mmap(nullptr, bytes * sizeof(Byte), PROT_READ | PROT_WRITE,
+  void *memory = mmap(nullptr, cellsOf(bytes) * sizeof(Cell), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED)
     return nullptr;
-  return std::unique_ptr<Shadow>(new Shadow(bytes, static_cast<Byte *>(memory)));
+  return std::unique_ptr<Shadow>(new Shadow(bytes, static_cast<Cell *>(memory)));
 }
 
-Shadow::~Shadow() { munmap(cells, bytes * sizeof(Byte)); }
+Shadow::~Shadow() { munmap(ofBytes, cellsOf(bytes) * sizeof(Cell)); }
+
+Shadow::Cell &Shadow::cellAt(uint64_t offset, uint64_t nBytes, uint64_t &covered) {
+  Cell &word = ofWords[offset / wordBytes];
+  const bool isSplit = word.write.tick == splitTick;
+  if (!isSplit && offset % wordBytes == 0 && nBytes >= wordBytes) {
+    covered = wordBytes;
+    return word;
+  }
+  if (!isSplit) {
+    const uint64_t start = offset / wordBytes * wordBytes;
+    std::fill(ofBytes + start, ofBytes + std::min(start + wordBytes, bytes), word);
+    word.write.tick = splitTick;
+  }
+  covered = 1;
+  return ofBytes[offset];
+}
 
 void RaceCheck::beginLaunch(uint32_t nThreads) {
   launchBegin = ++tick;
@@ -72,8 +92,8 @@ bool RaceCheck::isOrdered(const Shadow::Access &earlier, const Shadow::Access &n
 /// Two readers are enough: of two that no order stands between, the second is kept beside the first; if they
 /// are of two warps, whoever writes next without a barrier of the block races with one of them. Of three
 /// blocks that read, and a fourth that knows of the first two only, the third is forgotten.
-void RaceCheck::noteRead(Shadow::Byte &byte, const Shadow::Access &now) const {
-  auto &[kept, other] = byte.reads;
+void RaceCheck::noteRead(Shadow::Cell &cell, const Shadow::Access &now) const {
+  auto &[kept, other] = cell.reads;
   if (isOrdered(kept, now))
     kept = now;
   else if (isOrdered(other, now) || (warpOf(other) == warpOf(kept) && isOfThisBlock(kept)))
@@ -89,29 +109,30 @@ bool RaceCheck::note(Shadow &shadow, bool isShared, uint64_t offset, uint64_t by
   now.site = site;
   now.isAtomic = kind == Kind::Atomic;
   const uint64_t end = std::min(offset + bytes, shadow.size());
-  Shadow::Byte before;
-  for (uint64_t i = offset; i < end; ++i) {
-    Shadow::Byte &byte = shadow[i];
-    if (i > offset &&
-        memcmp(&byte, &before, sizeof byte) == 0) { // what was found of the one before holds of it, too
-      byte = shadow[i - 1];
+  Shadow::Cell before, *last = nullptr;
+  for (uint64_t i = offset, covered; i < end; i += covered) {
+    Shadow::Cell &cell = shadow.cellAt(i, end - i, covered);
+    if (last &&
+        memcmp(&cell, &before, sizeof cell) == 0) { // what was found of the one before holds of it, too
+      cell = *last;
       continue;
     }
-    before = byte;
-    if (!isOrdered(byte.write, now) && !(now.isAtomic && byte.write.isAtomic)) {
-      out = {byte.write, i, true};
+    before = cell;
+    last = &cell;
+    if (!isOrdered(cell.write, now) && !(now.isAtomic && cell.write.isAtomic)) {
+      out = {cell.write, i, true};
       return true;
     }
     if (kind == Kind::Read) {
-      noteRead(byte, now);
+      noteRead(cell, now);
       continue;
     }
-    for (const Shadow::Access &read : byte.reads)
+    for (const Shadow::Access &read : cell.reads)
       if (!isOrdered(read, now)) {
         out = {read, i, false};
         return true;
       }
-    byte.write = now;
+    cell.write = now;
   }
   if (now.isAtomic && !isShared)
     blocks.atomic(thread, {&shadow, offset});

@@ -1,6 +1,7 @@
-// Races: for every byte who wrote it last and who read it since, and whether a meeting of threads stands
-// between that and the next access. In shared memory this is asked of a block, in global memory of a launch,
-// whose blocks know of each other what fences and atomics tell (BlockOrder.h).
+// Races: for every byte (for four at once while they are accessed as a word) who wrote it last and who read
+// it since, and whether a meeting of threads stands between that and the next access. In shared memory this
+// is asked of a block, in global memory of a launch, whose blocks know of each other what fences and atomics
+// tell (BlockOrder.h).
 //
 // Time is a number that grows with each meeting, block and launch. What a barrier of the block orders is
 // older than the last one; what a barrier of the warp orders, each lane knows of each other lane.
@@ -17,7 +18,8 @@
 
 namespace llmc::simt {
 
-/// What was last done to each byte of a piece of memory. Takes room only for what was touched.
+/// What was last done to a piece of memory: to each of its words of four bytes, or, once some of a word's
+/// bytes were accessed alone, to each of these. Takes room only for what was touched.
 class Shadow {
 public:
   struct Access {
@@ -27,9 +29,10 @@ public:
     uint64_t isAtomic : 1 = 0;
   };
   static_assert(sizeof(Access) == sizeof(uint64_t));
-  struct Byte {
+  struct Cell {
     Access write, reads[2];
   };
+  static constexpr uint64_t wordBytes = 4;
 
   /// Null: no memory.
   static std::unique_ptr<Shadow> make(uint64_t bytes);
@@ -37,13 +40,15 @@ public:
   Shadow(const Shadow &) = delete;
   Shadow &operator=(const Shadow &) = delete;
   uint64_t size() const { return bytes; }
-  Byte &operator[](uint64_t offset) { return cells[offset]; }
+  /// The cell of the byte at `offset`, and how many bytes from there on, of the next `nBytes`, it stands for.
+  Cell &cellAt(uint64_t offset, uint64_t nBytes, uint64_t &covered);
 
 private:
-  Shadow(uint64_t bytes, Byte *cells) : bytes(bytes), cells(cells) {}
+  Shadow(uint64_t bytes, Cell *cells) : bytes(bytes), ofBytes(cells), ofWords(cells + bytes) {}
+  static constexpr uint64_t splitTick = (uint64_t(1) << 33) - 1; ///< of a word whose bytes have cells
 
   uint64_t bytes;
-  Byte *cells;
+  Cell *ofBytes, *ofWords; ///< in one piece
 };
 
 class RaceCheck {
@@ -73,7 +78,7 @@ public:
 
 private:
   bool isOrdered(const Shadow::Access &earlier, const Shadow::Access &now) const;
-  void noteRead(Shadow::Byte &byte, const Shadow::Access &now) const;
+  void noteRead(Shadow::Cell &cell, const Shadow::Access &now) const;
 
   uint64_t tick = 0;
   uint64_t first = 0; ///< what is older counts no more for the access at hand
