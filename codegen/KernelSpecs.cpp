@@ -12,12 +12,6 @@ using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
 
-bool codegen::hasKernel(Operation *op) {
-  if (auto attention = dyn_cast<lm::CachedAttentionOp>(op))
-    return !attention.getSinks() && attention.getMask() == "causal";
-  return true;
-}
-
 std::string codegen::kernelName(Operation *op, ArrayRef<StringRef> schemes, StringRef space,
                                 StringRef activations) {
   std::string name = op->getName().stripDialect().str();
@@ -209,14 +203,6 @@ FailureOr<KernelSpec> codegen::kernelSpec(step::KernelOp kernel) {
                                       embed.getScale().convertToDouble(), rowSpaceNumber(kernel.getRows())});
   }
   return KernelSpec();
-}
-
-FailureOr<int64_t> codegen::packedRowBytes(step::KernelOp kernel) {
-  FailureOr<KernelSpec> spec = kernelSpec(kernel);
-  if (failed(spec))
-    return failure();
-  auto *linear = std::get_if<emit::LinearSpec>(&*spec);
-  return linear ? cpu::packedRowBytes(*linear) : 0;
 }
 
 KernelWork codegen::kernelWork(step::KernelOp kernel) {

@@ -1,7 +1,7 @@
-//===- KernelSpecs.h - which ops have kernels of their own ------*- C++ -*-===//
+//===- KernelSpecs.h - step.kernel => the emitters' specs -------*- C++ -*-===//
 //
-// The one place that knows which ops of the lm dialect the CPU emitters take, and turns a step.kernel into
-// their specs. What is not here runs through its decomposition (DefaultKernels).
+// The one place that turns a step.kernel into what the emitters of all targets take. What has no spec runs
+// through its decomposition (DefaultKernels).
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_KERNELSPECS_H
@@ -15,10 +15,6 @@
 #include <variant>
 
 namespace llmc::codegen {
-
-/// The op can be a kernel, by an emitter or by its decomposition. If not, it must be split into the ops it is
-/// made from.
-bool hasKernel(mlir::Operation *op);
 
 /// A name that says op, shape and scheme: "fused_linear_rms_576x576_192x576_192x576_q4_1".
 std::string kernelName(mlir::Operation *op, llvm::ArrayRef<llvm::StringRef> schemes, llvm::StringRef space,
@@ -34,9 +30,6 @@ using KernelSpec =
 mlir::FailureOr<KernelSpec> kernelSpec(step::KernelOp kernel);
 /// Of an attention over a cache that lies in this way.
 emit::AttentionSpec attentionSpec(lm::CachedAttentionOp op, const emit::KVLayout &layout);
-
-/// Bytes a row of the packed-activation buffer of the kernel; 0: it has none.
-mlir::FailureOr<int64_t> packedRowBytes(step::KernelOp kernel);
 
 /// Floating-point operations of one row, and of one row for each key it sees.
 struct KernelWork {

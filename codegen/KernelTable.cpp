@@ -3,6 +3,7 @@
 
 #include "codegen/DeviceTarget.h"
 #include "codegen/KernelSpecs.h"
+#include "codegen/cpu/Target.h"
 #include "ir/Locations.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -88,7 +89,7 @@ FailureOr<step::KernelOp> KernelTable::make(Operation *op, StringRef space, Arra
   inner.insert(computed);
   step::ReturnOp::create(inner, op->getLoc(), computed->getResults());
   FailureOr<int64_t> packed = options.target ? options.target->packedRowBytes(kernel, options.defaultKernels)
-                                             : packedRowBytes(kernel);
+                                             : cpu::packedRowBytes(kernel);
   if (failed(packed))
     return failure();
   if (*packed)

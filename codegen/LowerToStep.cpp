@@ -18,6 +18,7 @@
 #include "codegen/KernelSpecs.h"
 #include "codegen/KernelTable.h"
 #include "codegen/WeightTable.h"
+#include "codegen/cpu/Target.h"
 #include "ir/Locations.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -152,7 +153,7 @@ LogicalResult StepLowering::checkOps() {
 LogicalResult StepLowering::splitOpsWithoutKernel() {
   SmallVector<lm::DecomposableInterface> ops;
   model.forward().walk([&](lm::DecomposableInterface op) {
-    if (!(options.target ? options.target->hasKernel(op, options.defaultKernels) : hasKernel(op)))
+    if (!(options.target ? options.target->hasKernel(op, options.defaultKernels) : cpu::hasKernel(op)))
       ops.push_back(op);
   });
   for (lm::DecomposableInterface op : ops) {

@@ -2,18 +2,9 @@
 #ifndef LLMC_CODEGEN_MODULETABLES_H
 #define LLMC_CODEGEN_MODULETABLES_H
 
-#include "codegen/DeviceTarget.h"
-
-#include "llvm/IR/Module.h"
+#include "codegen/DeviceTables.h"
 
 namespace llmc::codegen {
-
-/// A device's program with its compiled kernels.
-struct DeviceCode {
-  const DeviceTarget *target;
-  step::ProgramOp program;
-  DeviceTarget::Kernels kernels;
-};
 
 /// Adds the constant `llmc_module` and all tables it points to; kernel entries are declared as external
 /// functions. Without a program for the CPU, `variants` is empty and `program` that of the first device.
