@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/CacheLayout.h"
 #include "codegen/DefaultLowering.h"
+#include "codegen/emit/KVPool.h"
 #include "codegen/emit/KVStore.h"
 #include "runtime/include/llmc/module_abi.h"
 
@@ -56,17 +57,9 @@ LogicalResult codegen::emitCacheRows(ModuleOp module, StringRef name, step::Kern
 
   Emitter e(kernel.getLoc(), kernel.getContext());
   int64_t strideK = emit::rowStride(lm::widthOf(k)), strideV = emit::rowStride(lm::widthOf(v));
-  int64_t firstImmediate = append ? 2 : 0;
   emit::KVStore store(e, layout);
   target.emitEntry(e, module, name, [&](const KernelArguments &arguments) {
-    Value pool = e.at(e.load(e.ptr(), arguments.step, offsetof(llmc_step, kv)),
-                      e.mul(arguments.immediate(e, firstImmediate), sizeof(llmc_kv_pool)));
-    Value offsetK = arguments.immediate(e, firstImmediate + 1),
-          offsetV = arguments.immediate(e, firstImmediate + 2);
-    Value pages = e.load(e.ptr(), pool, offsetof(llmc_kv_pool, pages));
-    Value table = e.load(e.ptr(), pool, offsetof(llmc_kv_pool, table));
-    Value pageBytes = e.load(e.i64(), pool, offsetof(llmc_kv_pool, page_bytes));
-    Value tableStride = e.load(e.i64(), pool, offsetof(llmc_kv_pool, table_stride));
+    const emit::KVPool pool(e, arguments, append ? 2 : 0);
     int64_t buffers = append ? 0 : 3;
     Value rowsK = arguments.pointer(e, buffers), rowsV = arguments.pointer(e, buffers + 1);
     Value rowsOut = append ? Value() : arguments.pointer(e, buffers + 2);
@@ -78,15 +71,12 @@ LogicalResult codegen::emitCacheRows(ModuleOp module, StringRef name, step::Kern
       int64_t sequenceAt = append ? offsetof(llmc_token_row, seq) : 0,
               positionAt = append ? offsetof(llmc_token_row, pos) : 4;
       Value sequence = e.load(e.i32(), mine, sequenceAt), position = e.load(e.i32(), mine, positionAt);
-      Value inTable =
-          e.add(e.mul(e.widen(sequence), tableStride), e.div(e.widen(position), layout.pageTokens));
-      Value page = e.widen(e.load(e.i32(), e.at(table, e.mul(inTable, 4))));
-      Value base = e.at(pages, e.mul(page, pageBytes)), slot = e.rem(e.widen(position), layout.pageTokens);
-      Value pageK = e.at(base, offsetK), pageV = e.at(base, offsetV);
+      const emit::KVPool::Place layer =
+          pool.layer(e, e.widen(sequence), e.div(e.widen(position), layout.pageTokens));
+      Value slot = e.rem(e.widen(position), layout.pageTokens);
       Value rowK = e.at(rowsK, e.mul(row, strideK)), rowV = e.at(rowsV, e.mul(row, strideV));
       arguments.forEach(e, layout.heads, 1, [&](Value head) {
-        Value headK = e.at(pageK, e.mul(head, layout.headBytesK())),
-              headV = e.at(pageV, e.mul(head, layout.headBytesV()));
+        auto [headK, headV] = emit::KVPool::head(e, layout, layer, head);
         Value ofK = e.at(rowK, e.mul(head, 4 * layout.dimK)), ofV = e.at(rowV, e.mul(head, 4 * layout.dimV));
         if (append) {
           store.storeKey(headK, slot, ofK);

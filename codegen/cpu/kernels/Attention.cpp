@@ -19,6 +19,7 @@
 #include "codegen/cpu/kernels/AttentionFunctions.h"
 #include "codegen/cpu/kernels/HeadNorm.h"
 #include "codegen/cpu/kernels/Rope.h"
+#include "codegen/emit/KVPool.h"
 #include "runtime/include/llmc/module_abi.h"
 
 #include <cstddef>
@@ -79,31 +80,10 @@ struct AttentionEmitter {
             e.widen(e.load(e.i32(), row, offsetof(llmc_token_row, pos)))};
   }
 
-  struct Cache {
-    Value pages, table, pageBytes, tableStride, offsetK, offsetV;
-  };
-  Cache cache(const KernelArguments &k) {
-    Value pool = e.at(e.load(e.ptr(), k.step, offsetof(llmc_step, kv)),
-                      e.mul(k.immediate(e, immediates()), sizeof(llmc_kv_pool)));
-    return {e.load(e.ptr(), pool, offsetof(llmc_kv_pool, pages)),
-            e.load(e.ptr(), pool, offsetof(llmc_kv_pool, table)),
-            e.load(e.i64(), pool, offsetof(llmc_kv_pool, page_bytes)),
-            e.load(e.i64(), pool, offsetof(llmc_kv_pool, table_stride)),
-            k.immediate(e, immediates() + 1),
-            k.immediate(e, immediates() + 2)};
-  }
-  /// In bytes, where a page stands.
-  Value pageAt(const Cache &c, Value sequence, Value number) {
-    Value entry = e.add(e.mul(sequence, c.tableStride), number);
-    return e.mul(e.widen(e.load(e.i32(), e.at(c.table, e.mul(entry, 4)))), c.pageBytes);
-  }
-  Value page(const Cache &c, Value sequence, Value number) {
-    return e.at(c.pages, pageAt(c, sequence, number));
-  }
   /// How far it is to the page behind, if that is below `end`, else 0.
-  Value toNextPage(const Cache &c, Value sequence, Value number, Value end) {
+  Value toNextPage(const KVPool &pool, Value sequence, Value number, Value end) {
     Value next = e.min(e.add(number, 1), e.sub(end, 1));
-    return e.sub(pageAt(c, sequence, next), pageAt(c, sequence, number));
+    return e.sub(pool.offsetOf(e, sequence, next), pool.offsetOf(e, sequence, number));
   }
   void writeOutput(Value scratch, Value index, Value target) {
     Value total = e.load(e.f32(), pageSums.number(scratch, index, AttentionScratch::Sum));
@@ -132,7 +112,7 @@ struct AttentionEmitter {
   /// What a run works on: the kernel's arguments, read once.
   struct Run {
     KernelArguments k;
-    Cache c;
+    KVPool pool;
     Value queries, y, scratch, kvHead;
   };
 
@@ -173,10 +153,8 @@ struct AttentionEmitter {
   }
 
   /// The head's keys and values in page `number` of a sequence.
-  std::pair<Value, Value> pageOf(const Run &r, Value sequence, Value number) {
-    Value data = page(r.c, sequence, number);
-    return {e.at(e.at(data, r.c.offsetK), e.mul(r.kvHead, layout.headBytesK())),
-            e.at(e.at(data, r.c.offsetV), e.mul(r.kvHead, layout.headBytesV()))};
+  KVPool::Place pageOf(const Run &r, Value sequence, Value number) {
+    return KVPool::head(e, layout, r.pool.layer(e, sequence, number), r.kvHead);
   }
 
   void countLoads(const Run &r, Value keys, Value values, Value seen) {
@@ -204,7 +182,7 @@ struct AttentionEmitter {
       auto [keys, values] = pageOf(r, t.sequence, number);
       countLoads(r, keys, values, e.sub(last, first));
       e.call(functions.addPart(),
-             {r.scratch, query, keys, values, first, last, toNextPage(r.c, t.sequence, number, to)});
+             {r.scratch, query, keys, values, first, last, toNextPage(r.pool, t.sequence, number, to)});
     });
   }
 
@@ -220,7 +198,7 @@ struct AttentionEmitter {
         auto [keys, values] = pageOf(r, t.sequence, number);
         countLoads(r, keys, values, e.min(limit, e.c(spec.pageTokens)));
         e.call(functions.packPage(),
-               {r.scratch, keys, values, index, limit, toNextPage(r.c, t.sequence, number, to)});
+               {r.scratch, keys, values, index, limit, toNextPage(r.pool, t.sequence, number, to)});
       });
       e.call(functions.addBlock(), {r.scratch, pages, seen});
     });
@@ -265,7 +243,7 @@ struct AttentionEmitter {
       countLoads(r, keys, values, e.c(spec.pageTokens));
       Value record = e.at(r.scratch, e.add(e.mul(e.sub(item, first), places.recordBytes), recordsAt));
       e.call(functions.record(),
-             {r.scratch, keys, values, record, toNextPage(r.c, t.sequence, number, shared.to)});
+             {r.scratch, keys, values, record, toNextPage(r.pool, t.sequence, number, shared.to)});
     });
   }
 
@@ -317,7 +295,7 @@ struct AttentionEmitter {
       auto addWhole = [&] {
         auto [keys, values] = pageOf(r, t.sequence, number);
         countLoads(r, keys, values, e.c(spec.pageTokens));
-        e.call(functions.addWhole(), {r.scratch, keys, values, toNextPage(r.c, t.sequence, number, to)});
+        e.call(functions.addWhole(), {r.scratch, keys, values, toNextPage(r.pool, t.sequence, number, to)});
       };
       e.when(
           shared.isUsed, [&] { addRecord(r, shared, number); },
@@ -332,13 +310,14 @@ struct AttentionEmitter {
   void emitPrepare() {
     emitEntry(e, module, name + ".prepare", isa, [&](const KernelArguments &k) {
       Value stack = e.scratch(places.queryStride + 2 * angleBytes);
-      Cache c = cache(k);
+      const KVPool pool(e, k, immediates());
       Value keys = k.pointer(e, 1), values = k.pointer(e, 2);
       auto [first, last] = k.share(e, e.mul(k.rows(e, LLMC_ROWS_TOKENS), spec.kvHeads));
       e.loop(first, last, 1, [&](Value item) {
         Value row = e.div(item, spec.kvHeads), head = e.rem(item, spec.kvHeads);
         Token t = token(k, row);
-        Value target = page(c, t.sequence, e.div(t.position, spec.pageTokens));
+        const KVPool::Place layer = pool.layer(e, t.sequence, e.div(t.position, spec.pageTokens));
+        const KVPool::Place target = KVPool::head(e, layout, layer, head);
         Value slot = e.rem(t.position, spec.pageTokens);
 
         Value key =
@@ -350,12 +329,12 @@ struct AttentionEmitter {
           changeHead(key, gainOfK(k), angles, stack);
           key = stack;
         }
-        store.storeKey(e.at(e.at(target, c.offsetK), e.mul(head, layout.headBytesK())), slot, key);
+        store.storeKey(target.keys, slot, key);
         Value value =
             e.at(e.at(values, e.mul(row, rowStride(spec.kvHeads * spec.dimV))), e.mul(head, 4 * spec.dimV));
-        store.storeValue(e.at(e.at(target, c.offsetV), e.mul(head, layout.headBytesV())), slot, value);
+        store.storeValue(target.values, slot, value);
       });
-      Run r{k, c, k.pointer(e, 0), {}, k.scratch(e), {}};
+      Run r{k, pool, k.pointer(e, 0), {}, k.scratch(e), {}};
       Shared shared = sharedPages(r);
       e.when(shared.isUsed, [&] { recordPages(r, shared); });
     });
@@ -363,7 +342,7 @@ struct AttentionEmitter {
 
   void emitRun() {
     emitEntry(e, module, name, isa, [&](const KernelArguments &k) {
-      Run r{k, cache(k), k.pointer(e, 0), k.pointer(e, output()), k.scratch(e), {}};
+      Run r{k, KVPool(e, k, immediates()), k.pointer(e, 0), k.pointer(e, output()), k.scratch(e), {}};
       Value rows = k.rows(e, LLMC_ROWS_TOKENS);
       // Tiles only where every worker gets several: fewer tokens are dealt one by one. Where that changes the
       // bits, the number of workers must not matter.

@@ -1,7 +1,7 @@
 //===- Rope.cpp - rotating the heads of a token ---------------------------===//
 #include "codegen/cpu/kernels/Rope.h"
 
-#include "codegen/emit/MathPoly.h"
+#include "codegen/emit/Rotation.h"
 
 using namespace mlir;
 
@@ -27,14 +27,10 @@ LLVM::LLVMFuncOp Rope::emitAngles() {
   return emitFunction(e, module, name + ".angles", isa, {e.i64(), e.ptr(), e.ptr()}, true, [&](ValueRange a) {
     Value position = e.broadcast(arith::SIToFPOp::create(e, e.f32(), a[0]));
     e.loop(e.c(0), e.c(roundUp(pairs(), lanes) * 4), 64, [&](Value at) {
-      auto [sine, cosine] = buildSinCos(e, e.mulf(position, e.loadFloats(e.at(a[1], at))));
-      if (spec.ropeFactor != 1) {
-        sine = e.mulf(sine, spec.ropeFactor);
-        cosine = e.mulf(cosine, spec.ropeFactor);
-      }
+      const Turn turn = emitTurn(e, position, e.loadFloats(e.at(a[1], at)), spec.ropeFactor);
       Value target = e.at(a[2], at);
-      e.store(cosine, target);
-      e.store(sine, target, angleBytes);
+      e.store(turn.cosine, target);
+      e.store(turn.sine, target, angleBytes);
     });
   });
 }
@@ -51,8 +47,9 @@ LLVM::LLVMFuncOp Rope::emitRotate() {
       Value source = e.at(a[0], at), target = e.at(a[2], at);
       Value x = e.load(type, source), y = e.load(type, source, other);
       Value cosine = e.load(type, angle), sine = e.load(type, angle, angleBytes);
-      e.store(e.subf(e.mulf(x, cosine), e.mulf(y, sine)), target);
-      e.store(e.addf(e.mulf(y, cosine), e.mulf(x, sine)), target, other);
+      auto [first, second] = emitRotated(e, x, y, {sine, cosine});
+      e.store(first, target);
+      e.store(second, target, other);
     });
     copyFloats(e, a[0], a[2], spec.ropeDims, spec.dimK);
   });

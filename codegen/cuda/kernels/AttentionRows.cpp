@@ -3,6 +3,7 @@
 
 #include "codegen/emit/MathPoly.h"
 #include "codegen/emit/Norm.h"
+#include "codegen/emit/Rotation.h"
 #include "runtime/include/llmc/module_abi.h"
 
 #include <cstddef>
@@ -13,7 +14,7 @@ namespace llmc::cuda {
 
 AttentionRows::AttentionRows(WarpEmitter &e, const AttentionShape &shape,
                              const emit::KernelArguments &arguments)
-    : e(e), shape(shape), store(e, shape.layout) {
+    : e(e), shape(shape), store(e, shape.layout), pool(e, arguments, shape.cache()) {
   tid = e.threadNumber();
   lane = e.both(tid, e.n(31));
   warp = e.div(tid, 32);
@@ -33,14 +34,6 @@ AttentionRows::AttentionRows(WarpEmitter &e, const AttentionShape &shape,
     frequencies = arguments.pointer(e, shape.frequencies());
   if (shape.spec.hasWindow)
     window = e.narrow(arguments.immediate(e, shape.window()));
-  Value pool = e.at(e.load(e.ptr(), arguments.step, offsetof(llmc_step, kv)),
-                    e.mul(arguments.immediate(e, shape.cache()), sizeof(llmc_kv_pool)));
-  pages = e.load(e.ptr(), pool, offsetof(llmc_kv_pool, pages));
-  table = e.load(e.ptr(), pool, offsetof(llmc_kv_pool, table));
-  pageBytes = e.load(e.i64(), pool, offsetof(llmc_kv_pool, page_bytes));
-  tableStride = e.load(e.i64(), pool, offsetof(llmc_kv_pool, table_stride));
-  offsetK = arguments.immediate(e, shape.cache() + 1);
-  offsetV = arguments.immediate(e, shape.cache() + 2);
 }
 
 AttentionRows::Token AttentionRows::token(Value row) {
@@ -55,11 +48,9 @@ Value AttentionRows::oldest(Value position) {
 
 AttentionRows::Unit AttentionRows::unit(Value sequence, Value kvHead, Value number) {
   const int64_t unitsPerPage = shape.spec.pageTokens / AttentionShape::unitKeys;
-  Value inTable = e.add(e.mul(e.widen(sequence), tableStride), e.widen(e.div(number, unitsPerPage)));
-  Value index = e.widen(e.load(e.i32(), e.at(table, e.mul(inTable, 4))));
-  Value page = e.at(pages, e.mul(index, pageBytes)), head = e.widen(kvHead);
-  return {e.at(e.at(page, offsetK), e.mul(head, shape.layout.headBytesK())),
-          e.at(e.at(page, offsetV), e.mul(head, shape.layout.headBytesV())), e.rem(number, unitsPerPage)};
+  const auto layer = pool.layer(e, e.widen(sequence), e.widen(e.div(number, unitsPerPage)));
+  const auto [keys, values] = emit::KVPool::head(e, shape.layout, layer, e.widen(kvHead));
+  return {keys, values, e.rem(number, unitsPerPage)};
 }
 
 /// Each lane adds the squares of every 32nd number, in order; then those of the lanes are folded.
@@ -79,7 +70,6 @@ AttentionRows::Head AttentionRows::normed(Value numbers, Value gain) {
   return {numbers, emit::emitNormFactor(e, sumOfLanes(e, sum), dim, shape.spec.normEps), gain};
 }
 
-/// As Rope.cpp on CPUs: the angle is made of a rounded position and frequency, products are rounded.
 void AttentionRows::rotate(const Head &head, Value position, Value piece, Put put) {
   const int64_t pairs = shape.spec.ropeDims / 2;
   auto element = [&](Value d) {
@@ -95,14 +85,11 @@ void AttentionRows::rotate(const Head &head, Value position, Value piece, Put pu
     Value second = e.add(first, shape.spec.ropeInterleaved ? 1 : pairs);
     Value x = element(first), y = element(second);
     Value frequency = e.load(e.f32(), e.at(frequencies, e.mul(piece, 4)));
-    Value angle = e.mulf(arith::SIToFPOp::create(e, e.f32(), position), frequency);
-    auto [sine, cosine] = emit::buildSinCos(e, angle);
-    if (shape.spec.ropeFactor != 1) {
-      sine = e.mulf(sine, shape.spec.ropeFactor);
-      cosine = e.mulf(cosine, shape.spec.ropeFactor);
-    }
-    put(first, e.subf(e.mulf(x, cosine), e.mulf(y, sine)));
-    put(second, e.addf(e.mulf(y, cosine), e.mulf(x, sine)));
+    Value number = arith::SIToFPOp::create(e, e.f32(), position);
+    auto [turnedX, turnedY] =
+        emit::emitRotated(e, x, y, emit::emitTurn(e, number, frequency, shape.spec.ropeFactor));
+    put(first, turnedX);
+    put(second, turnedY);
   };
   auto keep = [&] {
     Value d = e.add(piece, pairs);

@@ -9,6 +9,7 @@
 
 #include "codegen/cuda/kernels/AttentionShape.h"
 #include "codegen/cuda/kernels/WarpEmitter.h"
+#include "codegen/emit/KVPool.h"
 #include "codegen/emit/KVStore.h"
 
 namespace llmc::cuda {
@@ -75,8 +76,8 @@ private:
   WarpEmitter &e;
   const AttentionShape &shape;
   emit::KVStore store;
+  emit::KVPool pool;
   Value q, k, v, y, sinks, gainQ, gainK, frequencies, window, tokens;
-  Value pages, table, pageBytes, tableStride, offsetK, offsetV;
 };
 
 } // namespace llmc::cuda
