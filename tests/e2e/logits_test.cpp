@@ -297,121 +297,167 @@ llmc_kv_type cacheTypeOf(const std::string &name) {
   return static_cast<llmc_kv_type>(found - names.begin());
 }
 
-} // namespace
-
-int main(int argc, char **argv) {
-  std::vector<std::string> files, variants = defaultVariants, threadCounts = {"1", "2", "3"};
+struct Options {
+  std::string model, reference;
+  std::vector<std::string> variants = defaultVariants;
+  std::vector<uint32_t> threads;
   size_t greedy = 0;
   bool isPortable = false;
   double allowed = 0;
   double tolerance = 1e-4; // of a float32 model: rounding gives 1e-5, the smallest real mistake seen 4e-4
+};
+
+std::vector<uint32_t> threadCounts(const std::string &list) {
+  std::vector<uint32_t> counts;
+  for (const std::string &word : split(list)) {
+    counts.push_back(static_cast<uint32_t>(std::atoi(word.c_str())));
+    if (counts.back() == 0)
+      die("--threads: expected numbers from 1 on");
+  }
+  return counts;
+}
+
+Options parse(int argc, char **argv) {
+  Options options;
+  std::vector<std::string> files;
+  std::string threads = "1,2,3";
   for (int i = 1; i < argc; ++i) {
     std::string arg = argv[i];
     if (arg.rfind("--", 0) != 0)
       files.push_back(arg);
     else if (arg == "--portable")
-      isPortable = true;
+      options.isPortable = true;
     else if (i + 1 == argc)
       die("%s: a value is missing", arg.c_str());
     else if (arg == "--tolerance")
-      tolerance = std::atof(argv[++i]);
+      options.tolerance = std::atof(argv[++i]);
     else if (arg == "--other-ways")
-      allowed = std::atof(argv[++i]);
+      options.allowed = std::atof(argv[++i]);
     else if (arg == "--variants")
-      variants = split(argv[++i]);
+      options.variants = split(argv[++i]);
     else if (arg == "--greedy")
-      greedy = static_cast<size_t>(std::atoi(argv[++i]));
+      options.greedy = static_cast<size_t>(std::atoi(argv[++i]));
     else if (arg == "--threads")
-      threadCounts = split(argv[++i]);
+      threads = argv[++i];
     else if (arg == "--kv")
       cacheType = cacheTypeOf(argv[++i]);
     else
       die("unknown option %s", arg.c_str());
   }
-  if (files.size() != 2 || !(tolerance > 0) || variants.empty() || threadCounts.empty())
+  options.threads = threadCounts(threads);
+  if (files.size() != 2 || !(options.tolerance > 0) || options.variants.empty() || options.threads.empty())
     die("usage: logits_test MODEL.so REFERENCE.logits [--tolerance STD] [--variants LIST] [--threads LIST] "
         "[--greedy N] [--other-ways STD] [--portable]");
-  Reference reference = readReference(files[1]);
+  options.model = files[0];
+  options.reference = files[1];
+  return options;
+}
 
+void checkRefused(const Options &options, const std::string &variant) {
+  Model model;
+  if (llmc_status status = load(options.model, variant, 1, model); status != LLMC_EABI)
+    die("%s: expected %s on a CPU without it, got %s", variant.c_str(), llmc_status_name(LLMC_EABI),
+        llmc_status_name(status));
+  std::printf("%s: not on this CPU, refused as it should be\n", variant.c_str());
+}
+
+void checkVocab(const Model &model, const Reference &reference) {
+  int64_t vocab = 0;
+  LLMC_CHECK(llmc_model_info(model.get(), LLMC_INFO_VOCAB, &vocab));
+  if (vocab != static_cast<int64_t>(reference.vocab))
+    die("the model has %lld logits a row, the reference %zu", static_cast<long long>(vocab), reference.vocab);
+}
+
+/// The plain rows against the reference; how many numbers that must be.
+size_t compare(const Reference &reference, const std::vector<Rows> &plain, WorstError &error) {
+  size_t expected = 0;
+  for (size_t l = 0; l < reference.cases.size(); ++l) {
+    const Case &c = reference.cases[l];
+    for (size_t r = 0; r < c.rows.size(); ++r) {
+      expected += reference.vocab;
+      double unit = spread(c.expected[r]);
+      for (size_t i = 0; i < reference.vocab; ++i)
+        error.add(plain[l][static_cast<size_t>(c.rows[r])][i], c.expected[r][i], unit);
+    }
+  }
+  return expected;
+}
+
+/// Adds the pair for interleaving: the longest list of at most 70 tokens (its number is returned), and the
+/// same backwards as the last one.
+size_t addInterleaved(std::vector<Tokens> &lists) {
+  size_t found = 0;
+  for (size_t l = 0; l < lists.size(); ++l)
+    if (lists[l].size() <= 70 && lists[l].size() > lists[found].size())
+      found = l;
+  lists.emplace_back(lists[found].rbegin(), lists[found].rend());
+  return found;
+}
+
+/// False: some number is wrong. `portable` holds the rows of the variant before, and then of this one.
+bool checkVariant(const Options &options, const Reference &reference, const std::string &variant,
+                  std::vector<Rows> &portable) {
+  Checker checker(variant, reference.vocab);
+  checker.allowed = options.allowed;
+  for (const Case &c : reference.cases)
+    checker.lists.push_back(c.tokens);
+  const size_t listA = addInterleaved(checker.lists), listB = checker.lists.size() - 1;
+
+  WorstError error;
+  size_t expectedCount = 0;
+  for (uint32_t threads : options.threads) {
+    Model model;
+    LLMC_CHECK(load(options.model, variant, threads, model));
+    if (expectedCount == 0) {
+      checkVocab(model, reference);
+      runPlain(model, checker);
+      if (options.isPortable && !portable.empty())
+        checker.sameAs(portable);
+      portable = checker.plain;
+      if (options.greedy)
+        checkGreedy(model, checker, options.greedy, reference.cases.back().tokens);
+      expectedCount = compare(reference, checker.plain, error);
+    }
+    runChunks(model, threads, checker, longest(checker.lists), "whole");
+    runChunks(model, threads, checker, 7, "chunks of 7");
+    runDecode(model, threads, checker);
+    runPrefill(model, threads, checker);
+    runInterleaved(model, threads, checker, listA, listB);
+    runTogether(model, threads, checker);
+    runRewind(model, threads, checker, listA);
+  }
+  std::printf("%s: %zu logits, largest error %.2e std (tolerance %.1e); %zu rows computed in other ways, "
+              "%zu differ\n",
+              variant.c_str(), error.compared(), error.value(), options.tolerance, checker.compared,
+              checker.different);
+  if (error.compared() == 0 || error.compared() != expectedCount || checker.compared == 0)
+    die("%s: not everything was compared", variant.c_str());
+  return error.within(options.tolerance) && checker.different == 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  const Options options = parse(argc, argv);
+  const Reference reference = readReference(options.reference);
   size_t variantsRun = 0;
-  std::vector<Rows> portable; // of the first variant
-  bool failed = false;
-  for (const std::string &variant : variants) {
+  std::vector<Rows> portable;
+  bool isRight = true;
+  for (const std::string &variant : options.variants) {
     if (!hostRuns(variant)) {
-      Model model;
-      if (llmc_status status = load(files[0], variant, 1, model); status != LLMC_EABI)
-        die("%s: expected %s on a CPU without it, got %s", variant.c_str(), llmc_status_name(LLMC_EABI),
-            llmc_status_name(status));
-      std::printf("%s: not on this CPU, refused as it should be\n", variant.c_str());
+      checkRefused(options, variant);
       continue;
     }
-    Checker checker(variant, reference.vocab);
-    checker.allowed = allowed;
-    for (const Case &c : reference.cases)
-      checker.lists.push_back(c.tokens);
-    // The pair for interleaving: the longest list of at most 70 tokens, and the same backwards.
-    size_t listA = 0;
-    for (size_t l = 0; l < reference.cases.size(); ++l)
-      if (checker.lists[l].size() <= 70 && checker.lists[l].size() > checker.lists[listA].size())
-        listA = l;
-    size_t listB = checker.lists.size();
-    checker.lists.emplace_back(checker.lists[listA].rbegin(), checker.lists[listA].rend());
-
-    WorstError error;
-    size_t expectedCount = 0;
-    for (size_t t = 0; t < threadCounts.size(); ++t) {
-      auto threads = static_cast<uint32_t>(std::atoi(threadCounts[t].c_str()));
-      if (threads == 0)
-        die("--threads: expected numbers from 1 on");
-      Model model;
-      LLMC_CHECK(load(files[0], variant, threads, model));
-      if (t == 0) {
-        int64_t vocab = 0;
-        LLMC_CHECK(llmc_model_info(model.get(), LLMC_INFO_VOCAB, &vocab));
-        if (vocab != static_cast<int64_t>(reference.vocab))
-          die("the model has %lld logits a row, the reference %zu", static_cast<long long>(vocab),
-              reference.vocab);
-        runPlain(model, checker);
-        if (isPortable && variantsRun > 0)
-          checker.sameAs(portable);
-        portable = checker.plain;
-        if (greedy)
-          checkGreedy(model, checker, greedy, reference.cases.back().tokens);
-        for (size_t l = 0; l < reference.cases.size(); ++l) {
-          const Case &c = reference.cases[l];
-          for (size_t r = 0; r < c.rows.size(); ++r) {
-            expectedCount += reference.vocab;
-            double unit = spread(c.expected[r]);
-            for (size_t i = 0; i < reference.vocab; ++i)
-              error.add(checker.plain[l][static_cast<size_t>(c.rows[r])][i], c.expected[r][i], unit);
-          }
-        }
-      }
-      runChunks(model, threads, checker, longest(checker.lists), "whole");
-      runChunks(model, threads, checker, 7, "chunks of 7");
-      runDecode(model, threads, checker);
-      runPrefill(model, threads, checker);
-      runInterleaved(model, threads, checker, listA, listB);
-      runTogether(model, threads, checker);
-      runRewind(model, threads, checker, listA);
-    }
+    isRight &= checkVariant(options, reference, variant, portable);
     ++variantsRun;
-    std::printf("%s: %zu logits, largest error %.2e std (tolerance %.1e); %zu rows computed in other ways, "
-                "%zu differ\n",
-                variant.c_str(), error.compared(), error.value(), tolerance, checker.compared,
-                checker.different);
-    if (error.compared() == 0 || error.compared() != expectedCount || checker.compared == 0)
-      die("%s: not everything was compared", variant.c_str());
-    if (!error.within(tolerance) || checker.different != 0)
-      failed = true;
   }
   if (variantsRun == 0) {
     std::puts("no variant runs on this CPU: nothing was compared");
     return 77; // a failure but where the test says that it may be skipped
   }
-  if (failed)
-    die("%s: FAILED", files[0].c_str());
-  if (isPortable && variantsRun == 1) {
+  if (!isRight)
+    die("%s: FAILED", options.model.c_str());
+  if (options.isPortable && variantsRun == 1) {
     std::puts("one variant alone runs on this CPU: there is none to compare it with");
     return 77;
   }
