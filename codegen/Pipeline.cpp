@@ -1,14 +1,16 @@
 //===- Pipeline.cpp - from a model file to model.so, phase by phase -------===//
 //
-// The order of everything is here. A pass stands in one line of `lmPasses`, with the phase it belongs to.
+// The order of everything is here, but of the passes over the lm dialect (LMPasses.cpp).
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/Pipeline.h"
 
+#include "codegen/ChooseTypes.h"
 #include "codegen/DefaultKernels.h"
 #include "codegen/DeviceTarget.h"
 #include "codegen/EmitModule.h"
 #include "codegen/HashSources.h"
+#include "codegen/LMPasses.h"
 #include "codegen/LowerToStep.h"
 #include "codegen/Manifest.h"
 #include "codegen/PlantBug.h"
@@ -31,57 +33,6 @@
 using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
-
-ArrayRef<StringRef> codegen::phaseNames() {
-  static const StringRef names[] = {"import", "fuse", "quantize", "plan", "step", "llvm", "link"};
-  return names;
-}
-
-std::optional<Phase> codegen::phaseByName(StringRef name) {
-  const auto *found = llvm::find(phaseNames(), name);
-  if (found == phaseNames().end())
-    return std::nullopt;
-  return static_cast<Phase>(found - phaseNames().begin());
-}
-
-namespace {
-struct LMPass {
-  const char *name; // the td flag without "lm-"
-  Phase phase;
-  bool isOptional;
-  std::function<std::unique_ptr<Pass>(const PipelineOptions &options, StringRef cacheType)> create;
-};
-} // namespace
-
-/// The passes over the lm dialect in their order. A norm goes into its matmuls first, so that matmuls with
-/// the same norm still share an input; fuse-qkv comes last of the matmul fusions, since it takes what has no
-/// epilogue and is not half of a gated pair.
-static const std::vector<LMPass> &lmPasses() {
-  static const std::vector<LMPass> passes = {
-      {"fuse-rmsnorm-matmul", Phase::Fuse, true, [](auto &&...) { return createFuseRMSNormMatmulPass(); }},
-      {"fuse-swiglu", Phase::Fuse, true, [](auto &&...) { return createFuseSwigluPass(); }},
-      {"fuse-epilogue", Phase::Fuse, true, [](auto &&...) { return createFuseEpiloguePass(); }},
-      {"fuse-qkv", Phase::Fuse, true, [](auto &&...) { return createFuseQKVPass(); }},
-      {"fuse-rope-attention", Phase::Fuse, true, [](auto &&...) { return createFuseRopeAttentionPass(); }},
-      {"quantize", Phase::Quantize, false,
-       [](const PipelineOptions &options, StringRef) { return createQuantizePass(options.quantize); }},
-      {"plan-kv-cache", Phase::Plan, false,
-       [](auto &&, StringRef cacheType) {
-         PlanKVCachePassOptions options;
-         options.type = cacheType.str();
-         return createPlanKVCachePass(options);
-       }},
-  };
-  return passes;
-}
-
-std::vector<std::string> codegen::optionalPasses() {
-  std::vector<std::string> names;
-  for (const LMPass &pass : lmPasses())
-    if (pass.isOptional)
-      names.push_back(pass.name);
-  return names;
-}
 
 DialectRegistry codegen::pipelineDialects() {
   DialectRegistry registry;
@@ -130,10 +81,7 @@ private:
   LogicalResult observe(StringRef name, Phase phase, bool isLast,
                         function_ref<LogicalResult(std::string &options)> work);
   LogicalResult goThroughText();
-  bool hasIntegerWeights();
-  std::string deviceActivations() const;
   void noteSlowMatmuls(const DeviceCode &code);
-  void chooseTypes();
   void time(const std::string &what);
 
   ModuleOp module;
@@ -225,34 +173,6 @@ LogicalResult PipelineRun::openWeights() {
   return failure(walk.wasInterrupted());
 }
 
-/// One matrix of a matmul with an integer scheme is enough.
-bool PipelineRun::hasIntegerWeights() {
-  ScopedDiagnosticHandler quiet(module.getContext(), [](Diagnostic &) { return success(); });
-  lm::LayersOp stack = modelOf(module).layers();
-  const int64_t layers = stack ? stack.getCount() : 0;
-  auto isInteger = [&](Value weight, std::optional<int64_t> layer) {
-    FailureOr<const quant::QuantScheme *> scheme = weights->schemeOf(weight, layer);
-    return succeeded(scheme) && (*scheme)->isInteger();
-  };
-  WalkResult walk = modelOf(module).walk([&](Operation *op) {
-    if (!isa<lm::LinearOp, lm::FusedLinearOp>(op))
-      return WalkResult::advance();
-    for (Value operand : op->getOperands()) {
-      auto type = dyn_cast<lm::WeightType>(operand.getType());
-      if (!type || type.rank() != 2)
-        continue;
-      if (!op->getParentOfType<lm::LayersOp>() && isInteger(operand, std::nullopt))
-        return WalkResult::interrupt();
-      for (int64_t layer = 0; layer < layers; ++layer)
-        if (stack.getBodies()[stack.kindOf(layer)].isAncestor(op->getParentRegion()) &&
-            isInteger(operand, layer))
-          return WalkResult::interrupt();
-    }
-    return WalkResult::advance();
-  });
-  return walk.wasInterrupted();
-}
-
 /// "a=1 b=2", as llmc-opt takes them.
 static std::string optionsOf(Pass &pass) {
   std::string text;
@@ -317,7 +237,7 @@ LogicalResult PipelineRun::lowerToPrograms() {
   lm::ModelOp model = modelOf(module);
   NamedAttrList devices;
   for (const DeviceTarget *target : targets) {
-    lowering.activations = target ? deviceActivations() : state.activations;
+    lowering.activations = target ? deviceActivations(options) : state.activations;
     lowering.target = target;
     const bool isLast = target == targets.back();
     FailureOr<step::ProgramOp> program =
@@ -403,34 +323,10 @@ LogicalResult PipelineRun::emit() {
   return emitModule(program, *weights, manifest, *tokenizer, kernels, options.output, progress);
 }
 
-/// Kernels of devices multiply no int8, and decompositions compute in f32.
-std::string PipelineRun::deviceActivations() const {
-  const bool isRounded = options.activations == "f16" || options.activations == "bf16";
-  return isRounded && !options.defaultKernels ? options.activations : "f32";
-}
-
-/// What `auto` stands for, once the schemes of the weights are known.
-void PipelineRun::chooseTypes() {
-  if (options.defaultKernels || options.variants.empty())
-    state.activations = deviceActivations();
-  else if (options.activations == "auto")
-    state.activations = hasIntegerWeights() ? "int8" : "f32";
-  else
-    state.activations = options.activations;
-  SmallVector<StringRef> words, types;
-  StringRef(options.cacheTypes).split(words, ',');
-  for (StringRef word : words) {
-    StringRef type = word != "auto" ? word : state.activations == "f32" ? "f32" : "f16";
-    if (!llvm::is_contained(types, type))
-      types.push_back(type);
-  }
-  state.cacheType = llvm::join(types, ",");
-}
-
 LogicalResult PipelineRun::runPhase(Phase phase) {
   switch (phase) {
   case Phase::Plan:
-    chooseTypes();
+    chooseTypes(modelOf(module), *weights, options, state);
     [[fallthrough]];
   case Phase::Fuse:
   case Phase::Quantize:

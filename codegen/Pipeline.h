@@ -8,9 +8,6 @@
 
 namespace llmc::codegen {
 
-/// Passes that can be switched off by name ("fuse-qkv").
-std::vector<std::string> optionalPasses();
-
 /// Dialects and interfaces that the pipeline works with.
 mlir::DialectRegistry pipelineDialects();
 

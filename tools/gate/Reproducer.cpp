@@ -2,7 +2,7 @@
 #include "tools/gate/Reproducer.h"
 
 #include "codegen/DumpText.h"
-#include "codegen/Pipeline.h"
+#include "codegen/LMPasses.h"
 #include "codegen/WriteFile.h"
 #include "ir/LMOps.h"
 #include "ir/LayerEntries.h"

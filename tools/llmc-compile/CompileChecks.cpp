@@ -4,7 +4,7 @@
 
 #include "codegen/DeviceTarget.h"
 #include "codegen/DumpText.h"
-#include "codegen/Pipeline.h"
+#include "codegen/LMPasses.h"
 #include "codegen/emit/KVStorage.h"
 #include "passes/QuantizeRules.h"
 

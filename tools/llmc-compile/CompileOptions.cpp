@@ -2,7 +2,7 @@
 #include "Commands.h"
 #include "CompileArguments.h"
 
-#include "codegen/Pipeline.h"
+#include "codegen/LMPasses.h"
 #include "codegen/PlantBug.h"
 #include "ir/quant/quantize/Quantize.h"
 #include "tools/gate/LayerList.h"

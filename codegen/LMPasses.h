@@ -1,0 +1,29 @@
+//===- LMPasses.h - the passes over the lm dialect --------------*- C++ -*-===//
+#ifndef LLMC_CODEGEN_LMPASSES_H
+#define LLMC_CODEGEN_LMPASSES_H
+
+#include "codegen/PipelineOptions.h"
+
+#include "mlir/Pass/Pass.h"
+
+#include <functional>
+#include <memory>
+
+namespace llmc::codegen {
+
+struct LMPass {
+  const char *name; // the td flag without "lm-"
+  Phase phase;
+  bool isOptional;
+  std::function<std::unique_ptr<mlir::Pass>(const PipelineOptions &options, llvm::StringRef cacheType)>
+      create;
+};
+
+/// In their order.
+const std::vector<LMPass> &lmPasses();
+
+/// Those that can be switched off by name ("fuse-qkv").
+std::vector<std::string> optionalPasses();
+
+} // namespace llmc::codegen
+#endif
