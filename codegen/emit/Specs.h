@@ -44,7 +44,7 @@ struct LinearSpec {
   bool residual = false;             // single output: y = residual + scale * act(...)
   ActivationType activations = ActivationType::F32;
   uint32_t rowSpace = 0;   // LLMC_ROWS_*: what the rows of x are
-  bool countLoads = false; // report every read of weights through llmc_step.count_load
+  bool countLoads = false; // CPUs report every read of weights through llmc_step.count_load
 };
 
 /// A norm by itself. Arguments: x, [gain], [norm bias], y; rows are as in LinearSpec, and so are the bits.
@@ -77,8 +77,9 @@ struct AttentionSpec {
   double ropeFactor = 1; // multiplies cos and sin
   int64_t pageTokens = 32;
   const KVType *cacheType = &kvType("f32");
-  bool mayRound = false;   // queries, keys, probabilities and values to bf16, where that is quicker
-  bool countLoads = false; // report every read of the cache through llmc_step.count_load
+  bool mayRound =
+      false; // CPUs may round queries, keys, probabilities and values to bf16, where that is quicker
+  bool countLoads = false; // CPUs report every read of the cache through llmc_step.count_load
   KVLayout layout() const { return {cacheType, kvHeads, dimK, dimV, pageTokens}; }
 };
 /// Rows of an embedding table, times `scale`. Arguments: W, y.
