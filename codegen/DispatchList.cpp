@@ -34,6 +34,34 @@ unsigned DispatchList::takeBuffer(const Value &value, std::vector<bool> &isFree)
   return buffers.size() - 1;
 }
 
+/// A value keeps its buffer from the first call that touches it to the last one.
+void DispatchList::placeValues() {
+  findLifetimes();
+  std::vector<bool> isFree;
+  std::vector<bool> isPlaced(values.size(), false);
+  for (auto [number, call] : llvm::enumerate(calls)) {
+    for (const Arg &arg : call.args)
+      if (!arg.constant && !isPlaced[arg.value]) {
+        values[arg.value].buffer = takeBuffer(values[arg.value], isFree);
+        isPlaced[arg.value] = true;
+      }
+    for (const Arg &arg : call.args)
+      if (!arg.constant && values[arg.value].lastCall == number && !values[arg.value].isPinned)
+        isFree[values[arg.value].buffer] = true;
+  }
+}
+
+void DispatchList::buildBuffers(OpBuilder &builder) {
+  MLIRContext *context = builder.getContext();
+  for (auto [number, buffer] : llvm::enumerate(buffers)) {
+    std::string name = "b" + std::to_string(number);
+    buffer.name = FlatSymbolRefAttr::get(context, name);
+    step::BufferOp::create(builder, fuseLocations(context, buffer.locs.getArrayRef()),
+                           builder.getStringAttr(name), buffer.space,
+                           builder.getI64IntegerAttr(buffer.rowBytes));
+  }
+}
+
 namespace {
 /// What the calls since the last barrier have touched.
 class Hazards {
@@ -58,31 +86,8 @@ private:
 };
 } // namespace
 
-llvm::DenseMap<DispatchList::ValueId, FlatSymbolRefAttr> DispatchList::build(OpBuilder &builder) {
-  MLIRContext *context = builder.getContext();
-  findLifetimes();
-
-  std::vector<bool> isFree;
-  std::vector<bool> isPlaced(values.size(), false);
-  for (auto [number, call] : llvm::enumerate(calls)) {
-    for (const Arg &arg : call.args)
-      if (!arg.constant && !isPlaced[arg.value]) {
-        values[arg.value].buffer = takeBuffer(values[arg.value], isFree);
-        isPlaced[arg.value] = true;
-      }
-    for (const Arg &arg : call.args)
-      if (!arg.constant && values[arg.value].lastCall == number && !values[arg.value].isPinned)
-        isFree[values[arg.value].buffer] = true;
-  }
-
-  for (auto [number, buffer] : llvm::enumerate(buffers)) {
-    std::string name = "b" + std::to_string(number);
-    buffer.name = FlatSymbolRefAttr::get(context, name);
-    step::BufferOp::create(builder, fuseLocations(context, buffer.locs.getArrayRef()),
-                           builder.getStringAttr(name), buffer.space,
-                           builder.getI64IntegerAttr(buffer.rowBytes));
-  }
-
+/// A barrier stands before a call that collides with one since the last barrier.
+void DispatchList::buildDispatches(OpBuilder &builder) {
   Hazards hazards;
   bool needsBarrier = false;
   for (const Call &call : calls) {
@@ -118,7 +123,12 @@ llvm::DenseMap<DispatchList::ValueId, FlatSymbolRefAttr> DispatchList::build(OpB
                              call.layer ? builder.getI64IntegerAttr(*call.layer) : IntegerAttr(), call.space,
                              needsBarrier ? builder.getUnitAttr() : UnitAttr(), output, call.storage);
   }
+}
 
+llvm::DenseMap<DispatchList::ValueId, FlatSymbolRefAttr> DispatchList::build(OpBuilder &builder) {
+  placeValues();
+  buildBuffers(builder);
+  buildDispatches(builder);
   llvm::DenseMap<ValueId, FlatSymbolRefAttr> pinned;
   for (auto [number, value] : llvm::enumerate(values))
     if (value.isPinned)

@@ -73,6 +73,9 @@ private:
   };
   void findLifetimes();
   unsigned takeBuffer(const Value &value, std::vector<bool> &isFree);
+  void placeValues();
+  void buildBuffers(mlir::OpBuilder &builder);
+  void buildDispatches(mlir::OpBuilder &builder);
 
   std::vector<Value> values;
   std::vector<Call> calls;

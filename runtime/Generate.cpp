@@ -28,8 +28,11 @@ public:
   llmc_status run(int32_t &stop);
 
 private:
+  bool isWindow() const { return params.ctx_policy == LLMC_CTX_WINDOW; }
   llmc_status prepare();
   llmc_status checkPolicy();
+  llmc_status addToken(bool isLast, int32_t &stop);
+  int32_t show(llmc_token token, llmc_pos pos, float logprob, bool isLast);
   llmc_status forgetOlderHalf();
   std::string_view textOf(llmc_token token);
   std::string rest();
@@ -55,7 +58,7 @@ llmc_status Generation::checkPolicy() {
   if (params.ctx_policy == LLMC_CTX_SHIFT)
     return setError(LLMC_EUNSUPPORTED,
                     "llmc_generate: this model cannot shift its cache: use LLMC_CTX_WINDOW");
-  if (params.ctx_policy != LLMC_CTX_WINDOW)
+  if (!isWindow())
     return LLMC_OK;
   if (params.n_history != length || (length && !params.history))
     return setError(LLMC_EARG, "llmc_generate: history has %zu tokens, the sequence holds %u",
@@ -134,64 +137,65 @@ llmc_status Generation::run(int32_t &stop) {
                     "llmc_generate: there are no logits for the end of sequence %d: prefill or decode "
                     "its last token first",
                     seq);
-  const bool isWindow = params.ctx_policy == LLMC_CTX_WINDOW;
-  for (uint32_t made = 0;; ++made) {
-    if (isWindow && !session.hasRoom(seq, 1))
+  for (uint32_t made = 0; stop == LLMC_STOP_NONE; ++made) {
+    if (isWindow() && !session.hasRoom(seq, 1))
       if (llmc_status status = forgetOlderHalf())
         return status;
-    const llmc_pos pos = llmc_pos(session.cache.length(seq));
     if (!session.hasRoom(seq, 1)) {
-      send(-1, pos, 0, rest(), stop = LLMC_STOP_CTX);
+      send(-1, llmc_pos(session.cache.length(seq)), 0, rest(), stop = LLMC_STOP_CTX);
       return LLMC_OK;
     }
-    llmc_token token;
-    float logprob;
     const uint64_t before = sampler.drawState();
-    const auto undone = [&](llmc_status status) {
+    if (llmc_status status = addToken(params.max_tokens && made + 1 == params.max_tokens, stop)) {
       sampler.setDrawState(before);
       return status;
-    };
-    if (llmc_status status = session.sample(session.lastRow(seq), sampler, "llmc_generate", token, &logprob))
-      return undone(status);
-    if (isStopToken(token)) {
-      if (llmc_status status = sampler.accept(token))
-        return undone(status);
-      send(token, pos, logprob, rest(), stop = LLMC_STOP_EOS);
-      return LLMC_OK;
     }
-    // Evaluated before it is shown: when a step fails or is cancelled, nothing was shown that the cache
-    // lacks. Accepted only then: what the sampler has heard of cannot be taken back.
-    const uint8_t output = LLMC_OUT_LAST;
-    const bool isLast = params.max_tokens && made + 1 == params.max_tokens;
-    if (llmc_status status =
-            session.eval({{&token, 1}, {&seq, 1}, {&output, 1}, {}, &sampler, !isLast}, "llmc_generate"))
-      return undone(status);
-    if (llmc_status status = sampler.accept(token)) {
-      session.truncate(seq, uint32_t(pos));
-      return undone(status);
-    }
-    if (isWindow)
-      held.push_back(token);
-    std::string_view text = textOf(token);
-    int32_t reason = LLMC_STOP_NONE;
-    if (matcher.isStopped())
-      reason = LLMC_STOP_STRING;
-    else if (isLast)
-      reason = LLMC_STOP_LENGTH;
-    else if (!isWindow && !session.hasRoom(seq, 1))
-      reason = LLMC_STOP_CTX;
-    std::string last;
-    if (reason == LLMC_STOP_LENGTH || reason == LLMC_STOP_CTX) {
-      last = text;
-      last += rest();
-      text = last;
-    }
-    const bool goesOn = send(token, pos, logprob, text, reason);
-    if (reason == LLMC_STOP_NONE && goesOn)
-      continue;
-    stop = reason != LLMC_STOP_NONE ? reason : int32_t(LLMC_STOP_CALLBACK);
+  }
+  return LLMC_OK;
+}
+
+/// Samples a token. It is evaluated before it is shown: when a step fails or is cancelled, nothing was shown
+/// that the cache lacks. It is accepted only then: what the sampler has heard of cannot be taken back.
+llmc_status Generation::addToken(bool isLast, int32_t &stop) {
+  const llmc_pos pos = llmc_pos(session.cache.length(seq));
+  llmc_token token;
+  float logprob;
+  if (llmc_status status = session.sample(session.lastRow(seq), sampler, "llmc_generate", token, &logprob))
+    return status;
+  if (isStopToken(token)) {
+    if (llmc_status status = sampler.accept(token))
+      return status;
+    send(token, pos, logprob, rest(), stop = LLMC_STOP_EOS);
     return LLMC_OK;
   }
+  const uint8_t output = LLMC_OUT_LAST;
+  if (llmc_status status =
+          session.eval({{&token, 1}, {&seq, 1}, {&output, 1}, {}, &sampler, !isLast}, "llmc_generate"))
+    return status;
+  if (llmc_status status = sampler.accept(token)) {
+    session.truncate(seq, uint32_t(pos));
+    return status;
+  }
+  if (isWindow())
+    held.push_back(token);
+  stop = show(token, pos, logprob, isLast);
+  return LLMC_OK;
+}
+
+/// Why it was the last one, or LLMC_STOP_NONE.
+int32_t Generation::show(llmc_token token, llmc_pos pos, float logprob, bool isLast) {
+  std::string text(textOf(token));
+  int32_t reason = LLMC_STOP_NONE;
+  if (matcher.isStopped())
+    reason = LLMC_STOP_STRING;
+  else if (isLast)
+    reason = LLMC_STOP_LENGTH;
+  else if (!isWindow() && !session.hasRoom(seq, 1))
+    reason = LLMC_STOP_CTX;
+  if (reason == LLMC_STOP_LENGTH || reason == LLMC_STOP_CTX)
+    text += rest();
+  const bool goesOn = send(token, pos, logprob, text, reason);
+  return reason == LLMC_STOP_NONE && !goesOn ? int32_t(LLMC_STOP_CALLBACK) : reason;
 }
 
 } // namespace
