@@ -254,6 +254,53 @@ CompiledModel::~CompiledModel() {
     fs::remove_all(folder, error);
 }
 
+namespace {
+/// Where a source's compiled model stands in the cache: PATH.so, or PATH-FIRST-LAST.so for some contexts.
+struct Entry {
+  const ModelOptions &options;
+  fs::path source, folder;
+  std::vector<fs::path> files;
+  fs::path base = path();
+
+  fs::path path() const { return folder / entryName(files, source, folder / "hashes", options); }
+  std::string with(const std::string &extension) const { return base.string() + extension; }
+  bool find(CompiledModel &result) const;
+  void make(CompiledModel &result, const FileDescriptor &lock) const;
+};
+} // namespace
+
+bool Entry::find(CompiledModel &result) const {
+  result.path = with(".so");
+  result.inUse = useEntry(result.path);
+  if (!options.ctx || (result.inUse && contextsOf(result.path).hold(options.ctx)))
+    return bool(result.inUse);
+  result.path = entryForContext(base, options.ctx);
+  result.inUse = result.path.empty() ? FileDescriptor() : useEntry(result.path);
+  return bool(result.inUse);
+}
+
+/// By whoever has locked it.
+void Entry::make(CompiledModel &result, const FileDescriptor &lock) const {
+  result.path = with(".so");
+  fmt::print(stderr, "llmc: compiling {} to {}\n", options.model,
+             options.ctx ? folder.string() : result.path);
+  PartFolder part(with(".part"), with(".lock"));
+  const fs::path file = part.path / "model.so";
+  compile(source.string(), file, options, lock.get());
+  if (base != path())
+    throw Failure(fmt::format("{}: changed while it was compiled", options.model));
+  // Locked before it is in its place, so that nobody takes it away before it was used.
+  result.inUse = FileDescriptor(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!result.inUse || flock(result.inUse.get(), LOCK_SH) != 0)
+    throw Failure(fmt::format("{}: cannot open: {}", file.string(), std::strerror(errno)));
+  if (RopeContexts contexts = contextsOf(file); options.ctx && contexts.last)
+    result.path = with(fmt::format("-{}-{}.so", contexts.first, contexts.last));
+  std::error_code error;
+  fs::rename(file, result.path, error);
+  if (error)
+    throw Failure(fmt::format("{}: cannot write: {}", result.path, error.message()));
+}
+
 CompiledModel compiledModel(const ModelOptions &options, LoadFor purpose) {
   CompiledModel result;
   FileKind kind = fileKind(options.model);
@@ -278,49 +325,21 @@ CompiledModel compiledModel(const ModelOptions &options, LoadFor purpose) {
   if (error)
     throw Failure(fmt::format("{}: cannot make the cache folder: {}; use llmc compile and run its result",
                               folder.string(), error.message()));
-  std::vector<fs::path> files = sourceFiles(source);
-  fs::path base = folder / entryName(files, source, folder / "hashes", options);
-  auto with = [&](const std::string &extension) { return base.string() + extension; };
+  const Entry entry{options, source, folder, sourceFiles(source)};
   result.isCached = true;
-  auto find = [&] {
-    result.path = with(".so");
-    result.inUse = useEntry(result.path);
-    if (!options.ctx || (result.inUse && contextsOf(result.path).hold(options.ctx)))
-      return bool(result.inUse);
-    result.path = entryForContext(base, options.ctx);
-    result.inUse = result.path.empty() ? FileDescriptor() : useEntry(result.path);
-    return bool(result.inUse);
-  };
-  if (find()) {
+  if (entry.find(result)) {
     if (options.verbose)
       fmt::print(stderr, "llmc: using {}\n", result.path);
     return result;
   }
   sweep(folder);
   InterruptScope scope;
-  FileDescriptor lock = lockEntry(with(".lock"), /*isPatient=*/true);
-  if (find()) { // somebody else has made it meanwhile
-    fs::remove(with(".lock"), error);
+  FileDescriptor lock = lockEntry(entry.with(".lock"), /*isPatient=*/true);
+  if (entry.find(result)) { // somebody else has made it meanwhile
+    fs::remove(entry.with(".lock"), error);
     return result;
   }
-  result.path = with(".so");
-  fmt::print(stderr, "llmc: compiling {} to {}\n", options.model,
-             options.ctx ? folder.string() : result.path);
-  PartFolder part(with(".part"), with(".lock"));
-  compile(source.string(), part.path / "model.so", options, lock.get());
-  if (base != folder / entryName(files, source, folder / "hashes", options))
-    throw Failure(fmt::format("{}: changed while it was compiled", options.model));
-  // Locked before it is in its place, so that nobody takes it away before it was used.
-  FileDescriptor made(open((part.path / "model.so").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!made || flock(made.get(), LOCK_SH) != 0)
-    throw Failure(
-        fmt::format("{}: cannot open: {}", (part.path / "model.so").string(), std::strerror(errno)));
-  if (RopeContexts contexts = contextsOf(part.path / "model.so"); options.ctx && contexts.last)
-    result.path = with(fmt::format("-{}-{}.so", contexts.first, contexts.last));
-  fs::rename(part.path / "model.so", result.path, error);
-  if (error)
-    throw Failure(fmt::format("{}: cannot write: {}", result.path, error.message()));
-  result.inUse = std::move(made);
+  entry.make(result, lock);
   evict(folder, bound);
   return result;
 }
