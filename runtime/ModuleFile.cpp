@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <unordered_set>
 
 namespace llmc {
 
@@ -99,54 +100,114 @@ llmc_status checkRanges(const llmc_footer &footer, const char *name) {
   return LLMC_OK;
 }
 
-/// Deepest nesting of brackets outside strings; flattening recurses that deep.
-unsigned jsonDepth(std::span<const uint8_t> text) {
-  unsigned depth = 0, deepest = 0;
-  bool inString = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    uint8_t c = text[i];
-    if (inString) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        inString = false;
-    } else if (c == '"') {
-      inString = true;
-    } else if (c == '{' || c == '[') {
-      deepest = std::max(deepest, ++depth);
-    } else if ((c == '}' || c == ']') && depth) {
-      --depth;
-    }
-  }
-  return deepest;
-}
+/// Events of the manifest's text, as ModuleContents::meta has it. The limits hold in lists too: whoever reads
+/// the text again into a tree looks the members of an object up one by one.
+class ManifestReader : public nlohmann::json_sax<Json> {
+public:
+  using Meta = std::vector<std::pair<std::string, std::string>>;
+  explicit ManifestReader(Meta &meta) : meta(meta) {}
+  std::string error;
 
-void flatten(const Json &value, const std::string &key,
-             std::vector<std::pair<std::string, std::string>> &meta) {
-  if (value.is_object()) {
-    for (const auto &[name, child] : value.items())
-      flatten(child, key.empty() ? name : key + "." + name, meta);
-  } else if (value.is_string()) {
-    meta.emplace_back(key, value.get_ref<const std::string &>());
-  } else {
-    meta.emplace_back(key, value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  bool null() override { return value("null"); }
+  bool boolean(bool is) override { return value(is ? "true" : "false"); }
+  bool number_integer(number_integer_t number) override { return value(std::to_string(number)); }
+  bool number_unsigned(number_unsigned_t number) override { return value(std::to_string(number)); }
+  bool number_float(number_float_t number, const string_t &) override { return value(Json(number).dump()); }
+  bool string(string_t &text) override { return value(isInList() ? Json(text).dump() : text); }
+  bool binary(binary_t &) override { return false; } // JSON has none
+  bool start_object(size_t) override { return begin('{'); }
+  bool end_object() override { return end('}'); }
+  bool start_array(size_t) override { return begin('['); }
+  bool end_array() override { return end(']'); }
+  bool key(string_t &name) override {
+    if (++open.back().members > maxMembers)
+      return fail("an object of more than " + std::to_string(maxMembers) + " members");
+    if (isInList()) {
+      append(Json(name).dump() + ":");
+      return true;
+    }
+    path.resize(open.back().path);
+    path += (path.empty() ? "" : ".") + name;
+    return path.size() <= maxPath || fail("a key of more than " + std::to_string(maxPath) + " bytes");
   }
-}
+  bool parse_error(size_t, const std::string &, const nlohmann::detail::exception &) override {
+    return fail("expected a JSON object, found text that is not JSON");
+  }
+
+private:
+  // Of 80 layers: 7,000 values, 13 members, 28 bytes.
+  static constexpr size_t maxDepth = 32, maxValues = 1 << 20, maxMembers = 1024, maxPath = 256;
+
+  struct Open {
+    size_t path, members; // bytes of `path` that name it
+    bool isInList;        // or a list itself
+  };
+
+  bool fail(const std::string &words) {
+    error = words;
+    return false;
+  }
+  bool isInList() const { return !open.empty() && open.back().isInList; }
+  /// Adds to the text of a list.
+  void append(const std::string &text) {
+    if (!list.empty() && !strchr("[{:", list.back()))
+      list += ',';
+    list += text;
+  }
+  bool count() {
+    return ++numValues <= maxValues || fail("more than " + std::to_string(maxValues) + " values");
+  }
+  bool leaf(std::string text) {
+    if (!paths.insert(path).second)
+      return fail("a key occurs twice");
+    meta.emplace_back(path, std::move(text));
+    return true;
+  }
+  bool value(std::string text) {
+    if (open.empty())
+      return fail("expected a JSON object, found a single value");
+    if (!count())
+      return false;
+    if (!isInList())
+      return leaf(std::move(text));
+    append(text);
+    return true;
+  }
+  bool begin(char bracket) {
+    if (open.empty() && bracket == '[')
+      return fail("expected a JSON object, found an array");
+    if (open.size() == maxDepth)
+      return fail("nested deeper than " + std::to_string(maxDepth) + " levels");
+    const bool isList = isInList() || bracket == '[';
+    if (isList)
+      append({bracket});
+    open.push_back({path.size(), 0, isList});
+    return count();
+  }
+  bool end(char bracket) {
+    const bool wasInList = isInList();
+    open.pop_back();
+    if (!wasInList)
+      return true;
+    list += bracket;
+    return isInList() || leaf(std::exchange(list, {}));
+  }
+
+  Meta &meta;
+  std::vector<Open> open;
+  std::string path, list; // keys of the value, joined with dots; the text of the list that is open
+  std::unordered_set<std::string> paths;
+  size_t numValues = 0;
+};
 
 llmc_status readManifest(std::span<const uint8_t> text, const char *name, ModuleContents &out) {
-  const unsigned maxDepth = 32;
   const size_t maxBytes = 64 << 20;
   if (text.size() > maxBytes)
     return setError(LLMC_EFORMAT, "%s: manifest: %zu bytes, at most %zu are possible", name, text.size(),
                     maxBytes);
-  if (unsigned depth = jsonDepth(text); depth > maxDepth)
-    return setError(LLMC_EFORMAT, "%s: manifest: nested %u deep, at most %u are possible", name, depth,
-                    maxDepth);
-  Json manifest = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  if (!manifest.is_object())
-    return setError(LLMC_EFORMAT, "%s: manifest: expected a JSON object, found %s", name,
-                    manifest.is_discarded() ? "text that is not JSON" : manifest.type_name());
-  flatten(manifest, "", out.meta);
+  ManifestReader reader(out.meta);
+  if (!Json::sax_parse(text.begin(), text.end(), &reader))
+    return setError(LLMC_EFORMAT, "%s: manifest: %s", name, reader.error.c_str());
   return LLMC_OK;
 }
 

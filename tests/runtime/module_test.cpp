@@ -133,6 +133,7 @@ TEST(Module, flattens_the_manifest) {
   EXPECT_STREQ(llmc_model_meta(model.get(), "passes"),
                R"([{"name":"a","options":"n=1"},{"name":"b","options":""}])");
   EXPECT_STREQ(llmc_model_meta(model.get(), "fast"), "true");
+  EXPECT_STREQ(llmc_model_meta(model.get(), "note"), "null");
   EXPECT_EQ(llmc_model_meta(model.get(), "source"), nullptr);
   ASSERT_EQ(llmc_model_meta_count(model.get()), 5u);
   const char *key = nullptr, *val = nullptr;
@@ -252,8 +253,38 @@ TEST(Module, manifests) {
   EXPECT_FAILS(tryLoad(with("{\"a\":")), LLMC_EFORMAT, "not JSON");
   EXPECT_FAILS(tryLoad(with("[1]")), LLMC_EFORMAT, "array");
   EXPECT_FAILS(tryLoad(with("{\"a\":\"\xff\"}")), LLMC_EFORMAT, "not JSON");
-  EXPECT_FAILS(tryLoad(with(std::string(100000, '['))), LLMC_EFORMAT, "nested");
+  EXPECT_FAILS(tryLoad(with("7")), LLMC_EFORMAT, "single value");
+  EXPECT_FAILS(tryLoad(with("{\"a\":" + std::string(100000, '['))), LLMC_EFORMAT, "nested");
+  EXPECT_FAILS(tryLoad(with("{\"a.b\":1,\"a\":{\"b\":2}}")), LLMC_EFORMAT, "a key occurs twice");
   EXPECT_OK(tryLoad(with("{}")));
+}
+
+// Few bytes of a manifest may not take much time or memory.
+TEST(Module, manifests_of_too_much) {
+  auto with = [](std::string manifest) {
+    ModelFile file;
+    file.manifest = std::move(manifest);
+    return file.finish();
+  };
+  auto members = [](int n) {
+    std::string text;
+    for (int i = 0; i < n; ++i)
+      text += (i ? ",\"" : "\"") + std::to_string(i) + "\":0";
+    return "{" + text + "}";
+  };
+  // Each leaf has the names of all that it stands in.
+  EXPECT_OK(tryLoad(with("{\"" + std::string(254, 'k') + "\":{\"0\":0}}")));
+  EXPECT_FAILS(tryLoad(with("{\"" + std::string(255, 'k') + "\":{\"0\":0}}")), LLMC_EFORMAT,
+               "manifest: a key of more than 256 bytes");
+  // A tree looks members up one after the other, those of lists too.
+  EXPECT_OK(tryLoad(with("{\"a\":[" + members(1024) + "]}")));
+  EXPECT_FAILS(tryLoad(with("{\"a\":[" + members(1025) + "]}")), LLMC_EFORMAT,
+               "manifest: an object of more than 1024 members");
+  std::string values = "{\"a\":[0";
+  for (int i = 3; i < 1 << 20; ++i)
+    values += ",0";
+  EXPECT_OK(tryLoad(with(values + "]}")));
+  EXPECT_FAILS(tryLoad(with(values + ",0]}")), LLMC_EFORMAT, "manifest: more than 1048576 values");
 }
 
 TEST(Module, code_that_does_not_fit) {
