@@ -19,6 +19,7 @@
 #include "codegen/KernelTable.h"
 #include "codegen/WeightTable.h"
 #include "codegen/cpu/Target.h"
+#include "ir/AttentionWindow.h"
 #include "ir/Locations.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -67,9 +68,6 @@ private:
 };
 
 } // namespace
-
-/// More tokens than any sequence has.
-static constexpr int64_t noWindow = 1 << 30;
 
 static int64_t rowBytes(Type type) {
   auto tensor = cast<RankedTensorType>(type);
@@ -239,7 +237,8 @@ Operation *StepLowering::fillInLayer(Operation *op, std::optional<int64_t> layer
     }
     double number = numbers.getValues()[*layer];
     bool isWindow = name == "window";
-    if (isWindow ? !(number >= 0 && number <= 1.0e9 && number == std::floor(number)) : !(number > 0)) {
+    if (isWindow ? !(number >= 0 && number <= lm::longestWindow && number == std::floor(number))
+                 : !(number > 0)) {
       op->emitOpError() << "expected '" << name.getValue() << "' to be "
                         << (isWindow ? "a number of tokens" : "above 0") << " in every layer but the table "
                         << table << " gives layer " << *layer << " " << number;
@@ -250,7 +249,7 @@ Operation *StepLowering::fillInLayer(Operation *op, std::optional<int64_t> layer
     // A window of 0 means none. A cached attention takes its window as an argument, so that layers without
     // one share the kernel of the others.
     if (isWindow && number == 0 && isa<lm::CachedAttentionOp>(op))
-      number = noWindow;
+      number = lm::longestWindow;
     if (isWindow && number == 0)
       copy->removeAttr(name);
     else

@@ -97,27 +97,25 @@ Decomposed AttentionOp::decompose(OpBuilder &builder) {
   Value dots = b.generic(5, {q, k}, {{2, 0, 1, 4}, {3, 0, 4}, hgts}, b.filled(scoreSizes, b.real(0)), {4},
                          [&](ValueRange e) { return b.add(e[2], b.mul(e[0], e[1])); });
   double scale = getScale().convertToDouble();
-  Value scores = b.generic(4, {dots, tokenSequence, tokenPosition, keySequence, keyPosition},
-                           {hgts, t, t, s, s, hgts}, b.empty(scoreSizes), {}, [&](ValueRange e) {
-                             Value score = b.mul(e[0], b.real(scale));
-                             if (getSoftcap()) {
-                               Value cap = b.real(getSoftcap()->convertToDouble());
-                               score = b.mul(b.tanh(b.div(score, cap)), cap);
-                             }
-                             Value visible = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, e[1], e[3]);
-                             auto both = [&](Value condition) {
-                               visible = arith::AndIOp::create(b, visible, condition);
-                             };
-                             if (getMask() == "causal")
-                               both(arith::CmpIOp::create(b, arith::CmpIPredicate::sle, e[4], e[2]));
-                             if (window) {
-                               Value reach = arith::ConstantOp::create(
-                                   b, b.getI32IntegerAttr(static_cast<int32_t>(std::min(*window, 1.0e9))));
-                               both(arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
-                                                          arith::SubIOp::create(b, e[2], e[4]), reach));
-                             }
-                             return b.select(visible, score, b.minusInfinity());
-                           });
+  Value scores = b.generic(
+      4, {dots, tokenSequence, tokenPosition, keySequence, keyPosition}, {hgts, t, t, s, s, hgts},
+      b.empty(scoreSizes), {}, [&](ValueRange e) {
+        Value score = b.mul(e[0], b.real(scale));
+        if (getSoftcap()) {
+          Value cap = b.real(getSoftcap()->convertToDouble());
+          score = b.mul(b.tanh(b.div(score, cap)), cap);
+        }
+        Value visible = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, e[1], e[3]);
+        auto both = [&](Value condition) { visible = arith::AndIOp::create(b, visible, condition); };
+        if (getMask() == "causal")
+          both(arith::CmpIOp::create(b, arith::CmpIPredicate::sle, e[4], e[2]));
+        if (window) {
+          Value reach = arith::ConstantOp::create(b, b.getI32IntegerAttr(static_cast<int32_t>(*window)));
+          both(arith::CmpIOp::create(b, arith::CmpIPredicate::slt, arith::SubIOp::create(b, e[2], e[4]),
+                                     reach));
+        }
+        return b.select(visible, score, b.minusInfinity());
+      });
 
   // The largest logit of each row, the sink's included.
   Value sinks = getSinks() ? b.split(b.weight(getSinks()), 0, perKv) : Value();

@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 #include "ir/LMOps.h"
 
+#include "ir/AttentionWindow.h"
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -250,8 +252,10 @@ template <typename Op> static LogicalResult verifyAttention(Op op) {
     return op.emitOpError() << "expected 'scale' above 0 but got " << op.getScale().convertToDouble();
   if (op.getSoftcap() && !(op.getSoftcap()->convertToDouble() > 0))
     return op.emitOpError() << "expected 'softcap' above 0 but got " << op.getSoftcap()->convertToDouble();
-  if (auto window = dyn_cast_or_null<IntegerAttr>(op.getWindowAttr()); window && window.getInt() < 1)
-    return op.emitOpError() << "expected 'window' above 0 but got " << window.getInt();
+  if (auto window = dyn_cast_or_null<IntegerAttr>(op.getWindowAttr());
+      window && (window.getInt() < 1 || window.getInt() > longestWindow))
+    return op.emitOpError() << "expected 'window' from 1 to " << longestWindow << " but got "
+                            << window.getInt();
   // attention_c5
   if (Value sinks = op.getSinks())
     if (int64_t n = cast<WeightType>(sinks.getType()).dim(0); n != heads)

@@ -435,7 +435,7 @@ def LM_AttentionOp : LM_Op<"attention", [Pure, LM_Decomposable]> {
     - attention_c1: kv_heads divides heads.
     - attention_c2: q is heads * dim_k wide and k is kv_heads * dim_k.
     - attention_c3: v is kv_heads * dim_v wide and the result heads * dim_v.
-    - attention_c4: scale, softcap and window are positive.
+    - attention_c4: scale, softcap and window are positive, the window at most 2^30.
     - attention_c5: the sinks are one number a head.
   }];
   let arguments = (ins LM_Rows:$q, LM_Rows:$k, LM_Rows:$v, LM_Keys:$keys, LM_Tokens:$tokens,

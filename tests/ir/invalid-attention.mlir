@@ -38,8 +38,15 @@ func.func @attention_c4_softcap(%q: tensor<?x8xf32>, %keys: tensor<?x2xi32>, %to
 
 // -----
 func.func @attention_c4_window(%q: tensor<?x8xf32>, %keys: tensor<?x2xi32>, %tokens: !lm.tokens) {
-  // expected-error @+1 {{'lm.attention' op expected 'window' above 0 but got 0}}
+  // expected-error @+1 {{'lm.attention' op expected 'window' from 1 to 1073741824 but got 0}}
   %y = lm.attention %q, %q, %q, %keys, %tokens {heads = 2, kv_heads = 2, scale = 1, mask = full, window = 0} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+  return
+}
+
+// -----
+func.func @attention_c4_long_window(%q: tensor<?x8xf32>, %keys: tensor<?x2xi32>, %tokens: !lm.tokens) {
+  // expected-error @+1 {{'lm.attention' op expected 'window' from 1 to 1073741824 but got 4294967297}}
+  %y = lm.attention %q, %q, %q, %keys, %tokens {heads = 2, kv_heads = 2, scale = 1, mask = full, window = 4294967297} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
   return
 }
 
