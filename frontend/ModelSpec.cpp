@@ -84,6 +84,8 @@ bool ModelSpec::check(std::string &error) const {
     c.range("rope.dims", rope.dims, 2, a.dimK);
     c.expect(rope.dims % 2 == 0, "rope.dims", rope.dims, "an even number");
     c.positive("rope.base", rope.base);
+    c.expect(rope.scaling.rule != RopeRule::Yarn || rope.base > 1, "rope.base", rope.base,
+             "a number above 1 for yarn scaling"); // it divides by the logarithm
     c.layerList("rope.layers", rope.layers);
     std::string problem;
     if (c.ok && !ropeNumbers(rope.scaling, rope.base, rope.dims, ropeContext, problem))

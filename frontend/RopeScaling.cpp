@@ -159,6 +159,11 @@ std::optional<RopeNumbers> ropeNumbers(const RopeScaling &scaling, double base, 
     auto d = static_cast<double>(dims);
     double scaled = frequency(scaling, base, d, context, j);
     changes |= static_cast<float>(scaled) != static_cast<float>(frequency({}, base, d, context, j));
+    if (!std::isfinite(static_cast<float>(scaled))) {
+      problem = fmt::format("base {} and factor {} give pair {} a frequency that is not finite", base,
+                            scaling.factor, j);
+      return std::nullopt;
+    }
     numbers.freqs.push_back(shortestF32(scaled));
   }
   if (!changes)

@@ -311,6 +311,12 @@ const Broken broken[] = {
      "key 'llama.rope.dimension_count' is 18, expected 2 to 16"},
     {"RopeBase", [](TinyLlama &l) { l.set<float>("llama.rope.freq_base", -1.0f); },
      "key 'llama.rope.freq_base' is -1, expected a number above 0"},
+    {"RopeBaseOfYarn",
+     [](TinyLlama &l) {
+       l.text("llama.rope.scaling.type", "yarn");
+       l.set<float>("llama.rope.freq_base", 1.0f);
+     },
+     "key 'llama.rope.freq_base' is 1, expected a number above 1 for yarn scaling"},
     {"RopeBaseNaN", [](TinyLlama &l) { l.set<float>("llama.rope.freq_base", NAN); },
      "key 'llama.rope.freq_base' is nan, expected a finite number"},
     {"RopeScaling", [](TinyLlama &l) { l.text("llama.rope.scaling.type", "ntk"); },

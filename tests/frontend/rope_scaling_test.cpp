@@ -24,9 +24,9 @@ std::optional<RopeNumbers> numbersOf(const RopeScaling &scaling, int64_t context
   return numbers;
 }
 
-std::string problemOf(const RopeScaling &scaling, int64_t dims = 16) {
+std::string problemOf(const RopeScaling &scaling, int64_t dims = 16, double base = 10000.0) {
   std::string problem;
-  EXPECT_FALSE(ropeNumbers(scaling, 10000.0, dims, 512, problem));
+  EXPECT_FALSE(ropeNumbers(scaling, base, dims, 512, problem));
   return problem;
 }
 
@@ -91,6 +91,9 @@ TEST(RopeScaling, WrongNumbers) {
       "the list of short factors has 2 numbers, expected 8, one for each pair of the 16 rotated dimensions");
   EXPECT_EQ(problemOf({.rule = RopeRule::Divisors, .shortDivisors = {1, 1, 1, 1, 1, 1, 1, 0}}),
             "the list of divisors holds 0, expected numbers above 0");
+  EXPECT_EQ(problemOf({}, 16, 1e-45), "base 1e-45 and factor 1 give pair 7 a frequency that is not finite");
+  EXPECT_EQ(problemOf({.rule = RopeRule::Yarn, .factor = 2, .originalContext = 512}, 16, 1),
+            "base 1 and factor 2 give pair 0 a frequency that is not finite");
 }
 
 } // namespace
