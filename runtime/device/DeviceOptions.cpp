@@ -35,6 +35,16 @@ static bool readSimtOption(std::string_view option, DeviceOptions &out) {
   return key == "seed" && readNumber(value, out.seed);
 }
 
+/// Where the first option ends: at a comma that another one follows, since names of files may have commas.
+static size_t endOfOption(std::string_view options) {
+  size_t at = options.find(',');
+  for (; at != options.npos; at = options.find(',', at + 1))
+    for (std::string_view next : {"code=", "seed=", "checks=", "counts="})
+      if (options.substr(at + 1).starts_with(next))
+        return at;
+  return options.size();
+}
+
 std::string readDeviceOptions(std::string_view name, DeviceOptions &out) {
   const std::string_view word = deviceWord(name);
   std::string_view rest = name.substr(std::min(word.size() + 1, name.size()));
@@ -45,7 +55,7 @@ std::string readDeviceOptions(std::string_view name, DeviceOptions &out) {
   if (word != simtDevice)
     return rest.empty() ? "" : "expected nothing behind '" + std::string(word) + "'";
   while (!rest.empty()) {
-    const size_t end = std::min(rest.find(','), rest.size());
+    const size_t end = endOfOption(rest);
     if (!readSimtOption(rest.substr(0, end), out))
       return "expected code=FILE, seed=N, checks=bounds|races|bounds+races|none or counts=FILE, by commas";
     rest.remove_prefix(std::min(end + 1, rest.size()));

@@ -35,8 +35,9 @@ for delay in 0.02 0.05 0.1 0.2 0.4; do
   TMPDIR=$work/tmp timeout -s INT $delay "$llmc" run "$work/model.so" --device simt --tokens 1,2,3 -n 2 > /dev/null 2>&1
   [ -z "$(ls "$work/tmp")" ] || fail "an interrupt after $delay s left $(ls "$work/tmp"/*)"
 done
-"$llmc" logits "$work/model.so" --device "simt:counts=$work/counts" --tokens 1 > /dev/null && grep -q "^kernel.*memory" "$work/counts" ||
-  fail "no counts"
+mkdir "$work/a,b" # names of files may have what options are split at
+TMPDIR=$work/a,b "$llmc" logits "$work/model.so" --device "simt:counts=$work/a,b/counts,seed=3" --tokens 1 > /dev/null &&
+  grep -q "^kernel.*memory" "$work/a,b/counts" || fail "no counts"
 TMPDIR=$work/none "$llmc" logits "$work/model.so" --device simt --tokens 1 > "$work/out" 2> "$work/err" && fail "a folder in no folder"
 grep -qx "llmc: error: TMPDIR=$work/none: cannot make a folder: No such file or directory" "$work/err" || fail "$(cat "$work/err")"
 "$llmc" logits "$work/model.so" --device "simt:counts=$work/none/counts" --tokens 1 > "$work/out" 2> "$work/err" && fail "counts went nowhere"
