@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <elf.h>
 #include <filesystem>
 #include <fstream>
 
@@ -280,4 +282,31 @@ TEST(ElfTables, BytesThatAreNoModule) {
   bytes.assign(std::istreambuf_iterator<char>(in), {});
   EXPECT_FALSE(readElfTables(bytes, error));
   EXPECT_EQ(error, "it does not export llmc_module");
+}
+
+// Many headers over the same bytes would be read as many times.
+TEST(ElfTables, SectionsOfMoreThanTheFile) {
+  auto errorOf = [](uint16_t count, uint32_t type) {
+    Elf64_Ehdr head = {};
+    std::memcpy(head.e_ident, ELFMAG, SELFMAG);
+    head.e_ident[EI_CLASS] = ELFCLASS64;
+    head.e_shoff = sizeof head;
+    head.e_shentsize = sizeof(Elf64_Shdr);
+    head.e_shnum = count;
+    Elf64_Shdr section = {};
+    section.sh_type = type;
+    std::vector<uint8_t> bytes(sizeof head + count * sizeof section);
+    section.sh_size = bytes.size() / 2 + 1;
+    std::memcpy(bytes.data(), &head, sizeof head);
+    for (size_t i = 0; i < count; ++i)
+      std::memcpy(bytes.data() + sizeof head + i * sizeof section, &section, sizeof section);
+    std::string error;
+    EXPECT_FALSE(readElfTables(bytes, error));
+    return error;
+  };
+  EXPECT_EQ(errorOf(1, SHT_RELA), "it does not export llmc_module");
+  EXPECT_EQ(errorOf(2, SHT_RELA), "its sections have more bytes than the file");
+  EXPECT_EQ(errorOf(2, SHT_SYMTAB), "its sections have more bytes than the file");
+  EXPECT_EQ(errorOf(1024, SHT_NOBITS), "it does not export llmc_module");
+  EXPECT_EQ(errorOf(1025, SHT_NOBITS), "it has more than 1024 sections");
 }

@@ -1,6 +1,7 @@
 //===- ElfTables.cpp - the tables of a model.so, read as bytes ------------===//
 #include "tools/explore/ElfTables.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <elf.h>
@@ -94,8 +95,19 @@ private:
     if (std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_ident[EI_CLASS] != ELFCLASS64 ||
         head.e_shentsize != sizeof(Elf64_Shdr) || head.e_shnum == 0)
       throw BadElf{"it has no table of sections"};
-    for (unsigned i = 0; i < head.e_shnum; ++i)
+    // Those of a module are few and do not overlap: what reads them takes time by their number and bytes.
+    constexpr unsigned mostSections = 1024;
+    if (head.e_shnum > mostSections)
+      throw BadElf{"it has more than " + std::to_string(mostSections) + " sections"};
+    uint64_t left = file.size();
+    for (unsigned i = 0; i < head.e_shnum; ++i) {
       sections.push_back(get<Elf64_Shdr>(head.e_shoff + i * sizeof(Elf64_Shdr)));
+      if (sections.back().sh_type == SHT_NOBITS)
+        continue;
+      if (sections.back().sh_size > left)
+        throw BadElf{"its sections have more bytes than the file"};
+      left -= sections.back().sh_size;
+    }
   }
   void readRelocations() {
     for (const Elf64_Shdr &section : sections) {
@@ -123,8 +135,9 @@ private:
         std::memcpy(&symbol, raw.data() + i, sizeof symbol);
         if (symbol.st_name >= text.size())
           continue;
+        constexpr size_t longestName = 1024; // else each symbol could name all of the text
         std::string_view name(reinterpret_cast<const char *>(text.data()) + symbol.st_name,
-                              text.size() - symbol.st_name);
+                              std::min(text.size() - symbol.st_name, longestName));
         each(name.substr(0, name.find('\0')), symbol);
       }
     }
