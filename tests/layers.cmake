@@ -67,7 +67,7 @@ layer(tools/explore MAY tools/explore/ frontend/formats/ llmc/)
 layer(tools/llmc MAY tools/llmc/ tools/explore/ tools/support/ frontend/formats/ runtime/ llmc/)
 layer(tools/dump LLVM MAY tools/dump/ codegen/ passes/ ir/ llmc/)
 layer(tools/gate LLVM MAY tools/gate/ tools/support/ codegen/ passes/ frontend/formats/ ir/ llmc/)
-layer(tools/llmc-compile LLVM MAY tools/llmc-compile/ tools/dump/ tools/gate/ tools/bisect/ tools/reduce/ tools/support/ codegen/ passes/ frontend/ ir/ llmc/ runtime/Module.h) # the reader of model.so, as tools/llmc has it
+layer(tools/llmc-compile LLVM MAY tools/llmc-compile/ tools/dump/ tools/gate/ tools/bisect/ tools/reduce/ tools/support/ codegen/ passes/ frontend/ ir/ llmc/ runtime/Module.h runtime/device/DeviceNames.h) # the reader of model.so, as tools/llmc has it
 layer(tools/llmc-opt LLVM MAY passes/ ir/)
 layer(tools/bisect LLVM MAY tools/bisect/ tools/gate/ tools/support/ codegen/ ir/ llmc/)
 layer(tools/reduce LLVM MAY tools/reduce/ tools/support/ frontend/ codegen/ ir/)

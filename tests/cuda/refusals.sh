@@ -29,6 +29,7 @@ refused 2 "--gpu-arch: belongs to --target cuda, which is not given" --gpu-arch 
 refused 2 "--gpu-arch: belongs to --target cuda, which is not given" --gpu-arch sm_90
 refused 2 "--cpu: belongs to --target cpu, which is not given" --target cuda --cpu avx2
 refused 2 "--fast: belongs to --target cpu, which is not given" --target cuda --fast
+refused 2 "--count-loads: belongs to --target cpu, which is not given" --target cuda --count-loads
 refused 2 "--tune: belongs to --target cpu, which is not given" --target cuda --tune native
 refused 2 "--verify-device: belongs to --verify-passes, which is not given" --target cpu,cuda --verify-device
 refused 2 "--verify-device: belongs to --target cuda, which is not given" --verify-passes --verify-device

@@ -26,6 +26,14 @@ static const char *const carriedOptions[] = {"--activations",   "--kv",
                                              "--count-loads",   "--portable-bits",
                                              "--random-weights"};
 
+/// "--gpu-arch: belongs to --target cuda, which is not given"
+static std::string needsDevice(const char *option) {
+  std::vector<std::string> names;
+  for (const DeviceTarget *device : allDevices())
+    names.push_back(device->name().str());
+  return std::string(option) + ": belongs to --target " + llvm::join(names, " or ") + ", which is not given";
+}
+
 /// What is wrong with an option's list that has a word twice; `kind` says what its words are.
 static std::string repeatedWord(const char *option, llvm::ArrayRef<llvm::StringRef> words,
                                 const char *kind = "") {
@@ -114,7 +122,7 @@ static std::string chooseTargets(const CompileArguments &arguments, PipelineOpti
   if (std::string why = repeatedWord("--target", words); !why.empty())
     return why;
   if (options.devices.empty() && arguments.architectures)
-    return "--gpu-arch: belongs to --target cuda, which is not given";
+    return needsDevice("--gpu-arch");
   llvm::SmallVector<llvm::StringRef> architectures;
   if (arguments.architectures)
     llvm::StringRef(*arguments.architectures).split(architectures, ',');
@@ -132,6 +140,8 @@ static std::string chooseTargets(const CompileArguments &arguments, PipelineOpti
     return "--cpu: belongs to --target cpu, which is not given";
   if (arguments.isFast)
     return "--fast: belongs to --target cpu, which is not given";
+  if (options.countLoads)
+    return "--count-loads: belongs to --target cpu, which is not given";
   if (arguments.tune)
     return "--tune: belongs to --target cpu, which is not given";
   if (options.activations == "int8")
@@ -198,7 +208,7 @@ std::string tools::checkArguments(CompileArguments &arguments) {
   if (std::string usage = chooseTargets(arguments, arguments.pipeline); !usage.empty())
     return usage;
   if (arguments.verifiesDevice && arguments.pipeline.devices.empty())
-    return "--verify-device: belongs to --target cuda, which is not given";
+    return needsDevice("--verify-device");
   if (arguments.pipeline.variants.empty() && !arguments.tolerance.empty())
     return "--verify-passes: checks code for the CPU: add cpu to --target";
   return checkPortableBits(arguments);
@@ -219,7 +229,7 @@ std::string tools::chooseAssembler(CompileArguments &arguments, std::string &err
   const char *everywhere = std::getenv("LLMC_PTXAS");
   const bool isGiven = !arguments.ptxas.empty();
   if (options.devices.empty())
-    return isGiven ? "--ptxas: belongs to --target cuda, which is not given" : "";
+    return isGiven ? needsDevice("--ptxas") : "";
   const std::string wish = isGiven || !everywhere ? arguments.ptxas : everywhere;
   std::string usage, note;
   options.assembler = findAssembler(wish, options.devices, usage, error, note);

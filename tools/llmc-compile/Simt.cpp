@@ -9,6 +9,7 @@
 #include "codegen/simt/Library.h"
 #include "frontend/formats/NewFile.h"
 #include "runtime/Module.h"
+#include "runtime/device/DeviceNames.h"
 
 #include <CLI/CLI.hpp>
 
@@ -31,7 +32,8 @@ static int fail(const std::string &words) {
   return 1;
 }
 
-/// The bitcode of all kernels for CUDA; the bytes belong to `code`. False: lastError() says why.
+/// The bitcode of all kernels for the device that the emulator runs; the bytes belong to `code`. False:
+/// lastError() says why.
 static bool readBitcodes(const std::string &path, ModuleCode &code, std::vector<llvm::StringRef> &out) {
   MappedFile file;
   ModuleContents contents;
@@ -40,12 +42,15 @@ static bool readBitcodes(const std::string &path, ModuleCode &code, std::vector<
       code.load(path.c_str(), opened.descriptor, contents.weights.size()))
     return false;
   const llmc_module &module = code.tables();
+  const char *target = deviceTarget(simtDevice);
   for (uint32_t i = 0; i < module.n_devices; ++i)
-    for (uint64_t j = 0; j < module.devices[i].n_images; ++j)
+    for (uint64_t j = 0; module.devices[i].name == std::string_view(target) && j < module.devices[i].n_images;
+         ++j)
       if (const llmc_device_image &image = module.devices[i].images[j]; image.kind == LLMC_IMAGE_BITCODE)
         out.push_back({static_cast<const char *>(image.data), image.size});
   if (out.empty())
-    setError(LLMC_EUNSUPPORTED, "%s: it has no code for cuda: compile it with --target cuda", path.c_str());
+    setError(LLMC_EUNSUPPORTED, "%s: it has no code for %s: compile it with --target %s", path.c_str(),
+             target, target);
   return !out.empty();
 }
 
