@@ -100,9 +100,13 @@ private:
     if (module.hidden_buffer != LLMC_NONE) {
       if (module.hidden_buffer >= module.n_buffers)
         return fail("module", 0, "hidden_buffer", module.hidden_buffer, "the number of a buffer");
-      if (module.buffers[module.hidden_buffer].row_bytes < uint64_t(module.hidden) * 4)
-        return fail("buffer", module.hidden_buffer, "row_bytes",
-                    module.buffers[module.hidden_buffer].row_bytes, "4 bytes for each hidden dimension");
+      const llmc_buffer &hidden = module.buffers[module.hidden_buffer];
+      if (hidden.rows == LLMC_ROWS_KEYS)
+        return fail("buffer", module.hidden_buffer, "rows", hidden.rows,
+                    "rows of tokens, all or those asked for");
+      if (hidden.row_bytes < uint64_t(module.hidden) * 4)
+        return fail("buffer", module.hidden_buffer, "row_bytes", hidden.row_bytes,
+                    "4 bytes for each hidden dimension");
     }
     return LLMC_OK;
   }

@@ -301,6 +301,24 @@ TEST(Module, code_that_does_not_fit) {
   EXPECT_FAILS(tryLoad(cut.finish()), LLMC_EFORMAT, "cannot load its code");
 }
 
+// A session finds its rows by the numbers of tokens.
+TEST(Module, hidden_rows_are_of_tokens) {
+  Model model = load(1, "fake_model_hidden");
+  ASSERT_TRUE(model);
+  llmc_module module = model->tables();
+  std::vector<llmc_buffer> buffers(module.buffers, module.buffers + module.n_buffers);
+  module.buffers = buffers.data();
+  module.uses_keys = 1; // such rows may occur at all
+  for (auto [rows, isRight] : {std::pair(LLMC_ROWS_TOKENS, true),
+                               {LLMC_ROWS_ASKED, true},
+                               {LLMC_ROWS_HIDDEN, true},
+                               {LLMC_ROWS_KEYS, false}}) {
+    buffers[module.hidden_buffer].rows = rows;
+    EXPECT_TRUE(isStatus(llmc::checkModuleTables(module, module.weight_bytes, "m"),
+                         isRight ? LLMC_OK : LLMC_EFORMAT, isRight ? "" : "buffer 3: 'rows' is 2"));
+  }
+}
+
 TEST(Module, damaged_tokenizer) {
   ModelFile file;
   file.tokenizer = Bytes(64, 0x5a);
