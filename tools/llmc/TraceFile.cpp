@@ -119,7 +119,8 @@ TraceRecord parseRecord(const Fields &fields, const RowLists &rowLists) {
 std::unique_ptr<std::vector<TokenPlace>> parseRows(const Json &rows, const std::string &file) {
   auto list = std::make_unique<std::vector<TokenPlace>>();
   auto isNumber = [](const Json &n) {
-    return n.is_number_integer() && n.get<int64_t>() >= -1 && n.get<int64_t>() <= INT32_MAX;
+    return n.is_number_unsigned() ? n.get<uint64_t>() <= INT32_MAX
+                                  : n.is_number_integer() && n.get<int64_t>() == -1;
   };
   for (const Json &row : rows) {
     if (!row.is_array() || row.size() < 2 || !isNumber(row[0]) || !isNumber(row[1]))
