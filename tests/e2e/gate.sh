@@ -62,6 +62,9 @@ for word in x -1 0 1e9 1e; do refused 2 "--verify-passes: expected a number abov
 refused 2 "a value of this option is written --verify-passes=0.1 (see" --verify-passes 0.1
 refused 2 "--output: is given more than once (see" -o other.so
 refused 2 "--verify-layers: belongs to --verify-passes" --verify-layers 1
+rm -rf refused.so.failed
+TMPDIR=$PWD/none refused 1 "error: --verify-passes: $PWD/none/llmc-state: cannot write: No such file or directory" --verify-passes
+[ "$(wc -l < refused.txt)" = 1 ] && [ ! -e refused.so.failed ] || fail "a pass is blamed for a missing folder: $(cat refused.txt)"
 for list in 0 1025 x 3- 1-0 1,1 0,,1 99999999999999999999 0-99999999999; do
   refused 2 "--verify-layers: expected a number of layers from 1 to 1024, or a rising list like 0-1,15,31, but got '$list'" \
     --verify-passes --verify-layers $list

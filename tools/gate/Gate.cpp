@@ -153,6 +153,9 @@ LogicalResult Gate::begin(const PassRun &run) {
   how.layers = options.layers;
   how.plantedBug = run.options.plantedBug;
   evaluator = std::make_unique<StateEvaluator>(how);
+  // Where nothing can be written no pass is to blame.
+  if (TemporaryFile probe(evaluator->folder() + "/llmc-state", ".so"); !probe.error().empty())
+    return emitError(UnknownLoc::get(context)) << "--verify-passes: " << probe.error();
   schedule = standardSchedule(vocabularyOf(run.after));
   pipeline = run.options;
   pipeline.observers.clear();
