@@ -167,16 +167,22 @@ const Architecture *architectureOf(HfConfig &config) {
     if (auto type = config.optionalString(scope + "model_type"))
       said.push_back(*type);
   }
-  std::string known;
+  if (said.empty()) {
+    config.refuse("architectures", "it or 'model_type'");
+    return nullptr;
+  }
   for (const std::string &name : said)
     for (const Architecture *architecture : architectures())
       if (llvm::is_contained(architecture->hfNames, name))
         return architecture;
+  const bool isType = !config.value("architectures");
+  std::string known;
   for (const Architecture *architecture : architectures())
     if (architecture->readHf)
-      known += (known.empty() ? "" : ", ") + std::string(architecture->hfNames.front());
-  const char *key = config.value("architectures") ? "architectures" : "model_type";
-  config.refuse(key, said.empty() ? "missing" : formats::quotedText(said.front()), "one of: " + known);
+      known += (known.empty() ? "" : ", ") +
+               std::string(isType ? architecture->hfNames.back() : architecture->hfNames.front());
+  config.refuse(isType ? "model_type" : "architectures", formats::quotedText(said.front()),
+                "one of: " + known);
   return nullptr;
 }
 
