@@ -262,7 +262,7 @@ FailureOr<std::string> PipelineRun::makeTokenizer() {
   if (options.tokenizerFile.empty())
     return blob;
   if (!formats::buildTokenizerBlobFromFile(options.tokenizerFile, blob, error, options.files.get()))
-    return (*module.getOps<step::ProgramOp>().begin())->emitError() << error;
+    return emitError(UnknownLoc::get(module.getContext())) << error; // it names the file
   return blob;
 }
 

@@ -54,7 +54,7 @@ struct QuantizePass : llmc::impl::QuantizePassBase<QuantizePass> {
     for (Value matrix : matrices)
       quantize(matrix, *parsed);
     if (std::string words = parsed->unmatched(); !words.empty()) {
-      emitError(UnknownLoc::get(&getContext())) << words;
+      emitError(UnknownLoc::get(&getContext())) << (given ? "--quantize: " : "") << words;
       return signalPassFailure();
     }
   }

@@ -38,6 +38,11 @@ for n in 3 20 300 1500 8000 $((size - 1)); do
   head -c "$n" "$fixtures/deep-2.gguf" >"$work/in/cut-$n.gguf"
   refused "$work/in/cut-$n.gguf" '.'
 done
+# A checkpoint whose tokenizer is broken: the file is named once.
+mkdir "$work/in/hf"
+cp "$fixtures/families/llama2/"{config.json,model.safetensors} "$work/in/hf"
+echo '{}' >"$work/in/hf/tokenizer.json"
+refused "$work/in/hf" '^llmc: error: [^ ]*/hf/tokenizer[.]json: field .model. is absent or no object$' --cpu avx2
 # What is no model at all.
 printf 'Apache License\nVersion 2.0, January 2004\n' >"$work/in/letter.txt"
 refused "$work/in/letter.txt" "holds no 'lm.model', expected lm text"
@@ -89,4 +94,4 @@ note=$("$llmc" compile "$work/in/copy.gguf" -o "$work/made.so" --cpu native --ca
   { echo "unwritable cache: $note"; failures=$((failures + 1)); }
 
 echo "$cases inputs, $failures failures"
-[ $cases -eq 24 ] && [ $failures -eq 0 ]
+[ $cases -eq 25 ] && [ $failures -eq 0 ]

@@ -57,4 +57,6 @@ compile model.mlir -o other.so --quantize '.=q4_0' --quantize 'blk.0.attn_q=f16'
 compile model.mlir -o made.so --quantize '.=q4_0' --activations f32
 [ "$(weights made.so)" != "$(weights other.so)" ] || fail "a rule for one tensor changed nothing"
 below "$(distance made.so other.so)" 2e-5 && fail "the distance of two models is nothing"
+"$llmc" compile model.mlir -o none.so --quantize 'blk.77=q4_0' 2> none.txt && fail "a rule for nothing is taken"
+[ "$(cat none.txt)" = "llmc: error: --quantize: the rule 'blk.77=q4_0' matches no matrix of the model" ] || fail "$(cat none.txt)"
 [ $failures -eq 0 ]
