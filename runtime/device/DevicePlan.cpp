@@ -4,8 +4,7 @@
 
 namespace llmc {
 
-constexpr uint64_t rowsAtATime =
-    4 << 20; // bytes of logits and hidden rows: more take longer than their waits
+constexpr uint64_t rowsAtATime = 4 << 20; // bytes of logits and hidden rows; a guess: README.md
 
 /// No allocation is empty.
 static uint64_t atLeastOne(uint64_t bytes) { return std::max<uint64_t>(bytes, 1); }

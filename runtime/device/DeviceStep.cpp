@@ -8,7 +8,7 @@
 
 namespace llmc {
 
-constexpr uint64_t mostRecordedTokens = 16; // a longer step takes longer than its launches
+constexpr uint64_t mostRecordedTokens = 16; // a guess: README.md
 
 DeviceStep::~DeviceStep() {
   if (!model)

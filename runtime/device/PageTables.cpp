@@ -4,7 +4,7 @@
 
 namespace llmc {
 
-/// Another copy takes as long as this many entries that did not change.
+/// Entries that did not change and are sent to save another copy; a guess: README.md.
 constexpr uint64_t mostUnchanged = 8192;
 
 llmc_status PageTables::create(Device &newDevice, const DevicePlan &plan, const KVCache &cache) {

@@ -52,7 +52,7 @@ std::vector<StepResults::Wanted> StepResults::wantedOf(const StepShape &shape) c
   return wanted;
 }
 
-/// Beyond that a step takes longer than its waits.
+/// Others are fetched in parts, one after the other.
 bool StepResults::fits(std::span<const Wanted> wanted) const {
   uint64_t bytes = 0;
   for (const Wanted &each : wanted)

@@ -77,14 +77,16 @@ struct Note {
   const char *name, *text;
 };
 constexpr Note environment[] = {
-    {"LLMC_CPU", "avx2, avx2-vnni, avx512, avx512-bf16, amx or amx-fast: which CPU variant of a model.so runs (default: the best)"},
+    {"LLMC_CPU", "avx2, avx2-vnni, avx512, avx512-bf16, amx or amx-fast: which CPU variant of a model.so "
+                 "runs (default: the best)"},
     {"XDG_CACHE_HOME", "where the folder llmc of compiled models lies (default: ~/.cache)"},
     {"LLMC_CACHE_BYTES", "how large that folder may grow (default: 17179869184, 16 GiB)"},
     {"LLMC_PROGRESS", "0: no progress bars; 1: lines of progress where stderr is no terminal"},
     {"NO_COLOR", "if set, progress bars have no color"}};
-constexpr Note exitCodes[] = {{"0", "success"},
-                              {"1", "a failure, with one sentence that names the file and the field"},
-                              {"2", "a wrong command line"}};
+constexpr Note exitCodes[] = {
+    {"0", "success"},
+    {"1", "a failure, with one sentence that names the file and the field; also after Ctrl-C"},
+    {"2", "a wrong command line"}};
 
 std::string notes(const char *title, std::span<const Note> list) {
   std::string text = fmt::format(".SH {}\n", title);
