@@ -8,7 +8,8 @@
 
 namespace llmc::codegen {
 
-/// Of activations on devices: their kernels multiply no int8, and decompositions compute in f32.
+/// What the programs of devices round the inputs of matmuls to, whatever the CPU does: f32, f16 or bf16. Their
+/// kernels multiply no int8, and decompositions compute in f32.
 std::string deviceActivations(const PipelineOptions &options);
 
 /// What `auto` stands for in --activations and --kv, now that the schemes of the weights are known.

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 #include "tools/gate/Gate.h"
 
+#include "codegen/Pipeline.h"
 #include "codegen/WriteFile.h"
 #include "ir/LMOps.h"
 #include "ir/Locations.h"
@@ -287,11 +288,10 @@ LogicalResult Gate::checkDevice(const std::string &made) {
                 (!error.empty() ? error
                  : end.isLate   ? std::string("their code is not made in time")
                                 : StringRef(end.output).trim().str()));
-  // Whatever the CPU's kernels round to, the device's round to no less than f16.
-  const std::string rounded = activations == "f32" ? "f32" : "f16";
-  return checkVariant(path, "simt:code=" + code.path(),
-                      kernelBudget(rounded, firstType(cacheType), layers, options.tolerance),
-                      {{1, false}, {3, true}});
+  return checkVariant(
+      path, "simt:code=" + code.path(),
+      kernelBudget(deviceActivations(pipeline), firstType(cacheType), layers, options.tolerance),
+      {{1, false}, {3, true}});
 }
 
 LogicalResult Gate::checkVariant(const std::string &path, const std::string &variant, const Budget &budget,
