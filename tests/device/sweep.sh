@@ -29,7 +29,7 @@ models() { # NAME SOURCE
 difference() {
   "$llmc" compile "$source" -o device.so --target cuda --ptxas none --activations f32 "$@" &&
     "$(dirname "$llmc")/llmc-compile" simt device.so -o device.simt --checks --cache-dir "$XDG_CACHE_HOME/simt" &&
-    timeout 600 "$compare" cpu.so device.so device.simt 1 2 3
+    timeout 120 "$compare" cpu.so device.so device.simt 1 2 3
 }
 attempt() { difference "$@" 2> words.txt || echo "$(tail -1 words.txt | cut -c1-200)!"; }
 

@@ -68,5 +68,5 @@ int main(int argc, char **argv) {
           !(difference <= largest))
         largest = std::isnan(difference) ? INFINITY : difference;
   }
-  std::printf("%.1e\n", largest / deviation);
+  std::printf("%.3e\n", largest / deviation);
 }
