@@ -4,6 +4,7 @@
 
 #include "llmc/llmc.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <gtest/gtest.h>
 #include <string>
@@ -33,16 +34,24 @@ inline bool isHere() {
   if (!isHere())                                                                                             \
   GTEST_SKIP() << "there is no " << deviceWord()
 
+/// The model's name in the name of a test.
+inline std::string word(std::string model) {
+  std::replace(model.begin(), model.end(), '-', '_');
+  return model;
+}
+
 inline std::string modelPath(const std::string &name) {
   return std::string(LLMC_DEVICE_MODELS) + "/" + name + ".so";
 }
 
-/// The device with a seed and code that is checked, where it has that.
-inline std::string checkedDevice(const std::string &model, uint32_t seed) {
+/// The device with code that could be checked, where it has that.
+inline std::string checkedDevice(const std::string &model, const std::string &options) {
   if (!isEmulated())
     return deviceWord();
-  return "simt:code=" + std::string(LLMC_DEVICE_MODELS) + "/" + model +
-         ".checked.simt,seed=" + std::to_string(seed) + ",checks=bounds+races";
+  return "simt:code=" + std::string(LLMC_DEVICE_MODELS) + "/" + model + ".checked.simt," + options;
+}
+inline std::string checkedDevice(const std::string &model, uint32_t seed) {
+  return checkedDevice(model, "checks=bounds+races,seed=" + std::to_string(seed));
 }
 
 } // namespace llmc::test

@@ -1,4 +1,4 @@
-// A model on a device with a session of 64 tokens a sequence, its sequences and a batch.
+// A model on a device with a session, its sequences and a batch.
 #pragma once
 
 #include "llmc/llmc.h"
@@ -8,12 +8,17 @@
 
 namespace llmc::test {
 
+struct SessionShape {
+  uint32_t nSeqs, nBatch, nCtx = 64;
+  llmc_kv_type cache = LLMC_KV_AUTO;
+};
+
 struct TestSession {
   TestSession() = default;
   TestSession(const TestSession &) = delete;
   ~TestSession();
   /// The first status that is no success.
-  llmc_status open(const std::string &path, const std::string &device, uint32_t nSeqs, uint32_t nBatch);
+  llmc_status open(const std::string &path, const std::string &device, const SessionShape &shape);
   /// One of many that differ, for each number.
   llmc_token token(int64_t i) const { return llmc_token((i * 37 + 11) % vocab); }
   /// visit(values, n) of each row of logits that the last step has left.

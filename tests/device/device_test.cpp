@@ -2,7 +2,6 @@
 #include "tests/device/DeviceTest.h"
 #include "tests/device/Scenario.h"
 
-#include <algorithm>
 #include <gtest/gtest.h>
 
 using namespace llmc::test;
@@ -29,11 +28,17 @@ TEST_P(Models, agree_with_the_cpu_in_every_order_of_threads) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Device, Models, testing::Values(LLMC_DEVICE_MODEL_NAMES),
-                         [](const testing::TestParamInfo<const char *> &info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         [](const testing::TestParamInfo<const char *> &info) { return word(info.param); });
+
+/// Grids, records and scratch are of the longest sequence.
+TEST(Keys, of_several_blocks_agree_with_the_cpu) {
+  REQUIRE_DEVICE();
+  const ScenarioResult cpu = runLongScenario(modelPath("llama-q8_0"), "cpu");
+  ASSERT_EQ(cpu.error, "");
+  const ScenarioResult device = runLongScenario(modelPath("llama-q8_0"), checkedDevice("llama-q8_0", 1));
+  ASSERT_EQ(device.error, "");
+  EXPECT_LT(difference(cpu, device), 1e-4); // other orders of sums
+}
 
 /// What a load tells of the weights, and until when it can be stopped.
 TEST(Loading, weights_are_copied_with_progress) {

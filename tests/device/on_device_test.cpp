@@ -12,15 +12,16 @@ using namespace llmc::test;
 
 namespace {
 
-class OnDevice : public testing::Test {
+/// Matmuls of f32 weights run by their decomposition, those of q8_0 weights by kernels of the GPU's own.
+class OnDevice : public testing::TestWithParam<const char *> {
 protected:
   void SetUp() override {
     REQUIRE_DEVICE();
     llmc_model_params params;
     llmc_model_params_init(&params, sizeof params);
-    const std::string device = deviceWord();
+    const std::string device = checkedDevice(GetParam(), "checks=none");
     params.device = device.c_str();
-    ASSERT_EQ(llmc_model_load(modelPath("llama-gqa").c_str(), &params, &model), LLMC_OK) << llmc_last_error();
+    ASSERT_EQ(llmc_model_load(modelPath(GetParam()).c_str(), &params, &model), LLMC_OK) << llmc_last_error();
     session = newSession();
     ASSERT_EQ(llmc_seq_new(session, &seq), LLMC_OK);
   }
@@ -31,7 +32,7 @@ protected:
   llmc_session *newSession() {
     llmc_session_params limits;
     llmc_session_params_init(&limits, sizeof limits);
-    limits.n_ctx = 48, limits.n_batch = 32, limits.n_seq_max = 2;
+    limits.n_ctx = 48, limits.n_batch = 64, limits.n_seq_max = 2;
     llmc_session *made = nullptr;
     EXPECT_EQ(llmc_session_new(model, &limits, &made), LLMC_OK) << llmc_last_error();
     return made;
@@ -45,10 +46,13 @@ protected:
   llmc_model *model = nullptr;
   llmc_session *session = nullptr;
   llmc_seq seq = -1;
-  const std::vector<llmc_token> tokens{5, 3, 8, 1, 9, 2, 7, 4, 6, 11, 13, 12, 10, 15, 14, 17, 16, 19, 18, 21};
+  /// More than 32, which is where kernels for prompts begin.
+  const std::vector<llmc_token> tokens{5,  3,  8,  1,  9,  2,  7,  4,  6,  11, 13, 12, 10, 15,
+                                       14, 17, 16, 19, 18, 21, 25, 23, 28, 41, 29, 42, 27, 64,
+                                       36, 31, 63, 52, 30, 55, 94, 77, 86, 39, 58, 22};
 };
 
-TEST_F(OnDevice, bits_do_not_depend_on_how_a_text_is_cut) {
+TEST_P(OnDevice, bits_do_not_depend_on_how_a_text_is_cut) {
   ASSERT_EQ(llmc_prefill(session, seq, tokens.data(), tokens.size()), LLMC_OK) << llmc_last_error();
   const std::vector<float> whole = lastLogits(session);
   ASSERT_EQ(llmc_kv_remove(session, seq, 0, -1), LLMC_OK);
@@ -64,7 +68,7 @@ TEST_F(OnDevice, bits_do_not_depend_on_how_a_text_is_cut) {
   EXPECT_EQ(lastLogits(session), whole);
 }
 
-TEST_F(OnDevice, a_sequence_is_saved_and_restored) {
+TEST_P(OnDevice, a_sequence_is_saved_and_restored) {
   ASSERT_EQ(llmc_prefill(session, seq, tokens.data(), tokens.size()), LLMC_OK) << llmc_last_error();
   std::string bytes;
   ASSERT_EQ(llmc_kv_save(
@@ -99,7 +103,7 @@ TEST_F(OnDevice, a_sequence_is_saved_and_restored) {
   llmc_session_free(other);
 }
 
-TEST_F(OnDevice, an_observer_sees_every_value_and_may_stop) {
+TEST_P(OnDevice, an_observer_sees_every_value_and_may_stop) {
   struct Seen {
     size_t values = 0, bad = 0, stopAt = 0;
   } seen;
@@ -124,7 +128,7 @@ TEST_F(OnDevice, an_observer_sees_every_value_and_may_stop) {
   EXPECT_EQ(llmc_seq_len(session, seq), 5);
 }
 
-TEST_F(OnDevice, a_profile_notes_every_dispatch) {
+TEST_P(OnDevice, a_profile_notes_every_dispatch) {
   ASSERT_EQ(llmc_session_profile(session, 1 << 20), LLMC_OK);
   llmc_batch *batch = nullptr;
   ASSERT_EQ(llmc_batch_new(5, &batch), LLMC_OK);
@@ -149,7 +153,7 @@ TEST_F(OnDevice, a_profile_notes_every_dispatch) {
 
 /// Samplers that candidates are enough for, and the same ones held to whole rows by a stage that does
 /// nothing.
-TEST_F(OnDevice, candidates_and_whole_rows_give_the_same_tokens) {
+TEST_P(OnDevice, candidates_and_whole_rows_give_the_same_tokens) {
   llmc_session *whole = newSession();
   llmc_seq other = -1;
   ASSERT_EQ(llmc_seq_new(whole, &other), LLMC_OK);
@@ -210,7 +214,7 @@ TEST_F(OnDevice, candidates_and_whole_rows_give_the_same_tokens) {
   llmc_session_free(whole);
 }
 
-TEST_F(OnDevice, an_interrupt_leaves_the_cache_as_it_was) {
+TEST_P(OnDevice, an_interrupt_leaves_the_cache_as_it_was) {
   ASSERT_EQ(llmc_prefill(session, seq, tokens.data(), 4), LLMC_OK);
   llmc_session_interrupt(session);
   EXPECT_EQ(llmc_decode(session, seq, 1), LLMC_ECANCELLED);
@@ -218,7 +222,7 @@ TEST_F(OnDevice, an_interrupt_leaves_the_cache_as_it_was) {
   EXPECT_EQ(llmc_decode(session, seq, 1), LLMC_OK) << llmc_last_error();
 }
 
-TEST_F(OnDevice, sessions_of_two_threads_write_what_each_writes_alone) {
+TEST_P(OnDevice, sessions_of_two_threads_write_what_each_writes_alone) {
   const Text expected[] = {writeText(model, 3), writeText(model, 11)};
   ASSERT_EQ(expected[0].error, "");
   ASSERT_NE(expected[0].tokens, expected[1].tokens);
@@ -231,5 +235,8 @@ TEST_F(OnDevice, sessions_of_two_threads_write_what_each_writes_alone) {
     EXPECT_TRUE(found[i] == expected[i]) << i;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Device, OnDevice, testing::Values("llama-gqa", "llama-q8_0"),
+                         [](const testing::TestParamInfo<const char *> &info) { return word(info.param); });
 
 } // namespace

@@ -25,7 +25,7 @@ void require(llmc_status status) {
 
 std::vector<float> logitsOf(const char *path, const std::string &device) {
   llmc::test::TestSession test;
-  require(test.open(path, device, /*nSeqs=*/3, /*nBatch=*/40));
+  require(test.open(path, device, {.nSeqs = 3, .nBatch = 40}));
   std::vector<float> logits;
   int64_t next = 0;
   auto step = [&](std::initializer_list<std::pair<int, size_t>> parts) {
