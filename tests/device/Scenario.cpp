@@ -1,12 +1,8 @@
 #include "tests/device/Scenario.h"
 
-#include "tests/device/TestSession.h"
-
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <initializer_list>
-#include <utility>
 
 namespace llmc::test {
 
@@ -16,8 +12,8 @@ class Run : TestSession {
 public:
   explicit Run(ScenarioResult &result) : result(result) {}
   ~Run() { llmc_sampler_free(sampler); }
-  void all(const std::string &path, const std::string &device, llmc_kv_type cache) {
-    if (!well(open(path, device, {.nSeqs = 2, .nBatch = 16, .cache = cache})))
+  void all(const std::string &path, const std::string &device) {
+    if (!well(open(path, device, {.nSeqs = 2, .nBatch = 16})))
       return;
     const std::vector<llmc_token> first{token(1), token(2), token(3), token(4), token(5), token(6), token(7)};
     const std::vector<llmc_token> second{token(11), token(12), token(13), token(14), token(15)};
@@ -36,28 +32,24 @@ public:
         return;
   }
 
-  void allLong(const std::string &path, const std::string &device) {
-    if (!well(open(path, device, {.nSeqs = 2, .nBatch = 160, .nCtx = 320})))
+  void all(const std::string &path, const std::string &device, const SessionShape &shape,
+           const Steps &steps) {
+    if (!well(open(path, device, shape)))
       return;
-    bool goesOn = add({{0, 150}}) && add({{0, 96}}) && add({{1, 103}});
-    for (int i = 0; i < 20 && goesOn; ++i)
-      goesOn = add({{0, 1}, {1, 1}});
-    if (goesOn)
-      add({{1, 24}, {0, 1}});
+    int64_t last = 0;
+    for (const auto &parts : steps)
+      if (!step([&] {
+            for (auto [sequence, n] : parts) {
+              std::vector<llmc_token> tokens(n);
+              for (llmc_token &next : tokens)
+                next = token(++last);
+              llmc_batch_add(batch, seqs[sequence], tokens.data(), n, LLMC_OUT_ALL, nullptr);
+            }
+          }))
+        return;
   }
 
 private:
-  /// A step of so many tokens of these sequences, of each of which the last row is asked for.
-  bool add(std::initializer_list<std::pair<int, size_t>> parts) {
-    return step([&] {
-      for (auto [sequence, n] : parts) {
-        std::vector<llmc_token> tokens(n);
-        for (llmc_token &token : tokens)
-          token = this->token(++last);
-        llmc_batch_add(batch, seqs[sequence], tokens.data(), n, LLMC_OUT_LAST, nullptr);
-      }
-    });
-  }
   bool well(llmc_status status) {
     if (status == LLMC_OK)
       return true;
@@ -94,20 +86,20 @@ private:
 
   ScenarioResult &result;
   llmc_sampler *sampler = nullptr;
-  int64_t last = 0; // token
 };
 
 } // namespace
 
-ScenarioResult runScenario(const std::string &path, const std::string &device, llmc_kv_type cache) {
+ScenarioResult runScenario(const std::string &path, const std::string &device) {
   ScenarioResult result;
-  Run(result).all(path, device, cache);
+  Run(result).all(path, device);
   return result;
 }
 
-ScenarioResult runLongScenario(const std::string &path, const std::string &device) {
+ScenarioResult runSteps(const std::string &path, const std::string &device, const SessionShape &shape,
+                        const Steps &steps) {
   ScenarioResult result;
-  Run(result).allLong(path, device);
+  Run(result).all(path, device, shape, steps);
   return result;
 }
 

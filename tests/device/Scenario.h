@@ -1,13 +1,11 @@
-// The runs that checks of numbers make, of two sequences each. The short one: prefills of 7 and 5 tokens,
-// then decode steps of both. The long one goes over 300 keys, so that attention has several key blocks: a
-// prompt in two steps, decode steps of both sequences, which are recorded and repeated, from 247 keys of one
-// to 266, and a chunk beside a token. Key blocks of 128 end at 128 and 256 (AttentionShape), which each run
-// crosses.
+// The run that every check of numbers makes: two sequences, prefills of 7 and 5 tokens, then decode steps of
+// both. And runs of other steps.
 #pragma once
 
-#include "llmc/llmc.h"
+#include "tests/device/TestSession.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace llmc::test {
@@ -21,9 +19,13 @@ struct ScenarioResult {
 };
 
 /// Loads the model on the device, runs it, frees everything.
-ScenarioResult runScenario(const std::string &path, const std::string &device,
-                           llmc_kv_type cache = LLMC_KV_AUTO);
-ScenarioResult runLongScenario(const std::string &path, const std::string &device);
+ScenarioResult runScenario(const std::string &path, const std::string &device);
+
+/// Of each step: how many tokens it has of which sequence.
+using Steps = std::vector<std::vector<std::pair<int, size_t>>>;
+/// Likewise, steps of which all rows are asked for.
+ScenarioResult runSteps(const std::string &path, const std::string &device, const SessionShape &shape,
+                        const Steps &steps);
 
 /// The largest difference of two runs, in units of the first one's standard deviation.
 double difference(const ScenarioResult &a, const ScenarioResult &b);

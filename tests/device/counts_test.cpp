@@ -13,7 +13,7 @@ using namespace llmc::test;
 
 namespace {
 
-// The model of counts.mlir.
+// The model of compile_counts.sh.
 constexpr uint64_t layers = 2, hidden = 512, kv = 128, ffn = 1024, vocab = 1040;
 constexpr uint64_t heads = 8, kvHeads = 2, headDim = 64, group = heads / kvHeads,
                    frequencies = 4 * headDim / 2;
