@@ -12,7 +12,8 @@ using namespace llmc::test;
 
 namespace {
 
-/// Matmuls of f32 weights run by their decomposition, those of q8_0 weights by kernels of the GPU's own.
+/// Matmuls of f32 weights run by their decomposition, those of q8_0 weights, which
+/// "as-users-do" has, by kernels of the GPU's own.
 class OnDevice : public testing::TestWithParam<const char *> {
 protected:
   void SetUp() override {
@@ -236,7 +237,7 @@ TEST_P(OnDevice, sessions_of_two_threads_write_what_each_writes_alone) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Device, OnDevice, testing::Values("llama-gqa", "llama-q8_0"),
+INSTANTIATE_TEST_SUITE_P(Device, OnDevice, testing::Values("llama-gqa", "as-users-do"),
                          [](const testing::TestParamInfo<const char *> &info) { return word(info.param); });
 
 } // namespace
