@@ -38,28 +38,43 @@ struct Linear : GpuLinear {
     }
     return largest;
   }
+
+  /// Few rows and many are near double precision; those of both have the same bits.
+  void check(double tolerance) {
+    for (int64_t rows : {3, 17})
+      EXPECT_LE(error(rows), tolerance) << rows << " rows";
+    auto few = run(3), many = run(17);
+    for (int64_t output = 0; output < outputs(); ++output)
+      for (int64_t row = 0; row < 3; ++row)
+        EXPECT_TRUE(sameBits(&few[output]->at(row, 0), &many[output]->at(row, 0), width(output)))
+            << "row " << row;
+  }
 };
 
-LinearSpec normedSpec(const char *scheme, int64_t k, std::vector<int64_t> widths, Norm norm) {
+/// A norm without gain has no bias either.
+LinearSpec normedSpec(const char *scheme, int64_t k, std::vector<int64_t> widths, Norm norm,
+                      bool hasGain = true) {
   LinearSpec spec = specOf(scheme, k, std::move(widths));
   spec.norm = norm;
   spec.eps = 1e-5;
-  spec.normGain = true;
-  spec.normBias = norm == Norm::Layer;
+  spec.normGain = hasGain;
+  spec.normBias = hasGain && norm == Norm::Layer;
   return spec;
 }
 
 /// What fused kernels of models look like, at odd shapes.
 std::vector<LinearSpec> specsOf(const char *scheme) {
   LinearSpec qkv = normedSpec(scheme, 640, {80, 16, 17}, Norm::Rms),
-             gated = normedSpec(scheme, 1100, {50, 50}, Norm::Layer);
+             gated = normedSpec(scheme, 1101, {50, 50}, Norm::Layer),
+             bare = normedSpec(scheme, 97, {20}, Norm::Layer, /*hasGain=*/false),
+             root = normedSpec(scheme, 99, {16}, Norm::Rms, /*hasGain=*/false);
   qkv.bias = gated.glu = true;
   gated.act = Activation::Silu;
   LinearSpec down = specOf(scheme, 1056, {33});
   down.residual = true;
   down.scale = 0.5;
   LinearSpec plain = specOf(scheme, 33, {1});
-  return {qkv, gated, down, plain};
+  return {qkv, gated, down, plain, bare, root};
 }
 
 /// Two planes of f16 hold 22 bits, of bf16 16; one has 11 or 8. Sums are of f32.
@@ -91,6 +106,13 @@ TEST_P(Schemes, near_double_precision_and_the_same_bits_for_every_number_of_rows
               << "row " << row << " of " << rows << ", k " << spec.k;
     }
   }
+}
+
+TEST_P(Schemes, more_slices_than_are_added_at_a_time) {
+  constexpr int64_t k = 2080; // five slices
+  Random random(10);
+  Linear linear(normedSpec(GetParam(), k, {20}, Norm::Rms), random);
+  linear.check(toleranceOf(GetParam(), ActivationType::F32));
 }
 
 TEST_P(Schemes, numbers_of_any_size) {
@@ -157,21 +179,24 @@ TEST(Linear, blocks_that_go_through_all_slices_give_the_same_bits) {
 
 TEST(Linear, slices_of_very_different_size) {
   constexpr int64_t k = 1100; // 366 or so columns a slice
-  LinearSpec spec = specOf("q8_0", k, {48});
-  spec.norm = Norm::Rms;
-  spec.eps = 1e-5;
+  const LinearSpec spec = normedSpec("q8_0", k, {48}, Norm::Rms, /*hasGain=*/false);
   for (int64_t mostGroups : {cuda::mostSplitGroups, int64_t(0)}) {
     Random random(8);
     Linear linear(spec, random, {}, mostGroups);
     for (int64_t row = 0; row < 17; ++row)
       for (int64_t column = 0; column < k; ++column)
         linear.x.at(row, column) *= std::ldexp(1.0f, ((column / 366 + row) % 3) * 20 - 30);
-    EXPECT_LE(linear.error(3), toleranceOf("q8_0", spec.activations));
-    EXPECT_LE(linear.error(17), toleranceOf("q8_0", spec.activations));
-    auto few = linear.run(3), many = linear.run(17);
-    for (int64_t row = 0; row < 3; ++row)
-      EXPECT_TRUE(sameBits(&few[0]->at(row, 0), &many[0]->at(row, 0), 48)) << "row " << row;
+    linear.check(toleranceOf("q8_0", spec.activations));
   }
+}
+
+/// Then a warp that packs has two slices of a row, and here the next row behind them.
+TEST(Linear, more_slices_than_a_block_has_warps) {
+  constexpr int64_t k = 4640; // ten slices
+  Random random(11);
+  Linear linear(normedSpec("q8_0", k, {48}, Norm::Rms), random);
+  linear.runner.mostRowBlocks = 2;
+  linear.check(toleranceOf("q8_0", ActivationType::F32));
 }
 
 codegen::DeviceKernel emitted(const LinearSpec &spec) {
