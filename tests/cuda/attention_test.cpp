@@ -59,16 +59,15 @@ std::vector<std::vector<Token>> chunks(int32_t end, std::initializer_list<int32_
   return batches;
 }
 
-void check(GpuAttention &attention, double tolerance, int32_t end) {
-  ASSERT_EQ(attention.runner.error(), "");
-  auto run = [&](const std::vector<std::vector<Token>> &batches, uint32_t seed) {
-    Outputs outputs;
-    EXPECT_EQ(attention.run(batches, seed, outputs), "");
-    return outputs;
-  };
-  const Outputs first = run(mixedBatches(end), 1);
+Outputs run(GpuAttention &attention, const std::vector<std::vector<Token>> &batches, uint32_t seed) {
+  Outputs outputs;
+  EXPECT_EQ(attention.run(batches, seed, outputs), "");
+  return outputs;
+}
+
+void expectNear(GpuAttention &attention, double tolerance, const Outputs &outputs) {
   double largest = 0;
-  for (const auto &[token, values] : first) {
+  for (const auto &[token, values] : outputs) {
     const std::vector<double> expected = attention.reference(token.first, token.second);
     for (size_t i = 0; i < values.size(); ++i) {
       const double error = std::abs(values[i] - expected[i]);
@@ -78,9 +77,15 @@ void check(GpuAttention &attention, double tolerance, int32_t end) {
     }
   }
   EXPECT_GT(largest, 0); // something was compared
-  EXPECT_TRUE(first == run(chunks(end, {end}), 2)) << "in one step";
+}
+
+void check(GpuAttention &attention, double tolerance, int32_t end) {
+  ASSERT_EQ(attention.runner.error(), "");
+  const Outputs first = run(attention, mixedBatches(end), 1);
+  expectNear(attention, tolerance, first);
+  EXPECT_TRUE(first == run(attention, chunks(end, {end}), 2)) << "in one step";
   attention.runner.moreRowBlocks = 2, attention.runner.moreKeyBlocks = 4;
-  EXPECT_TRUE(first == run(chunks(end, {1, 3, 30, 64, 100}), 3)) << "in chunks";
+  EXPECT_TRUE(first == run(attention, chunks(end, {1, 3, 30, 64, 100}), 3)) << "in chunks";
 }
 
 struct Case {
@@ -143,6 +148,19 @@ TEST_P(CudaAttention, MatchesDoubleHoweverTokensCome) {
 
 INSTANTIATE_TEST_SUITE_P(All, CudaAttention, testing::ValuesIn(cases()),
                          [](const auto &info) { return std::string(info.param.name); });
+
+/// Records of four key blocks are put together at a time. A window of 430 keys leaves the first block at
+/// position 557: until then there are five, then four.
+TEST(CudaAttentionBlocks, SomeAtATime) {
+  constexpr int32_t prompt = 550, end = 567;
+  Random random(8);
+  GpuAttention attention(makeSpec(1, 1, 16), random, /*window=*/430);
+  ASSERT_EQ(attention.runner.error(), "");
+  ASSERT_EQ(cuda::AttentionShape(attention.spec).blockKeys(), 128);
+  const Outputs few = run(attention, {tokens(0, 0, prompt), tokens(0, prompt, end)}, 1);
+  expectNear(attention, 3e-6, few);
+  EXPECT_TRUE(few == run(attention, {tokens(0, 0, end)}, 2));
+}
 
 /// Of the cache, and with so many query heads for a kv head.
 class CudaAttentionCounts : public testing::TestWithParam<std::tuple<const char *, int>> {};
