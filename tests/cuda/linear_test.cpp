@@ -138,6 +138,48 @@ TEST_P(Schemes, numbers_of_any_size) {
   }
 }
 
+/// One panel of bf16 weights, times a power of two.
+struct LargeWeights : Linear {
+  static constexpr int64_t k = 64, n = quant::panelRows;
+  uint16_t *packed;
+
+  LargeWeights(ActivationType type, int exponent, Random &random) : Linear(specFor(type), random) {
+    packed = reinterpret_cast<uint16_t *>(weights[0]->packed);
+    for (int64_t i = 0; i < n * k; ++i) {
+      weights[0]->values[i] = std::ldexp(weights[0]->values[i], exponent);
+      packed[i] += exponent << 7;
+    }
+  }
+  static LinearSpec specFor(ActivationType type) {
+    LinearSpec spec = specOf("bf16", k, {n});
+    spec.activations = type;
+    return spec;
+  }
+};
+
+/// Of the size of 1e34, which f16 does not have: sums have room for them, as on CPUs.
+TEST(Linear, weights_of_the_size_of_f32) {
+  for (ActivationType type : {ActivationType::F32, ActivationType::F16, ActivationType::BF16}) {
+    Random random(12);
+    LargeWeights(type, 117, random).check(toleranceOf("bf16", type));
+  }
+}
+
+/// A large number that is multiplied by zeros takes no bits from small ones beside it.
+TEST(Linear, small_numbers_are_rounded_to_f16_as_they_are) {
+  Random random(13);
+  LargeWeights linear(ActivationType::F16, 20, random);
+  std::fill_n(linear.packed, linear.n, 0); // column 0
+  for (int64_t row = 0; row < linear.n; ++row)
+    linear.weights[0]->values[row * linear.k] = 0;
+  for (int64_t row = 0; row < maxRows; ++row) {
+    for (int64_t column = 0; column < linear.k; ++column)
+      linear.x.at(row, column) = std::ldexp(linear.x.at(row, column), -6);
+    linear.x.at(row, 0) = 0x1p15;
+  }
+  linear.check(toleranceOf("bf16", ActivationType::F16));
+}
+
 TEST_P(Schemes, weights_are_loaded_once_in_whole_lines) {
   constexpr uint64_t k = 1024, n = 320, rows = 2, slices = 2, groups = 2; // of 256 rows
   Random random(5);

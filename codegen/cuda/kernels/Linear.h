@@ -3,9 +3,9 @@
 // The kernels of an emit::LinearSpec whose weights a GPU multiplies in their packed panels. One arithmetic
 // for every number of rows:
 //   1. K is cut into slices of at most 512 columns. A row's slice is multiplied by the gain and by a power of
-//      two that brings its largest number near the end of f16, and cut into planes of 16 bits: what is left
-//      by the first one's rounding is the second one. An RMSNorm's factor comes last, with the epilogue, so
-//      that nobody needs the whole row before; a LayerNorm comes first.
+//      two that brings its largest number near the end of f16, or to about 1 for bf16, and cut into planes of
+//      16 bits: what is left by the first one's rounding is the second one. An RMSNorm's factor comes last,
+//      with the epilogue, so that nobody needs the whole row before; a LayerNorm comes first.
 //   2. Slices are cut into chunks. A chunk's products are those of matrix instructions, weights as A and
 //      tokens as columns of B. Integers are multiplied as such; their group's scale and minimum are applied
 //      to its sum in f32, groups ascending.

@@ -7,6 +7,8 @@
 #include "codegen/cuda/kernels/Linear.h"
 #include "codegen/emit/Norm.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace llmc::cuda::linear {
@@ -61,15 +63,20 @@ static Value maximumOf(Emitter &e, Value largest, Value four) {
   return largest;
 }
 
-/// The power of two that brings `bound` to 2^14 or above, below 2^15, and one over it.
-static std::pair<Value, Value> scaleFor(Emitter &e, Value bound) {
+/// A slice's largest number is brought to 2^14 or above, below 2^15, where f16 has room for it.
+constexpr int64_t halfExponent = 14;
+
+/// The power of two that does so to `bound`, and one over it. For bf16 to 1 or above: it has the exponents of
+/// f32, and sums of products with large weights shall have room there.
+static std::pair<Value, Value> scaleFor(Emitter &e, const Plan &plan, Value bound) {
+  const int64_t wanted = plan.type == MatrixType::F16 ? halfExponent : 0;
   auto shifted = [&](Value exponent) {
     Value word = arith::ShLIOp::create(e, exponent, e.splat(e.i32(), 23));
     return arith::BitcastOp::create(e, e.f32(), word);
   };
   Value word = arith::BitcastOp::create(e, e.i32(), bound);
   Value exponent = e.both(arith::ShRUIOp::create(e, word, e.splat(e.i32(), 23)), e.splat(e.i32(), 0xff));
-  Value scale = e.sub(e.splat(e.i32(), 127 + 14 + 127), exponent);
+  Value scale = e.sub(e.splat(e.i32(), 127 + wanted + 127), exponent);
   scale = e.max(e.min(scale, e.splat(e.i32(), 253)), e.splat(e.i32(), 1));
   return {shifted(scale), shifted(e.sub(e.splat(e.i32(), 254), scale))};
 }
@@ -130,7 +137,7 @@ Rows::Slice Rows::load(Value row, Value slice, ValueRange layerNorm) {
   }
   if (plan.hasFactor())
     result.squares = sumOfLanes(e, squares);
-  std::tie(result.scale, result.inverseScale) = scaleFor(e, maxOfLanes(e, largest));
+  std::tie(result.scale, result.inverseScale) = scaleFor(e, plan, maxOfLanes(e, largest));
   return result;
 }
 
@@ -140,8 +147,11 @@ Values Rows::planes(Value four, Value scale) {
   Value value = e.mulf(four, e.broadcast(scale, 4));
   if (isHalf && plan.spec.activations == ActivationType::BF16)
     value = e.extendBF16(e.truncToBF16(value));
-  if (!isHalf && plan.spec.activations == ActivationType::F16)
-    value = arith::ExtFOp::create(e, floats, e.truncToF16(value));
+  if (!isHalf && plan.spec.activations == ActivationType::F16) {
+    // Near the end of f16, where small numbers keep most of their bits.
+    Value large = e.mulf(value, std::ldexp(1.0, halfExponent));
+    value = e.mulf(arith::ExtFOp::create(e, floats, e.truncToF16(large)), std::ldexp(1.0, -halfExponent));
+  }
   Values result;
   for (int64_t plane = 0; plane < plan.planes; ++plane) {
     Value rounded = isHalf ? Value(arith::TruncFOp::create(e, halves, value)) : e.truncToBF16(value);
