@@ -17,6 +17,17 @@ inline LinearSpec specOf(const char *scheme, int64_t k, std::vector<int64_t> wid
   return spec;
 }
 
+/// A norm without gain has no bias either.
+inline LinearSpec normedSpec(const char *scheme, int64_t k, std::vector<int64_t> widths, Norm norm,
+                             bool hasGain = true) {
+  LinearSpec spec = specOf(scheme, k, std::move(widths));
+  spec.norm = norm;
+  spec.eps = 1e-5;
+  spec.normGain = hasGain;
+  spec.normBias = hasGain && norm == Norm::Layer;
+  return spec;
+}
+
 /// The kernels of a spec, with random operands.
 struct GpuLinear : LinearData {
   DeviceKernelRunner runner;

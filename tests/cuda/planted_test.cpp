@@ -104,11 +104,9 @@ struct Family {
   bool hasCopies = true;
 };
 
-LinearSpec gatedSpec(const char *scheme) {
-  LinearSpec spec = specOf(scheme, 1344, {40, 40});
-  spec.norm = Norm::Layer;
-  spec.eps = 1e-5;
-  spec.normGain = spec.normBias = spec.glu = spec.bias = true;
+LinearSpec gatedSpec(const char *scheme, Norm norm) {
+  LinearSpec spec = normedSpec(scheme, 1344, {40, 40}, norm);
+  spec.glu = spec.bias = true;
   spec.act = Activation::Silu;
   return spec;
 }
@@ -124,7 +122,7 @@ std::vector<Family> families() {
   std::vector<Family> all;
   auto linear = [&](const char *name, std::vector<std::string> entries, const char *scheme, int64_t rows) {
     all.push_back({name, entries, {"x", "gain", "norm bias", "weights", "bias"}, [=](const Change &change) {
-                     return std::make_unique<LinearSubject>(gatedSpec(scheme), rows, change);
+                     return std::make_unique<LinearSubject>(gatedSpec(scheme, Norm::Layer), rows, change);
                    }});
   };
   linear("FewRowsQ4", {"linear_rows8"}, "q4_0", 8);
@@ -133,10 +131,8 @@ std::vector<Family> families() {
   // The same, but nothing is known of a row before all of it is multiplied: by blocks of a slice, or of all.
   auto rms = [&](const char *name, int64_t mostGroups) {
     all.push_back({name, {"linear_rows8"}, {"x", "gain", "weights", "bias"}, [=](const Change &change) {
-                     LinearSpec spec = gatedSpec("q4_1");
-                     spec.norm = Norm::Rms;
-                     spec.normBias = false;
-                     return std::make_unique<LinearSubject>(spec, 8, change, mostGroups);
+                     return std::make_unique<LinearSubject>(gatedSpec("q4_1", Norm::Rms), 8, change,
+                                                            mostGroups);
                    }});
   };
   rms("FewRowsOfRms", cuda::mostSplitGroups);
