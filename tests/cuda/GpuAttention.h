@@ -21,11 +21,12 @@ struct GpuAttention : AttentionCase {
                change) {}
 
   /// Pages of both sequences, in memory of the device; a page also holds something else before and after the
-  /// layer.
+  /// layer. But the last one, with the first keys of sequence 0, ends with the layer: behind it there is no
+  /// memory.
   struct Cache {
     static constexpr int64_t gap = 128;
     llmc_kv_pool pool = {};
-    uint64_t offsetK, offsetV;
+    uint64_t offsetK, offsetV, bytes;
   };
   Cache makeCache() {
     const emit::KVLayout layout = spec.layout();
@@ -34,10 +35,12 @@ struct GpuAttention : AttentionCase {
     cache.offsetK = Cache::gap, cache.offsetV = cache.offsetK + layout.pageBytesK() + Cache::gap;
     cache.pool.page_bytes = cache.offsetV + layout.pageBytesV() + Cache::gap;
     // Full of NaN: what an earlier owner left behind must not matter.
-    cache.pool.pages = runner.allocate<uint8_t>(sequences * pages * cache.pool.page_bytes, "pages");
+    const int64_t all = sequences * pages;
+    cache.bytes = all * cache.pool.page_bytes - Cache::gap;
+    cache.pool.pages = runner.allocate<uint8_t>(cache.bytes, "pages");
     std::vector<int32_t> table;
-    for (int64_t i = 0; i < sequences * pages; ++i)
-      table.push_back(int32_t((i * 7 + 2) % (sequences * pages)));
+    for (int64_t i = 0; i < all; ++i)
+      table.push_back(int32_t((i * 7 + all - 1) % all));
     cache.pool.table = runner.upload(table.data(), table.size(), "table");
     cache.pool.table_stride = pages;
     return cache;

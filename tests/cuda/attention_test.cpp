@@ -178,8 +178,7 @@ TEST_P(CudaAttentionCounts, KeysOnceAndLittleBesides) {
   GpuAttention attention(spec, random);
   ASSERT_EQ(attention.runner.error(), "");
   GpuAttention::Cache cache = attention.makeCache();
-  const uint64_t pages = attention.sequences * cache.pool.table_stride;
-  std::fill_n(cache.pool.pages, pages * cache.pool.page_bytes, 0);
+  std::fill_n(cache.pool.pages, cache.bytes, 0);
   attention.runner.emulator.options.counts = true;
   Outputs outputs;
   ASSERT_EQ(attention.step(cache, {{0, keys - 1}}, outputs), "");

@@ -60,8 +60,7 @@ struct AttentionSubject : Subject {
     const GpuAttention::Cache cache = attention.makeCache();
     // Bytes that are small numbers in every type.
     Random bytes(2);
-    const uint64_t pages = attention.sequences * cache.pool.table_stride;
-    for (uint64_t i = 0; i < pages * cache.pool.page_bytes; ++i)
+    for (uint64_t i = 0; i < cache.bytes; ++i)
       cache.pool.pages[i] = uint8_t(0x20 + bytes() % 0x1c);
     AttentionCase::Outputs outputs;
     const std::string error = attention.step(cache, batch, outputs);
@@ -139,7 +138,7 @@ std::vector<Family> families() {
   rms("FewRowsOfRmsInOneBlock", 0);
   auto attention = [&](const char *name, std::vector<std::string> entries, const char *type,
                        emit::AttentionSpec spec, std::vector<AttentionCase::Token> batch) {
-    std::set<std::string> ends = {"q", "k", "v", "table"};
+    std::set<std::string> ends = {"q", "k", "v", "table", "pages"};
     if (spec.gainQ)
       ends.insert({"q gain", "k gain"});
     all.push_back({name, entries, ends, [=](const Change &change) {
