@@ -20,7 +20,8 @@ namespace {
 
 class Planter {
 public:
-  explicit Planter(Module &module) : module(module), builder(module.getContext()) {
+  Planter(Module &module, int everyShuffle)
+      : module(module), everyShuffle(everyShuffle), builder(module.getContext()) {
     Type *bytes = ArrayType::get(builder.getInt8Ty(), mostMistakes);
     planted = new GlobalVariable(module, bytes, /*isConstant=*/false, GlobalValue::ExternalLinkage,
                                  Constant::getNullValue(bytes), "planted",
@@ -83,9 +84,8 @@ private:
       builder.SetInsertPoint(&call);
       doUnless(builder.CreateOr(weaker, none), call);
     } else if (name.starts_with("shfl.")) {
-      // Folds of five steps each, one for every number: one step in three is each of the five in turn.
       const std::string place = placeOf(call, name);
-      if (counts[name.str()] % 3 != 0)
+      if (counts[name.str()] % everyShuffle != 0)
         return;
       Value *lanes = call.getArgOperand(2);
       Value *isWrong = isNext(Mistake::Shuffled, place);
@@ -121,6 +121,7 @@ private:
   }
 
   Module &module;
+  const int everyShuffle;
   IRBuilder<> builder;
   GlobalVariable *planted;
   std::map<std::string, int> counts;
@@ -128,12 +129,13 @@ private:
 
 } // namespace
 
-std::vector<Mistake> plantMistakes(Module &module, const std::vector<std::string> &entries) {
+std::vector<Mistake> plantMistakes(Module &module, const std::vector<std::string> &entries,
+                                   int everyShuffle) {
   for (Function &function : make_early_inc_range(module))
     if (function.getCallingConv() == CallingConv::PTX_Kernel &&
         !is_contained(entries, function.getName().str()))
       function.eraseFromParent();
-  Planter planter(module);
+  Planter planter(module, everyShuffle);
   for (Function &function : module)
     if (!function.isDeclaration())
       planter.plant(function);

@@ -23,8 +23,9 @@ using MakeSubject = std::function<std::unique_ptr<Subject>(const Change &)>;
 
 /// Runs kernels with mistakes in these entries, or without any.
 struct Trial {
-  Trial(const std::vector<std::string> &entries, const MakeSubject &make)
-      : subject(make([&](llvm::Module &module) { mistakes = plantMistakes(module, entries); })) {}
+  Trial(const std::vector<std::string> &entries, const MakeSubject &make, int everyShuffle = 1)
+      : subject(
+            make([&](llvm::Module &module) { mistakes = plantMistakes(module, entries, everyShuffle); })) {}
 
   /// Empty, or what shows these mistakes in this order of threads.
   std::string findingOf(const std::vector<uint32_t> &numbers, uint32_t seed) {
