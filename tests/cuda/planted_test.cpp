@@ -98,7 +98,10 @@ struct ChooseSubject : Subject {
 
 /// The last row of the table is asked for, too.
 struct EmbedSubject : Subject {
-  explicit EmbedSubject(const Change &change) : random(1), embed("q8_0", 32, 64, random, change) {}
+  explicit EmbedSubject(const Change &change)
+      : random(1),
+        embed({.scheme = quant::schemeByName("q8_0"), .vocab = 32, .width = 64, .rowSpace = LLMC_ROWS_ASKED},
+              random, change) {}
   DeviceKernelRunner &runner() override { return embed.runner; }
   std::string run(std::vector<float> &result) override { return embed.run({3, 31, 17}, {0, 1}, result); }
   Random random;
