@@ -34,9 +34,9 @@ struct GpuAttention : AttentionCase {
     Cache cache;
     cache.offsetK = Cache::gap, cache.offsetV = cache.offsetK + layout.pageBytesK() + Cache::gap;
     cache.pool.page_bytes = cache.offsetV + layout.pageBytesV() + Cache::gap;
-    // Full of NaN: what an earlier owner left behind must not matter.
     const int64_t all = sequences * pages;
     cache.bytes = all * cache.pool.page_bytes - Cache::gap;
+    // Full of NaN: what an earlier owner left behind must not matter.
     cache.pool.pages = runner.allocate<uint8_t>(cache.bytes, "pages");
     std::vector<int32_t> table;
     for (int64_t i = 0; i < all; ++i)

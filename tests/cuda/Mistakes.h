@@ -27,8 +27,8 @@ struct Mistake {
 };
 
 /// Plants all of these in these entries, and takes the module's other kernels away. With `planted` all zeros
-/// the kernels do what they did. One compile serves all, one by one and together. Of shuffles each so-many-th
-/// is made wrong.
+/// the kernels do what they did. One compile serves all, one by one and together. Of shuffles only every
+/// `everyShuffle`-th one is made wrong.
 std::vector<Mistake> plantMistakes(llvm::Module &module, const std::vector<std::string> &entries,
                                    int everyShuffle = 1);
 

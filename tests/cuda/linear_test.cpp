@@ -146,7 +146,7 @@ struct LargeWeights : Linear {
   }
 };
 
-/// Of the size of 1e34, which f16 does not have: sums have room for them, as on CPUs.
+/// Of about 1e34. Sums have room for them, as on CPUs.
 TEST(Linear, weights_of_the_size_of_f32) {
   for (ActivationType type : {ActivationType::F32, ActivationType::F16, ActivationType::BF16}) {
     Random random(12);

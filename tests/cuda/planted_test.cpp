@@ -159,7 +159,8 @@ std::vector<Family> families() {
     all.push_back({name, entries, ends, [=](const Change &change) {
                      return std::make_unique<AttentionSubject>(spec, type, batch, change);
                    }});
-    // A kernel that has many, of folds of five steps, one for every number: each of the five in turn.
+    // These have many, in folds of five steps each, one for every number: one step in three is each of the
+    // five in turn.
     all.back().everyShuffle = 3;
   };
   const std::vector<std::string> few = {"attention", "attention_combine"},
