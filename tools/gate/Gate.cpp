@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 #include "tools/gate/Gate.h"
 
+#include "codegen/ChooseTypes.h"
 #include "codegen/Pipeline.h"
 #include "codegen/WriteFile.h"
 #include "ir/LMOps.h"
