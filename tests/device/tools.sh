@@ -80,12 +80,26 @@ XDG_CACHE_HOME="$work/untouched" "$llmc" logits "$work/model.so" --device simt -
   fail "--no-cache keeps something"
 # By default the device's program rounds less than the CPU's, which multiplies int8; a budget is of what it rounds to itself.
 verify() { # WHERE OPTIONS...: the row of the table whose budget the device's program has
-  "$llmc" compile "$source" -o "$work/verified.so" --target cpu,cuda --cpu avx2 --verify-passes --verify-device "${@:2}" \
-    2> "$work/gate" || fail "${*:2}: $(cat "$work/gate")"
+  local options=(--cpu avx2 --target cpu,cuda "${@:2}")
+  rm -rf "$work/dump"
+  "$llmc" compile "$source" -o "$work/verified.mlir" "${options[@]}" --stop-after plan --dump-ir "$work/dump" &&
+    "$llmc" compile "$source" -o "$work/plain.so" "${options[@]}" || fail "${*:2}: does not compile"
+  "$llmc" compile "$work"/dump/*-plan-kv-cache.mlir -o "$work/verified.so" --verify-passes --verify-device 2> "$work/gate" ||
+    fail "${*:2}: $(cat "$work/gate")"
+  cmp "$work/plain.so" "$work/verified.so" || fail "${*:2}: the gate changes the bytes"
   awk -v where="$1" 'index($0, where) == 1 { wanted = $(NF - 2) } /^model.so \(simt\)/ { values = $3; found = $(NF - 2) }
     END { exit !(values > 10 && found == wanted) }' "$work/gate" || fail "${*:2}: $(cat "$work/gate")"
 }
 verify lower-to-step
-"$llmc" compile "$source" -o "$work/plain.so" --target cpu,cuda --cpu avx2 || fail "does not compile"
-cmp "$work/plain.so" "$work/verified.so" || fail "the gate changes the bytes"
 verify "model.so (avx2) " --activations bf16
+# What is left of a failure looks at the device again.
+changed="--verify-passes: lower-to-step changes what the model computes"
+"$llmc" compile "$work"/dump/*-plan-kv-cache.mlir -o "$work/planted.so" --plant-bug next-layer --verify-passes --verify-device \
+  2> "$work/words" && fail "a mistake is not seen"
+grep -qF -- "$changed" "$work/words" && grep -q -- " --verify-device" "$work/planted.so.failed/run.sh" || fail "$(cat "$work/words")"
+LLMC=$llmc "$work/planted.so.failed/run.sh" 2> "$work/words" && fail "does not fail again"
+grep -qF -- "$changed" "$work/words" || fail "fails otherwise: $(cat "$work/words")"
+"$llmc" compile "$source" -o "$work/cpu.mlir" --stop-after plan --dump-ir "$work/dump.cpu" || fail "no dump"
+"$llmc" compile "$work"/dump.cpu/*-plan-kv-cache.mlir -o "$work/none.so" --verify-passes --verify-device 2> "$work/words" &&
+  fail "verifies a device without a program"
+grep -q "^llmc: error: --verify-device: .*-plan-kv-cache.mlir is of a compile without --target cuda$" "$work/words" || fail "$(cat "$work/words")"

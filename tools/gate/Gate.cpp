@@ -84,7 +84,7 @@ LogicalResult Gate::report(const std::string &pass, Phase phase, ModuleOp before
     return success();
   std::string text = problem->sentence;
   if (before && !options.reproducer.empty()) {
-    tools::Failure failed{pass, phase, before, after, text, problem->difference};
+    tools::Failure failed{pass, phase, before, after, text, problem->difference, !options.compiler.empty()};
     const std::string words = writeReproducer(options.reproducer, failed, schedule, pipeline, state,
                                               options.tolerance, options.layers);
     text += words.empty() ? "; " + options.reproducer + "/run.sh shows it again" : "; " + words;

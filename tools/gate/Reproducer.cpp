@@ -50,6 +50,8 @@ static void printScript(const Failure &failure, const PipelineOptions &options, 
       << nameOf(failure.phase) << " --verify-passes";
   if (tolerance > 0)
     out << llvm::format("=%g", tolerance);
+  if (failure.withDevice)
+    out << " --verify-device";
   if (!layers.empty() && layers != firstLayers(static_cast<int64_t>(layers.size())))
     out << " --verify-layers " << writeLayerList(layers);
   if (!options.plantedBug.empty())

@@ -24,6 +24,7 @@ struct Failure {
   mlir::ModuleOp after;  // null for the code of kernels
   std::string sentence;  // what was found
   std::optional<Difference> difference;
+  bool withDevice = false; // code for devices is looked at, too
 };
 
 /// Writes before.mlir, after.mlir, tokens.txt and run.sh to `folder`, which is made; returns one sentence if

@@ -139,6 +139,8 @@ mlir::OwningOpRef<mlir::ModuleOp> CompileRun::readSource(std::string &error) {
   if (dumped && options.stopAfter < options.startFrom)
     error = "--stop-after: the compile starts from the phase " + nameOf(options.startFrom).str() +
             ", behind the phase " + nameOf(options.stopAfter).str();
+  else if (dumped && arguments.verifiesDevice && options.devices.empty())
+    error = "--verify-device: " + arguments.source + " is of a compile without --target cuda";
   return error.empty() ? std::move(dumped) : nullptr;
 }
 

@@ -207,7 +207,7 @@ std::string tools::checkArguments(CompileArguments &arguments) {
     return usage;
   if (std::string usage = chooseTargets(arguments, arguments.pipeline); !usage.empty())
     return usage;
-  if (arguments.verifiesDevice && arguments.pipeline.devices.empty())
+  if (arguments.verifiesDevice && arguments.pipeline.devices.empty() && !isDump(arguments.source))
     return needsDevice("--verify-device");
   if (arguments.pipeline.variants.empty() && !arguments.tolerance.empty())
     return "--verify-passes: checks code for the CPU: add cpu to --target";
