@@ -44,14 +44,14 @@ inline std::string modelPath(const std::string &name) {
   return std::string(LLMC_DEVICE_MODELS) + "/" + name + ".so";
 }
 
-/// The device with code that could be checked, where it has that.
-inline std::string checkedDevice(const std::string &model, const std::string &options) {
+/// The device; if it is the emulator, with the code that can be checked and these options.
+inline std::string deviceWith(const std::string &options, const std::string &model) {
   if (!isEmulated())
     return deviceWord();
   return "simt:code=" + std::string(LLMC_DEVICE_MODELS) + "/" + model + ".checked.simt," + options;
 }
 inline std::string checkedDevice(const std::string &model, uint32_t seed) {
-  return checkedDevice(model, "checks=bounds+races,seed=" + std::to_string(seed));
+  return deviceWith("checks=bounds+races,seed=" + std::to_string(seed), model);
 }
 
 } // namespace llmc::test

@@ -30,10 +30,9 @@ TEST_P(Models, agree_with_the_cpu_in_every_order_of_threads) {
 INSTANTIATE_TEST_SUITE_P(Device, Models, testing::Values(LLMC_DEVICE_MODEL_NAMES),
                          [](const testing::TestParamInfo<const char *> &info) { return word(info.param); });
 
-/// Two prompts of which one goes over 300 keys, in two steps; steps of a token of each, which are recorded
-/// and repeated; a chunk beside a token. Grids, records and scratch are of the longest sequence. Key blocks
-/// of 128 end at 128 and 256 (AttentionShape), which each of the sequences crosses by single tokens or in a
-/// chunk.
+/// Grids, records and scratch are of the longest sequence. A prompt of 246 tokens in two steps and one of
+/// 103; steps of a token of each, which are recorded and repeated, across 256; a chunk across 128 beside a
+/// token. Key blocks are of 128 keys (AttentionShape).
 TEST(Keys, of_several_blocks_agree_with_the_cpu) {
   REQUIRE_DEVICE();
   Steps steps{{{0, 150}}, {{0, 96}}, {{1, 103}}};
@@ -61,7 +60,8 @@ void PrintTo(const Rounding &rounding, std::ostream *out) { *out << rounding.nam
 // 32, one in 127 away. Seen are 2e-4 and 3e-3.
 constexpr double inCacheOfF16 = 1e-3, inCacheOfQ8 = 1e-2;
 // Inputs of four matmuls in each of two layers are rounded by 2^-12 / sqrt(3) of them in f16, and by 8 times
-// that in bf16. Gates multiply that by up to 3, and the largest of 17,000 logits may be 6 times their mean.
+// that in bf16. Gates multiply that by up to 3, and the largest of 17,000 logits may be 6 times as far off as
+// they are in the mean.
 constexpr double inputsOfF16 = 3 * 6 * 2.83 * 0x1p-12 / 1.73, inputsOfBF16 = 8 * inputsOfF16;
 
 class Roundings : public testing::TestWithParam<Rounding> {};

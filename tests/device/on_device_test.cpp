@@ -12,15 +12,15 @@ using namespace llmc::test;
 
 namespace {
 
-/// Matmuls of f32 weights run by their decomposition, those of q8_0 weights, which
-/// "as-users-do" has, by kernels of the GPU's own.
+/// Matmuls of f32 weights run by their decomposition, those of q8_0 weights, which "as-users-do" has, by
+/// kernels of the GPU's own.
 class OnDevice : public testing::TestWithParam<const char *> {
 protected:
   void SetUp() override {
     REQUIRE_DEVICE();
     llmc_model_params params;
     llmc_model_params_init(&params, sizeof params);
-    const std::string device = checkedDevice(GetParam(), "checks=none");
+    const std::string device = deviceWith("checks=none", GetParam());
     params.device = device.c_str();
     ASSERT_EQ(llmc_model_load(modelPath(GetParam()).c_str(), &params, &model), LLMC_OK) << llmc_last_error();
     session = newSession();
