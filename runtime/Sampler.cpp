@@ -154,6 +154,8 @@ llmc_status Sampler::sample(std::span<const float> row, llmc_token &token, float
     logits = changed;
   }
   llmc_token chosen = params.temperature <= 0 ? argmax(logits) : draw(logits);
+  if (chosen < 0 && logits.data() != row.data() && argmax(row) >= 0)
+    return setError(LLMC_ESTATE, "biases, penalties and stages of the sampler leave no token to choose");
   if (chosen < 0)
     return setError(LLMC_EINTERNAL, "the logits hold no number to choose from");
   if (logprob)

@@ -133,6 +133,18 @@ TEST(Sampler, seeds_decide) {
     EXPECT_EQ(draw(first, row), draw(second, row));
 }
 
+TEST(Sampler, says_that_nothing_is_left_to_choose) {
+  for (float temperature : {0.0f, 1.0f}) {
+    Sampler forbidden(with([&](auto &p) { p.temperature = temperature; }), 5);
+    for (llmc_token token = 0; token < 5; ++token)
+      forbidden.addBias(token, -infinity);
+    llmc_token chosen = 0;
+    EXPECT_FAILS(forbidden.sample(row, chosen, nullptr), LLMC_ESTATE, "leave no token");
+    Sampler plain(with([&](auto &p) { p.temperature = temperature; }), 5);
+    EXPECT_FAILS(plain.sample(std::vector<float>(5, -infinity), chosen, nullptr), LLMC_EINTERNAL, "no number");
+  }
+}
+
 TEST(Sampler, bias_and_penalties) {
   Sampler biased(with([](auto &) {}), 5);
   biased.addBias(2, 100);

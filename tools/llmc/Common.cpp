@@ -126,16 +126,17 @@ SessionPtr newSession(llmc_model *model, const ModelOptions &options, size_t fix
   return newSession(model, sessionParams(options, fixedTokens));
 }
 
-std::string noRoomFor(size_t tokens, const ModelOptions &options) {
+std::string noRoomFor(size_t tokens, size_t generated, const ModelOptions &options) {
+  const size_t needed = tokens + generated;
   return options.ctx ? fmt::format("the prompt has {} tokens and --ctx is {}; --ctx {} makes room", tokens,
-                                   options.ctx, tokens + 1)
+                                   options.ctx, needed)
                      : fmt::format("the prompt has {} tokens, more than the context; --ctx {} makes room",
-                                   tokens, tokens + 1);
+                                   tokens, needed);
 }
 
 void checkRoom(size_t tokens, const ModelOptions &options) {
   if (options.ctx && tokens > options.ctx)
-    throw Failure(noRoomFor(tokens, options));
+    throw Failure(noRoomFor(tokens, 0, options));
 }
 
 llmc_seq newSequence(llmc_session *session) {

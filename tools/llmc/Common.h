@@ -84,8 +84,8 @@ SessionPtr newSession(llmc_model *, const llmc_session_params &);
 void checkStorage(llmc_status status, const llmc_session_params &);
 /// The same, with what noteContext says of it.
 SessionPtr newSession(llmc_model *, const ModelOptions &, size_t fixedTokens);
-/// That a prompt of so many tokens has no room, and what makes some.
-std::string noRoomFor(size_t tokens, const ModelOptions &);
+/// That a prompt of so many tokens has no room, and what makes some, with at least so many generated ones.
+std::string noRoomFor(size_t tokens, size_t generated, const ModelOptions &);
 /// Throws that where --ctx already tells.
 void checkRoom(size_t tokens, const ModelOptions &);
 llmc_seq newSequence(llmc_session *);

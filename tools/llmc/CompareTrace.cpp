@@ -295,8 +295,8 @@ int compareTrace(const CompareTraceOptions &options) {
   TraceFile a(options.first), b(options.second);
   Report report = compareAll(a, b, options.tolerance);
   if (report.list.empty())
-    throw Failure(fmt::format("{} and {}: nothing to compare: no value stands in both for the same tokens "
-                              "(traces of other tokens need --trace-values)",
+    throw Failure(fmt::format("{} and {}: nothing to compare: no value stands in both for the same tokens in "
+                              "one step (traces of other tokens, or cut into other steps, need --trace-values)",
                               options.first, options.second));
   options.json ? printJson(report, options.tolerance) : printTable(report, options.tolerance);
   flushOutput();

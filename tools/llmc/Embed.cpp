@@ -1,6 +1,7 @@
 //===- Embed.cpp - llmc embed ---------------------------------------------===//
 #include "tools/llmc/Common.h"
 #include "tools/llmc/Interrupt.h"
+#include "tools/support/Progress.h"
 
 #include <algorithm>
 #include <cmath>
@@ -49,8 +50,9 @@ int embed(const EmbedOptions &options) {
   llmc_seq seq = newSequence(session.get());
   InterruptScope scope(session.get());
   if (!options.all) {
+    Progress progress("prompt", tokens.size());
     evaluateAll(session.get(), seq, tokens, sizes.batch, LLMC_OUT_ALL | LLMC_OUT_HIDDEN,
-                [](size_t, int32_t, size_t) {});
+                [&](size_t begin, int32_t, size_t count) { progress.update(begin + count); });
     const float *values = nullptr;
     size_t n = 0;
     check(llmc_embedding(session.get(), seq, poolingOf(options.pooling), &values, &n));

@@ -133,7 +133,7 @@ Answer generate(const llmc_model *model, llmc_session *session, llmc_seq seq, ll
     return answer;
   }
   if (status == LLMC_ENOSPC_KV)
-    throw ContextFull(noRoomFor(prompt.tokens.size(), options));
+    throw ContextFull(noRoomFor(prompt.tokens.size(), 1, options));
   check(status);
 
   std::vector<const char *> stops;

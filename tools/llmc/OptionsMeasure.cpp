@@ -23,7 +23,8 @@ static void addEmbed(CLI::App &app, int &code) {
     command->add_option("--pooling", options.pooling, "which hidden rows make the vector (default: last)")
         ->type_name("NAME")
         ->check(oneOf({"last", "mean", "first"}));
-    command->add_flag("--all", options.all, "the hidden row of every token instead of one vector");
+    command->add_flag("--all", options.all, "the hidden row of every token instead of one vector")
+        ->excludes("--pooling");
     command->add_flag("--json", options.json, "print {\"embedding\":[…]}; with --all {\"rows\":[…]}");
     command->footer("Example:\n  llmc embed model.so -p \"Hello, world\" --pooling mean --json");
   };
