@@ -54,8 +54,8 @@ const auto &countsOf(GpuLinear &linear, int64_t rows) {
   return linear.runner.emulator.counters().counts();
 }
 
-/// A LayerNorm reads x twice more in each block.
-TEST(LinearLoads, a_layer_norm_of_a_token_loads_x_thrice) {
+/// A LayerNorm reads x once more in each block.
+TEST(LinearLoads, a_layer_norm_of_a_token_loads_x_twice) {
   constexpr uint64_t k = 2560, n = 2560;
   Random random(9);
   const LinearSpec spec = normedSpec("q4_0", k, {n}, Norm::Layer);
@@ -64,7 +64,7 @@ TEST(LinearLoads, a_layer_norm_of_a_token_loads_x_thrice) {
   for (const auto &[key, moved] : countsOf(linear, 1))
     all += moved.warpLoads + moved.warpStores;
   const double least = double(linear.weights[0]->scheme.packedBytes(n, k) + 4 * (3 * k + n));
-  EXPECT_LE(double(all), 1.45 * least);
+  EXPECT_LE(double(all), 1.25 * least);
 }
 
 /// A matrix of an 8B with all that may stand beside it.

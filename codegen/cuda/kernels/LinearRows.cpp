@@ -83,36 +83,57 @@ static std::pair<Value, Value> scaleFor(Emitter &e, const Plan &plan, Value boun
 
 Value Rows::factor(Value squares) { return emit::emitNormFactor(e, squares, plan.spec.k, plan.spec.eps); }
 
-/// The sum of all lanes' shares of a whole row.
-static Value overRow(Emitter &e, const Plan &plan, llvm::function_ref<Value(Value quad, Value sum)> add) {
-  constexpr int64_t atOnce = 8; // that many loads are under way
-  const int64_t quads = (plan.spec.k + 3) / 4, rounds = (quads + warpLanes - 1) / warpLanes;
-  auto some = [&](Value first, int64_t count, Value sum) {
-    for (int64_t i = 0; i < count; ++i)
-      sum = add(e.add(first, i * warpLanes), sum);
-    return sum;
-  };
-  Value lane = laneNumber(e), sum = e.real(e.f32(), 0);
-  const int64_t whole = rounds / atOnce;
-  if (whole)
-    sum = e.loop(e.c(0), e.c(whole), 1, sum, [&](Value i, ValueRange sum) -> Values {
-      return {some(e.add(lane, e.mul(i, atOnce * warpLanes)), atOnce, sum[0])};
-    })[0];
-  return sumOfLanes(e, some(e.add(lane, whole * atOnce * warpLanes), rounds % atOnce, sum));
+namespace {
+/// Of some numbers: how many there are, their mean, and the squares of what they are off it.
+struct Moments {
+  Value count, mean, squares;
+};
+} // namespace
+
+/// Both together (Chan, Golub, LeVeque 1979); either may be of no number.
+static Moments join(Emitter &e, const Moments &a, const Moments &b) {
+  Value count = e.addf(a.count, b.count), off = e.subf(b.mean, a.mean);
+  Value share = e.divf(b.count, e.maxf(count, e.real(e.f32(), 1)));
+  Value between = e.mulf(e.mulf(off, off), e.mulf(a.count, share));
+  return {count, e.fma(off, share, a.mean), e.addf(e.addf(a.squares, b.squares), between)};
 }
 
+/// The row is read once: each lane has some numbers at a time, and joins what it knows of them.
 Values Rows::layerNorm(Value row) {
   if (plan.spec.norm != Norm::Layer)
     return {};
-  Value start = rowAddress(e, plan, x, row), last = e.c((plan.spec.k - 1) / 4), k = e.c(plan.spec.k);
-  auto read = [&](Value quad) { return load(start, e.min(quad, last)); };
-  Value sum = overRow(
-      e, plan, [&](Value quad, Value sum) { return addElements(e, sum, zeroFrom(e, k, quad, read(quad))); });
-  Value mean = e.divf(sum, e.real(e.f32(), double(plan.spec.k)));
-  Value squares = overRow(e, plan, [&](Value quad, Value sum) {
-    return addSquares(e, sum, zeroFrom(e, k, quad, e.subf(read(quad), e.broadcast(mean, 4))));
-  });
-  return {mean, factor(squares)};
+  constexpr int64_t atOnce = 8; // loads that are under way
+  const int64_t quads = (plan.spec.k + 3) / 4, rounds = (quads + warpLanes - 1) / warpLanes;
+  Value start = rowAddress(e, plan, x, row), k = e.c(plan.spec.k), zero = e.real(e.f32(), 0);
+  auto some = [&](Value first, int64_t n) -> Moments {
+    Values at, fours;
+    Value sum = zero, squares = zero, count = e.c(0);
+    for (int64_t i = 0; i < n; ++i) {
+      at.push_back(e.add(first, i * warpLanes));
+      fours.push_back(load(start, e.min(at[i], e.c(quads - 1))));
+      sum = addElements(e, sum, zeroFrom(e, k, at[i], fours[i]));
+      count = e.add(count, e.max(e.min(e.sub(k, e.mul(at[i], 4)), e.c(4)), e.c(0)));
+    }
+    count = arith::SIToFPOp::create(e, e.f32(), count);
+    Value mean = e.divf(sum, e.maxf(count, e.real(e.f32(), 1)));
+    for (int64_t i = 0; i < n; ++i)
+      squares = addSquares(e, squares, zeroFrom(e, k, at[i], e.subf(fours[i], e.broadcast(mean, 4))));
+    return {count, mean, squares};
+  };
+  const int64_t whole = rounds / atOnce * atOnce;
+  Value lane = laneNumber(e);
+  Moments mine = some(e.add(lane, whole * warpLanes), rounds - whole);
+  if (whole) {
+    Values all = e.loop(e.c(0), e.c(whole), atOnce, {zero, zero, zero}, [&](Value round, ValueRange before) {
+      Moments next = some(e.add(lane, e.mul(round, warpLanes)), atOnce);
+      next = join(e, {before[0], before[1], before[2]}, next);
+      return Values{next.count, next.mean, next.squares};
+    });
+    mine = join(e, {all[0], all[1], all[2]}, mine);
+  }
+  Value mean = e.divf(sumOfLanes(e, e.mulf(mine.count, mine.mean)), e.real(e.f32(), double(plan.spec.k)));
+  Value off = e.subf(mine.mean, mean);
+  return {mean, factor(sumOfLanes(e, e.fma(e.mulf(off, off), mine.count, mine.squares)))};
 }
 
 Rows::Slice Rows::load(Value row, Value slice, ValueRange layerNorm) {
