@@ -103,34 +103,37 @@ Values Rows::layerNorm(Value row) {
   if (plan.spec.norm != Norm::Layer)
     return {};
   constexpr int64_t atOnce = 8; // loads that are under way
-  const int64_t quads = (plan.spec.k + 3) / 4, rounds = (quads + warpLanes - 1) / warpLanes;
+  const int64_t quads = (plan.spec.k + 3) / 4, whole = plan.spec.k / (4 * warpLanes * atOnce);
   Value start = rowAddress(e, plan, x, row), k = e.c(plan.spec.k), zero = e.real(e.f32(), 0);
-  auto some = [&](Value first, int64_t n) -> Moments {
+  // Of n quads a lane, all of which the row has if they are whole.
+  auto some = [&](Value first, int64_t n, bool isWhole) -> Moments {
     Values at, fours;
-    Value sum = zero, squares = zero, count = e.c(0);
+    auto inside = [&](int64_t i, Value four) { return isWhole ? four : zeroFrom(e, k, at[i], four); };
+    Value sum = zero, squares = zero, count = e.c(isWhole ? 4 * n : 0);
     for (int64_t i = 0; i < n; ++i) {
       at.push_back(e.add(first, i * warpLanes));
-      fours.push_back(load(start, e.min(at[i], e.c(quads - 1))));
-      sum = addElements(e, sum, zeroFrom(e, k, at[i], fours[i]));
-      count = e.add(count, e.max(e.min(e.sub(k, e.mul(at[i], 4)), e.c(4)), e.c(0)));
+      fours.push_back(load(start, isWhole ? at[i] : e.min(at[i], e.c(quads - 1))));
+      sum = addElements(e, sum, inside(i, fours[i]));
+      if (!isWhole)
+        count = e.add(count, e.max(e.min(e.sub(k, e.mul(at[i], 4)), e.c(4)), e.c(0)));
     }
     count = arith::SIToFPOp::create(e, e.f32(), count);
     Value mean = e.divf(sum, e.maxf(count, e.real(e.f32(), 1)));
     for (int64_t i = 0; i < n; ++i)
-      squares = addSquares(e, squares, zeroFrom(e, k, at[i], e.subf(fours[i], e.broadcast(mean, 4))));
+      squares = addSquares(e, squares, inside(i, e.subf(fours[i], e.broadcast(mean, 4))));
     return {count, mean, squares};
   };
-  const int64_t whole = rounds / atOnce * atOnce;
   Value lane = laneNumber(e);
-  Moments mine = some(e.add(lane, whole * warpLanes), rounds - whole);
-  if (whole) {
-    Values all = e.loop(e.c(0), e.c(whole), atOnce, {zero, zero, zero}, [&](Value round, ValueRange before) {
-      Moments next = some(e.add(lane, e.mul(round, warpLanes)), atOnce);
-      next = join(e, {before[0], before[1], before[2]}, next);
-      return Values{next.count, next.mean, next.squares};
-    });
-    mine = join(e, {all[0], all[1], all[2]}, mine);
-  }
+  Values all = e.loop(e.c(0), e.c(whole), 1, {zero, zero, zero}, [&](Value i, ValueRange before) {
+    Moments next = some(e.add(lane, e.mul(i, atOnce * warpLanes)), atOnce, /*isWhole=*/true);
+    next = join(e, {before[0], before[1], before[2]}, next);
+    return Values{next.count, next.mean, next.squares};
+  });
+  Moments mine = {all[0], all[1], all[2]};
+  const int64_t done = whole * atOnce * warpLanes;
+  if (done < quads)
+    mine =
+        join(e, mine, some(e.add(lane, done), llvm::divideCeil(quads - done, warpLanes), /*isWhole=*/false));
   Value mean = e.divf(sumOfLanes(e, e.mulf(mine.count, mine.mean)), e.real(e.f32(), double(plan.spec.k)));
   Value off = e.subf(mine.mean, mean);
   return {mean, factor(sumOfLanes(e, e.fma(e.mulf(off, off), mine.count, mine.squares)))};
