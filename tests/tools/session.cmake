@@ -57,6 +57,12 @@ llmc(1 run ${so} --tokens 4,5 -n 1 --session ${WORK})
 llmc(1 run ${so} --tokens 4,5 -n 1 --session ${WORK}/no/folder)
 expect("${err}" "${WORK}/no/folder: ")
 
+# Nor does a conversation replace what a plain prompt has left.
+llmc(1 run ${so} --chat -p hello -n 1 --session ${file})
+equal("${out}${err}" "llmc: error: ${file}: holds no conversation; leave --chat out to go on with it, or give another file\n")
+file(SHA256 ${file} after)
+equal("${after}" "${before}")
+
 # A conversation goes on, here as lines and there as questions.
 set(talk ${WORK}/talk.session)
 file(WRITE ${WORK}/turns "hello\nhell\nhe\n")

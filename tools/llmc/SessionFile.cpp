@@ -107,6 +107,10 @@ std::optional<SessionReader> savedSession(const RunOptions &options) {
   SessionReader reader(*options.session);
   if (!options.chat && !reader.messages().empty())
     throw Failure(fmt::format("{}: holds a conversation; give --chat to go on with it", *options.session));
+  if (options.chat && reader.messages().empty())
+    throw Failure(
+        fmt::format("{}: holds no conversation; leave --chat out to go on with it, or give another file",
+                    *options.session));
   return reader;
 }
 
