@@ -258,11 +258,16 @@ LogicalResult PipelineRun::lowerToPrograms() {
 }
 
 FailureOr<std::string> PipelineRun::makeTokenizer() {
-  std::string blob, error;
-  if (options.tokenizerFile.empty())
+  std::string blob, note, error;
+  const std::string &file = options.tokenizerFile;
+  if (file.empty())
     return blob;
-  if (!formats::buildTokenizerBlobFromFile(options.tokenizerFile, blob, error, options.files.get()))
+  const uint64_t vocab = (*module.getOps<step::ProgramOp>().begin()).getVocab();
+  if (!formats::buildTokenizerBlobFromFile(file, blob, error, options.files.get()) ||
+      !formats::checkTokenizerIds(blob, file, vocab, note, error))
     return emitError(UnknownLoc::get(module.getContext())) << error; // it names the file
+  if (!note.empty())
+    options.note(note);
   return blob;
 }
 

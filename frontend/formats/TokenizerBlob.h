@@ -31,5 +31,10 @@ bool buildTokenizerBlobFromJson(std::string_view json, const std::string &path, 
 bool buildTokenizerBlobFromModel(std::string_view model, const std::string &path, std::string &blob,
                                  std::string &error);
 
+/// Whether the tokens of a block are among the `vocab` of a model. Only added ones (special, user defined)
+/// may lie beyond: there are checkpoints whose weights have no rows for them. `note` then says so.
+bool checkTokenizerIds(std::string_view blob, const std::string &path, uint64_t vocab, std::string &note,
+                       std::string &error);
+
 } // namespace llmc::formats
 #endif

@@ -3,6 +3,7 @@
 #include "frontend/formats/TokenizerBlob.h"
 #include "frontend/formats/TokenizerReaders.h"
 
+#include <cstring>
 #include <filesystem>
 
 using namespace llmc::formats;
@@ -64,4 +65,24 @@ bool llmc::formats::buildTokenizerBlobFromFile(const std::string &path, std::str
     return build(readTokenizerModel, bytes, name, folder, blob, error);
   error = name + ": expected a GGUF file, a tokenizer.json or a SentencePiece model";
   return false;
+}
+
+bool llmc::formats::checkTokenizerIds(std::string_view blob, const std::string &path, uint64_t vocab,
+                                      std::string &note, std::string &error) {
+  llmc_tok_header header;
+  std::memcpy(&header, blob.data(), sizeof header);
+  if (header.n_vocab <= vocab)
+    return true;
+  const llmc_tok_section &kinds = header.section[LLMC_TOK_SEC_ATTR];
+  const std::string_view beyond = blob.substr(kinds.offset, kinds.size).substr(vocab);
+  const std::string known = "the model's vocabulary has " + std::to_string(vocab);
+  for (char attribute : beyond)
+    if (int kind = attribute & LLMC_TOK_KIND_MASK;
+        kind != LLMC_TOK_CONTROL && kind != LLMC_TOK_USER_DEFINED && kind != LLMC_TOK_UNUSED) {
+      error = path + ": has " + std::to_string(header.n_vocab) + " tokens, " + known;
+      return false;
+    }
+  note = path + ": has added tokens up to id " + std::to_string(header.n_vocab - 1) + ", " + known +
+         "; a text that holds one beyond it cannot be evaluated";
+  return true;
 }

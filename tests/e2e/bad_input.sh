@@ -43,6 +43,9 @@ mkdir "$work/in/hf"
 cp "$fixtures/families/llama2/"{config.json,model.safetensors} "$work/in/hf"
 echo '{}' >"$work/in/hf/tokenizer.json"
 refused "$work/in/hf" '^llmc: error: [^ ]*/hf/tokenizer[.]json: field .model. is absent or no object$' --cpu avx2
+# Another model's tokenizer, of more tokens than the model has.
+cp "$fixtures/tokenizers/byte-level-split.json" "$work/in/hf/tokenizer.json"
+refused "$work/in/hf" "^llmc: error: [^ ]*/hf/tokenizer[.]json: has 420 tokens, the model's vocabulary has 131\$" --cpu avx2
 # What is no model at all.
 printf 'Apache License\nVersion 2.0, January 2004\n' >"$work/in/letter.txt"
 refused "$work/in/letter.txt" "holds no 'lm.model', expected lm text"
@@ -93,5 +96,17 @@ note=$("$llmc" compile "$work/in/copy.gguf" -o "$work/made.so" --cpu native --ca
   [ "$note" = 'llmc: /dev/null/cache: cannot write: Not a directory; compiled kernels are not kept (see --cache-dir)' ] ||
   { echo "unwritable cache: $note"; failures=$((failures + 1)); }
 
+# Added tokens beyond the model's vocabulary, as some checkpoints have them, are said.
+cases=$((cases + 1))
+cat >"$work/in/hf/tokenizer.json" <<'END'
+{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []}, "added_tokens": [{"id": 400, "content": "<x>"}]}
+END
+note=$("$llmc" compile "$work/in/hf" -o "$work/added.so" --cpu native 2>&1) &&
+  [ "$note" = "llmc: $work/in/hf/tokenizer.json: has added tokens up to id 400, the model's vocabulary has 131; a text that holds one beyond it cannot be evaluated" ] &&
+  "$llmc" run "$work/added.so" -p 'ab' -n 1 >/dev/null &&
+  note=$("$llmc" run "$work/added.so" -p '<x>' -n 1 2>&1 >/dev/null | tail -n 1)
+[ "$note" = "llmc: error: token 0 is 400, the vocabulary has ids 0 to 130" ] ||
+  { echo "added tokens: $note"; failures=$((failures + 1)); }
+
 echo "$cases inputs, $failures failures"
-[ $cases -eq 25 ] && [ $failures -eq 0 ]
+[ $cases -eq 27 ] && [ $failures -eq 0 ]
