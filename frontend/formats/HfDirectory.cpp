@@ -1,5 +1,6 @@
 //===- HfDirectory.cpp - the files of a Hugging Face checkpoint -----------===//
 #include "frontend/formats/HfDirectory.h"
+#include "frontend/formats/MappedFile.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -109,8 +110,12 @@ std::optional<HfDirectory> HfDirectory::open(const std::string &source, std::str
   if (result.weights.empty())
     return std::nullopt;
   for (const char *usual : {"tokenizer.json", "tokenizer.model"})
-    if (result.tokenizer.empty() && isFile(folder / usual))
+    // A link to nothing or a folder is a broken copy, not a model without tokenizer.
+    if (result.tokenizer.empty() && fs::exists(fs::symlink_status(folder / usual, code))) {
       result.tokenizer = (folder / usual).string();
+      if (!MappedFile::open(result.tokenizer, error))
+        return std::nullopt;
+    }
   return result;
 }
 

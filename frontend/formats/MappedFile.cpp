@@ -4,11 +4,13 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 using namespace llmc::formats;
+namespace fs = std::filesystem;
 
 std::unique_ptr<MappedFile> MappedFile::open(const std::string &path, std::string &error) {
   auto fail = [&](const std::string &what) {
@@ -19,8 +21,13 @@ std::unique_ptr<MappedFile> MappedFile::open(const std::string &path, std::strin
     return fail("the path contains a NUL byte");
   // O_NONBLOCK: a FIFO in place of a file must not hang the open; it has no effect on regular files.
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0)
-    return fail(std::string("cannot open: ") + std::strerror(errno));
+  if (fd < 0) {
+    const int reason = errno;
+    std::error_code code;
+    const std::string target = reason == ENOENT ? fs::read_symlink(path, code).string() : "";
+    return fail(target.empty() ? std::string("cannot open: ") + std::strerror(reason)
+                               : "is a link to " + target + ", which is not there");
+  }
   struct stat info;
   if (::fstat(fd, &info) != 0) {
     int code = errno;

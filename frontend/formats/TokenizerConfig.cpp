@@ -60,7 +60,7 @@ private:
 
   bool loadText(const std::string &name, std::string &out, bool &isThere) {
     std::error_code code;
-    isThere = !folder.empty() && fs::exists(pathOf(name), code);
+    isThere = !folder.empty() && fs::exists(fs::symlink_status(pathOf(name), code));
     if (!isThere)
       return true;
     auto file = MappedFile::open(pathOf(name), error);

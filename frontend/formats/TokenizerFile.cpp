@@ -36,9 +36,9 @@ bool llmc::formats::buildTokenizerBlobFromFile(const std::string &path, std::str
   std::string name = path;
   if (fs::is_directory(path, code)) {
     for (const char *file : {"tokenizer.json", "tokenizer.model"})
-      if (name = (fs::path(path) / file).string(); fs::exists(name, code))
+      if (name = (fs::path(path) / file).string(); fs::exists(fs::symlink_status(name, code)))
         break;
-    if (!fs::exists(name, code)) {
+    if (!fs::exists(fs::symlink_status(name, code))) {
       error = path + ": the directory has neither tokenizer.json nor tokenizer.model";
       return false;
     }

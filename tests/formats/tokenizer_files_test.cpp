@@ -272,6 +272,12 @@ TEST(TokenizerFiles, WrongTypesInTheFilesBesideThem) {
             "");
   EXPECT_EQ(errorOf("tokenizer_config.json", R"({"add_bos_token": null, "eos_token": "<s>"})"), "");
   EXPECT_EQ(errorOf("generation_config.json", R"({"eos_token_id": [1, -1, 100000]})"), "");
+  // A link to nothing is not an absent file.
+  const std::string broken = (folder / "chat_template.jinja").string();
+  fs::create_symlink("none", broken);
+  std::string blob, error;
+  EXPECT_FALSE(formats::buildTokenizerBlobFromFile(folder.string(), blob, error));
+  EXPECT_EQ(error, broken + ": is a link to none, which is not there");
   fs::remove_all(folder);
 }
 

@@ -95,6 +95,14 @@ TEST_F(HfImport, TokenizerIsNamedIfThereIsOne) {
   EXPECT_HOLDS(import(at("Tiny-1B")), "tokenizer = \"tokenizer.json\"");
 }
 
+TEST_F(HfImport, TokenizerThatCannotBeReadIsNotNone) {
+  importWritten();
+  fs::create_directory(at("Tiny-1B/tokenizer.model"));
+  EXPECT_EQ(import(at("Tiny-1B")), "Tiny-1B/tokenizer.model: is a directory, expected a file");
+  fs::create_symlink("../blobs/0123", at("Tiny-1B/tokenizer.json"));
+  EXPECT_EQ(import(at("Tiny-1B")), "Tiny-1B/tokenizer.json: is a link to ../blobs/0123, which is not there");
+}
+
 TEST_F(HfImport, NameInACacheOfTheHub) {
   std::string snapshot = "models--Owner--Some-Model.v2/snapshots/0123abcd";
   ASSERT_TRUE(model.write(at(snapshot)));
