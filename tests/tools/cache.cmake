@@ -173,6 +173,7 @@ file(REMOVE ${WORK}/calls)
 execute_process(COMMAND ${MAKER} ${so} ${gguf} COMMAND_ERROR_IS_FATAL ANY)
 llmc(0 run ${gguf} --tokens 4,5 -n 3 --no-cache)
 calls(1)
+expect("${calls}" " --no-cache$") # nor compiled kernels
 file(GLOB left ${folder} ${WORK}/llmc-*)
 equal("${left}" "")
 

@@ -194,6 +194,8 @@ void compile(const std::string &source, const fs::path &output, const ModelOptio
   if (options.ctx)
     arguments.insert(arguments.end(),
                      {"--ctx", std::to_string(std::min(options.ctx, 1u << 24))}); // none has more
+  if (options.noCache)
+    arguments.push_back("--no-cache"); // nor are kernels kept
   if (int code = runCompiler(arguments, keepOpen))
     throw Exit{code}; // the compiler has said why
 }
