@@ -91,10 +91,12 @@ cases=$((cases + 1))
   { echo "interrupted: exit code $status, $(tail -n 1 "$work/times"), $(ls -A "$work/out")"; failures=$((failures + 1)); }
 
 # A cache that cannot be written is said, and the model is made.
-cases=$((cases + 1))
-note=$("$llmc" compile "$work/in/copy.gguf" -o "$work/made.so" --cpu native --cache-dir /dev/null/cache 2>&1) &&
-  [ "$note" = 'llmc: /dev/null/cache: cannot write: Not a directory; compiled kernels are not kept (see --cache-dir)' ] ||
-  { echo "unwritable cache: $note"; failures=$((failures + 1)); }
+for folder in /dev/null/cache "$work/in/text.gguf"; do
+  cases=$((cases + 1))
+  note=$("$llmc" compile "$work/in/copy.gguf" -o "$work/made.so" --cpu native --cache-dir "$folder" 2>&1) &&
+    [ "$note" = "llmc: $folder: cannot write: Not a directory; compiled kernels are not kept (see --cache-dir)" ] ||
+    { echo "unwritable cache: $note"; failures=$((failures + 1)); }
+done
 
 # Added tokens beyond the model's vocabulary, as some checkpoints have them, are said.
 cases=$((cases + 1))
@@ -109,4 +111,4 @@ note=$("$llmc" compile "$work/in/hf" -o "$work/added.so" --cpu native 2>&1) &&
   { echo "added tokens: $note"; failures=$((failures + 1)); }
 
 echo "$cases inputs, $failures failures"
-[ $cases -eq 27 ] && [ $failures -eq 0 ]
+[ $cases -eq 28 ] && [ $failures -eq 0 ]

@@ -22,6 +22,8 @@ void tools::noteUnwritableCache(const std::string &folder) {
   if (folder.empty())
     return;
   std::error_code code = llvm::sys::fs::create_directories(folder);
+  if (!code && !llvm::sys::fs::is_directory(folder))
+    code = std::make_error_code(std::errc::not_a_directory);
   if (!code && access(folder.c_str(), W_OK | X_OK) != 0)
     code = std::error_code(errno, std::generic_category());
   if (code)
