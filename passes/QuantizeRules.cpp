@@ -54,6 +54,7 @@ std::string QuantizeRules::addFile(StringRef path) {
   if ((*file)->getBufferSize() > mostFileBytes)
     return path.str() + ": expected rules of at most 1 MiB but got " +
            std::to_string((*file)->getBufferSize()) + " bytes";
+  bool holdsRules = false;
   llvm::SmallVector<StringRef> lines;
   (*file)->getBuffer().split(lines, '\n');
   for (auto [number, line] : llvm::enumerate(lines)) {
@@ -63,10 +64,11 @@ std::string QuantizeRules::addFile(StringRef path) {
     line = line.take_front(comment).trim();
     if (line.empty())
       continue;
+    holdsRules = true;
     if (std::string words = add(line, path.str() + ":" + std::to_string(number + 1) + ": "); !words.empty())
       return words;
   }
-  return {};
+  return holdsRules ? "" : path.str() + ": holds no rule, expected SCHEME or REGEX=SCHEME on a line";
 }
 
 /// What SCHEME alone means for a matrix. The embedding and the output are few and the logits feel their error

@@ -16,6 +16,9 @@
 // RUN: printf 'table=q8_0\nblk=q8_0\n' > %t.rules
 // RUN: not %llmc-opt %s -lm-quantize="rules=@%t.rules" 2>&1 | FileCheck %s --check-prefix=PLACE
 // PLACE: error: {{.*}}.rules:2: the rule 'blk=q8_0' matches no matrix of the model
+// RUN: printf '# nothing\n\n' > %t.rules
+// RUN: not %llmc-opt %s -lm-quantize="rules=@%t.rules" 2>&1 | FileCheck %s --check-prefix=NONE
+// NONE: error: {{.*}}.rules: holds no rule, expected SCHEME or REGEX=SCHEME on a line
 // RUN: not %llmc-opt %s -lm-quantize="rules=@%t.absent" 2>&1 | FileCheck %s --check-prefix=ABSENT
 // ABSENT: error: {{.*}}.absent: cannot read the rules: {{.*}}
 lm.model @m {vocab = 4, context = 16} {
