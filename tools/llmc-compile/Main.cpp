@@ -16,9 +16,11 @@
 
 #include "llvm/Support/Signals.h"
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <sstream>
 #include <unistd.h>
 
 /// On a terminal this wipes away a progress bar first.
@@ -32,6 +34,14 @@ static void onInterrupt() {
   if (write(STDERR_FILENO, interruptedText, std::strlen(interruptedText)) < 0) {
   }
   _exit(1);
+}
+
+/// 0; 1 and a sentence where nobody takes the text.
+static int print(const std::string &text) {
+  if (std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0)
+    return 0;
+  std::fprintf(stderr, "llmc: error: standard output: %s\n", std::strerror(errno));
+  return 1;
 }
 
 int main(int argc, char **argv) {
@@ -48,10 +58,8 @@ int main(int argc, char **argv) {
   llmc::tools::addCompileCommand(app, status);
   llmc::tools::addBisectCommand(app, status);
   llmc::tools::addReduceCommand(app, status);
-  if (argc == 2 && std::string_view(argv[1]) == "--describe") { // llmc asks, for its manual
-    std::printf("%s\n", llmc::toJson(llmc::commandTable(app)).c_str());
-    return 0;
-  }
+  if (argc == 2 && std::string_view(argv[1]) == "--describe") // llmc asks, for its manual
+    return print(llmc::toJson(llmc::commandTable(app)) + "\n");
   // What llmc does not start is asked of this program itself.
   if (argc < 2 || app.get_subcommands([&](CLI::App *each) { return each->check_name(argv[1]); }).empty())
     app.name("llmc-compile");
@@ -62,8 +70,11 @@ int main(int argc, char **argv) {
     llmc::checkValues(app, argc, argv);
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
-    if (error.get_exit_code() == 0)
-      return app.exit(error); // --help
+    if (error.get_exit_code() == 0) { // --help
+      std::ostringstream out;
+      app.exit(error, out);
+      return print(out.str());
+    }
     const auto chosen =
         app.get_subcommands([&](const CLI::App *each) { return argc > 1 && each->check_name(argv[1]); });
     const std::string command = chosen.empty() ? "" : " " + chosen.front()->get_name();
