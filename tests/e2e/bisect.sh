@@ -96,8 +96,8 @@ bisect 1 'error: b: /bin/true: .* has written no dump' a.mlir --compiler-b /bin/
 bisect 2 'both sides are the same' a.mlir a.mlir
 bisect 2 'carries the options' a b --options-b "--kv f32"
 bisect 1 'error: a: .*missing.mlir: No such file' missing.mlir b.mlir
-bisect 1 'error: b: .*--kv: expected' a.mlir --options-b '--kv f8'
-bisect 1 'error: b: .*--no-such' a.mlir --options-b '--no-such-option'
+bisect 2 'error: b: .*--kv: expected' a.mlir --options-b '--kv f8'
+bisect 2 'error: b: .*--no-such' a.mlir --options-b '--no-such-option'
 sed 's/"file": "01[^"]*"/"file": null/' a/passes.json >filtered && mv filtered a/passes.json
 bisect 1 'the dump was filtered' a b
 echo '{' >a/passes.json

@@ -33,7 +33,7 @@ refused 2 'expected one of .* but got .fused.' "$import" --start-from fused
 refused 2 'is no dump' "$work/model/tiny.gguf" --start-from fuse
 refused 2 'a dump carries the options' "$import" --activations f32
 refused 2 'a dump carries the options' "$plan" --cpu avx2
-refused 1 'behind the phase fuse' "$plan" --stop-after fuse
+refused 2 'behind the phase fuse' "$plan" --stop-after fuse
 emitted=$(ls "$work"/dump/*-emit-kernels.mlir)
 for kernels in "$emitted" "$lowered"; do
   refused 1 "holds no 'lm.model'.*; of this dump a compile starts from the files that passes.json gives a start_from" "$kernels"

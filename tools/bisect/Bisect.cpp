@@ -31,6 +31,7 @@ public:
     context.loadAllAvailableDialects();
   }
   std::optional<BisectResult> run();
+  bool isUsage = false; // what is wrong is an option of a side
 
 private:
   bool open();
@@ -58,7 +59,7 @@ bool Bisection::open() {
     return false;
   for (auto [side, source, name] : {std::tuple(&a, &options.a, "a"), {&b, &options.b, "b"}}) {
     options.progress(std::string("compile ") + name);
-    *side = makeSide(*source, place.path() + "/" + name, options.limits, error);
+    *side = makeSide(*source, place.path() + "/" + name, options.limits, error, isUsage);
     if (!*side) {
       error = std::string(name) + ": " + error;
       return false;
@@ -224,6 +225,9 @@ std::optional<BisectResult> Bisection::run() {
   return finish();
 }
 
-std::optional<BisectResult> tools::bisect(const BisectOptions &options, std::string &error) {
-  return Bisection(options, error).run();
+std::optional<BisectResult> tools::bisect(const BisectOptions &options, std::string &error, bool &isUsage) {
+  Bisection bisection(options, error);
+  std::optional<BisectResult> result = bisection.run();
+  isUsage = bisection.isUsage;
+  return result;
 }

@@ -45,8 +45,9 @@ struct BisectOptions {
   std::function<void(const std::string &what)> progress = [](const std::string &) {};
 };
 
-/// Nothing and one sentence where a side does not compile or run, or nothing can be compared.
-std::optional<BisectResult> bisect(const BisectOptions &options, std::string &error);
+/// Nothing and one sentence where a side does not compile or run, or nothing can be compared; `isUsage` where
+/// its compiler takes the options for wrong.
+std::optional<BisectResult> bisect(const BisectOptions &options, std::string &error, bool &isUsage);
 
 /// For people, and as JSON.
 std::string bisectTable(const BisectResult &result, double tolerance);

@@ -28,9 +28,13 @@ static std::string sentenceOf(const CommandEnd &end, const std::string &program)
 }
 
 static bool runCompiler(const std::vector<std::string> &arguments, const CommandLimits &limits,
-                        std::string &error) {
+                        std::string &error, bool *isUsage = nullptr) {
   CommandEnd end = runLimited(arguments, limits, error);
-  if (error.empty() && end.exitCode != 0)
+  if (!error.empty())
+    return false;
+  if (isUsage)
+    *isUsage = end.exitCode == 2;
+  if (end.exitCode != 0)
     error = sentenceOf(end, arguments[0]);
   return error.empty();
 }
@@ -119,7 +123,7 @@ static std::vector<std::string> compileOf(const SideSource &source) {
 }
 
 std::optional<Side> tools::makeSide(const SideSource &source, const std::string &folder,
-                                    const CommandLimits &limits, std::string &error) {
+                                    const CommandLimits &limits, std::string &error, bool &isUsage) {
   if (isDumpFolder(source.model)) {
     if (!source.options.empty())
       error = source.model + ": a dump carries the options of its compile, there cannot be others";
@@ -127,7 +131,7 @@ std::optional<Side> tools::makeSide(const SideSource &source, const std::string 
   }
   std::vector<std::string> arguments = compileOf(source);
   arguments.insert(arguments.end(), {"--stop-after", "step", "--dump-ir", folder, "--output", "-"});
-  if (!runCompiler(arguments, limits, error))
+  if (!runCompiler(arguments, limits, error, &isUsage))
     return std::nullopt;
   if (!isDumpFolder(folder)) {
     error = source.compiler + ": says that it has compiled the model, but has written no dump: expected a "

@@ -38,9 +38,10 @@ struct SideSource {
 /// Whether the folder is that of a dump.
 bool isDumpFolder(const std::string &path);
 
-/// Compiles as far as the phase `step`, with a dump in `folder`. Nothing and one sentence on failure.
+/// Compiles as far as the phase `step`, with a dump in `folder`. Nothing and one sentence on failure;
+/// `isUsage` where the compiler takes the options for wrong.
 std::optional<Side> makeSide(const SideSource &source, const std::string &folder, const CommandLimits &limits,
-                             std::string &error);
+                             std::string &error, bool &isUsage);
 
 /// Whether there is all that a model.so needs.
 bool canCompile(const Side &side, const SideSource &source);

@@ -47,9 +47,12 @@ static int runBisect(BisectArguments &arguments) {
       std::fflush(stderr);
     };
   std::string error;
-  std::optional<BisectResult> result = bisect(options, error);
+  bool isUsage = false;
+  std::optional<BisectResult> result = bisect(options, error, isUsage);
   if (isTerminal)
     std::fputs("\r\033[K", stderr);
+  if (!result && isUsage)
+    return refuse(error);
   if (!result) {
     std::fprintf(stderr, "llmc: error: %s\n", error.c_str());
     return 1;

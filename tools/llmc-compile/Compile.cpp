@@ -54,6 +54,8 @@ public:
     module = readSource(error);
     if (!module)
       return session.fail(error);
+    if (const std::string usage = checkDump(); !usage.empty())
+      return usageError(usage);
     if (const std::string usage = chooseAssembler(arguments, error); !usage.empty())
       return usageError(usage);
     const double readMilliseconds = milliseconds();
@@ -86,6 +88,18 @@ private:
   }
 
   mlir::OwningOpRef<mlir::ModuleOp> readSource(std::string &error);
+
+  /// What the command line asks for that a compile from this dump cannot do.
+  std::string checkDump() const {
+    if (!isDump(arguments.source))
+      return "";
+    if (options.stopAfter < options.startFrom)
+      return "--stop-after: the compile starts from the phase " + nameOf(options.startFrom).str() +
+             ", behind the phase " + nameOf(options.stopAfter).str();
+    return arguments.verifiesDevice && options.devices.empty()
+               ? "--verify-device: " + arguments.source + " is of a compile without --target cuda"
+               : "";
+  }
 
   /// What is wrong with the place to write to.
   std::string checkOutput() const {
@@ -135,13 +149,7 @@ mlir::OwningOpRef<mlir::ModuleOp> CompileRun::readSource(std::string &error) {
     }
     return imported;
   }
-  auto dumped = readDump(session.context, arguments.source, phaseByName(arguments.startFrom), options, error);
-  if (dumped && options.stopAfter < options.startFrom)
-    error = "--stop-after: the compile starts from the phase " + nameOf(options.startFrom).str() +
-            ", behind the phase " + nameOf(options.stopAfter).str();
-  else if (dumped && arguments.verifiesDevice && options.devices.empty())
-    error = "--verify-device: " + arguments.source + " is of a compile without --target cuda";
-  return error.empty() ? std::move(dumped) : nullptr;
+  return readDump(session.context, arguments.source, phaseByName(arguments.startFrom), options, error);
 }
 
 /// With --dump-ir: what an earlier dump has left in the folder is removed first.
