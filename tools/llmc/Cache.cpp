@@ -306,14 +306,15 @@ void Entry::make(CompiledModel &result, const FileDescriptor &lock) const {
 CompiledModel compiledModel(const ModelOptions &options, LoadFor purpose) {
   CompiledModel result;
   FileKind kind = fileKind(options.model);
-  if (kind != FileKind::Gguf && kind != FileKind::Mlir && kind != FileKind::Directory) {
+  if (kind == FileKind::Module) {
     result.path = options.model;
     return result;
   }
+  const char *expected = "expected a model.so, a .gguf or .mlir file or a Hugging Face directory";
+  if (kind == FileKind::Empty || kind == FileKind::Unknown)
+    throw Failure(fmt::format("{}: {}, found {}", options.model, expected, describe(kind)));
   if (kind == FileKind::Directory && !fs::exists(fs::path(options.model) / "config.json"))
-    throw Failure(fmt::format("{}: has no config.json, expected a model.so, a .gguf or .mlir file or a "
-                              "Hugging Face directory",
-                              options.model));
+    throw Failure(fmt::format("{}: has no config.json, {}", options.model, expected));
   if (purpose != LoadFor::Plan)
     check(llmc_device_check(options.device.c_str()));
   if (options.noCache)

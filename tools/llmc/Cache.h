@@ -27,9 +27,9 @@ struct CompiledModel {
   ~CompiledModel();
 };
 
-/// MODEL itself if it is a compiled model or something that the loader refuses with its reason; otherwise
-/// compiles it, or takes what was compiled from the same bytes by the same compiler before. A Failure before
-/// any of that if the device that it is to run on is not here.
+/// MODEL itself if it is a compiled model; otherwise compiles it, or takes what was compiled from the same
+/// bytes by the same compiler before. A Failure before any of that if it is neither, or if the device that it
+/// is to run on is not here.
 CompiledModel compiledModel(const ModelOptions &options, LoadFor purpose);
 
 /// A name for the content of a file that changes when a byte of it does. Contents are read once: what they

@@ -339,7 +339,7 @@ int inspect(const InspectOptions &options) {
     Json json = safetensorsJson(options.model, kind == FileKind::Directory);
     options.json ? print(dump(json) + "\n") : printSafetensors(json);
   } else {
-    if (kind != FileKind::Module && kind != FileKind::Empty && kind != FileKind::Unknown)
+    if (kind != FileKind::Module)
       throw Failure(fmt::format(
           "{}: expected a compiled model, a GGUF or safetensors file or a Hugging Face directory, found {}",
           options.model, describe(kind)));
