@@ -1,9 +1,9 @@
 //===- KernelTable.cpp - step kernels without duplicates ------------------===//
 #include "codegen/KernelTable.h"
 
+#include "codegen/CpuTarget.h"
 #include "codegen/DeviceTarget.h"
 #include "codegen/KernelSpecs.h"
-#include "codegen/cpu/Target.h"
 #include "ir/Locations.h"
 
 #include "llvm/ADT/StringExtras.h"

@@ -13,12 +13,12 @@
 #include "codegen/LowerToStep.h"
 
 #include "codegen/CacheTable.h"
+#include "codegen/CpuTarget.h"
 #include "codegen/DeviceTarget.h"
 #include "codegen/DispatchList.h"
 #include "codegen/KernelSpecs.h"
 #include "codegen/KernelTable.h"
 #include "codegen/WeightTable.h"
-#include "codegen/cpu/Target.h"
 #include "ir/AttentionWindow.h"
 #include "ir/Locations.h"
 

@@ -139,6 +139,10 @@ void Sampler::penalize(std::vector<float> &logits) const {
   }
 }
 
+static bool isChoice(std::span<const float> logits, llmc_token token) {
+  return token >= 0 && logits[token] > -std::numeric_limits<float>::infinity();
+}
+
 llmc_status Sampler::sample(std::span<const float> row, llmc_token &token, float *logprob) {
   std::span<const float> logits = row;
   if (!biases.empty() || !stages.empty() || hasPenalties()) {
@@ -154,7 +158,7 @@ llmc_status Sampler::sample(std::span<const float> row, llmc_token &token, float
     logits = changed;
   }
   llmc_token chosen = params.temperature <= 0 ? argmax(logits) : draw(logits);
-  if (chosen < 0 && logits.data() != row.data() && argmax(row) >= 0)
+  if (logits.data() != row.data() && !isChoice(logits, chosen) && isChoice(row, argmax(row)))
     return setError(LLMC_ESTATE, "biases, penalties and stages of the sampler leave no token to choose");
   if (chosen < 0)
     return setError(LLMC_EINTERNAL, "the logits hold no number to choose from");

@@ -1,6 +1,6 @@
-//===- Target.h - what the CPU has kernels of -------------------*- C++ -*-===//
-#ifndef LLMC_CODEGEN_CPU_TARGET_H
-#define LLMC_CODEGEN_CPU_TARGET_H
+//===- CpuTarget.h - what the CPU has kernels of ----------------*- C++ -*-===//
+#ifndef LLMC_CODEGEN_CPUTARGET_H
+#define LLMC_CODEGEN_CPUTARGET_H
 
 #include "ir/StepOps.h"
 

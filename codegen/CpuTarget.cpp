@@ -1,5 +1,5 @@
-//===- Target.cpp - what the CPU has kernels of ---------------------------===//
-#include "codegen/cpu/Target.h"
+//===- CpuTarget.cpp - what the CPU has kernels of ------------------------===//
+#include "codegen/CpuTarget.h"
 
 #include "codegen/KernelSpecs.h"
 
