@@ -11,9 +11,8 @@ using namespace mlir;
 using namespace llmc;
 using namespace llmc::codegen;
 
-/// A norm goes into its matmuls first, so that matmuls with
-/// the same norm still share an input; fuse-qkv comes last of the matmul fusions, since it takes what has no
-/// epilogue and is not half of a gated pair.
+/// A norm goes into its matmuls first, so that matmuls with the same norm still share an input; fuse-qkv
+/// comes last of the matmul fusions, since it takes what has no epilogue and is not half of a gated pair.
 const std::vector<LMPass> &codegen::lmPasses() {
   static const std::vector<LMPass> passes = {
       {"fuse-rmsnorm-matmul", Phase::Fuse, true, [](auto &&...) { return createFuseRMSNormMatmulPass(); }},

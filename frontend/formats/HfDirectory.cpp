@@ -1,6 +1,7 @@
 //===- HfDirectory.cpp - the files of a Hugging Face checkpoint -----------===//
 #include "frontend/formats/HfDirectory.h"
 #include "frontend/formats/MappedFile.h"
+#include "frontend/formats/TokenizerBlob.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -109,13 +110,9 @@ std::optional<HfDirectory> HfDirectory::open(const std::string &source, std::str
   result.weights = isWeights ? source : findWeights(folder, error);
   if (result.weights.empty())
     return std::nullopt;
-  for (const char *usual : {"tokenizer.json", "tokenizer.model"})
-    // A link to nothing or a folder is a broken copy, not a model without tokenizer.
-    if (result.tokenizer.empty() && fs::exists(fs::symlink_status(folder / usual, code))) {
-      result.tokenizer = (folder / usual).string();
-      if (!MappedFile::open(result.tokenizer, error))
-        return std::nullopt;
-    }
+  result.tokenizer = tokenizerIn(folder.string());
+  if (!result.tokenizer.empty() && !MappedFile::open(result.tokenizer, error))
+    return std::nullopt;
   return result;
 }
 

@@ -31,6 +31,10 @@ bool buildTokenizerBlobFromJson(std::string_view json, const std::string &path, 
 bool buildTokenizerBlobFromModel(std::string_view model, const std::string &path, std::string &blob,
                                  std::string &error);
 
+/// The file of the tokenizer of a Hugging Face directory, also where it is a link to nothing or a folder: a
+/// broken copy, not a model without tokenizer. Empty if there is none.
+std::string tokenizerIn(const std::string &folder);
+
 /// Whether the tokens of a block are among the `vocab` of a model. Only added ones (special, user defined)
 /// may lie beyond: there are checkpoints whose weights have no rows for them. `note` then says so.
 bool checkTokenizerIds(std::string_view blob, const std::string &path, uint64_t vocab, std::string &note,

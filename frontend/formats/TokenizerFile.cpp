@@ -30,15 +30,21 @@ bool llmc::formats::buildTokenizerBlobFromModel(std::string_view model, const st
   return build(readTokenizerModel, model, path, "", blob, error);
 }
 
+std::string llmc::formats::tokenizerIn(const std::string &folder) {
+  std::error_code code;
+  for (const char *usual : {"tokenizer.json", "tokenizer.model"})
+    if (const fs::path file = fs::path(folder) / usual; fs::exists(fs::symlink_status(file, code)))
+      return file.string();
+  return "";
+}
+
 bool llmc::formats::buildTokenizerBlobFromFile(const std::string &path, std::string &blob, std::string &error,
                                                OpenFiles *files) {
   std::error_code code;
   std::string name = path;
   if (fs::is_directory(path, code)) {
-    for (const char *file : {"tokenizer.json", "tokenizer.model"})
-      if (name = (fs::path(path) / file).string(); fs::exists(fs::symlink_status(name, code)))
-        break;
-    if (!fs::exists(fs::symlink_status(name, code))) {
+    name = tokenizerIn(path);
+    if (name.empty()) {
       error = path + ": the directory has neither tokenizer.json nor tokenizer.model";
       return false;
     }

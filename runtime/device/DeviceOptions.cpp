@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 namespace llmc {
 
@@ -12,36 +13,47 @@ template <typename Number> static bool readNumber(std::string_view text, Number 
   return error == std::errc() && stop == text.data() + text.size();
 }
 
-static bool readSimtOption(std::string_view option, DeviceOptions &out) {
-  const size_t equals = std::min(option.find('='), option.size());
-  const std::string_view key = option.substr(0, equals),
-                         value = option.substr(std::min(equals + 1, option.size()));
-  if (key == "code" && !value.empty()) {
-    out.code = value;
-    return true;
-  }
-  if (key == "counts" && !value.empty()) {
-    out.counts = value;
-    out.needsChecks = true;
-    return true;
-  }
-  if (key == "checks" &&
-      (value == "bounds+races" || value == "bounds" || value == "races" || value == "none")) {
-    out.checksBounds = value.starts_with("bounds");
-    out.checksRaces = value.ends_with("races");
-    out.needsChecks |= value != "none";
-    return true;
-  }
-  return key == "seed" && readNumber(value, out.seed);
+namespace {
+struct SimtOption {
+  std::string_view key; // with its '='
+  bool (*read)(std::string_view value, DeviceOptions &out);
+};
+} // namespace
+
+static constexpr SimtOption simtOptions[] = {
+    {"code=",
+     [](std::string_view value, DeviceOptions &out) {
+       out.code = value;
+       return !value.empty();
+     }},
+    {"counts=",
+     [](std::string_view value, DeviceOptions &out) {
+       out.counts = value;
+       out.needsChecks = true;
+       return !value.empty();
+     }},
+    {"checks=",
+     [](std::string_view value, DeviceOptions &out) {
+       out.checksBounds = value.starts_with("bounds");
+       out.checksRaces = value.ends_with("races");
+       out.needsChecks |= value != "none";
+       return value == "bounds+races" || value == "bounds" || value == "races" || value == "none";
+     }},
+    {"seed=", [](std::string_view value, DeviceOptions &out) { return readNumber(value, out.seed); }},
+};
+
+/// The option that the text begins with, or null.
+static const SimtOption *simtOptionOf(std::string_view text) {
+  const auto *found = std::find_if(std::begin(simtOptions), std::end(simtOptions),
+                                   [&](const SimtOption &option) { return text.starts_with(option.key); });
+  return found == std::end(simtOptions) ? nullptr : found;
 }
 
 /// Where the first option ends: at a comma that another one follows, since names of files may have commas.
 static size_t endOfOption(std::string_view options) {
-  size_t at = options.find(',');
-  for (; at != options.npos; at = options.find(',', at + 1))
-    for (std::string_view next : {"code=", "seed=", "checks=", "counts="})
-      if (options.substr(at + 1).starts_with(next))
-        return at;
+  for (size_t at = options.find(','); at != options.npos; at = options.find(',', at + 1))
+    if (simtOptionOf(options.substr(at + 1)))
+      return at;
   return options.size();
 }
 
@@ -56,7 +68,8 @@ std::string readDeviceOptions(std::string_view name, DeviceOptions &out) {
     return rest.empty() ? "" : "expected nothing behind '" + std::string(word) + "'";
   while (!rest.empty()) {
     const size_t end = endOfOption(rest);
-    if (!readSimtOption(rest.substr(0, end), out))
+    const SimtOption *option = simtOptionOf(rest);
+    if (!option || !option->read(rest.substr(option->key.size(), end - option->key.size()), out))
       return "expected code=FILE, seed=N, checks=bounds|races|bounds+races|none or counts=FILE, by commas";
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }

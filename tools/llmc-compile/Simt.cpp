@@ -16,6 +16,7 @@
 #include <array>
 #include <cstdio>
 #include <memory>
+#include <span>
 
 using namespace llmc;
 using namespace llmc::tools;
@@ -43,11 +44,11 @@ static bool readBitcodes(const std::string &path, ModuleCode &code, std::vector<
     return false;
   const llmc_module &module = code.tables();
   const char *target = deviceTarget(simtDevice);
-  for (uint32_t i = 0; i < module.n_devices; ++i)
-    for (uint64_t j = 0; module.devices[i].name == std::string_view(target) && j < module.devices[i].n_images;
-         ++j)
-      if (const llmc_device_image &image = module.devices[i].images[j]; image.kind == LLMC_IMAGE_BITCODE)
-        out.push_back({static_cast<const char *>(image.data), image.size});
+  for (const llmc_device &device : std::span(module.devices, module.n_devices))
+    if (device.name == std::string_view(target))
+      for (const llmc_device_image &image : std::span(device.images, device.n_images))
+        if (image.kind == LLMC_IMAGE_BITCODE)
+          out.push_back({static_cast<const char *>(image.data), image.size});
   if (out.empty())
     setError(LLMC_EUNSUPPORTED, "%s: it has no code for %s: compile it with --target %s", path.c_str(),
              target, target);
