@@ -220,7 +220,8 @@ static LogicalResult readPackedWeights(ModuleOp module) {
       if (scheme) {
         Value panel =
             e.at(address, e.mul(e.div(at[0], quant::panelRows), scheme->panelBytes(type.getDimSize(1))));
-        element = quant::loadElement(e, *scheme, panel, e.rem(at[0], quant::panelRows), at[1]);
+        element =
+            quant::loadElement(e, *scheme, panel, e.rem(at[0], quant::panelRows), at[1], type.getDimSize(1));
       } else {
         element = e.load(e.f32(), e.at(address, e.mul(at[0], 4)));
       }

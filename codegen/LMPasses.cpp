@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/LMPasses.h"
 
+#include "codegen/PackingFits.h"
 #include "passes/Passes.h"
 
 using namespace mlir;
@@ -15,17 +16,21 @@ using namespace llmc::codegen;
 /// comes last of the matmul fusions, since it takes what has no epilogue and is not half of a gated pair.
 const std::vector<LMPass> &codegen::lmPasses() {
   static const std::vector<LMPass> passes = {
-      {"fuse-rmsnorm-matmul", Phase::Fuse, true, [](auto &&...) { return createFuseRMSNormMatmulPass(); }},
-      {"fuse-swiglu", Phase::Fuse, true, [](auto &&...) { return createFuseSwigluPass(); }},
-      {"fuse-epilogue", Phase::Fuse, true, [](auto &&...) { return createFuseEpiloguePass(); }},
-      {"fuse-qkv", Phase::Fuse, true, [](auto &&...) { return createFuseQKVPass(); }},
-      {"fuse-rope-attention", Phase::Fuse, true, [](auto &&...) { return createFuseRopeAttentionPass(); }},
+      {"fuse-rmsnorm-matmul", Phase::Fuse, true, [](auto &&) { return createFuseRMSNormMatmulPass(); }},
+      {"fuse-swiglu", Phase::Fuse, true, [](auto &&) { return createFuseSwigluPass(); }},
+      {"fuse-epilogue", Phase::Fuse, true, [](auto &&) { return createFuseEpiloguePass(); }},
+      {"fuse-qkv", Phase::Fuse, true, [](auto &&) { return createFuseQKVPass(); }},
+      {"fuse-rope-attention", Phase::Fuse, true, [](auto &&) { return createFuseRopeAttentionPass(); }},
       {"quantize", Phase::Quantize, false,
-       [](const PipelineOptions &options, StringRef) { return createQuantizePass(options.quantize); }},
+       [](const LMPassInputs &inputs) { return createQuantizePass(inputs.options.quantize); }},
+      {"pack-bf16", Phase::Quantize, true,
+       [](const LMPassInputs &inputs) {
+         return createPackBF16Pass(packingOf(inputs.weights, inputs.options));
+       }},
       {"plan-kv-cache", Phase::Plan, false,
-       [](auto &&, StringRef cacheType) {
+       [](const LMPassInputs &inputs) {
          PlanKVCachePassOptions options;
-         options.type = cacheType.str();
+         options.type = inputs.cacheType.str();
          return createPlanKVCachePass(options);
        }},
   };

@@ -3,6 +3,7 @@
 #define LLMC_CODEGEN_LMPASSES_H
 
 #include "codegen/PipelineOptions.h"
+#include "codegen/WeightSource.h"
 
 #include "mlir/Pass/Pass.h"
 
@@ -11,12 +12,18 @@
 
 namespace llmc::codegen {
 
+/// What passes are made from.
+struct LMPassInputs {
+  const PipelineOptions &options;
+  llvm::StringRef cacheType;
+  const WeightSource &weights;
+};
+
 struct LMPass {
   const char *name; // the td flag without "lm-"
   Phase phase;
   bool isOptional;
-  std::function<std::unique_ptr<mlir::Pass>(const PipelineOptions &options, llvm::StringRef cacheType)>
-      create;
+  std::function<std::unique_ptr<mlir::Pass>(const LMPassInputs &)> create;
 };
 
 /// In their order.

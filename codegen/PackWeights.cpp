@@ -124,7 +124,9 @@ std::string packPanel(const WeightRows &weight, int64_t first, uint8_t *out) {
   for (int64_t r = 0; r < n; ++r)
     if (rows[r] = weight.read(first + r, room.data() + r * rowBytes, error); !rows[r])
       return error;
-  scheme.packPanel({rows, static_cast<size_t>(n)}, weight.columns(), out);
+  if (!scheme.packPanel({rows, static_cast<size_t>(n)}, weight.columns(), out))
+    return weight.describeRow(first) + " and those behind it hold numbers of more different exponents than " +
+           std::string(scheme.name) + " has room for; --quantize REGEX=bf16 stores them in 16 bits";
   return error;
 }
 

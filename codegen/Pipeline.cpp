@@ -199,7 +199,8 @@ LogicalResult PipelineRun::runPasses(Phase phase) {
     if (pass.phase == phase && !llvm::is_contained(options.disabledPasses, pass.name))
       enabled.push_back(&pass);
   for (const LMPass *pass : enabled)
-    if (failed(runPass(pass->create(options, state.cacheType), pass->name, phase, pass == enabled.back())))
+    if (failed(runPass(pass->create({options, state.cacheType, *weights}), pass->name, phase,
+                       pass == enabled.back())))
       return failure();
   return success();
 }

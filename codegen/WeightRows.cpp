@@ -23,15 +23,16 @@ static float *numbers(int64_t n) {
 int64_t WeightRows::rowBytes() const { return kind->rowBytes(width); }
 
 bool WeightRows::isExact() const {
-  return !through && std::all_of(stored.begin(), stored.end(),
-                                 [&](const Row &row) { return row.scheme == kind || kind->name == "f32"; });
+  return !through && std::all_of(stored.begin(), stored.end(), [&](const Row &row) {
+    return row.scheme->sharesRowsWith(*kind) || kind->name == "f32";
+  });
 }
 
 void WeightRows::widen() { kind = quant::schemeByName("f32"); }
 
 bool WeightRows::isStoredAsIs() const {
-  return !through &&
-         std::all_of(stored.begin(), stored.end(), [&](const Row &row) { return row.scheme == kind; });
+  return !through && std::all_of(stored.begin(), stored.end(),
+                                 [&](const Row &row) { return row.scheme->sharesRowsWith(*kind); });
 }
 
 std::string WeightRows::describeRow(int64_t r) const {
@@ -64,7 +65,7 @@ const uint8_t *WeightRows::read(int64_t r, uint8_t *room, std::string &error) co
 
 const uint8_t *WeightRows::quantize(int64_t r, const quant::QuantScheme &to, uint8_t *room,
                                     std::string &error) const {
-  if (stored[r].scheme == &to)
+  if (stored[r].scheme->sharesRowsWith(to))
     return stored[r].bytes;
   const quant::Quantizer &quantizer = *quantizerOf(to);
   float *values = numbers(width);

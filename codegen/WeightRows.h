@@ -42,6 +42,8 @@ public:
   /// Rows are read as f32 from now on; only where isExact.
   void widen();
   bool isStoredAsIs() const;
+  /// "row 3 of tensor 'x'": where a row comes from, for messages.
+  std::string describeRow(int64_t r) const;
 
 private:
   friend class WeightEvaluator;
@@ -56,7 +58,6 @@ private:
     const uint8_t *begin, *end;
     int64_t rowBytes;
   };
-  std::string describeRow(int64_t r) const;
   const uint8_t *quantize(int64_t r, const quant::QuantScheme &to, uint8_t *room, std::string &error) const;
 
   const quant::QuantScheme *kind = nullptr;

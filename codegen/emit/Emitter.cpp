@@ -160,6 +160,28 @@ void Emitter::when(Value condition, llvm::function_ref<void()> then, llvm::funct
   }
 }
 
+void Emitter::loopWhile(Value first, llvm::function_ref<Value(Value)> condition,
+                        llvm::function_ref<void(Value)> body) {
+  auto loop = scf::WhileOp::create(*this, TypeRange{i64()}, ValueRange{first});
+  OpBuilder::InsertionGuard guard(*this);
+  Block *before = createBlock(&loop.getBefore(), {}, i64(), getLoc());
+  scf::ConditionOp::create(*this, condition(before->getArgument(0)), before->getArguments());
+  Block *after = createBlock(&loop.getAfter(), {}, i64(), getLoc());
+  body(after->getArgument(0));
+  scf::YieldOp::create(*this, add(after->getArgument(0), 1));
+}
+
+Values Emitter::choose(Value condition, TypeRange types, llvm::function_ref<Values()> then,
+                       llvm::function_ref<Values()> otherwise) {
+  auto branch = scf::IfOp::create(*this, types, condition, /*addThenBlock=*/true, /*addElseBlock=*/true);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(branch.thenBlock());
+  scf::YieldOp::create(*this, then());
+  setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(*this, otherwise());
+  return branch.getResults();
+}
+
 Value Emitter::intrinsic(StringRef name, Type result, ValueRange operands) {
   return LLVM::CallIntrinsicOp::create(*this, result, getStringAttr(name), operands).getResult(0);
 }

@@ -139,6 +139,12 @@ public:
   }
   void loop(Value lower, Value upper, Value step, llvm::function_ref<void(Value)> body);
   void when(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise = nullptr);
+  /// for (i = first; condition(i); ++i)
+  void loopWhile(Value first, llvm::function_ref<Value(Value)> condition,
+                 llvm::function_ref<void(Value)> body);
+  /// What one or the other gives, both of these types.
+  Values choose(Value condition, mlir::TypeRange types, llvm::function_ref<Values()> then,
+                llvm::function_ref<Values()> otherwise);
 
   // Functions.
   Value intrinsic(llvm::StringRef name, mlir::Type result, mlir::ValueRange operands);

@@ -46,7 +46,7 @@ void unpackFloatRow(const QuantScheme &scheme, const uint8_t *row, int64_t k, fl
     for (int64_t i = 0; i < k; ++i)
       out[i] = halfToFloat(load16(row + 2 * i));
     return;
-  default:
+  default: // bf16, coded or not
     for (int64_t i = 0; i < k; ++i)
       out[i] = std::bit_cast<float>(uint32_t(load16(row + 2 * i)) << 16);
   }

@@ -1,10 +1,25 @@
 //===- QuantScheme.cpp - what is asked of the table of schemes ------------===//
+#include "ir/quant/CodedFloat.h"
 #include "ir/quant/SchemeTable.h"
 
 namespace llmc::quant {
 
-void QuantScheme::packPanel(std::span<const uint8_t *const> rows, int64_t k, uint8_t *out) const {
-  return isInteger() ? packIntegerPanel(*this, rows, k, out) : packFloatPanel(*this, rows, k, out);
+bool QuantScheme::packPanel(std::span<const uint8_t *const> rows, int64_t k, uint8_t *out) const {
+  if (isCoded())
+    return coded::packPanel(rows, k, out);
+  isInteger() ? packIntegerPanel(*this, rows, k, out) : packFloatPanel(*this, rows, k, out);
+  return true;
+}
+
+bool QuantScheme::fits(std::span<const uint8_t *const> rows, int64_t k) const {
+  return !isCoded() || coded::fits(rows, k);
+}
+
+int64_t QuantScheme::codedListBytes(int64_t k) { return coded::listBytes(k); }
+
+bool QuantScheme::sharesRowsWith(const QuantScheme &other) const {
+  auto rowsOf = [](const QuantScheme &scheme) { return scheme.isCoded() ? "bf16" : scheme.name; };
+  return rowsOf(*this) == rowsOf(other);
 }
 
 void QuantScheme::unpackRow(const uint8_t *row, int64_t k, float *out) const {

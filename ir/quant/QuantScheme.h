@@ -14,6 +14,7 @@
 //                    A plane of b bits is lines of 64 bytes; a line holds 8/b quads, quad i in bits b*i of
 //                    each byte. A quad is 4 consecutive k of 16 rows: byte 4r+j is row r, column j.
 //   float schemes:   one record per k: 16 values
+//   coded floats:    bf16 in 12 bits, without loss: CodedFloat.h
 // A scale of a whole row stands once, before the records of its panel: 16 f32.
 // A vector (norm gain, bias) is not packed by a scheme: it is f32, padded with zeros to a multiple of 16.
 //
@@ -36,7 +37,7 @@ constexpr int64_t lineBytes = 64;
 /// Instead of a file format's number: rows that only a quantizer makes.
 constexpr uint32_t noGgmlType = ~0u;
 
-enum class Storage { Float32, Float16, BFloat16, Integer };
+enum class Storage { Float32, Float16, BFloat16, CodedBFloat16, Integer };
 
 /// What an integer is multiplied by.
 enum class ScaleKind {
@@ -72,6 +73,9 @@ struct QuantScheme {
   double int8Budget;
 
   constexpr bool isInteger() const { return storage == Storage::Integer; }
+  constexpr bool isCoded() const { return storage == Storage::CodedBFloat16; }
+  /// Whether a row of a file in one scheme is one in the other.
+  bool sharesRowsWith(const QuantScheme &other) const;
   constexpr bool hasSuperBlocks() const {
     return scale == ScaleKind::SuperBlock || scale == ScaleKind::SuperNibbles;
   }
@@ -79,7 +83,9 @@ struct QuantScheme {
   bool isSigned() const { return codebook || lowBits == 8; }
   constexpr int64_t panels(int64_t n) const { return (n + panelRows - 1) / panelRows; }
   constexpr int64_t records(int64_t k) const { return (k + recordValues - 1) / recordValues; }
-  int64_t panelBytes(int64_t k) const { return panelHeader + records(k) * recordBytes; }
+  int64_t panelBytes(int64_t k) const {
+    return panelHeader + records(k) * recordBytes + (isCoded() ? codedListBytes(k) : 0);
+  }
   int64_t packedBytes(int64_t n, int64_t k) const { return panels(n) * panelBytes(k); }
   /// Of a file; k is rounded up to whole blocks.
   int64_t rowBytes(int64_t k) const { return rowHeader + (k + blockValues - 1) / blockValues * blockBytes; }
@@ -98,10 +104,16 @@ struct QuantScheme {
   constexpr int64_t superMinimumsOffset() const { return superScalesOffset() + 2 * panelRows; }
 
   /// Packs up to 16 rows of `k` values (rowBytes(k) each) into one panel of panelBytes(k) bytes.
-  /// A null row is a zero row. `out` is written completely.
-  void packPanel(std::span<const uint8_t *const> rows, int64_t k, uint8_t *out) const;
+  /// A null row is a zero row. `out` is written completely; false, and `out` is worth nothing, where they do
+  /// not fit.
+  [[nodiscard]] bool packPanel(std::span<const uint8_t *const> rows, int64_t k, uint8_t *out) const;
+  /// Whether packPanel can pack these rows: always, but for coded floats.
+  bool fits(std::span<const uint8_t *const> rows, int64_t k) const;
   /// One row of a file to floats: the exact values that every kernel must compute with.
   void unpackRow(const uint8_t *row, int64_t k, float *out) const;
+
+private:
+  static int64_t codedListBytes(int64_t k);
 };
 
 /// By the number of the file format, or by name; null if there is no scheme.

@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 #include "ir/quant/SchemeIR.h"
 
+#include "ir/quant/CodedElementIR.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -181,9 +183,12 @@ Value loadHalves(ImplicitLocOpBuilder &b, Value base, int64_t offset) {
 
 } // namespace
 
-Value loadElement(ImplicitLocOpBuilder &b, const QuantScheme &s, Value panelBase, Value row, Value k) {
+Value loadElement(ImplicitLocOpBuilder &b, const QuantScheme &s, Value panelBase, Value row, Value k,
+                  int64_t columns) {
   if (s.isInteger())
     return ElementLoader(b, s, panelBase, row, k).value();
+  if (s.isCoded())
+    return widenBFloat16(b, loadCodedBits(b, s, panelBase, row, k, columns));
   auto c = [&](int64_t value) { return constant(b, b.getI64Type(), value); };
   Value index = arith::AddIOp::create(b, arith::MulIOp::create(b, k, c(panelRows)), row);
   Value at = address(b, panelBase, arith::MulIOp::create(b, index, c(s.blockBytes)));
@@ -362,6 +367,7 @@ Value ChunkReader::column(int64_t k, Value scales, Value minimums) {
     return halves(0, 0);
   case Storage::BFloat16:
     return widenBFloat16(b, load(VectorType::get({16}, b.getI16Type()), 0, 0, 32));
+  case Storage::CodedBFloat16:
   case Storage::Integer:
     break;
   }

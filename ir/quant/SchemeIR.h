@@ -1,8 +1,8 @@
 //===- SchemeIR.h - unpacking weights inside kernels ------------*- C++ -*-===//
 //
 // The half of a scheme that builds IR: how a kernel reads the packed bytes of QuantScheme.h. Addresses are
-// llvm pointers, indices i64. Everything is fixed size, free of control flow and exact: the values are those
-// of QuantScheme::unpackRow.
+// llvm pointers, indices i64. Everything is fixed size, exact (the values are those of
+// QuantScheme::unpackRow) and, but for exceptions of coded floats, free of control flow.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_IR_QUANT_SCHEMEIR_H
@@ -16,9 +16,9 @@
 
 namespace llmc::quant {
 
-/// One element as f32: row `row` (0..15) of the panel at `panelBase`, column `k` (both i64).
+/// One element as f32: row `row` (0..15) of the panel at `panelBase`, column `k` (both i64) of `columns`.
 mlir::Value loadElement(mlir::ImplicitLocOpBuilder &b, const QuantScheme &scheme, mlir::Value panelBase,
-                        mlir::Value row, mlir::Value k);
+                        mlir::Value row, mlir::Value k, int64_t columns);
 
 /// vector<64xi8> of table[index & 15] for a vector<64xi8> of indices below 16: what an instruction set has
 /// for it.
@@ -33,8 +33,9 @@ struct OuterScales {
 };
 
 /// Reads one chunk of columns of a panel's record (float schemes: one column), 16 rows at once. A chunk is 32
-/// columns, a group, or a part of one. Loads are emitted once each, where first asked for, so all uses must
-/// stand in one block.
+/// columns, a group, or a part of one. Not of coded floats, which CPUs decode by records
+/// (codegen/cpu/kernels/CodedProducts.h). Loads are emitted once each, where first asked for, so all uses
+/// must stand in one block.
 class ChunkReader {
 public:
   /// Columns of a part, for loops that should stay short: a line of a plane of nibbles.
@@ -56,8 +57,8 @@ public:
   /// codebook where there is one. `offset` is added to signed quants (as bytes: 128 makes them unsigned); the
   /// zero point of unsigned ones is not subtracted.
   mlir::Value quad(int64_t q, int offset = 0);
-  /// vector<32xi16>: the stored nibbles of columns 4q+i and 4q+i+2 (i below 2) of 16 rows, in the low four bits;
-  /// what the others hold is left to the caller. Of schemes of four bits only.
+  /// vector<32xi16>: the stored nibbles of columns 4q+i and 4q+i+2 (i below 2) of 16 rows, in the low four
+  /// bits; what the others hold is left to the caller. Of schemes of four bits only.
   mlir::Value nibbleWords(int64_t q, int64_t i);
   /// vector<16xf32>: the scales or minimums of group g of the chunk. Not of parts.
   mlir::Value scales(int64_t g);

@@ -7,6 +7,7 @@
 #define LLMC_IR_QUANT_SCHEMETABLE_H
 
 #include "ir/quant/Blocks.h"
+#include "ir/quant/CodedFloat.h"
 #include "ir/quant/SuperBlocks.h"
 
 namespace llmc::quant {
@@ -21,6 +22,14 @@ using Reader = void (*)(const QuantScheme &, const uint8_t *, StoredBlock &);
 constexpr QuantScheme floats(std::string_view name, uint32_t type, Storage storage, int64_t bytes) {
   return {name,    type, storage,           0, 1, bytes, nullptr, 1, 0, 0, ScaleKind::None, false, 0,
           nullptr, 1,    bytes * panelRows, 0, 0};
+}
+
+constexpr QuantScheme codedFloats(std::string_view name) {
+  QuantScheme s = floats(name, noGgmlType, Storage::CodedBFloat16, 2);
+  s.recordValues = coded::columns;
+  s.recordBytes = coded::recordBytes;
+  s.panelHeader = coded::headerBytes;
+  return s;
 }
 
 /// Rounding activations to 8 bits in groups of 32 is the only inexact step of an integer product, whatever
@@ -84,6 +93,7 @@ inline constexpr QuantScheme schemes[] = {
     integers("iq4_xs", 23, 256, 136, readIq4Xs, 32, 4, 0, super, false, 0, iq4Values),             // 4.375 (4.25)
     integers("int8", noGgmlType, 1, 1, nullptr, 32, 8, 0, ScaleKind::Row, false, 0, nullptr),      // 8 + 32 / k
     // clang-format on
+    codedFloats("bf16z"), // 12.2 (16)
 };
 
 } // namespace llmc::quant

@@ -63,7 +63,8 @@ Weight test::randomWeight(std::string_view name, int64_t rows, int64_t columns, 
     const uint8_t *pointers[16] = {};
     for (int64_t i = 0; i < 16 && panel * 16 + i < rows; ++i)
       pointers[i] = file[panel * 16 + i].data();
-    scheme.packPanel(std::span(pointers), columns, result.packed.data() + panel * scheme.panelBytes(columns));
+    EXPECT_TRUE(scheme.packPanel(std::span(pointers), columns,
+                                 result.packed.data() + panel * scheme.panelBytes(columns)));
   }
   return result;
 }

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -55,14 +56,29 @@ struct Weights {
       rows.push_back(randomRow(scheme, k, bits));
       scheme.unpackRow(rows.back().data(), k, &values[r * k]);
     }
+    pack();
+  }
+  /// The same numbers in a scheme that shares rows with theirs.
+  Weights(const quant::QuantScheme &scheme, const Weights &other)
+      : scheme(scheme), n(other.n), k(other.k), rows(other.rows), storage(scheme.packedBytes(n, k) + 64),
+        packed(storage.data() + (64 - reinterpret_cast<uintptr_t>(storage.data()) % 64)),
+        values(other.values) {
+    pack();
+  }
+  Weights(const Weights &) = delete;
+  /// After rows were changed. Values stay what they were.
+  void repack() { pack(); }
+
+private:
+  void pack() {
     for (int64_t panel = 0; panel < scheme.panels(n); ++panel) {
       const uint8_t *sources[16] = {};
       for (int64_t r = 0; r < 16 && panel * 16 + r < n; ++r)
         sources[r] = rows[panel * 16 + r].data();
-      scheme.packPanel(sources, k, packed + panel * scheme.panelBytes(k));
+      if (!scheme.packPanel(sources, k, packed + panel * scheme.panelBytes(k)))
+        std::abort(); // random rows fit every scheme
     }
   }
-  Weights(const Weights &) = delete;
 };
 
 inline std::vector<float> paddedVector(int64_t n, Random &random, float low, float high) {

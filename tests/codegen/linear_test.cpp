@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #include "KernelJit.h"
 #include "LinearData.h"
+#include "ir/quant/CodedFloat.h"
 #include "ir/quant/Schemes.h"
 
 #include <functional>
@@ -290,16 +291,102 @@ void checkPlainProducts(ActivationType type) {
 TEST(Linear, PlainProductsOfFloats) { checkPlainProducts(ActivationType::F32); }
 TEST(Linear, PlainProductsOfInt8) { checkPlainProducts(ActivationType::Int8); }
 
+// How bf16 is stored is a matter of speed: with a norm, of a gate with its up weight, one of both coded, of
+// several outputs, of K that fills no record; of one row and of several.
+TEST(Linear, CodedFloatsGiveTheBitsOfPlainOnes) {
+  const quant::QuantScheme &coded = *quant::schemeByName("bf16z"), &bf16 = *quant::schemeByName("bf16");
+  LinearSpec outputs = plain(coded, 53, 203, ActivationType::F32);
+  outputs.weights.push_back({&bf16, 20});
+  outputs.weights.push_back({&coded, 33});
+  outputs.norm = Norm::Rms;
+  LinearSpec gated = plain(coded, 49, 576, ActivationType::F16);
+  gated.weights.push_back({&coded, 49});
+  gated.glu = true;
+  gated.act = Activation::Silu;
+  LinearSpec halfGated = gated;
+  halfGated.weights[1].scheme = &bf16;
+  for (const cpu::Isa *isa : runnableBases())
+    for (const LinearSpec &spec : {outputs, gated, halfGated}) {
+      SCOPED_TRACE(isa->name.str() + " " + std::string(spec.weights[1].scheme->name) +
+                   std::to_string(spec.weights.size()));
+      Random random(31), same(31);
+      LinearSpec plainSpec = spec;
+      for (LinearSpec::Weight &weight : plainSpec.weights)
+        weight.scheme = &bf16;
+      Linear packed(spec, random), reference(plainSpec, same);
+      std::memcpy(reference.x.data, packed.x.data, packed.x.rows * packed.x.stride * sizeof(float));
+      for (size_t i = 0; i < spec.weights.size(); ++i)
+        reference.weights[i] = std::make_unique<Weights>(bf16, *packed.weights[i]);
+      KernelJit jit;
+      packed.emit(jit, "packed", *isa);
+      reference.emit(jit, "plain", *isa);
+      ASSERT_TRUE(jit.compile());
+      for (int64_t rows : {1, 2, 3, 7, 50})
+        for (int threads : {1, 3}) {
+          auto y = packed.run(jit, "packed", rows, threads),
+               expected = reference.run(jit, "plain", rows, threads);
+          for (int64_t output = 0; output < packed.outputs(); ++output)
+            for (int64_t row = 0; row < rows; ++row)
+              ASSERT_TRUE(
+                  sameBits(&y[output]->at(row, 0), &expected[output]->at(row, 0), packed.width(output)))
+                  << rows << " rows, row " << row << " of output " << output;
+        }
+    }
+}
+
+// No exception, and as many as a panel has room for, in the first and the last record and several in one, of
+// both panels of a pair.
+TEST(Linear, CodedFloatsOfFullAndEmptyLists) {
+  const quant::QuantScheme &coded = *quant::schemeByName("bf16z"), &bf16 = *quant::schemeByName("bf16");
+  constexpr int64_t k = 200, n = 48, room = quant::coded::mostExceptions(k);
+  for (const cpu::Isa *isa : runnableBases())
+    for (int64_t exceptions : {int64_t(0), room}) {
+      SCOPED_TRACE(isa->name.str() + " " + std::to_string(exceptions));
+      Random random(32);
+      auto noneRare = [&, i = 0]() mutable { // the upper byte of a number decides, see tameRow
+        return uint8_t(++i % 2 ? random() : random() | 2);
+      };
+      Linear linear(plain(coded, n, k, ActivationType::F32), random);
+      Weights &table = *(linear.weights[0] = std::make_unique<Weights>(coded, n, k, noneRare));
+      // 13 exponents are frequent, and two of these have codes as well.
+      const int64_t others = exceptions ? exceptions + 2 : 0;
+      for (int64_t i = 0; i < n / 16 * others; ++i) {
+        const int64_t number = i % others, panel = i / others;
+        const int64_t column = number < 5 ? number : number == 5 ? k - 1 : number % 2 ? 96 + number : 96;
+        const auto bits = uint16_t((123 + number) << 7 | number); // no exponent twice
+        std::memcpy(&table.rows[panel * 16 + number][2 * column], &bits, 2);
+      }
+      table.repack();
+      for (int64_t panel = 0; panel < n / 16; ++panel)
+        ASSERT_EQ(table.packed[panel * coded.panelBytes(k) + quant::coded::countOffset], exceptions);
+      KernelJit jit;
+      linear.emit(jit, "coded", *isa);
+      LinearSpec plainSpec = plain(bf16, n, k, ActivationType::F32);
+      Random other(1);
+      Linear reference(plainSpec, other);
+      reference.weights[0] = std::make_unique<Weights>(bf16, table);
+      std::memcpy(reference.x.data, linear.x.data, linear.x.rows * linear.x.stride * sizeof(float));
+      reference.emit(jit, "plain", *isa);
+      ASSERT_TRUE(jit.compile());
+      for (int64_t rows : {1, 5}) {
+        auto y = linear.run(jit, "coded", rows, 1), expected = reference.run(jit, "plain", rows, 1);
+        for (int64_t row = 0; row < rows; ++row)
+          ASSERT_TRUE(sameBits(&y[0]->at(row, 0), &expected[0]->at(row, 0), n)) << rows << ", " << row;
+      }
+    }
+}
+
 // Sizes are a matter of speed. Records of one chunk and of several.
 TEST(Linear, FamiliesGiveTheSameBits) {
-  for (const char *scheme : {"q4_0", "q6_k"}) {
+  for (const char *scheme : {"q4_0", "q6_k", "bf16z"}) {
+    const auto type = std::string(scheme) == "bf16z" ? ActivationType::F32 : ActivationType::Int8;
     PortableBits portable;
     for (const cpu::Isa *isa : runnableIsas())
       for (const cpu::CpuFamily &family : cpu::allFamilies()) {
         SCOPED_TRACE(scheme + (" " + isa->name.str()) + " " + family.name.str());
         const cpu::Isa tuned = cpu::tunedFor(*isa, family);
         Random random(8);
-        Linear linear(plain(*quant::schemeByName(scheme), 83, 576, ActivationType::Int8), random);
+        Linear linear(plain(*quant::schemeByName(scheme), 83, 576, type), random);
         KernelJit jit;
         linear.emit(jit, "linear", tuned);
         ASSERT_TRUE(jit.compile());
@@ -464,7 +551,7 @@ TEST(Linear, NormsOfOneToFive) {
       for (int i = 0; i < 5; ++i)
         identity[i][i] = 1, rows[i] = reinterpret_cast<const uint8_t *>(identity[i]);
       alignas(64) uint8_t packed[5 * 64];
-      f32->packPanel(rows, 5, packed);
+      ASSERT_TRUE(f32->packPanel(rows, 5, packed));
       LinearSpec spec = plain(*f32, 5, 5, ActivationType::F32);
       spec.norm = norm;
       KernelJit jit;

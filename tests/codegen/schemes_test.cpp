@@ -147,10 +147,12 @@ TEST(Schemes, PackedElementsAreExact) {
           e.loop(e.c(0), e.c(32), 1, [&](mlir::Value row) {
             auto panel = e.at(packed, e.mul(e.div(row, 16), scheme.panelBytes(k)));
             e.loop(e.c(0), e.c(k), 1, [&](mlir::Value column) {
-              auto value = quant::loadElement(e, scheme, panel, e.rem(row, 16), column);
+              auto value = quant::loadElement(e, scheme, panel, e.rem(row, 16), column, k);
               e.store(value, e.at(elements, e.mul(e.add(e.mul(row, k), column), 4)));
             });
           });
+          if (scheme.isCoded())
+            return;
           const int64_t step = std::min(scheme.recordValues, quant::chunkValues);
           e.loop(e.c(0), e.c(2), 1, [&](mlir::Value panel) {
             auto base = e.at(packed, e.mul(panel, scheme.panelBytes(k)));
@@ -177,7 +179,9 @@ TEST(Schemes, PackedElementsAreExact) {
           for (int64_t i = 0; i < k; ++i) {
             const float expected = r < 21 ? weights.values[r * k + i] : 0;
             ASSERT_EQ(elements[r * k + i], expected) << r << ", " << i;
-            ASSERT_EQ(columns[i * 32 + r], expected) << r << ", " << i;
+            if (!scheme.isCoded()) {
+              ASSERT_EQ(columns[i * 32 + r], expected) << r << ", " << i;
+            }
           }
       }
     }

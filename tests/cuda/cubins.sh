@@ -38,7 +38,7 @@ LLMC_PTXAS=none PATH=$PATH:$work/bin compile "$work/again.so" --gpu-arch sm_90 &
   fail "other bytes with LLMC_PTXAS=none"
 # A compile that goes on from a dump finds it, too.
 compile "$work/dumped.so" --dump-ir "$work/dump" --ptxas "$work/bin/good" &&
-  "$llmc" compile "$work"/dump/*-quantize.mlir -o "$work/again.so" --ptxas "$work/bin/good" --cache-dir "$work/cache" &&
+  "$llmc" compile "$work"/dump/*-pack-bf16.mlir -o "$work/again.so" --ptxas "$work/bin/good" --cache-dir "$work/cache" &&
   cmp "$work/dumped.so" "$work/again.so" || fail "other bytes from a dump"
 "$llmc" logits "$work/good.so" --tokens 1,2 --device simt > /dev/null || fail "does not run in the emulator"
 

@@ -23,7 +23,7 @@ refused() { # STATUS PATTERN SOURCE OPTIONS...
 cp "$fixtures/llama-q4_1.gguf" "$work/model/tiny.gguf"
 "$llmc" compile "$work/model/tiny.gguf" -o "$work/model/tiny.so" --cpu avx2 --dump-ir "$work/dump" || exit 1
 import=$work/dump/00-import.mlir
-plan=$(ls "$work"/dump/*-quantize.mlir) inside=$(ls "$work"/dump/*-fuse-swiglu.mlir)
+plan=$(ls "$work"/dump/*-pack-bf16.mlir) inside=$(ls "$work"/dump/*-fuse-swiglu.mlir)
 program=$(ls "$work"/dump/*-lower-to-step.mlir) lowered=$(ls "$work"/dump/*-convert-arith-to-llvm.mlir)
 
 refused 1 'starts from the phase fuse, not from plan' "$import" --start-from plan

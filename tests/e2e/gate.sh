@@ -30,13 +30,15 @@ grep -q -E "^quantize +left the module as it was" verify.txt || fail "quantize i
 row "model.so .avx2."
 grep -q -E "^  the tokens cut otherwise +[0-9]+ +0 +0 +0 +0 +0 " verify.txt || fail "other bits: $(cat verify.txt)"
 
-verify "$fixtures/llama-q8_0.gguf" --quantize q4_k --kv q8,f16 --cpu avx2 --dump-ir dump --dump-filter quantize
+verify "$fixtures/llama-bf16.gguf" --cpu avx2
+row pack-bf16
+verify "$fixtures/llama-q8_0.gguf" --quantize q4_k --kv q8,f16 --cpu avx2 --dump-ir dump --dump-filter "quantize|pack-bf16"
 row quantize
 grep -q '"verified": ' dump/passes.json || fail "passes.json says nothing of it"
 "$llmc" compile "$fixtures/llama-mixed.gguf" -o plain.so --verify-passes --verify-layers 1 --cpu avx2 --activations bf16 \
   2>verify.txt || fail "one layer: $(tail -1 verify.txt)"
 row lower-to-step
-verify dump/06-quantize.mlir
+verify dump/07-pack-bf16.mlir
 
 # A text whose weights are not at hand.
 "$llmc" import "$fixtures/deep-2.gguf" -o text.mlir && sed -i 's/deep-2[.]gguf/nowhere.gguf/' text.mlir

@@ -27,4 +27,4 @@ endforeach()
 llmc_e2e_without(default-kernels-all-gqa llama-gqa 1e-4 --default-kernels ${all})
 
 llmc_e2e_test(without-unknown COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/pass_names.sh $<TARGET_FILE:llmc-cli>
-  ${fixtures}/deep-2.gguf ${optimizations})
+  ${fixtures}/deep-2.gguf ${optimizations} pack-bf16)

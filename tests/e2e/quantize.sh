@@ -21,11 +21,12 @@ distance() {
 }
 below() { [ -n "$1" ] && awk "BEGIN { exit !($1 <= $2) }"; }
 weights() { "$llmc" inspect "$1" --json | grep -o '"weights_hash":"[^"]*"'; }
-compile() { "$llmc" compile "$@" --cpu native || fail "compile $*"; }
+compile() { "$llmc" compile "$@" --cpu native $as_it_is || fail "compile $*"; }
 
 "$llmc" import "$model" -o model.mlir || exit 1
 sed 's/lm.weights ".*"/lm.weights "held.gguf"/' model.mlir > held.mlir
 grep -q 'lm.weights "held.gguf"' held.mlir || fail "the text names no weights"
+as_it_is="--disable-pass pack-bf16"
 for scheme in "$@"; do
   compile model.mlir -o made.so --quantize ".=$scheme" --activations f32
   case $scheme in
@@ -51,6 +52,15 @@ for scheme in "$@"; do
   below "$difference" 2e-5 || fail "$scheme: ${difference:-no} std from the default kernels"
   "$llmc" inspect made.so --json | grep -q "\"scheme\":\"$scheme\"" || fail "$scheme: inspect does not name it"
   "$llmc" inspect default.so --json | grep -q '"activations":"f32"' || fail "$scheme: default kernels compute in f32"
+done
+# bf16 in 12 bits: other bytes, the same logits. It is what bf16 is stored as, where numbers fit.
+compile model.mlir -o plain.so --quantize '.=bf16'
+as_it_is=
+for scheme in bf16 bf16z; do
+  compile model.mlir -o packed.so --quantize ".=$scheme"
+  [ "$(weights packed.so)" != "$(weights plain.so)" ] || fail "$scheme: the packed weights are those of plain bf16"
+  [ "$(logits packed.so)" = "$(logits plain.so)" ] && [ -n "$(logits packed.so)" ] || fail "$scheme: other logits than bf16"
+  "$llmc" inspect packed.so --json | grep -q '"scheme":"bf16z"' || fail "$scheme: inspect does not name bf16z"
 done
 # The comparisons can fail.
 compile model.mlir -o other.so --quantize '.=q4_0' --quantize 'blk.0.attn_q=f16' --activations f32

@@ -27,6 +27,10 @@ protected:
     file.add("q", {40, 64}, "q4_1"); // 2.5 panels
     file.add("f", {18, 7}, "f16");
     file.add("v", {21}, "f16");
+    std::string wide(18 * 40 * 2, '\0'); // the second panel has every exponent there is
+    for (size_t i = 16 * 40 * 2; i < wide.size(); ++i)
+      wide[i] = static_cast<char>(i * 37);
+    file.writer.addTensor("wide", {18, 40}, 30, wide);
     ASSERT_TRUE(file.writer.write(folder.path("w.gguf")));
     source = WeightSource::open({folder.path("w.gguf")}, error);
     ASSERT_TRUE(source) << error;
@@ -93,7 +97,7 @@ TEST_F(PackTest, QuantizedMatrixInPanels) {
     std::vector<const uint8_t *> rows;
     for (int64_t r = 16 * p; r < std::min<int64_t>(40, 16 * p + 16); ++r)
       rows.push_back(reinterpret_cast<const uint8_t *>(file["q"].bytes.data()) + r * q4.rowBytes(64));
-    q4.packPanel(rows, 64, panel.data());
+    EXPECT_TRUE(q4.packPanel(rows, 64, panel.data()));
     EXPECT_EQ(std::memcmp(panel.data(), packed.data() + p * panel.size(), panel.size()), 0) << p;
   }
 }
@@ -113,9 +117,9 @@ TEST_F(PackTest, BatchesFollowOneAnother) {
       std::vector<const uint8_t *> rows;
       for (int64_t r = first; r < std::min(first + 16, m.rows); ++r)
         rows.push_back(reinterpret_cast<const uint8_t *>(m.bytes.data()) + r * m.scheme->rowBytes(m.columns));
-      m.scheme->packPanel(rows, m.columns,
-                          reinterpret_cast<uint8_t *>(packed.data()) +
-                              first / 16 * m.scheme->panelBytes(m.columns));
+      EXPECT_TRUE(m.scheme->packPanel(rows, m.columns,
+                                      reinterpret_cast<uint8_t *>(packed.data()) +
+                                          first / 16 * m.scheme->panelBytes(m.columns)));
     }
     return packed;
   };
@@ -193,7 +197,7 @@ TEST_F(PackTest, RowsAreQuantizedAndPadded) {
       rows.push_back(blocks.data() + (r % 16) * quantizer.rowBytes(7));
       quantizer.row(file["f"].values.data() + r * 7, 7, blocks.data() + (r % 16) * quantizer.rowBytes(7));
     }
-    q8.packPanel(rows, 32, panel.data());
+    EXPECT_TRUE(q8.packPanel(rows, 32, panel.data()));
     EXPECT_EQ(std::memcmp(panel.data(), packed.data() + p * panel.size(), panel.size()), 0) << p;
   }
 }
@@ -215,6 +219,20 @@ TEST_F(PackTest, WhatCannotBeStoredIsRefused) {
   EXPECT_EQ(
       message,
       "row 0 of tensor 'bad' holds inf in column 3, expected a number below 6.55e+04 to quantize to f16");
+}
+
+TEST_F(PackTest, WhatDoesNotFitIsRefused) {
+  const int64_t bytes = packedBytes(quant::schemeByName("bf16z"), {18, 40});
+  EXPECT_EQ(
+      pack(weight("w0", "bf16z", 0, bytes,
+                  "%a = lm.weight \"wide\" : <18x40>\n%w = lm.w.quantize %a {to = bf16z} : <18x40>", "18x40"),
+           bytes),
+      "");
+  EXPECT_NE(message.find(
+                "row 16 of tensor 'wide' and those behind it hold numbers of more different exponents than "
+                "bf16z has room for"),
+            std::string::npos)
+      << message;
 }
 
 TEST_F(PackTest, WrongPlacesAndSizesAreRefused) {

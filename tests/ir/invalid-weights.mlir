@@ -87,7 +87,7 @@ func.func @matrix(%a: !lm.weight<6>) {
 
 // -----
 func.func @w_quantize_c1_unknown(%a: !lm.weight<6x4>) {
-  // expected-error @+1 {{'lm.w.quantize' op expected 'to' to be of f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q6_k, int8 but got 'q4_7'}}
+  // expected-error @+1 {{'lm.w.quantize' op expected 'to' to be of f16, bf16, bf16z, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q6_k, int8 but got 'q4_7'}}
   %w = lm.w.quantize %a {to = q4_7} : <6x4>
   return
 }
@@ -108,7 +108,7 @@ func.func @w_quantize_c1_word(%a: !lm.weight<6x4>) {
 
 // -----
 func.func @w_quantize_c2_keep(%a: !lm.weight<6x4>) {
-  // expected-error @+1 {{'lm.w.quantize' op expected 'to' to be of f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q6_k, int8 but got 'keep'}}
+  // expected-error @+1 {{'lm.w.quantize' op expected 'to' to be of f16, bf16, bf16z, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q6_k, int8 but got 'keep'}}
   %w = lm.w.quantize %a {to = keep} : <6x4>
   return
 }

@@ -5,7 +5,7 @@
 // RUN: not %llmc-opt %s -lm-quantize="rules=gain=q8_0" 2>&1 | FileCheck %s --check-prefix=VECTOR
 // VECTOR: error: the rule 'gain=q8_0' matches no matrix of the model
 // RUN: not %llmc-opt %s -lm-quantize="rules=table=q9" 2>&1 | FileCheck %s --check-prefix=SCHEME
-// SCHEME: error: expected a scheme of f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q6_k, int8, keep but got 'q9'
+// SCHEME: error: expected a scheme of f16, bf16, bf16z, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q6_k, int8, keep but got 'q9'
 // RUN: not %llmc-opt %s -lm-quantize="rules=tab(le=q8_0" 2>&1 | FileCheck %s --check-prefix=REGEX
 // REGEX: error: expected a regular expression before '=' but got 'tab(le': parentheses not balanced
 // RUN: not %llmc-opt %s -lm-quantize="rules==q8_0" 2>&1 | FileCheck %s --check-prefix=EMPTY

@@ -97,7 +97,7 @@ TEST(Quantize, TableFitsTheSchemes) {
     EXPECT_TRUE(schemeByName(quantizer.scheme)) << quantizer.scheme;
   }
   EXPECT_EQ(quantizerByName("q4_9"), nullptr);
-  EXPECT_EQ(quantizerNames(), "f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q6_k, int8");
+  EXPECT_EQ(quantizerNames(), "f16, bf16, bf16z, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q6_k, int8");
 }
 
 TEST(Quantize, ErrorsStayWithinTheBudget) {
@@ -228,7 +228,7 @@ TEST(Quantize, TheSameBytesEverywhere) {
       {"f16", 2943972153134196495u},   {"bf16", 6448257541149320040u},  {"q8_0", 2619288920829020948u},
       {"q4_0", 10467436029485939331u}, {"q4_1", 12396814953575125175u}, {"q5_0", 18141334486274968295u},
       {"q5_1", 15214320799293767788u}, {"q4_k", 16397312436783731592u}, {"q6_k", 5319703330453269039u},
-      {"int8", 563261326513978417u}};
+      {"int8", 563261326513978417u},   {"bf16z", 6448257541149320040u}};
   for (const Quantizer &quantizer : allQuantizers()) {
     Random random(11);
     uint64_t hash = 1469598103934665603u; // FNV-1a

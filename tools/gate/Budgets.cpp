@@ -107,6 +107,6 @@ Budget kernelBudget(const std::string &activations, const std::string &cacheType
   return widened(budget, tolerance);
 }
 
-Budget equalBits() { return {0, 0, 0, "the same bits however tokens are cut"}; }
+Budget equalBits(const char *why) { return {0, 0, 0, why}; }
 
 } // namespace llmc::tools

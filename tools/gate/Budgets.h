@@ -28,7 +28,7 @@ Budget kernelBudget(const std::string &activations, const std::string &cacheType
                     double tolerance);
 
 /// Of the same kernels with tokens cut into other chunks: none.
-Budget equalBits();
+Budget equalBits(const char *why);
 
 } // namespace llmc::tools
 #endif

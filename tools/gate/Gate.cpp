@@ -231,6 +231,7 @@ LogicalResult Gate::checkPass(const PassRun &run) {
     return failure();
   const std::string type = firstType(cacheType);
   const Budget budget = name == "plan-kv-cache" ? cacheBudget(type, layers, options.tolerance)
+                        : name == "pack-bf16"   ? equalBits("the same numbers in fewer bits")
                         : isProgram             ? loweringBudget(type, layers, options.tolerance)
                                                 : reassociationBudget(options.tolerance);
   return judge(name, expected, *last, budget);
@@ -311,7 +312,8 @@ LogicalResult Gate::checkVariant(const std::string &path, const std::string &var
   for (auto [n, isMixed] : cuts) {
     Schedule cut = inChunks(schedule, n, isMixed);
     std::optional<Evaluation> same = runOn(cut);
-    if (!same || failed(judge("the code of " + name + " in " + cut.name, *whole, *same, equalBits())))
+    if (!same || failed(judge("the code of " + name + " in " + cut.name, *whole, *same,
+                              equalBits("the same bits however tokens are cut"))))
       return failure();
   }
   return success();

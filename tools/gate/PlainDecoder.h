@@ -16,7 +16,8 @@
 
 namespace llmc::tools {
 
-/// The formats that weights can be quantized to: f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q6_k, int8.
+/// The formats that weights can be quantized to: f16, bf16, bf16z (whose rows are bf16), q8_0,
+/// q4_0, q4_1, q5_0, q5_1, q4_k, q6_k, int8.
 bool canDecode(std::string_view format);
 
 /// The `k` numbers of a row. The format must be one of them.

@@ -23,7 +23,7 @@ using namespace llmc::tools;
 /// A dump that starts with the phase of the pass and runs no other optimization in it.
 static void printBefore(const Failure &failure, ModuleOp module, PipelineOptions options,
                         const PipelineState &state, const std::string &folder, llvm::raw_ostream &out) {
-  if (failure.phase == Phase::Fuse) {
+  if (failure.phase <= Phase::Quantize) {
     options.disabledPasses = optionalPasses();
     llvm::erase(options.disabledPasses, failure.pass);
   }

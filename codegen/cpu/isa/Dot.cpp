@@ -31,23 +31,27 @@ DotForm DotForm::of(const QuantScheme &scheme, DotUnit unit) {
   return {0, 0, true, 1};
 }
 
-static Value lookupBytes(Emitter &e, DotUnit unit, Value indices, ArrayRef<int8_t> table) {
+Value lookUpBytes(Emitter &e, DotUnit unit, Value table, Value indices) {
   const int64_t bytes = vectorBytes(unit);
-  SmallVector<int8_t> repeated;
-  for (int64_t i = 0; i < bytes; ++i)
-    repeated.push_back(table[i % 16]);
   auto type = e.vec(bytes, e.i8());
-  Value values = arith::ConstantOp::create(e, DenseElementsAttr::get(type, ArrayRef<int8_t>(repeated)));
   if (bytes == 64)
-    return e.intrinsic("llvm.x86.avx512.pshuf.b.512", type, {values, indices});
+    return e.intrinsic("llvm.x86.avx512.pshuf.b.512", type, {table, indices});
   auto half = [&](int64_t first) {
-    return e.intrinsic("llvm.x86.avx2.pshuf.b", type, {values, e.slice(indices, first, bytes)});
+    return e.intrinsic("llvm.x86.avx2.pshuf.b", type,
+                       {e.slice(table, 0, bytes), e.slice(indices, first, bytes)});
   };
   return e.concat(half(0), half(32));
 }
 
 quant::ByteLookup byteLookup(Emitter &e, DotUnit unit) {
-  return [&e, unit](Value indices, ArrayRef<int8_t> table) { return lookupBytes(e, unit, indices, table); };
+  return [&e, unit](Value indices, ArrayRef<int8_t> table) {
+    SmallVector<int8_t> repeated;
+    for (int64_t i = 0; i < 64; ++i)
+      repeated.push_back(table[i % 16]);
+    Value values =
+        arith::ConstantOp::create(e, DenseElementsAttr::get(e.vec(64, e.i8()), ArrayRef<int8_t>(repeated)));
+    return lookUpBytes(e, unit, values, indices);
+  };
 }
 
 SmallVector<Value> prepareQuad(Emitter &e, const DotForm &form, DotUnit unit, Value quad) {

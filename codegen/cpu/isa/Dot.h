@@ -21,7 +21,9 @@ struct DotForm {
   static DotForm of(const quant::QuantScheme &, DotUnit);
 };
 
-/// table[index] of bytes, by the unit's vector instructions.
+/// vector<64xi8> of table[index] for indices below 16; the table stands four times in its vector<64xi8>.
+mlir::Value lookUpBytes(Emitter &, DotUnit, mlir::Value table, mlir::Value indices);
+/// The same of constants, by the unit's vector instructions.
 quant::ByteLookup byteLookup(Emitter &, DotUnit);
 
 /// Weights of one quad as the unit wants them; made once, used for every activation row.

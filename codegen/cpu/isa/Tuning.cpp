@@ -1,7 +1,7 @@
 //===- Tuning.cpp - the table of sizes -------------------------------------===//
 //
-// "generic" was measured on Emerald Rapids, "zen4" on Zen 4; Rationale.md says what is behind the
-// differences.
+// "generic" was measured on Emerald Rapids, but for coded floats, "zen4" on Zen 4; Rationale.md says what is
+// behind the differences.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cpu/isa/Tuning.h"
@@ -24,14 +24,14 @@ struct Row {
 };
 // clang-format off
 constexpr Row rows[] = {
-    //                          single  several rows  floats   prefetching             activations  attention  tiles
-    {"generic", "amx-fast",    {four,  rows6, 2,  rows6, 2,  64 * kib, 2048, 1, true,   1024 * kib,  0, 16,  512}},
-    {"generic", "amx",         {four,  rows6, 2,  rows6, 2,  64 * kib, 2048, 1, true,   1024 * kib,  0, 16,  512}},
-    {"generic", "avx512",      {four,  rows6, 2,  rows6, 2,  64 * kib, 2048, 1, true,   512 * kib,   0, 16,  0}},
-    {"generic", "avx2-vnni",   {four,  rows4, 1,  rows4, 1,  64 * kib, 4096, 1, true,   256 * kib,   0, 6,   0}},
-    {"generic", "avx2",        {four,  two,   1,  rows4, 1,  64 * kib, 4096, 1, true,   256 * kib,   0, 6,   0}},
-    {"zen4",    "avx512",      {one,   rows8, 1,  rows6, 2,  0,        8192, 2, false,  512 * kib,   2, 16,  0}},
-    {"zen4",    "avx2",        {one,   four,  1,  rows4, 1,  0,        8192, 2, true,   256 * kib,   2, 6,   0}},
+    //                          single  several rows  floats   prefetching             activations  attention  tiles  coded
+    {"generic", "amx-fast",    {four,  rows6, 2,  rows6, 2,  64 * kib, 2048, 1, true,   1024 * kib,  0, 16,  512,  400 * kib}},
+    {"generic", "amx",         {four,  rows6, 2,  rows6, 2,  64 * kib, 2048, 1, true,   1024 * kib,  0, 16,  512,  400 * kib}},
+    {"generic", "avx512",      {four,  rows6, 2,  rows6, 2,  64 * kib, 2048, 1, true,   512 * kib,   0, 16,  0,    400 * kib}},
+    {"generic", "avx2-vnni",   {four,  rows4, 1,  rows4, 1,  64 * kib, 4096, 1, true,   256 * kib,   0, 6,  0,    128 * kib}},
+    {"generic", "avx2",        {four,  two,   1,  rows4, 1,  64 * kib, 4096, 1, true,   256 * kib,   0, 6,  0,    128 * kib}},
+    {"zen4",    "avx512",      {one,   rows8, 1,  rows6, 2,  0,        8192, 2, false,  512 * kib,   2, 16,  0,    400 * kib}},
+    {"zen4",    "avx2",        {one,   four,  1,  rows4, 1,  0,        8192, 2, true,   256 * kib,   2, 6,  0,    128 * kib}},
 };
 // clang-format on
 

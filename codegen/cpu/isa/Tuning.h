@@ -1,7 +1,8 @@
 //===- Tuning.h - sizes that fit a family of CPUs ---------------*- C++ -*-===//
 //
 // CPUs of one instruction set want different tiles and different prefetching. What was measured stands in one
-// table, a row for each family and variant. It changes speed only: a variant's bits are the same with any row.
+// table, a row for each family and variant. It changes speed only: a variant's bits are the same with any
+// row.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_CPU_ISA_TUNING_H
@@ -31,6 +32,9 @@ struct Tuning {
   int pagePrefetchLevel;     // that the next page of keys and values goes to; 0: none
   int attentionAccumulators; // vectors of 16 that a loop may keep in registers
   int64_t tileColumns;       // columns of two panels whose decoded weights stay in the first-level cache
+  // Panels of coded floats of the next tile are prefetched whole into the second-level cache if they are no
+  // larger; else, for a single row, as others are.
+  int64_t codedTile;
 };
 
 /// CPUs that were found to want the same.

@@ -35,7 +35,7 @@ FailureOr<KernelResult> emitEmbed(ModuleOp module, StringRef name, const EmbedSp
       Value panel = e.at(table, e.mul(e.div(id, quant::panelRows), spec.scheme->panelBytes(spec.width)));
       Value inPanel = e.rem(id, quant::panelRows), out = e.at(y, e.mul(row, rowStride(spec.width)));
       e.loop(e.c(0), e.c(spec.width), 1, [&](Value column) {
-        Value value = quant::loadElement(e, *spec.scheme, panel, inPanel, column);
+        Value value = quant::loadElement(e, *spec.scheme, panel, inPanel, column, spec.width);
         if (spec.scale != 1)
           value = e.mulf(value, spec.scale);
         e.store(value, e.at(out, e.mul(column, 4)));

@@ -2,6 +2,7 @@
 #include "codegen/cpu/kernels/LinearPanels.h"
 
 #include "codegen/cpu/isa/Tiles.h"
+#include "codegen/cpu/kernels/CodedProducts.h"
 
 #include <algorithm>
 
@@ -25,37 +26,89 @@ int64_t LinearPanels::tileGroup() const { return layout.chunks > 1 ? 16 : 2; }
 
 /// Of a tile of the dot unit, or of a group of panels and all rows that stay in cache.
 int64_t LinearPanels::sumsBytes() const {
-  const int64_t ofTile = 64 * std::max(isa.tuning.decodePanels[0], tileRows()[0] * tilePanels());
+  const int64_t ofTile = 64 * std::max({isa.tuning.decodePanels[0], 2, tileRows()[0] * tilePanels()});
   return hasTiles ? std::max(ofTile, layout.rows * tileGroup() * tile::lineBytes) : ofTile;
 }
 
+/// Of a tile's panels of one weight.
+int64_t LinearPanels::unpackedBytes() const {
+  int64_t bytes = 0;
+  for (const LinearSpec::Weight &weight : spec.weights)
+    if (weight.scheme->isCoded())
+      bytes = tilePanels() * unpackedPanelBytes(*weight.scheme, spec.k);
+  return bytes;
+}
+
 int64_t LinearPanels::scratchBytes() const {
-  int64_t decoded = 0;
+  int64_t decoded = (spec.glu ? 2 : 1) * unpackedBytes();
   for (const LinearSpec::Weight &weight : spec.weights)
     if (hasTiles)
       decoded = std::max(decoded, tileScratchBytes(*weight.scheme, isa));
   return 2 * sumsBytes() + decoded;
 }
 
+SmallVector<LinearPanels::Panels> LinearPanels::panelsFrom(const Segment &s, Schemes schemes, Value panel) {
+  SmallVector<Panels> weights;
+  for (auto [i, scheme] : llvm::enumerate(schemes)) {
+    const int64_t bytes = scheme->panelBytes(spec.k);
+    weights.push_back({scheme, panelsAt(s.weights[i], panel, bytes), bytes});
+  }
+  return weights;
+}
+
+/// The first `valid` panels of a tile of several rows, where they are coded in the worker's scratch.
+SmallVector<LinearPanels::Panels> LinearPanels::unpacked(const Segment &s, ArrayRef<Panels> weights,
+                                                         Value valid) {
+  SmallVector<Panels> result(weights);
+  for (auto [i, panels] : llvm::enumerate(result)) {
+    const Panels stored = panels;
+    if (!stored.scheme->isCoded())
+      continue;
+    panels = {stored.scheme, e.at(s.scratch, i * unpackedBytes()), unpackedPanelBytes(*stored.scheme, spec.k),
+              stored.first};
+    Value records = e.c(stored.scheme->records(spec.k));
+    auto unpack = emitUnpack(e, module, *stored.scheme, isa);
+    e.loop(e.c(0), valid, 1, [&, room = panels](Value number) {
+      e.call(unpack, {panelsAt(stored.first, number, stored.bytes), records, e.c(0), records, e.c(0),
+                      panelsAt(room.first, number, room.bytes)});
+    });
+  }
+  return result;
+}
+
+LLVM::LLVMFuncOp LinearPanels::productsOf(const Panels &panels, int tileRows, int tilePanels) {
+  const QuantScheme &scheme = *panels.scheme;
+  if (panels.stored)
+    return emitUnpackedProducts(e, module, scheme, isa, tileRows, tilePanels);
+  if (scheme.isCoded())
+    return emitCodedProducts(e, module, scheme, isa, tilePanels);
+  return emitProducts(e, module, scheme, productType(spec, isa), isa, tileRows, tilePanels);
+}
+
 /// Sums of one tile into `sums`, for the gate (or only) and the up weight, then the epilogue into y.
 /// `valid` of the panels exist (null: all); the weights are not in cache yet if `row` is `cold`.
-void LinearPanels::tile(const Segment &s, Schemes schemes, int tileRows, int tilePanels, Value row,
+void LinearPanels::tile(const Segment &s, ArrayRef<Panels> weights, int tileRows, int tilePanels, Value row,
                         Value panel, Value valid, Value cold) {
   const int64_t sumsStride = tilePanels * 64;
   Value x = e.at(s.x, e.mul(row, stride));
-  for (auto [i, scheme] : llvm::enumerate(schemes)) {
-    auto products = emitProducts(e, module, *scheme, productType(spec, isa), isa, tileRows, tilePanels);
-    const int64_t tileBytes = tilePanels * scheme->panelBytes(spec.k);
+  for (auto [i, panels] : llvm::enumerate(weights)) {
+    const QuantScheme &scheme = *panels.scheme;
+    auto products = productsOf(panels, tileRows, tilePanels);
     // Rows after the first find the weights in cache: prefetching what is being read costs nothing there,
     // while prefetching the next tile once more would drive this one out.
-    Value ahead = e.c(tileBytes <= isa.tuning.prefetchPanels ? tileBytes : isa.tuning.prefetchBytes);
-    ahead = e.select(e.equal(row, cold), ahead, e.c(0));
+    Value isCold = e.equal(row, cold), ahead;
+    const int64_t tileBytes = tilePanels * scheme.panelBytes(spec.k);
+    const bool isWhole = tileBytes <= (scheme.isCoded() ? isa.tuning.codedTile : isa.tuning.prefetchPanels);
+    if (panels.stored) // nothing else comes from memory meanwhile
+      ahead = isWhole ? e.select(isCold, e.at(panels.stored, tileBytes), panels.stored) : panels.stored;
+    else
+      ahead = e.select(isCold, e.c(isWhole ? tileBytes : isa.tuning.prefetchBytes), e.c(0));
     // A last, incomplete group of panels reads its first panel again; those sums are dropped.
-    Value panelStride = e.c(scheme->panelBytes(spec.k));
+    Value panelStride = e.c(panels.bytes);
     if (valid && tilePanels > 1)
       panelStride = e.select(e.equal(valid, e.c(tilePanels)), panelStride, e.c(0));
-    e.call(products, {panelsAt(s.weights[i], panel, scheme->panelBytes(spec.k)), panelStride, x, e.c(stride),
-                      e.c(scheme->records(spec.k)), s.sums[i], e.c(sumsStride), ahead});
+    e.call(products, {panels.first, panelStride, x, e.c(stride), e.c(scheme.records(spec.k)), s.sums[i],
+                      e.c(sumsStride), ahead});
   }
   finish(s, sumsStride, row, e.c(tileRows), panel, valid ? valid : e.c(tilePanels));
 }
@@ -82,10 +135,14 @@ void LinearPanels::countLoads(const Segment &s, Schemes schemes, Value panel, Va
 void LinearPanels::oneRow(const Segment &s, Schemes schemes) {
   countLoads(s, schemes, s.first, e.sub(s.last, s.first));
   Value from = s.first;
-  for (int panels : isa.tuning.decodePanels) {
+  // Sums of coded floats wait for each other longer than their decoding takes: two are worked on at once.
+  static constexpr int two[] = {2, 1};
+  const bool isCoded = llvm::any_of(schemes, [](const QuantScheme *scheme) { return scheme->isCoded(); });
+  for (int panels : isCoded ? ArrayRef<int>(two) : isa.tuning.decodePanels) {
     Value to = e.add(from, e.mul(e.div(e.sub(s.last, from), panels), panels));
-    e.loop(from, to, panels,
-           [&](Value panel) { tile(s, schemes, 1, panels, e.c(0), panel, Value(), e.c(0)); });
+    e.loop(from, to, panels, [&](Value panel) {
+      tile(s, panelsFrom(s, schemes, panel), 1, panels, e.c(0), panel, Value(), e.c(0));
+    });
     from = to;
   }
 }
@@ -96,11 +153,12 @@ void LinearPanels::manyRows(const Segment &s, Schemes schemes) {
     e.loop(s.first, s.last, tilePanels(), [&](Value panel) {
       Value valid = e.min(e.sub(s.last, panel), e.c(tilePanels()));
       countLoads(s, schemes, panel, valid);
+      SmallVector<Panels> weights = unpacked(s, panelsFrom(s, schemes, panel), valid);
       Value from = blockFirst;
       for (int count : tileRows()) {
         Value to = e.add(from, e.mul(e.div(e.sub(blockLast, from), count), count));
         e.loop(from, to, count,
-               [&](Value row) { tile(s, schemes, count, tilePanels(), row, panel, valid, blockFirst); });
+               [&](Value row) { tile(s, weights, count, tilePanels(), row, panel, valid, blockFirst); });
         from = to;
       }
     });

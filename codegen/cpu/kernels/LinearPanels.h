@@ -1,7 +1,8 @@
 //===- LinearPanels.h - the walk over the panels of an output ---*- C++ -*-===//
 //
 // A single row streams the weights through a few panels at once. Several rows go in blocks whose packed form
-// stays in cache, and in each block panels after panels, so that weights come from memory once a block. In
+// stays in cache, and in each block panels after panels, so that weights come from memory once a block; coded
+// panels are unpacked once a block, into the worker's scratch. In
 // tiles, panels are decoded to bf16 once a block (TileProducts.cpp), in chunks of columns where whole rows
 // would not stay in cache.
 //
@@ -44,11 +45,23 @@ private:
   int64_t rowsAtOnce() const;
   int64_t sumsBytes() const;
 
+  /// Panels of one weight, one after another, `bytes` apart.
+  struct Panels {
+    const quant::QuantScheme *scheme;
+    Value first;
+    int64_t bytes;
+    Value stored = {}; // of unpacked panels: where they were unpacked from
+  };
+
+  int64_t unpackedBytes() const;
+  llvm::SmallVector<Panels> panelsFrom(const Segment &s, Schemes schemes, Value panel);
+  llvm::SmallVector<Panels> unpacked(const Segment &s, llvm::ArrayRef<Panels> weights, Value valid);
+  mlir::LLVM::LLVMFuncOp productsOf(const Panels &panels, int tileRows, int tilePanels);
   int64_t tileGroup() const;
   void finish(const Segment &s, int64_t sumsStride, Value row, Value rows, Value panel, Value panels);
   void countLoads(const Segment &s, Schemes schemes, Value panel, Value count);
-  void tile(const Segment &s, Schemes schemes, int tileRows, int tilePanels, Value row, Value panel,
-            Value valid, Value cold);
+  void tile(const Segment &s, llvm::ArrayRef<Panels> weights, int tileRows, int tilePanels, Value row,
+            Value panel, Value valid, Value cold);
   void oneRow(const Segment &s, Schemes schemes);
   void manyRows(const Segment &s, Schemes schemes);
   void fewTiles(const Segment &s, Schemes schemes);

@@ -39,7 +39,8 @@ codegen::DeviceKernel emitEmbed(ModuleOp module, StringRef name, const emit::Emb
         Value id = e.widen(e.load(e.i32(), e.at(tokens, e.mul(token, sizeof(llmc_token_row))),
                                   offsetof(llmc_token_row, id)));
         Value panel = e.at(table, e.mul(e.div(id, quant::panelRows), spec.scheme->panelBytes(spec.width)));
-        Value value = quant::loadElement(e, *spec.scheme, panel, e.rem(id, quant::panelRows), within);
+        Value value =
+            quant::loadElement(e, *spec.scheme, panel, e.rem(id, quant::panelRows), within, spec.width);
         if (spec.scale != 1)
           value = e.mulf(value, spec.scale);
         value = e.select(isPadding, e.real(e.f32(), 0), value);

@@ -12,7 +12,7 @@ using quant::Storage;
 
 static bool knows(const quant::QuantScheme &scheme) {
   if (!scheme.isInteger())
-    return scheme.storage != Storage::Float32;
+    return scheme.storage == Storage::Float16 || scheme.storage == Storage::BFloat16;
   const bool isPlain = !scheme.codebook && scheme.highBits == 0 && scheme.group == 32;
   return isPlain && scheme.scale == quant::ScaleKind::Half && (scheme.lowBits == 4 || scheme.lowBits == 8);
 }

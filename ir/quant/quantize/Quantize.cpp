@@ -15,6 +15,7 @@ constexpr Quantizer quantizers[] = {
     // scheme, block values and bytes, header bytes, largest, budget, group
     {"f16", 1, 2, 0, largestHalf, 0x1p-11f, 1, quantizeRowF16},
     {"bf16", 1, 2, 0, 3.38e38f, 0x1p-8f, 1, quantizeRowBF16},
+    {"bf16z", 1, 2, 0, 3.38e38f, 0x1p-8f, 1, quantizeRowBF16},
     {"q8_0", 32, 34, 0, largestHalf * 64, 0.5f / 126, 32, quantizeRowQ8_0},
     {"q4_0", 32, 18, 0, largestHalf, 0.5f / 6.9f, 32, quantizeRowQ4_0},
     {"q4_1", 32, 20, 0, largestHalf / 2, 0.5f / 14.9f, 32, quantizeRowQ4_1},

@@ -1,0 +1,135 @@
+//===- CodedFloat.cpp - bf16 in 12 bits, without loss ---------------------===//
+#include "ir/quant/CodedFloat.h"
+
+#include "ir/quant/Schemes.h"
+
+#include <algorithm>
+#include <array>
+
+namespace llmc::quant::coded {
+namespace {
+
+using Rows = std::span<const uint8_t *const>;
+
+constexpr int exponents = 256;
+constexpr uint8_t noCode = 0xff;
+/// Places are 32 bits.
+constexpr int64_t mostColumns = int64_t(1) << 27;
+
+int exponentOf(uint16_t bits) { return bits >> 7 & 0xff; }
+
+std::array<uint32_t, exponents> countExponents(Rows rows, int64_t k) {
+  // Equal exponents follow each other: with tables of their own, neighbours do not wait for each other.
+  constexpr int tables = 4;
+  std::array<std::array<uint32_t, exponents>, tables> counts = {};
+  for (const uint8_t *row : rows) {
+    if (!row)
+      continue;
+    int64_t i = 0;
+    for (; i + tables <= k; i += tables) {
+      const uint64_t four = load64(row + 2 * i);
+      for (int t = 0; t < tables; ++t)
+        ++counts[t][four >> (16 * t + 7) & 0xff];
+    }
+    for (; i < k; ++i)
+      ++counts[0][exponentOf(load16(row + 2 * i))];
+  }
+  for (int t = 1; t < tables; ++t)
+    for (int e = 0; e < exponents; ++e)
+      counts[0][e] += counts[t][e];
+  return counts[0];
+}
+
+struct Codes {
+  std::array<uint8_t, exponents> codeOf;
+  std::array<uint8_t, codes> exponentOf = {};
+  int64_t exceptions = 0;
+};
+
+/// Codes for the most frequent exponents.
+Codes chooseCodes(Rows rows, int64_t k) {
+  std::array<uint32_t, exponents> counts = countExponents(rows, k);
+  std::array<uint8_t, exponents - 1> order; // of all but 0
+  for (int e = 1; e < exponents; ++e)
+    order[e - 1] = uint8_t(e);
+  std::sort(order.begin(), order.end(),
+            [&](int a, int b) { return counts[a] != counts[b] ? counts[a] > counts[b] : a < b; });
+  Codes result;
+  result.codeOf.fill(noCode);
+  result.codeOf[0] = zeroCode;
+  for (int i = 0; i < exponents - 1; ++i) {
+    if (i >= zeroCode)
+      result.exceptions += counts[order[i]];
+    else if (counts[order[i]])
+      result.codeOf[result.exponentOf[i] = order[i]] = uint8_t(i);
+  }
+  return result;
+}
+
+/// Writes records, with the exceptions that they have.
+class PanelWriter {
+public:
+  PanelWriter(const Codes &codes, int64_t k, uint8_t *out)
+      : chosen(codes), k(k), records(out + headerBytes),
+        exception(records + (k + columns - 1) / columns * recordBytes) {}
+
+  void record(Rows rows, int64_t number) {
+    uint8_t *lines = records + number * recordBytes, *first = exception;
+    std::memset(lines, 0, codesOffset);
+    std::memset(lines + codesOffset, zeroCode | zeroCode << 4, recordBytes - codesOffset);
+    const int64_t from = number * columns, n = std::min(columns, k - from);
+    for (size_t r = 0; r < rows.size(); ++r)
+      for (int64_t i = 0; rows[r] && i < n; ++i)
+        weight(lines, int64_t(r), from + i, load16(rows[r] + 2 * (from + i)));
+    auto *begin = reinterpret_cast<uint64_t *>(first), *end = reinterpret_cast<uint64_t *>(exception);
+    std::sort(begin, end, [](uint64_t a, uint64_t b) { return uint32_t(a) < uint32_t(b); });
+  }
+
+private:
+  LLMC_INLINE void weight(uint8_t *lines, int64_t row, int64_t column, uint16_t bits) {
+    uint8_t code = chosen.codeOf[exponentOf(bits)];
+    if (code == noCode) [[unlikely]] {
+      store64(exception, uint64_t(column * panelRows + row) | uint64_t(bits) << 32);
+      exception += exceptionBytes;
+      code = zeroCode, bits = 0;
+    }
+    const int64_t inRecord = column % columns, line = inRecord / lineColumns;
+    const int64_t at = byteOf(row, inRecord % lineColumns);
+    lines[line * lineBytes + at] = uint8_t((bits >> 8 & 0x80) | (bits & 0x7f));
+    uint8_t &pair = lines[codesOffset + at];
+    pair = line ? uint8_t((pair & 0x0f) | code << 4) : uint8_t((pair & 0xf0) | code);
+  }
+
+  const Codes &chosen;
+  const int64_t k;
+  uint8_t *records, *exception; // where the next one goes
+};
+
+} // namespace
+
+bool fits(Rows rows, int64_t k) {
+  return k <= mostColumns && chooseCodes(rows, k).exceptions <= mostExceptions(k);
+}
+
+bool packPanel(Rows rows, int64_t k, uint8_t *out) {
+  if (k > mostColumns)
+    return false;
+  const Codes chosen = chooseCodes(rows, k);
+  if (chosen.exceptions > mostExceptions(k))
+    return false;
+  const int64_t records = (k + columns - 1) / columns;
+  std::memset(out, 0, headerBytes);
+  std::memset(out + headerBytes + records * recordBytes, 0, listBytes(k));
+  for (int code = 0; code < codes; ++code) {
+    out[code] = chosen.exponentOf[code] >> 1;
+    out[lowsOffset + code] = uint8_t(chosen.exponentOf[code] << 7);
+  }
+  const auto count = uint32_t(chosen.exceptions);
+  std::memcpy(out + countOffset, &count, sizeof count);
+  PanelWriter writer(chosen, k, out);
+  for (int64_t record = 0; record < records; ++record)
+    writer.record(rows, record);
+  return true;
+}
+
+} // namespace llmc::quant::coded
