@@ -10,6 +10,8 @@ using namespace mlir;
 namespace llmc::codegen {
 namespace {
 
+bool isBF16(const quant::QuantScheme &scheme) { return scheme.name == "bf16"; }
+
 /// Rows that a thread looks at without asking whether others have found a panel that does not fit.
 struct Share {
   int64_t first, last;
@@ -45,17 +47,25 @@ bool allFit(const WeightRows &weight, const quant::QuantScheme &packed) {
 PackingFits packingOf(const WeightSource &source, const PipelineOptions &options) {
   if (!options.devices.empty() || options.defaultKernels || options.activations == "bf16")
     return nullptr;
-  return [&source](Value matrix, std::optional<int64_t> layer) {
+  uint64_t total = 0;
+  for (const auto &file : source.openFiles())
+    for (const formats::WeightTensor &tensor : file->tensors())
+      if (const quant::QuantScheme *scheme = quant::schemeForGgmlType(tensor.type); scheme && isBF16(*scheme))
+        total += tensor.data.size();
+  return [&source, &options, total, done = uint64_t(0)](Value matrix, std::optional<int64_t> layer) mutable {
     // What is wrong with an expression is said when it is lowered.
     ScopedDiagnosticHandler quiet(matrix.getContext(), [](Diagnostic &) { return success(); });
     FailureOr<const quant::QuantScheme *> scheme = source.schemeOf(matrix, layer);
-    if (failed(scheme) || (*scheme)->name != "bf16")
+    if (failed(scheme) || !isBF16(**scheme))
       return false;
     FailureOr<std::unique_ptr<WeightRows>> weight = source.evaluate(matrix, layer);
     if (failed(weight))
       return false;
     const bool fits = allFit(**weight, *quant::schemeByName("bf16z"));
     source.release(**weight);
+    done += (*weight)->rows() * (*weight)->rowBytes();
+    if (done <= total) // what is rounded to bf16 here stands in no file as such
+      options.progress("look at weights", done, total);
     return fits;
   };
 }

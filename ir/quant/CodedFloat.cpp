@@ -74,30 +74,41 @@ public:
         exception(records + (k + columns - 1) / columns * recordBytes) {}
 
   void record(Rows rows, int64_t number) {
-    uint8_t *lines = records + number * recordBytes, *first = exception;
-    std::memset(lines, 0, codesOffset);
-    std::memset(lines + codesOffset, zeroCode | zeroCode << 4, recordBytes - codesOffset);
+    uint8_t *first = exception;
     const int64_t from = number * columns, n = std::min(columns, k - from);
-    for (size_t r = 0; r < rows.size(); ++r)
-      for (int64_t i = 0; rows[r] && i < n; ++i)
-        weight(lines, int64_t(r), from + i, load16(rows[r] + 2 * (from + i)));
+    for (int64_t r = 0; r < panelRows; ++r) {
+      uint16_t numbers[columns] = {};
+      if (r < int64_t(rows.size()) && rows[r])
+        std::memcpy(numbers, rows[r] + 2 * from, 2 * n);
+      row(records + number * recordBytes, r, from, numbers);
+    }
+    if (exception == first)
+      return;
     auto *begin = reinterpret_cast<uint64_t *>(first), *end = reinterpret_cast<uint64_t *>(exception);
     std::sort(begin, end, [](uint64_t a, uint64_t b) { return uint32_t(a) < uint32_t(b); });
   }
 
 private:
-  LLMC_INLINE void weight(uint8_t *lines, int64_t row, int64_t column, uint16_t bits) {
-    uint8_t code = chosen.codeOf[exponentOf(bits)];
-    if (code == noCode) [[unlikely]] {
-      store64(exception, uint64_t(column * panelRows + row) | uint64_t(bits) << 32);
-      exception += exceptionBytes;
-      code = zeroCode, bits = 0;
+  /// A row's part of a record, in pairs of columns, which are neighbours in a line.
+  LLMC_INLINE void row(uint8_t *lines, int64_t row, int64_t column, uint16_t *numbers) {
+    uint8_t codeOf[columns], any = 0;
+    for (int64_t i = 0; i < columns; ++i)
+      any |= codeOf[i] = chosen.codeOf[exponentOf(numbers[i])];
+    if (any > zeroCode) [[unlikely]]
+      for (int64_t i = 0; i < columns; ++i)
+        if (codeOf[i] == noCode) {
+          store64(exception, uint64_t((column + i) * panelRows + row) | uint64_t(numbers[i]) << 32);
+          exception += exceptionBytes;
+          codeOf[i] = zeroCode, numbers[i] = 0;
+        }
+    auto mantissa = [&](int64_t i) { return (numbers[i] >> 8 & 0x80) | (numbers[i] & 0x7f); };
+    auto both = [&](int64_t i) { return codeOf[i] | codeOf[i + lineColumns] << 4; };
+    for (int64_t i = 0; i < lineColumns; i += 2) {
+      uint8_t *at = lines + byteOf(row, i);
+      store16(at, uint16_t(mantissa(i) | mantissa(i + 1) << 8));
+      store16(at + lineBytes, uint16_t(mantissa(i + lineColumns) | mantissa(i + lineColumns + 1) << 8));
+      store16(at + codesOffset, uint16_t(both(i) | both(i + 1) << 8));
     }
-    const int64_t inRecord = column % columns, line = inRecord / lineColumns;
-    const int64_t at = byteOf(row, inRecord % lineColumns);
-    lines[line * lineBytes + at] = uint8_t((bits >> 8 & 0x80) | (bits & 0x7f));
-    uint8_t &pair = lines[codesOffset + at];
-    pair = line ? uint8_t((pair & 0x0f) | code << 4) : uint8_t((pair & 0xf0) | code);
   }
 
   const Codes &chosen;

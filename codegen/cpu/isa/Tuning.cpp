@@ -28,10 +28,10 @@ constexpr Row rows[] = {
     {"generic", "amx-fast",    {four,  rows6, 2,  rows6, 2,  64 * kib, 2048, 1, true,   1024 * kib,  0, 16,  512,  400 * kib}},
     {"generic", "amx",         {four,  rows6, 2,  rows6, 2,  64 * kib, 2048, 1, true,   1024 * kib,  0, 16,  512,  400 * kib}},
     {"generic", "avx512",      {four,  rows6, 2,  rows6, 2,  64 * kib, 2048, 1, true,   512 * kib,   0, 16,  0,    400 * kib}},
-    {"generic", "avx2-vnni",   {four,  rows4, 1,  rows4, 1,  64 * kib, 4096, 1, true,   256 * kib,   0, 6,  0,    128 * kib}},
-    {"generic", "avx2",        {four,  two,   1,  rows4, 1,  64 * kib, 4096, 1, true,   256 * kib,   0, 6,  0,    128 * kib}},
+    {"generic", "avx2-vnni",   {four,  rows4, 1,  rows4, 1,  64 * kib, 4096, 1, true,   256 * kib,   0, 6,   0,    128 * kib}},
+    {"generic", "avx2",        {four,  two,   1,  rows4, 1,  64 * kib, 4096, 1, true,   256 * kib,   0, 6,   0,    128 * kib}},
     {"zen4",    "avx512",      {one,   rows8, 1,  rows6, 2,  0,        8192, 2, false,  512 * kib,   2, 16,  0,    400 * kib}},
-    {"zen4",    "avx2",        {one,   four,  1,  rows4, 1,  0,        8192, 2, true,   256 * kib,   2, 6,  0,    128 * kib}},
+    {"zen4",    "avx2",        {one,   four,  1,  rows4, 1,  0,        8192, 2, true,   256 * kib,   2, 6,   0,    128 * kib}},
 };
 // clang-format on
 

@@ -1,8 +1,8 @@
 //===- CodedProducts.h - products with coded floats -------------*- C++ -*-===//
 //
 // Panels of coded floats (ir/quant/CodedFloat.h). A single row multiplies with numbers that are decoded in
-// registers; several rows share panels that were unpacked before. Either way the bits
-// are those that plain bf16 gives: the same numbers meet the same activations in the same order.
+// registers; several rows share panels that were unpacked before. Either way the bits are those that plain
+// bf16 gives: the same numbers meet the same activations in the same order.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_CPU_KERNELS_CODEDPRODUCTS_H

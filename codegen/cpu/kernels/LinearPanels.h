@@ -2,9 +2,8 @@
 //
 // A single row streams the weights through a few panels at once. Several rows go in blocks whose packed form
 // stays in cache, and in each block panels after panels, so that weights come from memory once a block; coded
-// panels are unpacked once a block, into the worker's scratch. In
-// tiles, panels are decoded to bf16 once a block (TileProducts.cpp), in chunks of columns where whole rows
-// would not stay in cache.
+// panels are unpacked once a block, into the worker's scratch. In tiles, panels are decoded to bf16 once a
+// block (TileProducts.cpp), in chunks of columns where whole rows would not stay in cache.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLMC_CODEGEN_CPU_KERNELS_LINEARPANELS_H
