@@ -9,6 +9,13 @@ cd "$work" || exit 1
 failures=0
 fail() { echo "$*"; failures=$((failures + 1)); }
 
+# More files than so many, each with the lock of the compile that writes it: without the lock it would be a leftover.
+begun() {
+  [ "$(ls out | wc -l)" -gt "$1" ] || return 1
+  for file in out/*.tmp; do
+    grep -q ":$(stat -c %i "$file") " /proc/locks || return 1
+  done
+}
 # begin: starts a compile in the background, and stops it when it has begun to write.
 begin() {
   local before
@@ -16,7 +23,7 @@ begin() {
   "$(dirname "$llmc")/llmc-compile" compile "$model" -o out/model.so --cpu avx2 --no-cache 2>>begun.txt &
   compiler=$!
   for _ in $(seq 2000); do
-    [ "$(ls out | wc -l)" -gt "$before" ] && break
+    begun "$before" && break
     sleep 0.005
   done
   kill -STOP $compiler || fail "had ended before it was stopped"
