@@ -101,14 +101,16 @@ private:
           exception += exceptionBytes;
           codeOf[i] = zeroCode, numbers[i] = 0;
         }
-    auto mantissa = [&](int64_t i) { return (numbers[i] >> 8 & 0x80) | (numbers[i] & 0x7f); };
     auto both = [&](int64_t i) { return codeOf[i] | codeOf[i + lineColumns] << 4; };
-    for (int64_t i = 0; i < lineColumns; i += 2) {
-      uint8_t *at = lines + byteOf(row, i);
-      store16(at, uint16_t(mantissa(i) | mantissa(i + 1) << 8));
-      store16(at + lineBytes, uint16_t(mantissa(i + lineColumns) | mantissa(i + lineColumns + 1) << 8));
-      store16(at + codesOffset, uint16_t(both(i) | both(i + 1) << 8));
+    for (int64_t line = 0; line < columns / lineColumns; ++line) {
+      const uint64_t four = load64(reinterpret_cast<const uint8_t *>(numbers + line * lineColumns));
+      uint64_t mantissas = (four >> 8 & 0x0080008000800080u) | (four & 0x007f007f007f007fu);
+      mantissas |= mantissas >> 8; // two bytes of each half
+      store16(lines + line * lineBytes + byteOf(row, 0), uint16_t(mantissas));
+      store16(lines + line * lineBytes + byteOf(row, 2), uint16_t(mantissas >> 32));
     }
+    for (int64_t i = 0; i < lineColumns; i += 2)
+      store16(lines + codesOffset + byteOf(row, i), uint16_t(both(i) | both(i + 1) << 8));
   }
 
   const Codes &chosen;
