@@ -132,13 +132,7 @@ LLVM::LLVMFuncOp emitUnpackedProducts(Emitter &e, ModuleOp module, const QuantSc
   std::string name =
       llvm::formatv("{0}.unpacked.{1}x{2}", nameOf("products", scheme, isa), rows, panels).str();
   return emitFunction(e, module, name, isa, {p, i, p, i, i, p, i, p}, true, [&](ValueRange a) {
-    auto addresses = [&](Value base, Value stride, int count) {
-      Values result = {base};
-      while (int(result.size()) < count)
-        result.push_back(e.at(result.back(), stride));
-      return result;
-    };
-    Values weights = addresses(a[0], a[1], panels), xs = addresses(a[2], a[3], rows);
+    Values weights = addressesOf(e, a[0], a[1], panels), xs = addressesOf(e, a[2], a[3], rows);
     Values sums =
         e.loop(e.c(0), e.mul(a[4], coded::columns / 2), 1, Values(rows * panels, e.zeros()),
                [&](Value number, ValueRange carried) {
@@ -160,7 +154,7 @@ LLVM::LLVMFuncOp emitUnpackedProducts(Emitter &e, ModuleOp module, const QuantSc
                    }
                  return sums;
                });
-    Values out = addresses(a[5], a[6], rows);
+    Values out = addressesOf(e, a[5], a[6], rows);
     for (int row = 0; row < rows; ++row)
       for (int n = 0; n < panels; ++n)
         e.store(sums[row * panels + n], out[row], 64 * n);
@@ -174,11 +168,10 @@ class RowProducts {
 public:
   RowProducts(Emitter &e, const Isa &isa, const QuantScheme &scheme, int panels, ValueRange a,
               LLVM::LLVMFuncOp unpack)
-      : e(e), x(a[2]), records(a[4]), ahead(a[7]), room(e.scratch(panels * unpackedBytes)), unpack(unpack) {
-    for (Value base = a[0]; int(bases.size()) < panels; base = e.at(base, a[1])) {
-      bases.push_back(base);
+      : e(e), x(a[2]), records(a[4]), ahead(a[7]), room(e.scratch(panels * unpackedBytes)), unpack(unpack),
+        bases(addressesOf(e, a[0], a[1], panels)) {
+    for (Value base : bases)
       coding.emplace_back(e, isa, scheme, base, records);
-    }
   }
 
   /// Records between those with exceptions are decoded in registers, these through memory. Carried are the

@@ -75,6 +75,8 @@ int64_t tileRecords(const quant::QuantScheme &, int64_t k);
 /// What both need of scratch.
 int64_t tileScratchBytes(const quant::QuantScheme &, const Isa &);
 
+/// base, base + stride, ...: so many rows or panels.
+Values addressesOf(Emitter &, mlir::Value base, mlir::Value stride, int count);
 /// The lines of one of a record's chunks, as if each had as many of them: together they are the record.
 void prefetchChunk(Emitter &, const Isa &, mlir::Value record, mlir::Value chunk, int64_t recordBytes,
                    int64_t chunks);

@@ -33,12 +33,7 @@ struct Tile {
   const DotForm form = scheme.isInteger() ? DotForm::of(scheme, isa.dot) : DotForm{};
 
   Value &sum(Values &sums, int row, int panel) { return sums[row * panels + panel]; }
-  Values addresses(Value base, Value stride, int count) {
-    Values result = {base};
-    while (int(result.size()) < count)
-      result.push_back(e.at(result.back(), stride));
-    return result;
-  }
+  Values addresses(Value base, Value stride, int count) { return addressesOf(e, base, stride, count); }
   ChunkReader reader(Value record, Value chunk, OuterScales outer, int64_t columns) {
     return ChunkReader(e, scheme, record, chunk, outer, byteLookup(e, isa.dot), columns);
   }
@@ -246,6 +241,13 @@ Values Tile::bf16Pairs(Value w, Value wStride, Value x, Value xStride, Value rec
 }
 
 } // namespace
+
+Values addressesOf(Emitter &e, Value base, Value stride, int count) {
+  Values result = {base};
+  while (int(result.size()) < count)
+    result.push_back(e.at(result.back(), stride));
+  return result;
+}
 
 void prefetchChunk(Emitter &e, const Isa &isa, Value record, Value chunk, int64_t recordBytes,
                    int64_t chunks) {
